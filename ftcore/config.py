@@ -1,0 +1,192 @@
+"""The settings of a run: one frozen record that draws the form, parses the command line and is stored."""
+
+import argparse
+import dataclasses
+import math
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Literal, get_args, get_origin
+
+from ftcore.errors import UnfreezeError
+
+Mode = Literal["full", "last-layer"]
+NEW_MODEL = "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
+
+
+@dataclass(frozen=True)
+class _ModeDefaults:
+    epochs: int
+    learning_rate: float
+
+
+MODE_DEFAULTS: dict[str, _ModeDefaults] = {
+    "full": _ModeDefaults(epochs=4, learning_rate=2e-3),
+    "last-layer": _ModeDefaults(epochs=20, learning_rate=1e-2),
+}
+
+
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    label: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    shown: bool = False,
+    new_model: bool = False,
+) -> Any:
+    """A field with what a form and a command line need; `low` and `high` are inclusive."""
+    metadata = {
+        "help": help, "label": label, "low": low, "high": high,
+        "shown": shown, "new_model": new_model,
+    }  # fmt: skip
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class FineTuneConfig:
+    """All that decides a run's outcome. Raises UnfreezeError, naming the setting, where a value is off."""
+
+    checkpoint: str = _setting(
+        "starter", "The pretrained model to start from: a name, a run id, or 'new'.", shown=True
+    )
+    dataset: str = _setting("sample", "What to learn: sample, imdb or ag_news.", shown=True)
+    source: str = _setting(
+        "", "Archive or folder with the data; empty downloads it from its publisher."
+    )
+    mode: Mode = _setting(
+        "full", "What trains: every layer, or the new last layer alone.", shown=True
+    )
+    epochs: int = _setting(
+        0, "Passes over the training texts; 0 takes the mode's default.", low=0, high=1000, shown=True
+    )  # fmt: skip
+    learning_rate: float = _setting(
+        0.0, "Size of a step; 0 takes the mode's default.", label="Learning rate",
+        low=0.0, high=1e6, shown=True,
+    )  # fmt: skip
+    limit: int = _setting(
+        0, "Use only this many training texts, drawn by seed; 0 takes all.",
+        label="Training texts", low=0, high=10_000_000, shown=True,
+    )  # fmt: skip
+    batch_size: int = _setting(32, "Texts a step.", label="Batch size", low=1, high=4096)
+    optimizer: Literal["adamw", "sgd"] = _setting("adamw", "How gradients become steps.")
+    schedule: Literal["one-cycle", "constant"] = _setting(
+        "one-cycle", "The learning rate over time: up and down once, or never changed."
+    )
+    weight_decay: float = _setting(
+        0.01, "Pull of weights towards zero.", label="Weight decay", low=0.0, high=10.0
+    )
+    clip: float = _setting(
+        1.0, "Longest gradient allowed; 0 does not clip.", label="Gradient clipping",
+        low=0.0, high=1e6,
+    )  # fmt: skip
+    dropout: float = _setting(
+        0.1, "Share of activations dropped while the body trains.", low=0.0, high=0.9
+    )
+    train_embeddings: bool = _setting(
+        False, "Also train the word vectors (most of the parameters).", label="Train word vectors"
+    )
+    max_length: int = _setting(
+        256, "Tokens read of each text; the rest is cut off.", label="Longest text",
+        low=8, high=4096,
+    )  # fmt: skip
+    evaluations: int = _setting(
+        5, "Validations an epoch; one more stands before training.", low=1, high=100
+    )
+    seed: int = _setting(0, "Decides split, order and new weights.", low=0, high=2**31 - 1)
+    device: str = _setting("auto", "auto takes the GPU where there is one; or cpu, cuda, mps, xpu.")
+    precision: Literal["auto", "fp32", "bf16"] = _setting(
+        "auto", "Number format of matrix products; auto takes bf16 where the device has it."
+    )
+    name: str = _setting("", "A name for the run; empty gives it one.")
+    vectors: str = _setting(
+        "", "File of word vectors; empty fetches GloVe 6B 100d.",
+        label="Word vectors", new_model=True,
+    )  # fmt: skip
+    words: int = _setting(
+        40_000, "Most frequent words that the model knows.", low=100, high=2_000_000, new_model=True
+    )
+    heads: int = _setting(2, "Attention heads.", low=1, high=64, new_model=True)
+    layers: int = _setting(2, "Transformer layers.", low=1, high=24, new_model=True)
+    feedforward: int = _setting(
+        128, "Width inside a transformer layer.", label="Feed-forward size",
+        low=1, high=16_384, new_model=True,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            object.__setattr__(self, setting.name, _checked(setting, getattr(self, setting.name)))
+        defaults = MODE_DEFAULTS[self.mode]
+        # Replaced here, so that the stored record always holds the values that were used.
+        object.__setattr__(self, "epochs", self.epochs or defaults.epochs)
+        object.__setattr__(self, "learning_rate", self.learning_rate or defaults.learning_rate)
+        if self.checkpoint == NEW_MODEL and self.mode != "full":
+            raise UnfreezeError("A new model has random layers, so train all of it: mode full.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name, in the order of the fields."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "FineTuneConfig":
+        """The inverse of `to_dict`, also for strings; names it does not know are passed over."""
+        known = {setting.name for setting in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "Quick": {},
+    "Lesson": {
+        "epochs": 100, "learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant",
+        "weight_decay": 0.0, "clip": 0.1, "batch_size": 32, "max_length": 1024, "precision": "fp32",
+        "evaluations": 1,
+    },
+}  # fmt: skip
+
+
+def choices(setting: "dataclasses.Field[Any]") -> tuple[str, ...]:
+    """The values that a setting admits, empty where it is open."""
+    return get_args(setting.type) if get_origin(setting.type) is Literal else ()
+
+
+def label(setting: "dataclasses.Field[Any]") -> str:
+    """The setting's name for a person."""
+    return setting.metadata["label"] or setting.name.replace("_", " ").capitalize()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One option for each setting; those not given are absent from the result."""
+    for setting in fields(FineTuneConfig):
+        option = "--" + setting.name.replace("_", "-")
+        default = "" if setting.default in ("", MISSING) else f" (default {setting.default})"
+        text = (setting.metadata["help"] + default).replace("%", "%%")
+        if setting.type is bool:
+            parser.add_argument(
+                option, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
+        else:
+            parser.add_argument(
+                option, default=argparse.SUPPRESS, metavar=setting.name.upper(), help=text
+            )
+
+
+def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
+    """`value` in the setting's type and range, or UnfreezeError."""
+    name, low, high = label(setting), setting.metadata["low"], setting.metadata["high"]
+    if allowed := choices(setting):
+        if value not in allowed:
+            raise UnfreezeError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")
+        return value
+    if setting.type is bool:
+        if str(value).lower() not in ("true", "false", "1", "0"):
+            raise UnfreezeError(f"{name} is {value!r}; choose true or false.")
+        return str(value).lower() in ("true", "1")
+    if setting.type is str:
+        return str(value).strip()
+    try:
+        number = setting.type(value)  # type: ignore[operator]
+    except (TypeError, ValueError, OverflowError):
+        kind = "whole number" if setting.type is int else "number"
+        raise UnfreezeError(f"{name} is {value!r}; give a {kind}.") from None
+    if not (math.isfinite(number) and low <= number <= high):
+        raise UnfreezeError(f"{name} is {value!r}; choose from {low:g} to {high:g}.")
+    return number

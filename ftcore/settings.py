@@ -1,0 +1,57 @@
+"""Where things are: folders of this installation and addresses of publishers, all from the environment."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUNDLED_CHECKPOINTS = ROOT / "checkpoints"
+
+
+def home() -> Path:
+    """The one folder for everything that Unfreeze writes (`UNFREEZE_HOME`, by default ~/.unfreeze)."""
+    return Path(os.environ.get("UNFREEZE_HOME") or Path.home() / ".unfreeze").expanduser().resolve()
+
+
+def downloads_dir() -> Path:
+    """Files fetched from publishers."""
+    return home() / "downloads"
+
+
+def cache_dir() -> Path:
+    """What can be computed again: encoded texts, pooled vectors."""
+    return home() / "cache"
+
+
+def checkpoints_dir() -> Path:
+    """Imported checkpoints, a folder each."""
+    return home() / "checkpoints"
+
+
+def runs_dir() -> Path:
+    """MLflow's artifacts: `<run id>/artifacts/checkpoint` is the checkpoint of a run."""
+    return home() / "runs"
+
+
+def tracking_uri() -> str:
+    """MLflow's store: the server that `MLFLOW_TRACKING_URI` names, else SQLite in the home folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
+
+
+def imdb_url() -> str:
+    """The Large Movie Review Dataset, as its authors publish it."""
+    return os.environ.get(
+        "UNFREEZE_IMDB_URL", "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+    )
+
+
+def ag_news_url() -> str:
+    """The folder that holds AG News' `train.csv` and `test.csv`."""
+    return os.environ.get(
+        "UNFREEZE_AG_NEWS_URL",
+        "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv",
+    )
+
+
+def glove_url() -> str:
+    """The zip of GloVe 6B; its members are sorted by word frequency."""
+    return os.environ.get("UNFREEZE_GLOVE_URL", "https://nlp.stanford.edu/data/glove.6B.zip")

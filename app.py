@@ -1,0 +1,85 @@
+"""The entry point, `streamlit run app.py`: start-up, shut-down and headers; pages/ draws the rest."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages.components import assets
+
+HEADERS = {
+    # Nothing is loaded from elsewhere and no other site may frame the dashboard. Streamlit's
+    # components run from blob: addresses, its own page has inline scripts and styles, and
+    # WebAssembly and eval are needed by its table and by Vega.
+    b"content-security-policy": (
+        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+        b"style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        b"worker-src 'self' blob:; connect-src 'self' blob: data:; object-src 'none'; "
+        b"base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    ),
+    b"x-frame-options": b"SAMEORIGIN",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"same-origin",
+}
+
+
+class SecurityHeaders:
+    """Adds HEADERS to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                extra = [item for item in HEADERS.items() if item[0] not in present]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Takes care of runs that a crash cut short, and ends the running one when the server stops."""
+    # In a thread, for `jobs` imports torch and MLflow, and the first page is not to wait for them.
+    starting = asyncio.create_task(asyncio.to_thread(start_jobs))
+    yield
+    await starting
+    await asyncio.to_thread(stop_jobs)
+
+
+def start_jobs() -> None:
+    from ftcore import jobs
+
+    jobs.start()
+
+
+def stop_jobs() -> None:
+    from ftcore import jobs
+
+    jobs.shutdown()
+
+
+async def asset(request: Request) -> Response:
+    """A file that the browser keeps for good: its name changes whenever its content does."""
+    path = assets.FILES.get(request.path_params["name"])
+    if path is None:
+        return Response("Not found", status_code=404)
+    return FileResponse(path, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+app = st.App(
+    "pages/_main.py",
+    lifespan=lifespan,
+    middleware=[Middleware(SecurityHeaders)],
+    # Streamlit prefixes its own routes with server.baseUrlPath, so these take any prefix.
+    routes=[Route("/{base:path}" + assets.FOLDER + "/{name}", asset)],
+)

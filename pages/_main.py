@@ -1,0 +1,28 @@
+"""What every page shares: its title, its logo and the way to the others."""
+
+from pathlib import Path
+
+import streamlit as st
+
+IMAGES = Path(__file__).parent / "images"
+
+st.set_page_config(
+    page_title="Unfreeze",
+    page_icon=str(IMAGES / "icon.svg"),
+    layout="wide",
+    # An entry of our own also keeps the menu in which one switches between light and dark.
+    menu_items={"About": "**Unfreeze** fine-tunes text classifiers in the browser."},
+)
+st.logo(str(IMAGES / "logo.svg"), icon_image=str(IMAGES / "icon.svg"), size="large")
+
+st.navigation(
+    [
+        st.Page("home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("train.py", title="Train", icon=":material/play_circle:"),
+        st.Page("predict.py", title="Predict", icon=":material/chat:"),
+        st.Page("runs.py", title="Runs", icon=":material/show_chart:"),
+        st.Page("checkpoints.py", title="Checkpoints", icon=":material/inventory_2:"),
+        st.Page("data.py", title="Data", icon=":material/table_rows:"),
+    ],
+    position="top",
+).run()

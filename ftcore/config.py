@@ -7,9 +7,12 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from ftcore.errors import UnfreezeError
+from ftcore.shape import LONGEST
 
 Mode = Literal["full", "last-layer"]
-NEW_MODEL = "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
+NEW_MODEL = (
+    "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class FineTuneConfig:
     )
     max_length: int = _setting(
         256, "Tokens read of each text; the rest is cut off.", label="Longest text",
-        low=8, high=4096,
+        low=8, high=LONGEST,
     )  # fmt: skip
     evaluations: int = _setting(
         5, "Validations an epoch; one more stands before training.", low=1, high=100

@@ -1,0 +1,72 @@
+"""Texts as packed tokens, and batches of similar length made from them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ftcore.text import PAD
+
+POOL = (
+    50  # batches sorted by length together: long enough to pad little, short enough to stay random
+)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Texts one behind the other: text i is `ids[offsets[i]:offsets[i + 1]]`.
+
+    ids: int32 [tokens], offsets: int64 [texts + 1], labels: int64 [texts].
+    """
+
+    ids: Tensor
+    offsets: Tensor
+    labels: Tensor
+
+    @classmethod
+    def pack(cls, ids: np.ndarray, offsets: np.ndarray, labels: Sequence[int]) -> "Tokens":
+        """From the arrays that `text.encode` returns."""
+        return cls(torch.as_tensor(ids), torch.as_tensor(offsets), torch.tensor(labels))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> "Tokens":
+        """The same texts in the memory of a device."""
+        return Tokens(self.ids.to(device), self.offsets.to(device), self.labels.to(device))
+
+    def lengths(self, max_length: int) -> Tensor:
+        """Number of tokens read of each text, int64 [texts]."""
+        return self.offsets.diff().clamp(max=max_length)
+
+    def batch(self, rows: Tensor, max_length: int) -> tuple[Tensor, Tensor]:
+        """The texts of `rows` cut to `max_length` and padded: ids int64 [rows, longest], lengths [rows]."""
+        starts = self.offsets[rows]
+        lengths = (self.offsets[rows + 1] - starts).clamp(max=max_length)
+        columns = torch.arange(int(lengths.max()), device=rows.device)
+        inside = columns < lengths[:, None]
+        positions = (starts[:, None] + columns) * inside
+        return torch.where(inside, self.ids[positions].long(), PAD), lengths
+
+
+def shuffled_batches(
+    lengths: Tensor, rows: Tensor, batch_size: int, generator: torch.Generator
+) -> list[Tensor]:
+    """One epoch: each of `rows` once, in batches of similar `lengths` [texts], in random order.
+
+    Texts are shuffled, sorted by length within pools of some batches, cut, and the batches shuffled.
+    """
+    order = rows[torch.randperm(len(rows), generator=generator)]
+    batches = [
+        batch
+        for pool in order.split(POOL * batch_size)
+        for batch in pool[lengths[pool].argsort(stable=True)].split(batch_size)
+    ]
+    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def sorted_batches(lengths: Tensor, rows: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Each of `rows` once, longest texts first, so that memory peaks at the start."""
+    yield from rows[lengths[rows].argsort(descending=True, stable=True)].split(batch_size)

@@ -1,0 +1,299 @@
+"""Checkpoints: folders with weights, words, labels and where they come from.
+
+    config.json             sizes, labels, parent, data, metrics (see `Checkpoint`)
+    weights.safetensors     everything but the word vectors
+    words.safetensors       the word vectors, in half precision where that loses nothing
+    vocabulary.json         the words, in the order of the vectors
+    README.md               the card, where somebody wrote one
+
+The words stand only in the folder that `words` in config.json names: a fine-tuned model whose
+word vectors did not change uses those of the checkpoint that it started from.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ftcore import settings
+from ftcore.errors import UnfreezeError
+from ftcore.shape import ModelShape
+
+if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
+    from torch import Tensor
+    from torchtext.vocab import Vocab
+
+    from ftcore.models import TextClassifier
+
+FORMAT = 1
+CONFIG, WEIGHTS, WORDS, VOCABULARY, CARD = (
+    "config.json", "weights.safetensors", "words.safetensors", "vocabulary.json", "README.md",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is known of a checkpoint without loading its weights."""
+
+    ref: str
+    path: Path
+    kind: Literal["bundled", "imported", "run"]
+    title: str
+    labels: tuple[str, ...]
+    model: ModelShape
+    max_length: int
+    dataset: str
+    words: str  # the ref of the checkpoint that holds the vocabulary and the word vectors
+    words_fingerprint: str
+    parent: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, the word vectors included."""
+        return self.model.parameters
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk."""
+        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+
+    @property
+    def card(self) -> str:
+        """What its maker says of it, Markdown."""
+        card = self.path / CARD
+        return card.read_text("utf-8") if card.exists() else ""
+
+    @property
+    def version(self) -> float:
+        """Changes whenever the weights on disk do."""
+        return (self.path / WEIGHTS).stat().st_mtime
+
+
+def list_checkpoints() -> list[Checkpoint]:
+    """All usable checkpoints: bundled ones, imported ones, then those of runs, newest first."""
+    found = []
+    for kind, path in _folders():
+        try:
+            found.append(_read(kind, path))
+        except UnfreezeError:  # one broken folder must not hide the others; `find` names its fault
+            continue
+    return found
+
+
+def find(ref: str) -> Checkpoint:
+    """The checkpoint of a name or a run id. Raises UnfreezeError."""
+    for kind, path in _folders():
+        if _ref(kind, path) == ref:
+            return _read(kind, path)
+    raise UnfreezeError(
+        f"There is no checkpoint {ref!r}; `python -m ftcore checkpoints` lists what there is."
+    )
+
+
+def load_vocabulary(checkpoint: Checkpoint) -> "Vocab":
+    """The words that the model knows. Raises UnfreezeError where they do not fit the weights."""
+    from ftcore import text
+
+    owner = checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
+    try:
+        words = json.loads((owner.path / VOCABULARY).read_text("utf-8"))
+    except (OSError, ValueError):
+        raise _broken(owner, "its vocabulary cannot be read") from None
+    if (
+        not isinstance(words, list)
+        or len(words) != checkpoint.model.vocab_size
+        or fingerprint(words) != checkpoint.words_fingerprint
+    ):
+        raise _broken(checkpoint, "its vocabulary and its weights disagree")
+    return text.vocab_from_tokens(words)
+
+
+def load_model(checkpoint: Checkpoint, dropout: float = 0.0) -> "TextClassifier":
+    """The model, on the CPU, in eval mode. Raises UnfreezeError where files are missing or do not fit."""
+    from ftcore.models import TextClassifier
+
+    owner = checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
+    model = TextClassifier(checkpoint.model, dropout=dropout)
+    tensors = {
+        **_load(checkpoint, checkpoint.path / WEIGHTS),
+        "embedding.weight": _load(owner, owner.path / WORDS).get("embedding.weight"),
+    }
+    expected = model.state_dict()
+    wrong = sorted(
+        name
+        for name in expected.keys() | tensors.keys()
+        if getattr(tensors.get(name), "shape", None) != getattr(expected.get(name), "shape", None)
+    )
+    if wrong:
+        raise _broken(
+            checkpoint, f"these weights are missing or of another shape: {', '.join(wrong)}"
+        )
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def save(
+    model: "TextClassifier",
+    path: Path,
+    *,
+    ref: str,
+    title: str,
+    labels: tuple[str, ...],
+    vocabulary: list[str],
+    max_length: int,
+    dataset: str,
+    parent: Checkpoint | None = None,
+    metrics: dict[str, float] | None = None,
+    origin: dict[str, Any] | None = None,
+) -> None:
+    """Write a model so that a reader sees the old files or the new, never half of one.
+
+    The word vectors are left to `parent` where they are still the parent's.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    tensors = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
+    vectors = tensors.pop("embedding.weight")
+    words, words_fingerprint = ref, fingerprint(vocabulary)
+    if parent is not None and not model.embedding.weight.requires_grad:
+        words = parent.words
+    else:
+        _replace(path / VOCABULARY, json.dumps(vocabulary, ensure_ascii=False).encode())
+        _replace_tensors(path / WORDS, {"embedding.weight": _compact(vectors)})
+    _replace_tensors(path / WEIGHTS, tensors)
+    config = {
+        "format": FORMAT, "title": title, "labels": labels, "model": asdict(model.shape),
+        "max_length": max_length, "dataset": dataset, "words": words,
+        "words_fingerprint": words_fingerprint, "parent": parent.ref if parent else "",
+        "metrics": metrics or {}, "origin": origin or {},
+    }  # fmt: skip
+    _replace(path / CONFIG, json.dumps(config, indent=1).encode())
+
+
+def update_metrics(path: Path, metrics: dict[str, float]) -> None:
+    """Add figures to the checkpoint in a folder."""
+    config = json.loads((path / CONFIG).read_text("utf-8"))
+    config["metrics"].update(metrics)
+    _replace(path / CONFIG, json.dumps(config, indent=1).encode())
+
+
+def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
+    """Copy a checkpoint to a folder whose name becomes its ref; words that it holds go with it."""
+    if target.exists():
+        raise UnfreezeError(f"{target.name} exists already; choose another name.")
+    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        shutil.copytree(checkpoint.path, staging)
+        config = json.loads((staging / CONFIG).read_text("utf-8"))
+        config["title"] = title or config["title"]
+        if config["words"] == checkpoint.ref:
+            config["words"] = target.name
+        _replace(staging / CONFIG, json.dumps(config, indent=1).encode())
+        staging.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def delete(ref: str) -> None:
+    """Remove an imported checkpoint or that of a run. Raises UnfreezeError where others build on it."""
+    checkpoint = find(ref)
+    if checkpoint.kind == "bundled":
+        raise UnfreezeError(f"{checkpoint.title} came with Unfreeze and stays.")
+    if needing := dependents(ref):
+        names = ", ".join(other.title for other in needing)
+        raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
+    shutil.rmtree(checkpoint.path)
+
+
+def dependents(ref: str) -> list[Checkpoint]:
+    """Checkpoints that cannot be loaded without this one."""
+    return [other for other in list_checkpoints() if other.words == ref and other.ref != ref]
+
+
+def fingerprint(words: list[str]) -> str:
+    """A short name for a vocabulary that changes with any word or their order."""
+    return hashlib.sha256("\n".join(map(str, words)).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def run_path(run_id: str) -> Path:
+    """Where the checkpoint of a run lies: among MLflow's artifacts."""
+    return settings.runs_dir() / run_id / "artifacts" / "checkpoint"
+
+
+def _folders() -> Iterator[tuple[Literal["bundled", "imported", "run"], Path]]:
+    for file in sorted(settings.BUNDLED_CHECKPOINTS.glob(f"*/{CONFIG}"), reverse=True):
+        yield "bundled", file.parent
+    for file in sorted(settings.checkpoints_dir().glob(f"[!.]*/{CONFIG}")):
+        yield "imported", file.parent
+    runs = settings.runs_dir().glob(f"*/artifacts/checkpoint/{CONFIG}")
+    for file in sorted(runs, key=lambda file: file.stat().st_mtime, reverse=True):
+        yield "run", file.parent
+
+
+def _ref(kind: str, path: Path) -> str:
+    return path.parent.parent.name if kind == "run" else path.name
+
+
+def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint:
+    ref = _ref(kind, path)
+    try:
+        config = json.loads((path / CONFIG).read_text("utf-8"))
+        version = config.pop("format")
+        if version > FORMAT:
+            raise UnfreezeError(
+                f"The checkpoint {ref} was written by a newer version of Unfreeze; update to open it."
+            )
+        config["model"] = ModelShape.from_dict(config["model"])
+        config["labels"] = tuple(config["labels"])
+        checkpoint = Checkpoint(ref=ref, path=path, kind=kind, **config)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise UnfreezeError(
+            f"The checkpoint {ref} is broken: its config.json cannot be read."
+        ) from None
+    if len(checkpoint.labels) != checkpoint.model.classes:
+        raise _broken(checkpoint, "its labels and its last layer disagree")
+    return checkpoint
+
+
+def _load(checkpoint: Checkpoint, file: Path) -> "dict[str, Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError):
+        raise _broken(checkpoint, f"{file.name} is missing or cut short") from None
+
+
+def _compact(vectors: "Tensor") -> "Tensor":
+    """Half precision where not one value changes by it."""
+    half = vectors.half()
+    return half if half.float().equal(vectors) else vectors
+
+
+def _replace_tensors(file: Path, tensors: "dict[str, Tensor]") -> None:
+    from safetensors.torch import save
+
+    _replace(file, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+
+
+def _replace(file: Path, content: bytes) -> None:
+    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    try:
+        with part.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _broken(checkpoint: Checkpoint, fault: str) -> UnfreezeError:
+    return UnfreezeError(f"The checkpoint {checkpoint.ref} cannot be used: {fault}.")

@@ -1,0 +1,89 @@
+"""From texts to labels, with any checkpoint, also that of a run still in training."""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+
+from ftcore import checkpoints, text
+from ftcore.batches import Tokens
+from ftcore.checkpoints import Checkpoint
+from ftcore.errors import UnfreezeError
+from ftcore.events import Progress, Task, drain
+from ftcore.models import TextClassifier
+
+BATCH = 64
+LOADED = 6  # models kept in memory, those used last
+
+_lock = threading.Lock()
+_models: OrderedDict[tuple[str, float], tuple[TextClassifier, text.Vocab]] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one text. `known` tells for each token whether the vocabulary holds it."""
+
+    label: str
+    probabilities: dict[str, float]
+    milliseconds: float
+    tokens: list[str]
+    known: list[bool]
+    truncated: bool
+
+
+def predict(ref: str, texts: list[str]) -> list[Prediction]:
+    """One prediction a text, in order. Raises UnfreezeError for an empty text or a broken checkpoint."""
+    return drain(predict_many(ref, texts))
+
+
+def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
+    """The same for many texts, saying how far it is; milliseconds are the mean over each batch."""
+    for number, one in enumerate(texts, start=1):
+        if not one.strip():
+            which = "" if len(texts) == 1 else f" {number}"
+            raise UnfreezeError(f"Text{which} is empty; type at least one word.")
+    checkpoint = checkpoints.find(ref)
+    model, vocab = load(checkpoint)
+    found: list[Prediction] = []
+    for start in range(0, len(texts), BATCH):
+        clock = time.perf_counter()
+        some = texts[start : start + BATCH]
+        ids, offsets = drain(text.encode(some, vocab, checkpoint.max_length + 1))
+        tokens = Tokens.pack(ids, offsets, [0] * len(some))
+        with torch.inference_mode():
+            logits = model(*tokens.batch(torch.arange(len(some)), checkpoint.max_length))
+            probabilities = logits.softmax(1).tolist()
+        milliseconds = (time.perf_counter() - clock) * 1000 / len(some)
+        lengths = offsets[1:] - offsets[:-1]
+        for one, scores, length in zip(some, probabilities, lengths, strict=True):
+            words = text.tokenize(one[: text.enough(checkpoint.max_length)])[
+                : checkpoint.max_length
+            ]
+            found.append(
+                Prediction(
+                    label=checkpoint.labels[scores.index(max(scores))],
+                    probabilities=dict(zip(checkpoint.labels, scores, strict=True)),
+                    milliseconds=milliseconds,
+                    tokens=words,
+                    known=[word in vocab.stoi for word in words],
+                    truncated=int(length) > checkpoint.max_length,
+                )
+            )
+        yield Progress("testing", len(found), len(texts), "texts")
+    return found
+
+
+def load(checkpoint: Checkpoint) -> tuple[TextClassifier, text.Vocab]:
+    """Model and vocabulary, kept in memory until the files change or others are used more."""
+    key = (checkpoint.ref, checkpoint.version)
+    with _lock:
+        if key not in _models:
+            _models[key] = (
+                checkpoints.load_model(checkpoint), checkpoints.load_vocabulary(checkpoint)
+            )  # fmt: skip
+            while len(_models) > LOADED:
+                _models.popitem(last=False)
+        _models.move_to_end(key)
+        return _models[key]

@@ -1,7 +1,7 @@
-"""What every test shares: a home of its own, no addresses from outside, and the real data where it is.
+"""What every test shares: a home of its own, no addresses from outside, the real data.
 
-`UNFREEZE_REQUIRE_BROWSER=1` makes a skipped browser test a failure, `UNFREEZE_NO_SKIPS=1` any skipped
-test but those marked `gpu`; `.ci/run` sets both, so nothing can go untested there unnoticed.
+`UNFREEZE_REQUIRE_BROWSER=1` makes a skipped browser test a failure, `UNFREEZE_NO_SKIPS=1` any
+skipped test but those marked `gpu`; `.ci/run` sets both, so nothing goes untested there unnoticed.
 """
 
 import os

@@ -1,0 +1,45 @@
+# make app     start the dashboard on http://127.0.0.1:8501 (PORT=9000 for another port)
+# make test    lint, types and all tests, those in a browser included
+# make format  let ruff put the code in order
+# Each installs what it needs into .venv once. PYTHON=python3.12 chooses the interpreter.
+
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+# --no-compile: Python compiles what is imported when it is, which saves a quarter of the install.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
+# With this set, as many containers have it, every start would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: app test lint format clean
+
+app: .venv/app.installed
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/app.installed: requirements.txt | $(BIN)/pip
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+# requirements-dev.txt begins with requirements.txt, so one installation serves both.
+.venv/dev.installed: requirements.txt requirements-dev.txt | $(BIN)/pip
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@touch .venv/app.installed $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Unfreeze needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv

@@ -13,7 +13,7 @@ st.set_page_config(
     # An entry of our own also keeps the menu in which one switches between light and dark.
     menu_items={"About": "**Unfreeze** fine-tunes text classifiers in the browser."},
 )
-st.logo(str(IMAGES / "logo.svg"), icon_image=str(IMAGES / "icon.svg"), size="large")
+st.logo(str(IMAGES / "logo.svg"), size="large")
 
 st.navigation(
     [

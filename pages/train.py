@@ -1,5 +1,113 @@
-"""Placeholder."""
+"""Choose and start a run, or watch one: its id stands in the address, `?run=…`."""
+
+from dataclasses import replace
 
 import streamlit as st
 
-st.title("Train")
+from ftcore import datasets, strategies
+from ftcore.checkpoints import list_checkpoints
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from pages.components import settings_form as form, words
+
+if "run" in st.query_params:
+    try:
+        with st.spinner("Opening the run …"):
+            from pages.components.live_run import live_run  # imports MLflow
+
+        live_run(st.query_params["run"])
+    except UnfreezeError as error:
+        st.error(str(error))
+        st.page_link("runs.py", label="Go to the list of runs", icon=":material/arrow_forward:")
+    st.stop()
+
+st.title("Train", anchor=False)
+checkpoints = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
+if not checkpoints:
+    st.info("There is no checkpoint to start from yet.")
+    st.page_link("checkpoints.py", label="Import or pretrain one", icon=":material/arrow_forward:")
+    st.stop()
+
+form.begin()
+if st.session_state[form.key("checkpoint")] not in checkpoints:
+    form.fill({"checkpoint": next(iter(checkpoints))})
+
+choose, summary = st.columns([5, 3], gap="large")
+with choose:
+    st.selectbox(
+        "Checkpoint",
+        list(checkpoints),
+        format_func=lambda ref: checkpoints[ref].title,
+        key=form.key("checkpoint"),
+        persist_state="session",
+        help="The pretrained model to start from.",
+    )
+    st.selectbox(
+        "Data",
+        datasets.NAMES,
+        format_func=lambda name: datasets.TITLES[name],
+        key=form.key("dataset"),
+        persist_state="session",
+        on_change=lambda: form.fill({"source": ""}),
+        help="What to learn.",
+    )
+    if st.session_state[form.key("dataset")] != "sample":
+        st.text_input(
+            "Where the data is",
+            key=form.key("source"),
+            persist_state="session",
+            placeholder="An archive or a folder on this machine; empty downloads it",
+        )
+    st.segmented_control(
+        "What trains",
+        list(words.MODES),
+        format_func=lambda mode: words.MODES[mode],
+        key=form.key("mode"),
+        persist_state="session",
+        required=True,
+        on_change=form.follow_preset,
+        width="stretch",
+    )
+    form.preset_input(
+        "Settings",
+        help="Quick is good on two cores. Lesson takes the lesson's values, which take hours.",
+    )
+    for column, name in zip(st.columns(3), ("epochs", "learning_rate", "limit"), strict=True):
+        with column:
+            form.setting_input(name)
+    with st.expander("More settings"):
+        columns = st.columns(3)
+        for number, name in enumerate(form.FOLDED):
+            with columns[number % 3]:
+                form.setting_input(name, explain=True)
+
+with summary.container(border=True):
+    config = None
+    try:
+        config = FineTuneConfig(**form.values())
+        checkpoint = checkpoints[config.checkpoint]
+        classes = len(datasets.LABELS[config.dataset])
+        st.markdown(strategies.describe(config, replace(checkpoint.model, classes=classes)))
+        if checkpoint.labels != datasets.LABELS[config.dataset]:
+            st.markdown(
+                f"The last layer is replaced: {len(checkpoint.labels)} classes before, {classes} now."
+            )
+    except UnfreezeError as error:
+        st.error(str(error))
+    if st.button(
+        "Start",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=config is None,
+        width="stretch",
+    ):
+        try:
+            with st.spinner("Starting …"):
+                from ftcore import jobs  # imports MLflow
+
+                run_id = jobs.submit(config)
+        except UnfreezeError as error:
+            st.error(str(error))
+        else:
+            st.query_params["run"] = run_id
+            st.rerun()

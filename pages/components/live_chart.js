@@ -1,0 +1,225 @@
+// Draws the packed curves of live_chart.py and keeps the same charts alive between updates.
+
+const HEIGHT = 320;
+const DASHES = { train: "dot", val: "solid", test: "solid" };
+const SPLIT_NAMES = { train: "training", val: "validation", test: "test" };
+
+const STYLE = `
+.uf-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
+  gap: 0.5rem 1.5rem; font-family: var(--st-font); color: var(--st-text-color); }
+.uf-title { font-weight: 600; font-size: 0.95rem; margin: 0; }
+.uf-plot { height: ${HEIGHT}px; }
+.uf-legend { display: flex; flex-wrap: wrap; gap: 0.25rem 0.9rem; min-height: 1.75rem;
+  align-items: center; font-family: var(--st-font); color: var(--st-text-color); font-size: 0.875rem; }
+.uf-legend button, .uf-legend span { display: inline-flex; align-items: center; gap: 0.4rem; }
+.uf-legend button { all: unset; box-sizing: border-box; display: inline-flex; align-items: center;
+  gap: 0.4rem; cursor: pointer; border-radius: 0.3rem; padding: 0 0.2rem; }
+.uf-legend button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+.uf-legend button[aria-pressed=false] { opacity: 0.45; text-decoration: line-through; }
+.uf-legend svg { width: 26px; height: 12px; flex: none; }
+`;
+
+let plotly;
+
+// component: what Streamlit hands over; called again whenever the data or the theme has changed.
+export async function draw({ data, parentElement, key }, plotlyAddress) {
+  plotly ??= load(plotlyAddress);
+  const view = (parentElement.ufView ??= build(parentElement));
+  if (!data || !data.byteLength) return;
+  const { head, curves } = unpack(data);
+  const theme = readTheme(parentElement);
+  drawLegend(view, head, curves, theme, () => drawCharts(view, head, curves, theme));
+  const Plotly = await plotly;
+  if (parentElement.ufView !== view || !parentElement.isConnected) return;
+  view.Plotly = Plotly;
+  drawCharts(view, head, curves, theme);
+  return () => {
+    view.observer.disconnect();
+    for (const plot of Object.values(view.plots)) Plotly.purge(plot);
+  };
+}
+
+function load(address) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = address;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("The chart library did not load; reload the page."));
+    document.head.append(script);
+  });
+}
+
+function build(parent) {
+  const root = document.createElement("div");
+  root.innerHTML = `<style>${STYLE}</style>
+    <div class="uf-legend" role="group" aria-label="Curves"></div>
+    <div class="uf-charts">
+      <figure style="margin:0"><figcaption class="uf-title"></figcaption>
+        <div class="uf-plot" data-metric="loss"></div></figure>
+      <figure style="margin:0"><figcaption class="uf-title"></figcaption>
+        <div class="uf-plot" data-metric="accuracy"></div></figure>
+    </div>`;
+  parent.append(root);
+  const plots = {};
+  for (const plot of root.querySelectorAll(".uf-plot")) plots[plot.dataset.metric] = plot;
+  const view = { root, plots, hidden: new Set(), Plotly: null };
+  view.observer = new ResizeObserver(() => {
+    for (const plot of Object.values(plots)) if (plot.data) view.Plotly.Plots.resize(plot);
+  });
+  view.observer.observe(root);
+  return view;
+}
+
+// The layout is told in `packed` of live_chart.py.
+function unpack(data) {
+  const buffer = data.slice().buffer; // at an address that float32 may start from
+  const length = new DataView(buffer).getUint32(0, true);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  let at = 4 + length;
+  const take = (count) => {
+    const numbers = new Float32Array(buffer, at, count);
+    at += 4 * count;
+    return numbers;
+  };
+  const curves = head.curves.map((curve) => ({
+    ...curve, x: take(curve.points), y: take(curve.points),
+  }));
+  return { head, curves };
+}
+
+function readTheme(element) {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue(name).trim();
+  return {
+    text: read("--st-text-color"),
+    paper: read("--st-background-color"),
+    line: read("--st-border-color"),
+    font: read("--st-font"),
+  };
+}
+
+function drawCharts(view, head, curves, theme) {
+  if (!view.Plotly) return;
+  for (const [metric, plot] of Object.entries(view.plots)) {
+    plot.previousElementSibling.textContent = head.metrics[metric];
+    const traces = curves
+      .filter((curve) => curve.metric === metric)
+      .map((curve) => trace(curve, head, theme, view.hidden));
+    view.Plotly.react(plot, traces, layout(metric, head, theme), {
+      displaylogo: false, responsive: false, displayModeBar: "hover",
+      modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+    });
+  }
+}
+
+function trace(curve, head, theme, hidden) {
+  const run = head.runs[curve.run];
+  const colour = legible(run.colour, theme.paper);
+  const training = curve.split === "train";
+  const alone = head.runs.length === 1;
+  const name = SPLIT_NAMES[curve.split];
+  return {
+    x: curve.x, y: curve.y, uid: `${run.id}/${curve.split}`,
+    name: alone ? name : `${run.label}, ${name}`,
+    type: "scatter",
+    mode: curve.split === "test" ? "markers" : curve.points === 1 || !training ? "lines+markers" : "lines",
+    visible: !hidden.has(run.id),
+    opacity: training ? 0.7 : 1,
+    line: { color: colour, width: training ? 1.25 : 2.5, dash: DASHES[curve.split] },
+    marker: curve.split === "test"
+      ? { color: colour, size: 12, symbol: "diamond-open", line: { width: 2.5 } }
+      : { color: colour, size: 5 },
+    hovertemplate: curve.metric === "accuracy" ? "%{y:.1%}" : "%{y:.3f}",
+  };
+}
+
+function layout(metric, head, theme) {
+  const axis = {
+    gridcolor: theme.line, linecolor: theme.line, zerolinecolor: theme.line, automargin: true,
+  };
+  return {
+    height: HEIGHT, autosize: true, uirevision: head.revision, showlegend: false,
+    margin: { l: 8, r: 12, t: 8, b: 8 },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: theme.font, color: theme.text, size: 13 },
+    hovermode: "x unified",
+    hoverlabel: { bgcolor: theme.paper, bordercolor: theme.line, font: { color: theme.text } },
+    xaxis: { ...axis, title: { text: head.axis, standoff: 8 }, rangemode: "tozero", showgrid: false },
+    yaxis: {
+      ...axis, rangemode: metric === "loss" ? "tozero" : "normal",
+      tickformat: metric === "accuracy" ? ".0%" : "", nticks: 6,
+    },
+  };
+}
+
+// One legend for both charts: a button a run (where there are several), and what each kind of line is.
+function drawLegend(view, head, curves, theme, redraw) {
+  const legend = view.root.querySelector(".uf-legend");
+  const splits = Object.keys(SPLIT_NAMES).filter((split) =>
+    curves.some((curve) => curve.split === split && curve.points));
+  const wanted = JSON.stringify([head.runs, splits, theme, [...view.hidden]]);
+  view.redraw = redraw;
+  if (legend.dataset.shows === wanted) return; // untouched, so that focus stays where it is
+  legend.dataset.shows = wanted;
+  const alone = head.runs.length === 1;
+  const keyColour = alone ? legible(head.runs[0].colour, theme.paper) : theme.text;
+  const items = alone ? [] : head.runs.map((run) => runButton(run, view, theme, legend));
+  legend.replaceChildren(...items, ...splits.map((split) => {
+    const item = document.createElement("span");
+    item.innerHTML = swatch(split, keyColour) + SPLIT_NAMES[split];
+    return item;
+  }));
+}
+
+function runButton(run, view, theme, legend) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("aria-pressed", String(!view.hidden.has(run.id)));
+  button.innerHTML = swatch("val", legible(run.colour, theme.paper));
+  button.append(run.label); // as text: a run's name may hold anything
+  button.onclick = () => {
+    if (!view.hidden.delete(run.id)) view.hidden.add(run.id);
+    button.setAttribute("aria-pressed", String(!view.hidden.has(run.id)));
+    legend.dataset.shows = "";
+    view.redraw();
+  };
+  return button;
+}
+
+function swatch(split, colour) {
+  const shape = split === "test"
+    ? `<path d="M13 1.5 17.5 6 13 10.5 8.5 6Z" fill="none" stroke="${colour}" stroke-width="2"/>`
+    : `<path d="M1 6H25" stroke="${colour}" stroke-width="${split === "train" ? 1.5 : 2.5}"
+        stroke-dasharray="${split === "train" ? "2 2.5" : ""}"/>`;
+  return `<svg viewBox="0 0 26 12" aria-hidden="true">${shape}</svg>`;
+}
+
+// The colour, mixed with black or white until it stands out from the background (3 : 1, WCAG 1.4.11).
+function legible(colour, paper) {
+  const back = luminance(channels(paper));
+  const towards = back > 0.5 ? 0 : 255;
+  let mixed = channels(colour);
+  for (let i = 0; i < 12 && contrast(luminance(mixed), back) < 3; i++) {
+    mixed = mixed.map((value) => value + (towards - value) * 0.08);
+  }
+  return `rgb(${mixed.map(Math.round).join(",")})`;
+}
+
+function channels(colour) {
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  return [...probe.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+}
+
+function luminance(rgb) {
+  const [r, g, b] = rgb.map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+function contrast(a, b) {
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}

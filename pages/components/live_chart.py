@@ -1,0 +1,105 @@
+"""Loss and accuracy of one or more runs, drawn while they grow.
+
+`st.plotly_chart` makes a new node at every change of its data: zoom is lost and the chart blinks. This
+component keeps one node and hands it new numbers by `Plotly.react`, as packed float32.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.components import assets
+
+MAX_POINTS = 2_000  # of a trace
+AXES: dict[str, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Seconds"}
+METRICS: dict[str, str] = {"loss": "Loss", "accuracy": "Accuracy"}
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+
+_mount = st.components.v2.component(
+    "unfreeze_live_chart",
+    # Sent again with every update, so it only fetches the real script, which the browser keeps.
+    # It runs from a blob: address, where a path alone means nothing.
+    js=f"""
+const chart = import(location.origin + {assets.address(assets.LIVE_CHART)!r});
+export default async (component) =>
+  (await chart).draw(component, location.origin + {assets.address(assets.PLOTLY)!r});
+""",
+    isolate_styles=False,  # plotly.js puts its style sheet into the page's head
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One run on the charts. `history` is what `tracking.history` returns."""
+
+    run_id: str
+    label: str
+    colour: str
+    history: pd.DataFrame
+
+
+def live_charts(traces: Sequence[Trace], axis: str, revision: str, key: str) -> None:
+    """Draw loss and accuracy over `axis` (a key of AXES).
+
+    The zoom is kept for as long as `revision` and `axis` stay the same; a stable `key` keeps the node.
+    """
+    _mount(key=key, data=packed(traces, axis, revision))
+
+
+def packed(traces: Sequence[Trace], axis: str, revision: str) -> bytes:
+    """The charts as the script reads them.
+
+    Layout: header length (uint32, little-endian), header (JSON, padded to a multiple of 4 bytes),
+    then for each curve its x and its y (float32, little-endian), in the header's order.
+    """
+    curves: list[dict[str, Any]] = []
+    numbers: list[np.ndarray] = []
+    for number, trace in enumerate(traces):
+        for metric in METRICS:
+            for split in SPLITS:
+                x, y = points(trace.history, split, axis, metric)
+                curves.append({"run": number, "metric": metric, "split": split, "points": len(x)})
+                numbers += [x, y]
+    header = {
+        "revision": f"{revision}/{axis}",
+        "axis": AXES[axis],
+        "metrics": METRICS,
+        "runs": [{"id": one.run_id, "label": one.label, "colour": one.colour} for one in traces],
+        "curves": curves,
+    }
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 4)
+    body = np.concatenate(numbers).astype("<f4").tobytes() if numbers else b""
+    return len(head).to_bytes(4, "little") + head + body
+
+
+def points(
+    history: pd.DataFrame, split: str, axis: str, metric: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of one curve, at most MAX_POINTS of them, without values that are not finite."""
+    rows = history[history["split"] == split]
+    x, y = rows[axis].to_numpy(float), rows[metric].to_numpy(float)
+    there = np.isfinite(x) & np.isfinite(y)
+    x, y = x[there], y[there]
+    kept = decimate(y, MAX_POINTS)
+    return x[kept], y[kept]
+
+
+def decimate(values: np.ndarray, most: int) -> np.ndarray:
+    """Indices, ascending, of at most `most` values that keep a curve's shape.
+
+    The first and the last are kept, and of equal stretches between them the lowest and the highest, so
+    that no spike is lost.
+    """
+    if len(values) <= most:
+        return np.arange(len(values))
+    inner = np.arange(1, len(values) - 1)
+    kept = [0, len(values) - 1]
+    for stretch in np.array_split(inner, (most - 2) // 2):
+        kept += [stretch[values[stretch].argmin()], stretch[values[stretch].argmax()]]
+    return np.unique(kept)

@@ -1,0 +1,143 @@
+"""One run as it goes: its phase, figures and curves, drawn anew each second for as long as it lives."""
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from ftcore import checkpoints, config, jobs, tracking
+from ftcore.config import NEW_MODEL
+from ftcore.errors import UnfreezeError
+from pages.components import palette, settings_form, words
+from pages.components.live_chart import AXES, Trace, live_charts
+
+
+def live_run(run_id: str) -> None:
+    """Draw the run. Raises UnfreezeError where there is none of that id."""
+    live = tracking.run(run_id).live
+    st.fragment(_draw, run_every=1.0 if live else None)(run_id, live)
+
+
+def _draw(run_id: str, ticking: bool) -> None:
+    try:
+        run, history = tracking.run(run_id), tracking.history(run_id)
+    except UnfreezeError as error:  # deleted in another tab
+        st.error(str(error))
+        return
+    if ticking and not run.live:
+        st.rerun()  # of the whole page, which draws the end of the run and no longer ticks
+
+    _head(run)
+    if run.live:
+        _progress(run, history)
+    else:
+        _end(run)
+    _figures(run, history)
+    axis = st.segmented_control(
+        "Horizontal axis", AXES, format_func=AXES.get, default="step", required=True,
+        key="axis", persist_state="session", label_visibility="collapsed",
+    )  # fmt: skip
+    colour = palette.model_colour(run.config.mode)
+    live_charts([Trace(run_id, run.name, colour, history)], axis, revision=run_id, key="live_charts")
+    _record(run)
+
+
+def _head(run: tracking.Run) -> None:
+    st.title(run.name, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", height=44):
+        st.badge(words.MODES[run.config.mode], color=palette.MODE_BADGES[run.config.mode])
+        st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
+        st.space("stretch")
+        if run.live and st.button(
+            "Stop", key="stop", icon=":material/stop_circle:", help="Keeps the best so far."
+        ):
+            try:
+                jobs.stop(run.run_id)
+                st.toast("Stopping after this step.")
+            except UnfreezeError as error:
+                st.error(str(error))
+        if not run.live and st.button("New run", key="new", type="tertiary"):
+            st.query_params.clear()
+            st.rerun()
+
+
+def _progress(run: tracking.Run, history: pd.DataFrame) -> None:
+    place = jobs.position(run.run_id)
+    if run.status == "queued":
+        ahead = "" if not place else f"number {place} in the queue" if place > 1 else "next in the queue"
+        st.progress(0.0, f"**Waiting** {ahead}")
+        return
+    done, total, unit = run.phase_done, run.phase_total, run.phase_unit
+    left = words.time_left(run.phase_seconds, done, total)
+    if run.phase in ("training", "evaluating") and run.facts:
+        # The two take turns: one bar for both, by steps, does not jump.
+        reached = history["step"].max() if len(history) else 0
+        done = max(done if run.phase == "training" else 0, reached)
+        total, unit = run.facts["steps"], "steps"
+        left = words.time_left(history["seconds"].max(), reached, total)
+    parts = [f"**{words.PHASES[run.phase]}**"]
+    if total:
+        parts.append(f"{words.count(done)} of {words.count(total)} {unit}")
+    elif done:
+        parts.append(f"{words.count(done)} {unit}")
+    st.progress(min(done / total, 1.0) if total else 0.0, "  ·  ".join([*parts, *left]))
+
+
+def _end(run: tracking.Run) -> None:
+    try:
+        checkpoints.find(run.run_id)
+        kept = True
+    except UnfreezeError:
+        kept = False
+    if run.status == "finished":
+        accuracy = words.percent(run.metrics.get("test_accuracy"))
+        st.success(f"Finished. It is right on {accuracy} of the test texts.", icon=":material/check_circle:")
+    elif run.status == "stopped":
+        st.info(run.message, icon=":material/stop_circle:")
+    else:
+        st.error(run.message + (" The best weights so far are kept." if kept else ""))
+    with st.container(horizontal=True):
+        if kept and st.button("Try it", key="try", type="primary", icon=":material/chat:"):
+            st.switch_page("predict.py", query_params={"model": run.run_id})
+        if run.config.checkpoint != NEW_MODEL and st.button("Run again with these settings", key="again"):
+            settings_form.fill(run.config.to_dict() | {"name": ""})
+            st.query_params.clear()
+            st.rerun()
+
+
+def _record(run: tracking.Run) -> None:
+    with st.expander("Settings and notes of this run"):
+        for note in run.notes:
+            st.markdown(f"- {note}")
+        facts = {
+            "Trains": run.facts.get("trains"),
+            "Texts": ", ".join(
+                f"{words.count(run.facts[f'{split}_texts'])} {name}"
+                for split, name in (("train", "training"), ("val", "validation"), ("test", "test"))
+                if f"{split}_texts" in run.facts
+            ),
+            "Data from": run.facts.get("data_from"),
+            "Device": " ".join(str(run.facts.get(name, "")) for name in ("device", "precision")),
+            "Split": run.facts.get("split_fingerprint"),
+        }
+        settings = {
+            config.label(setting): value
+            for name, setting in settings_form.SETTINGS.items()
+            if (value := getattr(run.config, name)) != ""
+            and (run.config.checkpoint == NEW_MODEL or not setting.metadata["new_model"])
+        }
+        st.table({name: str(value) for name, value in (facts | settings).items() if value}, border="horizontal")
+
+
+def _figures(run: tracking.Run, history: pd.DataFrame) -> None:
+    best = history.loc[history["split"] == "val", "accuracy"].max()
+    trained = history[history["split"] == "train"]
+    seconds = trained["seconds"].max()
+    speed = trained["examples"].max() / seconds if seconds else math.nan
+    columns = st.columns(4)
+    columns[0].metric("Best validation accuracy", words.percent(best), border=True)
+    columns[1].metric(
+        "Test accuracy", words.percent(run.metrics.get("test_accuracy", math.nan)), border=True
+    )
+    columns[2].metric("Speed", f"{speed:,.0f} texts/s" if speed > 0 else "–", border=True)
+    columns[3].metric("Training time", words.duration(seconds), border=True)

@@ -1,0 +1,34 @@
+"""Colours, one meaning each, on every page and chart.
+
+Models are told apart by hue; within one, training loss is thin and dashed and validation solid.
+Classes have hues of their own. The live chart darkens or lightens a line where the theme's background
+would leave it too faint.
+"""
+
+MODELS: dict[str, str] = {"full": "#2563EB", "last-layer": "#F59E0B", "untouched": "#64748B"}
+"""By a run's mode; `untouched` is a checkpoint as it came."""
+
+MODE_BADGES: dict[str, str] = {"full": "blue", "last-layer": "orange"}
+"""The nearest colours that `st.badge` has."""
+
+CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
+"""By label; others take OTHER_CLASSES in order."""
+
+OTHER_CLASSES = ("#7C3AED", "#0891B2", "#CA8A04", "#DC2626", "#4D7C0F", "#9333EA", "#475569")
+
+BADGES: dict[str, str] = {
+    "queued": "gray", "running": "blue", "finished": "green",
+    "stopped": "orange", "failed": "red", "interrupted": "red",
+}  # fmt: skip
+"""The colour of a run's status in `st.badge` and Markdown."""
+
+
+def model_colour(mode: str) -> str:
+    """A run's colour by its mode."""
+    return MODELS.get(mode, MODELS["untouched"])
+
+
+def class_colours(labels: tuple[str, ...] | list[str]) -> dict[str, str]:
+    """A colour for each label, the same one wherever the same labels appear."""
+    spare = iter(OTHER_CLASSES * (1 + len(labels) // len(OTHER_CLASSES)))
+    return {label: CLASSES.get(label) or next(spare) for label in labels}

@@ -1,0 +1,94 @@
+"""Inputs for the settings of a run, drawn from the fields of FineTuneConfig.
+
+Each input keeps its value in the session under `setting_<name>`, also while another page is shown.
+"""
+
+from dataclasses import Field, fields
+from typing import Any
+
+import streamlit as st
+
+from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, choices, label
+
+SETTINGS: dict[str, "Field[Any]"] = {setting.name: setting for setting in fields(FineTuneConfig)}
+FREE = ("checkpoint", "dataset", "source", "mode", "limit", "seed", "device", "name")
+DECIDED_BY_PRESET = tuple(
+    name for name in SETTINGS if name not in FREE and not SETTINGS[name].metadata["new_model"]
+)
+FOLDED = tuple(
+    name
+    for name, setting in SETTINGS.items()
+    if not setting.metadata["shown"] and not setting.metadata["new_model"] and name != "source"
+)
+
+
+def key(name: str) -> str:
+    """Where the session keeps a setting."""
+    return f"setting_{name}"
+
+
+def begin() -> None:
+    """Give every setting a value that has none yet."""
+    if key("mode") not in st.session_state:
+        fill({name: setting.default for name, setting in SETTINGS.items()})
+        fill(preset("Quick", st.session_state[key("mode")]))
+
+
+def fill(values: dict[str, Any]) -> None:
+    """Put values into the inputs; in a callback, or before they are drawn."""
+    for name, value in values.items():
+        if name in SETTINGS:
+            st.session_state[key(name)] = value
+
+
+def values() -> dict[str, Any]:
+    """What the inputs hold now."""
+    return {name: st.session_state[key(name)] for name in SETTINGS}
+
+
+def preset(name: str, mode: str) -> dict[str, Any]:
+    """All that a preset decides, for a mode."""
+    defaults = {setting: SETTINGS[setting].default for setting in DECIDED_BY_PRESET}
+    return defaults | vars(MODE_DEFAULTS[mode]) | PRESETS[name]
+
+
+def preset_input(label: str, **options: Any) -> None:
+    """Draw the choice of presets; none is chosen where the inputs hold values of one's own."""
+    now = values()
+    st.session_state["preset"] = next(
+        (
+            name
+            for name in PRESETS
+            if all(now[setting] == value for setting, value in preset(name, now["mode"]).items())
+        ),
+        None,
+    )
+    st.segmented_control(label, list(PRESETS), key="preset", on_change=follow_preset, **options)
+
+
+def follow_preset() -> None:
+    """Callback: take the preset's values for the mode, or the mode's own epochs and rate."""
+    name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
+    fill(preset(name, mode) if name else vars(MODE_DEFAULTS[mode]))
+
+
+def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
+    """Draw one input. `explain` puts the setting's help below it, otherwise behind a question mark."""
+    setting = SETTINGS[name]
+    text = setting.metadata["help"]
+    common: dict[str, Any] = {
+        "label": label(setting), "key": key(name), "persist_state": "session",
+        "help": None if explain else text,
+    } | options  # fmt: skip
+    if allowed := choices(setting):
+        st.segmented_control(options=allowed, required=True, **common)
+    elif setting.type is bool:
+        st.toggle(**common)
+    elif setting.type is int:
+        st.number_input(step=1, **common)
+    elif setting.type is float:
+        st.number_input(step=None, format="%g", **common)
+    else:
+        st.text_input(**common)
+    if explain:
+        st.caption(text)

@@ -1,0 +1,40 @@
+"""Names and numbers as a page writes them."""
+
+import math
+
+MODES: dict[str, str] = {"full": "Full", "last-layer": "Last layer"}
+PHASES: dict[str, str] = {
+    "waiting": "Starting", "downloading": "Downloading", "reading": "Reading", "encoding": "Encoding",
+    "vectors": "Reading word vectors", "features": "Computing text vectors", "training": "Training",
+    "evaluating": "Evaluating", "testing": "Testing", "saving": "Saving", "done": "Done",
+}  # fmt: skip
+NONE = "–"
+
+
+def percent(share: float | None) -> str:
+    """0.8731 → 87.3 %."""
+    return NONE if share is None or math.isnan(share) else f"{share:.1%}"
+
+
+def count(number: float) -> str:
+    """25000 → 25,000."""
+    return f"{number:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """75 → 1 min 15 s."""
+    if seconds is None or math.isnan(seconds):
+        return NONE
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def time_left(seconds: float, done: float, total: float | None) -> list[str]:
+    """What a task still takes at its pace so far; nothing where that cannot be told yet."""
+    if not total or not done or not seconds > 0.5:
+        return []
+    return [f"{duration(max(1, round(seconds / done * (total - done))))} left"]

@@ -1,0 +1,195 @@
+"""Texts to token ids, and words to vectors: the one importer of torchtext."""
+
+import re
+import ssl
+import tempfile
+import uuid
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice, repeat
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+import torchtext.vocab
+from torchtext.data.utils import get_tokenizer
+from torchtext.vocab import Vectors, Vocab
+
+from ftcore import downloads, settings
+from ftcore.errors import UnfreezeError
+from ftcore.events import Progress, Task
+
+SPECIALS = ("<unk>", "<pad>")
+UNK, PAD = 0, 1  # their ids
+
+# torchtext draws a bar on stderr, and turns off the check of certificates for the whole process.
+torchtext.vocab.tqdm = partial(torchtext.vocab.tqdm, disable=True)
+_VERIFYING = ssl._create_default_https_context
+
+_CHUNK = 64  # texts between two yields, some milliseconds of work under the GIL
+_LINES = 1000  # vectors between two yields
+_LONGEST_LINE = 100_000  # bytes; a longer one is no word with its vector
+_HEADER = re.compile(rb"\d+ \d+\s*")
+
+_EXPECTED = "give a text file such as glove.6B.100d.txt, a word and its numbers on each line."
+
+_basic_english = get_tokenizer("basic_english")
+
+
+def tokenize(text: str) -> list[str]:
+    """Lower-case words and punctuation marks, as the lesson's `basic_english` splits them."""
+    tokens: list[str] = _basic_english(text)
+    return tokens
+
+
+def vocab_from_tokens(tokens: Sequence[str]) -> Vocab:
+    """The vocabulary whose ids are the positions in `tokens`, which starts with SPECIALS."""
+    if tuple(tokens[: len(SPECIALS)]) != SPECIALS:
+        raise UnfreezeError(f"A vocabulary must start with {' and '.join(SPECIALS)}.")
+    if len(set(tokens)) < len(tokens):
+        word, times = Counter(tokens).most_common(1)[0]
+        raise UnfreezeError(
+            f"A vocabulary must hold each word once, but has {word!r} {times} times."
+        )
+    return Vocab(Counter(), specials=list(tokens))
+
+
+def encode(
+    texts: Sequence[str], vocab: Vocab, max_length: int | None
+) -> Task[tuple[np.ndarray, np.ndarray]]:
+    """The ids of all texts in a row (int32) and where each starts (int64, one more at the end).
+
+    Every text has at least one token, <unk> where there is nothing in it, and at most `max_length`.
+    """
+    # A plain dict, as stoi[...] would add each unknown word; and nobody's "<pad>" is padding.
+    known = (dict(vocab.stoi) | {SPECIALS[PAD]: UNK}).get
+    parts = [np.empty(0, np.int32)]
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    for start in range(0, len(texts), _CHUNK):
+        ids: list[int] = []
+        for row, text in enumerate(texts[start : start + _CHUNK], start=start + 1):
+            ids += map(known, tokenize(text)[:max_length] or SPECIALS[:1], repeat(UNK))
+            offsets[row] = offsets[start] + len(ids)
+        parts.append(np.array(ids, np.int32))
+        yield Progress("encoding", min(start + _CHUNK, len(texts)), len(texts), "texts")
+    return np.concatenate(parts), offsets
+
+
+def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor]]:
+    """The first `words` words of a GloVe or word2vec text file, and their vectors [n, dim] (float32).
+
+    A word that stands there twice counts once. Raises UnfreezeError.
+    """
+    names: list[str] = []
+    parts: list[torch.Tensor] = []
+    try:
+        with path.open("rb") as file, tempfile.TemporaryDirectory() as folder:
+            lines = _checked_lines(path, file, words)
+            # In parts, as torchtext takes a file in one go, and keeps a copy that outlives changes.
+            for part in iter(lambda: list(islice(lines, _LINES)), []):
+                copy = Path(folder, f"{len(parts)}.txt")
+                copy.write_bytes(b"".join(part))
+                vectors = _read(copy)
+                names += vectors.itos
+                parts.append(vectors.vectors[: len(vectors.itos)])
+                yield Progress("vectors", len(names), words, "words")
+    except OSError as error:
+        raise UnfreezeError(f"{path} cannot be read ({error.strerror}): correct it.") from error
+    except ValueError as error:
+        raise UnfreezeError(f"{path} holds no word vectors ({error}): {_EXPECTED}") from error
+    if not names or not all(part.isfinite().all() for part in parts):
+        raise UnfreezeError(f"{path} holds no usable word vectors: {_EXPECTED}")
+    first = {word: row for row, word in reversed(list(enumerate(names))) if word not in SPECIALS}
+    rows = sorted(first.values())
+    return [names[row] for row in rows], torch.cat(parts)[rows]
+
+
+def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
+    """A file of the first `words` words of GloVe 6B, which are its most frequent.
+
+    Only their part of the 862 MB is downloaded, unless the server cannot send parts.
+    """
+    url = settings.glove_url()
+    member = f"glove.6B.{dim}d.txt"
+    target = settings.downloads_dir() / f"glove.6B.{dim}d.first-{words}.txt"
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    import aiohttp
+    import fsspec  # type: ignore[import-untyped]
+
+    client = {"trust_env": True, "timeout": aiohttp.ClientTimeout(sock_connect=10, sock_read=30)}
+    try:
+        with fsspec.open(
+            url, block_size=1 << 20, cache_type="readahead", client_kwargs=client
+        ) as file:
+            yield from _copy_head(file, member, words, target)
+        return target
+    except (FileNotFoundError, ValueError):
+        pass  # no such file, or no parts of it: the plain download says why, or gets it
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise UnfreezeError(
+            f"The download from {url} broke off: start it again, "
+            "or give the path of a file of word vectors on this machine."
+        ) from error
+    archive = yield from downloads.fetch(url, settings.downloads_dir() / "glove.6B.zip")
+    with archive.open("rb") as file:
+        yield from _copy_head(file, member, words, target)
+    return target
+
+
+def _checked_lines(path: Path, file: BinaryIO, words: int) -> Iterator[bytes]:
+    """The first `words` lines, each a word and as many values as the first one has."""
+    size = count = 0
+    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), start=1):
+        if count == words:
+            return
+        if number == 1 and _HEADER.fullmatch(line):  # of word2vec: how many words, how many values
+            continue
+        values = line.rstrip().count(b" ")
+        size = size or values
+        if values < size and not line.endswith(b"\n"):
+            raise UnfreezeError(
+                f"{path} is cut short at line {number}: fetch it again, "
+                f"or ask for at most {count:,} words."
+            )
+        if values != size or size < 2:
+            raise UnfreezeError(f"{path} holds no word vector on line {number}: {_EXPECTED}")
+        count += 1
+        yield line
+
+
+def _read(file: Path) -> Vectors:
+    try:
+        return Vectors(str(file), cache=str(file.parent))
+    finally:
+        ssl._create_default_https_context = _VERIFYING
+
+
+def _copy_head(archive: BinaryIO, member: str, words: int, target: Path) -> Task[None]:
+    """Write the first lines of a zip's member to `target`, whole or not at all."""
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        with (
+            zipfile.ZipFile(archive) as unpacked,
+            unpacked.open(member) as lines,
+            part.open("wb") as copy,
+        ):
+            start = archive.tell()
+            for count, line in enumerate(islice(lines, words), start=1):
+                copy.write(line)
+                if count % _LINES == 0:
+                    done = archive.tell() - start
+                    yield Progress("downloading", done, done * words / count, "bytes")
+        part.replace(target)
+    except (KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise UnfreezeError(
+            f"{settings.glove_url()} is no zip with {member}, or is damaged: "
+            "give the path of a file of word vectors instead."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

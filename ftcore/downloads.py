@@ -19,6 +19,12 @@ TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
 _PIECE = 1 << 16  # bytes read at once
 _TICK = 0.2  # seconds between two reports
 
+_NO_ADDRESS = (
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+)
+
 
 def fetch(url: str, target: Path, *, size: int | None = None, md5: str | None = None) -> Task[Path]:
     """Download `url` to `target` unless it is there, and return `target`.
@@ -110,7 +116,7 @@ def explained(url: str, folder: Path) -> Iterator[None]:
         raise UnfreezeError(
             f"{url} answers {status}: give the path of a copy on this machine instead."
         ) from error
-    except (requests.exceptions.MissingSchema, requests.exceptions.InvalidURL) as error:
+    except _NO_ADDRESS as error:
         raise UnfreezeError(f"{url!r} is no address to download from: correct it.") from error
     except requests.Timeout as error:
         raise UnfreezeError(

@@ -1,6 +1,7 @@
 """Word vectors of one's own, where GloVe cannot be had: skip-gram over the texts at hand."""
 
 import os
+import random
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -54,7 +55,7 @@ def train_vectors(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".vectors-") as folder:
         tokens = Path(folder, "tokens.txt")
-        count = yield from _write_tokens(texts, tokens)
+        count = yield from _write_tokens(texts, tokens, seed)
         model = Word2Vec(
             vector_size=dim,
             window=window,
@@ -88,12 +89,16 @@ def train_vectors(
     return out
 
 
-def _write_tokens(texts: Iterable[str], file: Path) -> Task[int]:
-    """One text a line, its tokens separated by spaces, as gensim reads them without the GIL."""
-    count = 0
-    with file.open("w", encoding="utf-8") as lines:
-        for count, text in enumerate(texts, start=1):
-            lines.write(" ".join(tokenize(text)) + "\n")
-            if count % _TICK == 0:
-                yield Progress("reading", count, None, "texts")
-    return count
+def _write_tokens(texts: Iterable[str], file: Path, seed: int) -> Task[int]:
+    """One text a line, its tokens separated by spaces, as gensim reads them without the GIL.
+
+    In random order, as neighbours in a corpus are of one class and the learning rate falls.
+    """
+    lines: list[str] = []
+    for text in texts:
+        lines.append(" ".join(tokenize(text)) + "\n")
+        if len(lines) % _TICK == 0:
+            yield Progress("reading", len(lines), None, "texts")
+    random.Random(seed).shuffle(lines)
+    file.write_text("".join(lines), encoding="utf-8")
+    return len(lines)

@@ -1,0 +1,90 @@
+"""A web server that holds some files and can behave as badly as servers do."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+
+class FileServer:
+    """Serves `files` (bytes by path) on 127.0.0.1, and counts the bytes it sends.
+
+    `ranges` and `etag` can be switched off, `breaks_after` ends each connection after so many bytes,
+    and `requests` holds the headers of all requests with their method.
+    """
+
+    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+        self.files = files or {}
+        self.ranges = True
+        self.etag = '"1"'
+        self.breaks_after: int | None = None
+        self.sends_length = True
+        self.sent = 0
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> "FileServer":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(server) -> type[BaseHTTPRequestHandler]:  # self is the handler
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.answer(body=False)
+
+            def do_GET(self) -> None:
+                self.answer(body=True)
+
+            def answer(self, body: bool) -> None:
+                server.requests.append((self.command, dict(self.headers)))
+                data = server.files.get(self.path.lstrip("/"))
+                if data is None:
+                    self.send_error(404)
+                    return
+                start, end = self.asked_for(len(data))
+                if start >= len(data) and "Range" in self.headers:
+                    self.send_error(416)
+                    return
+                partial = (start, end) != (0, len(data))
+                self.send_response(206 if partial else 200)
+                if partial:
+                    self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
+                if server.etag:
+                    self.send_header("ETag", server.etag)
+                if server.sends_length:
+                    self.send_header("Content-Length", str(end - start))
+                self.end_headers()
+                if body:
+                    self.send(data[start:end])
+
+            def asked_for(self, size: int) -> tuple[int, int]:
+                asked = self.headers.get("Range")
+                fresh = self.headers.get("If-Range", server.etag) == server.etag
+                if not (asked and server.ranges and fresh):
+                    return 0, size
+                first, _, last = asked.removeprefix("bytes=").partition("-")
+                return int(first), min(int(last) + 1, size) if last else size
+
+            def send(self, data: bytes) -> None:
+                data = data[: server.breaks_after]
+                try:
+                    self.wfile.write(data)
+                except OSError:
+                    return  # the client had enough
+                server.sent += len(data)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler

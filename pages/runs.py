@@ -1,5 +1,235 @@
-"""Placeholder."""
+"""The runs: their state, any of them overlaid, and what they differ in."""
 
+from dataclasses import fields
+
+import pandas as pd
 import streamlit as st
 
-st.title("Runs")
+from ftcore.config import FineTuneConfig, label
+from ftcore.errors import UnfreezeError
+from pages.components import size, words
+from pages.components.marks import plain
+from pages.components.models import run_names
+from pages.components.palette import BADGES, MODELS
+
+MOST = 8  # runs on one chart
+SAME = {"checkpoint": "checkpoint", "dataset": "data", "limit": "training texts", "seed": "seed"}
+
+st.title("Runs", anchor=False)
+waiting = st.empty()
+waiting.skeleton(height=240)
+
+# Painted before the record of runs, and with it MLflow, is imported.
+try:
+    from ftcore import tracking
+    from pages.components.live_chart import AXES, live_charts
+    from pages.components.overlay import labels, traces
+
+    runs = tracking.runs()
+except UnfreezeError as error:
+    waiting.error(str(error))
+    st.stop()
+if runs.empty:
+    with waiting.container():
+        st.info("No runs yet. The first one takes about a minute on the built-in sample.")
+        if st.button("Start a first run", type="primary", icon=":material/play_arrow:"):
+            st.switch_page("train.py")
+    st.stop()
+
+# What is chosen stands in ?runs=, so a refresh or a colleague finds the same.
+if "runs" in st.query_params:
+    chosen = [one for one in st.query_params["runs"].split(",") if one in set(runs["run_id"])]
+else:
+    chosen = list(runs.loc[runs["val_accuracy"].notna(), "run_id"][:2])
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def disk_use(run_ids: tuple[str, ...]) -> dict[str, int]:
+    """Bytes by run."""
+    return {run_id: tracking.disk_use(run_id) for run_id in run_ids}
+
+
+@st.fragment(run_every="2s" if runs["status"].isin(["queued", "running"]).any() else None)
+def table() -> None:
+    """All runs; selected rows are chosen. A change of choice or state draws the whole page anew."""
+    now = tracking.runs()
+    ids = list(now["run_id"])
+    if list(zip(ids, now["status"], strict=True)) != list(
+        zip(runs["run_id"], runs["status"], strict=True)
+    ):
+        st.rerun()
+    shown = pd.DataFrame(
+        {
+            "Name": now["name"],
+            "Status": [[status] for status in now["status"]],
+            "Mode": [[words.MODES[mode]] for mode in now["mode"]],
+            "Validation": now["val_accuracy"].astype(float) * 100,
+            "Test": now["test_accuracy"].astype(float) * 100,
+            "Time": [
+                words.duration(s) if s == s and s else "" for s in now["seconds"].astype(float)
+            ],
+            "Data": now["dataset"],
+            "Texts": [f"{limit:,}" if limit else "all" for limit in now["limit"]],
+            "From": now["checkpoint"],
+            "Disk": [size.disk(disk_use(tuple(ids))[run_id]) for run_id in ids],
+            "Started": now["started"],
+        }
+    )
+    percent = {"format": "%.1f%%", "width": 90}
+    state = st.dataframe(
+        shown,
+        # Rows are chosen by position, so a list in another order is another table.
+        key=f"runs-{hash(tuple(ids))}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [ids.index(one) for one in chosen]}},
+        hide_index=True,
+        placeholder="",
+        alt="Runs, newest first",
+        column_config={
+            "Name": st.column_config.TextColumn(width=180, pinned=True),
+            "Status": st.column_config.MultiselectColumn(
+                options=list(BADGES), color=list(BADGES.values()), width=100
+            ),
+            "Mode": st.column_config.MultiselectColumn(
+                options=list(words.MODES.values()),
+                color=[MODELS[mode] for mode in words.MODES],
+                width=90,
+            ),
+            "Validation": st.column_config.NumberColumn(**percent),
+            "Test": st.column_config.NumberColumn(**percent),
+            "Started": st.column_config.DatetimeColumn(format="distance"),
+        },
+    )
+    selected = [ids[row] for row in state["selection"]["rows"] if row < len(ids)]
+    if set(selected) != set(chosen):
+        st.query_params["runs"] = ",".join(one for one in ids if one in selected)
+        st.rerun()
+
+
+@st.dialog("Rename")
+def ask_name(run_id: str, name: str) -> None:
+    with st.form("rename", border=False):
+        wanted = st.text_input("Name", name, max_chars=100)
+        if st.form_submit_button("Rename", type="primary"):
+            try:
+                tracking.rename(run_id, wanted)
+            except UnfreezeError as error:
+                st.error(str(error))
+            else:
+                run_names.clear()
+                st.rerun()
+
+
+@st.dialog("Delete for good?")
+def ask_delete(doomed: dict[str, str]) -> None:
+    st.markdown("\n".join(f"- {plain(name)}" for name in doomed.values()))
+    st.caption("Curves, figures and the fine-tuned model go.")
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", icon=":material/delete:"):
+            try:
+                for run_id in doomed:
+                    tracking.delete(run_id)
+            except UnfreezeError as error:
+                st.error(str(error))
+            else:
+                st.query_params.pop("runs", None)
+                run_names.clear()
+                st.rerun()
+        if st.button("Keep"):
+            st.rerun()
+
+
+with waiting.container():
+    table()
+
+names = dict(zip(runs["run_id"], runs["name"], strict=True))
+answering = [one for one in chosen if runs.set_index("run_id")["val_accuracy"].notna()[one]]
+with st.container(horizontal=True, vertical_alignment="center"):
+    one_only = {
+        "disabled": len(chosen) != 1,
+        "help": None if len(chosen) == 1 else "Select one run.",
+    }
+    if st.button("Open", icon=":material/show_chart:", **one_only):
+        st.switch_page("train.py", query_params={"run": chosen[0]})
+    if st.button("Predict", icon=":material/chat:", disabled=not answering):
+        st.switch_page("predict.py", query_params={"models": ",".join(answering)})
+    if st.button("Rename", icon=":material/edit:", **one_only):
+        ask_name(chosen[0], names[chosen[0]])
+    if st.button("Delete", icon=":material/delete:", disabled=not chosen):
+        ask_delete({run_id: names[run_id] for run_id in chosen})
+    st.caption(f"{len(runs)} runs, {size.disk(sum(disk_use(tuple(runs['run_id'])).values()))}")
+
+if not chosen:
+    st.info("Select runs in the table, and their curves are drawn here.")
+    st.stop()
+if len(chosen) > MOST:
+    st.info(f"Only the first {MOST} of {len(chosen)} are drawn.")
+
+drawn = chosen[:MOST]
+selected_runs = [tracking.run(run_id) for run_id in drawn]
+st.space("small")
+axis = st.segmented_control(
+    "Axis", AXES, default="step", required=True, format_func=AXES.get, key="runs_axis",
+    persist_state="session", label_visibility="collapsed",
+)  # fmt: skip
+
+
+@st.fragment(run_every="2s" if any(run.live for run in selected_runs) else None)
+def charts() -> None:
+    """Drawn again and again while one of them is live."""
+    now = [tracking.run(run_id) for run_id in drawn]
+    live_charts(traces(now), axis, revision=",".join(drawn), key="runs_charts")
+
+
+charts()
+
+differing = [
+    word
+    for name, word in SAME.items()
+    if len({getattr(run.config, name) for run in selected_runs}) > 1
+]
+if differing:
+    st.warning(f"Not a fair race: these runs differ in {', '.join(differing)}.")
+
+
+def figures(run: "tracking.Run") -> dict[str, str]:
+    """What came out, then what went in, as text; what is not known is left out."""
+    out, facts = run.metrics, run.facts
+    found: dict[str, str | None] = {
+        "Status": run.status,
+        "Validation accuracy": words.percent(out.get("val_accuracy")),
+        "Test accuracy": words.percent(out.get("test_accuracy")),
+        "Best at step": counted(out.get("best_step")),
+        "Time": words.duration(out.get("seconds")),
+        "Training time": words.duration(out.get("train_seconds")),
+        "Texts a second": counted(out.get("reviews_per_second")),
+        "Trainable parameters": counted(facts.get("trainable_parameters")),
+        "Device": facts.get("device"),
+    }
+    for setting in fields(FineTuneConfig):
+        if setting.name not in ("name", "device") and not setting.metadata["new_model"]:
+            found[label(setting)] = str(getattr(run.config, setting.name))
+    if not run.config.limit:
+        found["Training texts"] = "all"
+    return {name: value for name, value in found.items() if value}
+
+
+def counted(number: float | None) -> str | None:
+    return words.count(number) if number else None
+
+
+side_by_side = pd.DataFrame([figures(run) for run in selected_runs], labels(selected_runs)).T
+st.space("small")
+if len(selected_runs) == 1:
+    st.subheader("Figures and settings", anchor=False)
+else:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.subheader("Side by side", anchor=False)
+        if st.toggle("Differences only", True, key="runs_differences", persist_state="session"):
+            side_by_side = side_by_side[side_by_side.nunique(axis=1, dropna=False) > 1]
+st.dataframe(
+    side_by_side, height="content", placeholder=words.NONE, alt="Figures and settings of these runs"
+)

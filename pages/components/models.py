@@ -1,0 +1,60 @@
+"""Checkpoints as a person chooses among them: by name, how they were made, and whether they still train."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ftcore import checkpoints
+from ftcore.checkpoints import Checkpoint
+from pages.components.palette import MODE_BADGES
+from pages.components.words import MODES
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint with what the record of its run adds to it."""
+
+    checkpoint: Checkpoint
+    title: str
+    training: bool = False
+
+    @property
+    def mode(self) -> str:
+        """full, last-layer, or untouched where it is nobody's child."""
+        config = self.checkpoint.origin.get("config") or {}
+        return config.get("mode", "full") if self.checkpoint.parent else "untouched"
+
+    @property
+    def badge(self) -> str:
+        """How it was made, in that mode's colour, Markdown."""
+        return f":{MODE_BADGES.get(self.mode, 'gray')}-badge[{MODES.get(self.mode, 'Pretrained')}]"
+
+    @property
+    def snapshot(self) -> str:
+        """Which of its states answers, where it still trains."""
+        if not self.training:
+            return ""
+        return f"training now, step {self.checkpoint.metrics.get('best_step', 0):,.0f}"
+
+
+def models() -> dict[str, Model]:
+    """All usable checkpoints by ref: bundled, imported, then those of runs, newest first."""
+    found = checkpoints.list_checkpoints()
+    names = run_names() if any(one.kind == "run" for one in found) else {}
+    return {
+        one.ref: Model(one, *names.get(one.ref, (one.title, False)))
+        for one in found
+        if one.kind != "run" or one.ref in names
+    }
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def run_names() -> dict[str, tuple[str, bool]]:
+    """Name of each run, which a person may have changed since it was saved, and whether it trains."""
+    from ftcore import tracking  # brings MLflow, which a page without runs does not need
+
+    runs = tracking.runs()
+    return {
+        row.run_id: (row.name, row.status == "running")
+        for row in runs[["run_id", "name", "status"]].itertuples(index=False, name="Row")
+    }

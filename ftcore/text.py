@@ -31,6 +31,7 @@ torchtext.vocab.tqdm = partial(torchtext.vocab.tqdm, disable=True)
 _VERIFYING = ssl._create_default_https_context
 
 _CHUNK = 64  # texts between two yields, some milliseconds of work under the GIL
+_BLOCK = 1 << 20  # bytes of GloVe in one request
 _LINES = 1000  # vectors between two yields
 _LONGEST_LINE = 100_000  # bytes; a longer one is no word with its vector
 _HEADER = re.compile(rb"\d+ \d+\s*")
@@ -118,28 +119,40 @@ def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
     target = settings.downloads_dir() / f"glove.6B.{dim}d.first-{words}.txt"
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with downloads.explained(url, target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield from _fetch_head(url, member, words, target)
+        except (FileNotFoundError, ValueError):
+            # No such file, or no parts of it: the plain download says why, or gets it.
+            archive = settings.downloads_dir() / "glove.6B.zip"
+            yield from downloads.fetch(url, archive)
+            try:
+                with archive.open("rb") as file:
+                    yield from _copy_head(file, member, words, target)
+            except UnfreezeError:
+                archive.unlink(missing_ok=True)
+                raise
+    return target
+
+
+def _fetch_head(url: str, member: str, words: int, target: Path) -> Task[None]:
     import aiohttp
     import fsspec  # type: ignore[import-untyped]
 
-    client = {"trust_env": True, "timeout": aiohttp.ClientTimeout(sock_connect=10, sock_read=30)}
+    connect, read = downloads.TIMEOUT
+    timeout = aiohttp.ClientTimeout(sock_connect=connect, sock_read=read)
+    client = {"trust_env": True, "timeout": timeout}
     try:
         with fsspec.open(
-            url, block_size=1 << 20, cache_type="readahead", client_kwargs=client
+            url, block_size=_BLOCK, cache_type="readahead", client_kwargs=client
         ) as file:
             yield from _copy_head(file, member, words, target)
-        return target
-    except (FileNotFoundError, ValueError):
-        pass  # no such file, or no parts of it: the plain download says why, or gets it
     except (aiohttp.ClientError, TimeoutError) as error:
         raise UnfreezeError(
             f"The download from {url} broke off: start it again, "
             "or give the path of a file of word vectors on this machine."
         ) from error
-    archive = yield from downloads.fetch(url, settings.downloads_dir() / "glove.6B.zip")
-    with archive.open("rb") as file:
-        yield from _copy_head(file, member, words, target)
-    return target
 
 
 def _checked_lines(path: Path, file: BinaryIO, words: int) -> Iterator[bytes]:
@@ -157,7 +170,7 @@ def _checked_lines(path: Path, file: BinaryIO, words: int) -> Iterator[bytes]:
                 f"{path} is cut short at line {number}: fetch it again, "
                 f"or ask for at most {count:,} words."
             )
-        if values != size or size < 2:
+        if values != size or size < 3:  # with fewer, torchtext sees no vectors
             raise UnfreezeError(f"{path} holds no word vector on line {number}: {_EXPECTED}")
         count += 1
         yield line

@@ -1,6 +1,7 @@
 """The entry point, `streamlit run app.py`: start-up, shut-down and headers; pages/ draws the rest."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.components import assets
+from ftcore.errors import UnfreezeError
+from pages.components import assets, warm
+
+log = logging.getLogger("unfreeze")
 
 HEADERS = {
     # Nothing is loaded from elsewhere and no other site may frame the dashboard. Streamlit's
@@ -49,7 +53,6 @@ class SecurityHeaders:
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Takes care of runs that a crash cut short, and ends the running one when the server stops."""
-    # In a thread, for `jobs` imports torch and MLflow, and the first page is not to wait for them.
     starting = asyncio.create_task(asyncio.to_thread(start_jobs))
     yield
     await starting
@@ -57,8 +60,13 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 
 def start_jobs() -> None:
-    from ftcore import jobs
+    warm.loading().result()
+    from ftcore import jobs, tracking
 
+    try:
+        tracking.close_interrupted()
+    except UnfreezeError as error:  # every page will say so too
+        log.warning("%s", error)
     jobs.start()
 
 
@@ -66,6 +74,18 @@ def stop_jobs() -> None:
     from ftcore import jobs
 
     jobs.shutdown()
+
+
+def show_error(error: Exception) -> bool:
+    """What a page says of an error that it did not catch itself; never a traceback."""
+    if isinstance(error, UnfreezeError):
+        st.error(str(error))
+    else:
+        log.exception("a page failed", exc_info=error)
+        st.error(
+            "Something unexpected went wrong. Reload the page; the server's log has the details."
+        )
+    return True
 
 
 async def asset(request: Request) -> Response:
@@ -79,6 +99,7 @@ async def asset(request: Request) -> Response:
 app = st.App(
     "pages/_main.py",
     lifespan=lifespan,
+    on_script_error=show_error,
     middleware=[Middleware(SecurityHeaders)],
     # Streamlit prefixes its own routes with server.baseUrlPath, so these take any prefix.
     routes=[Route("/{base:path}" + assets.FOLDER + "/{name}", asset)],

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ftcore.errors import UnfreezeError
+from pages.components import warm
 from pages.components.blocks import blocks
 
 words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
@@ -21,40 +22,47 @@ with words:
 with picture:
     blocks()
 
-state = {}
-for column, title in zip(st.columns(3), ("Device", "Runs", "Checkpoints"), strict=True):
-    with column.container(border=True, gap="xsmall"):
-        st.caption(title)
-        state[title] = st.empty()
-        state[title].markdown("…")
 
-# All above is on the screen before what follows imports MLflow and torch.
-try:
+@st.fragment(run_every=None if warm.loading().done() else 0.5)
+def state(waiting: bool) -> None:
+    """Device, runs and checkpoints; the first page does not wait for the imports that they need."""
+    cards = [column.container(border=True, height=104) for column in st.columns(3)]
+    for card, title in zip(cards, ("Device", "Runs", "Checkpoints"), strict=True):
+        card.caption(title)
+        if not warm.loading().done():
+            card.skeleton(height=24)
+    if not warm.loading().done():
+        return
+    if waiting:
+        st.rerun()
+    from ftcore import devices, tracking
     from ftcore.checkpoints import list_checkpoints
 
-    checkpoints = list_checkpoints()
-    own = sum(checkpoint.kind == "run" for checkpoint in checkpoints)
-    state["Checkpoints"].markdown(
-        f"**{len(checkpoints)}**, {own} of them fine-tuned here" if checkpoints else "None yet"
+    device, runs, checkpoints = cards
+    device.markdown(f"**{devices.describe()}**")
+    found = list_checkpoints()
+    own = sum(checkpoint.kind == "run" for checkpoint in found)
+    checkpoints.markdown(
+        f"**{len(found)}**, {own} of them fine-tuned here" if found else "None yet"
     )
-    from ftcore import tracking
-
-    runs = tracking.runs()
-    running = runs[runs["status"] == "running"]
-    best = runs["val_accuracy"].max()
+    try:
+        table = tracking.runs()
+    except UnfreezeError as error:
+        st.error(str(error))
+        return
+    running = table[table["status"] == "running"]
+    best = table["val_accuracy"].max()
     if len(running):
-        state["Runs"].page_link(
+        runs.page_link(
             "train.py",
-            label=f"**{len(runs)}**, now training: {running.iloc[0]['name']}",
+            label=f"**{len(table)}**, now training: {running.iloc[0]['name']}",
             query_params={"run": running.iloc[0]["run_id"]},
         )
-    elif len(runs):
+    elif len(table):
         score = "" if best != best else f", best validation accuracy {best:.1%}"
-        state["Runs"].markdown(f"**{len(runs)}**{score}")
+        runs.markdown(f"**{len(table)}**{score}")
     else:
-        state["Runs"].markdown("None yet")
-    from ftcore import devices
+        runs.markdown("None yet")
 
-    state["Device"].markdown(f"**{devices.describe()}**")
-except UnfreezeError as error:
-    st.error(str(error))
+
+state(not warm.loading().done())

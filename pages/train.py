@@ -1,6 +1,7 @@
 """Choose and start a run, or watch one: its id stands in the address, `?run=…`."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -8,7 +9,10 @@ from ftcore import datasets, strategies
 from ftcore.checkpoints import list_checkpoints
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from pages.components import settings_form as form, words
+from pages.components import settings_form as form
+from pages.components import words
+
+LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
 
 if "run" in st.query_params:
     try:
@@ -72,9 +76,13 @@ with choose:
         "Settings",
         help="Quick is good on two cores. Lesson takes the lesson's values, which take hours.",
     )
-    for column, name in zip(st.columns(3), ("epochs", "learning_rate", "limit"), strict=True):
-        with column:
-            form.setting_input(name)
+    epochs, rate, limit = st.columns(3)
+    with epochs:
+        form.setting_input("epochs")
+    with rate:
+        form.setting_input("learning_rate")
+    with limit:
+        form.setting_input("limit", label="Training texts (0: all)")
     with st.expander("More settings"):
         columns = st.columns(3)
         for number, name in enumerate(form.FOLDED):
@@ -111,3 +119,22 @@ with summary.container(border=True):
         else:
             st.query_params["run"] = run_id
             st.rerun()
+
+with st.expander("What the lesson's code gets wrong, and what is done here"):
+    st.markdown(
+        """
+- **Attention runs across the batch.** The encoder is built without `batch_first`, so a word looks at
+  other reviews instead of along its own. Here it looks along the text.
+- **Padding counts.** Nothing masks it, and its index, 0, is that of `<unk>`. Here it is `<pad>`,
+  masked, and left out of the mean.
+- **Token ids stand two off their vectors.** `<unk>` and `<pad>` come before the words in the
+  vocabulary, but not in the embedding. Here both have a row of their own.
+- **The learning rate never falls.** The scheduler is made and never stepped. Here the rate goes up
+  and down once; the preset Lesson keeps its constant 1.
+- **Nothing is saved.** The lines that save are commented out. Here the best weights by validation
+  accuracy are kept, and tested.
+
+"""
+    )
+    if st.button("Read all of it", type="tertiary", icon=":material/menu_book:"):
+        st.dialog("The lesson", width="large")(lambda: st.markdown(LESSON.read_text("utf-8")))()

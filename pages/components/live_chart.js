@@ -1,8 +1,10 @@
 // Draws the packed curves of live_chart.py and keeps the same charts alive between updates.
 
 const HEIGHT = 320;
+const CONTRAST = 4; // of lines; WCAG 1.4.11 asks for 3, but the training line is thin
 const DASHES = { train: "dot", val: "solid", test: "solid" };
-const SPLIT_NAMES = { train: "training", val: "validation", test: "test" };
+const SPLIT_NAMES = { train: "training, mean of the last ¼ epoch", val: "validation", test: "test" };
+const SHORT_NAMES = { ...SPLIT_NAMES, train: "training" };
 
 const STYLE = `
 .uf-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
@@ -105,7 +107,8 @@ function drawCharts(view, head, curves, theme) {
     const traces = curves
       .filter((curve) => curve.metric === metric)
       .map((curve) => trace(curve, head, theme, view.hidden));
-    view.Plotly.react(plot, traces, layout(metric, head, theme), {
+    const empty = !traces.some((trace) => trace.x.length);
+    view.Plotly.react(plot, traces, layout(metric, head, theme, empty), {
       displaylogo: false, responsive: false, displayModeBar: "hover",
       modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
     });
@@ -117,14 +120,13 @@ function trace(curve, head, theme, hidden) {
   const colour = legible(run.colour, theme.paper);
   const training = curve.split === "train";
   const alone = head.runs.length === 1;
-  const name = SPLIT_NAMES[curve.split];
+  const name = SHORT_NAMES[curve.split];
   return {
-    x: curve.x, y: curve.y, uid: `${run.id}/${curve.split}`,
+    x: curve.x, y: curve.y, uid: `${run.id}-${curve.split}`,
     name: alone ? name : `${run.label}, ${name}`,
     type: "scatter",
     mode: curve.split === "test" ? "markers" : curve.points === 1 || !training ? "lines+markers" : "lines",
-    visible: !hidden.has(run.id),
-    opacity: training ? 0.7 : 1,
+    visible: !hidden.has(run.id), cliponaxis: false,
     line: { color: colour, width: training ? 1.25 : 2.5, dash: DASHES[curve.split] },
     marker: curve.split === "test"
       ? { color: colour, size: 12, symbol: "diamond-open", line: { width: 2.5 } }
@@ -133,22 +135,27 @@ function trace(curve, head, theme, hidden) {
   };
 }
 
-function layout(metric, head, theme) {
+function layout(metric, head, theme, empty) {
   const axis = {
-    gridcolor: theme.line, linecolor: theme.line, zerolinecolor: theme.line, automargin: true,
+    gridcolor: theme.line, linecolor: theme.line, zeroline: false, automargin: true,
+    showticklabels: !empty,
   };
   return {
     height: HEIGHT, autosize: true, uirevision: head.revision, showlegend: false,
-    margin: { l: 8, r: 12, t: 8, b: 8 },
+    margin: { l: 8, r: 12, t: 12, b: 8 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: theme.font, color: theme.text, size: 13 },
     hovermode: "x unified",
     hoverlabel: { bgcolor: theme.paper, bordercolor: theme.line, font: { color: theme.text } },
-    xaxis: { ...axis, title: { text: head.axis, standoff: 8 }, rangemode: "tozero", showgrid: false },
-    yaxis: {
-      ...axis, rangemode: metric === "loss" ? "tozero" : "normal",
-      tickformat: metric === "accuracy" ? ".0%" : "", nticks: 6,
+    xaxis: {
+      ...axis, title: { text: head.axis, standoff: 8, font: { size: 13 } }, showgrid: false,
+      rangemode: "tozero",
     },
+    yaxis: { ...axis, tickformat: metric === "accuracy" ? ".0%" : "", nticks: 6 },
+    annotations: empty
+      ? [{ text: "The curve begins with the first evaluation", showarrow: false, xref: "paper",
+          yref: "paper", x: 0.5, y: 0.5, opacity: 0.7 }]
+      : [],
   };
 }
 
@@ -194,12 +201,12 @@ function swatch(split, colour) {
   return `<svg viewBox="0 0 26 12" aria-hidden="true">${shape}</svg>`;
 }
 
-// The colour, mixed with black or white until it stands out from the background (3 : 1, WCAG 1.4.11).
+// The colour, mixed with black or white until it stands out from the background.
 function legible(colour, paper) {
   const back = luminance(channels(paper));
   const towards = back > 0.5 ? 0 : 255;
   let mixed = channels(colour);
-  for (let i = 0; i < 12 && contrast(luminance(mixed), back) < 3; i++) {
+  for (let i = 0; i < 12 && contrast(luminance(mixed), back) < CONTRAST; i++) {
     mixed = mixed.map((value) => value + (towards - value) * 0.08);
   }
   return `rgb(${mixed.map(Math.round).join(",")})`;

@@ -16,6 +16,7 @@ import streamlit as st
 from pages.components import assets
 
 MAX_POINTS = 2_000  # of a trace
+SMOOTHING = 0.25  # epochs; a training point is the mean since then, for single batches jump about
 AXES: dict[str, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Seconds"}
 METRICS: dict[str, str] = {"loss": "Loss", "accuracy": "Accuracy"}
 SPLITS: tuple[str, ...] = ("train", "val", "test")
@@ -84,10 +85,20 @@ def points(
     """x and y of one curve, at most MAX_POINTS of them, without values that are not finite."""
     rows = history[history["split"] == split]
     x, y = rows[axis].to_numpy(float), rows[metric].to_numpy(float)
+    if split == "train":
+        y = smooth(y, rows["epoch"].to_numpy(float), SMOOTHING)
     there = np.isfinite(x) & np.isfinite(y)
     x, y = x[there], y[there]
     kept = decimate(y, MAX_POINTS)
     return x[kept], y[kept]
+
+
+def smooth(values: np.ndarray, at: np.ndarray, width: float) -> np.ndarray:
+    """The mean of the values in (at - width, at], for each place `at` (ascending)."""
+    ends = np.arange(1, len(values) + 1)
+    starts = np.searchsorted(at, at - width, side="right")
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return (sums[ends] - sums[starts]) / (ends - starts)
 
 
 def decimate(values: np.ndarray, most: int) -> np.ndarray:

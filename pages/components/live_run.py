@@ -38,13 +38,15 @@ def _draw(run_id: str, ticking: bool) -> None:
         key="axis", persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
     colour = palette.model_colour(run.config.mode)
-    live_charts([Trace(run_id, run.name, colour, history)], axis, revision=run_id, key="live_charts")
+    live_charts(
+        [Trace(run_id, run.name, colour, history)], axis, revision=run_id, key="live_charts"
+    )
     _record(run)
 
 
 def _head(run: tracking.Run) -> None:
     st.title(run.name, anchor=False)
-    with st.container(horizontal=True, vertical_alignment="center", height=44):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(words.MODES[run.config.mode], color=palette.MODE_BADGES[run.config.mode])
         st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
         st.space("stretch")
@@ -56,16 +58,15 @@ def _head(run: tracking.Run) -> None:
                 st.toast("Stopping after this step.")
             except UnfreezeError as error:
                 st.error(str(error))
-        if not run.live and st.button("New run", key="new", type="tertiary"):
+        if st.button("New run", key="new", icon=":material/add:"):
             st.query_params.clear()
             st.rerun()
 
 
 def _progress(run: tracking.Run, history: pd.DataFrame) -> None:
-    place = jobs.position(run.run_id)
     if run.status == "queued":
-        ahead = "" if not place else f"number {place} in the queue" if place > 1 else "next in the queue"
-        st.progress(0.0, f"**Waiting** {ahead}")
+        place = jobs.position(run.run_id)  # None in another process
+        st.progress(0.0, f"**Waiting**  ·  place {place} in the queue" if place else "**Waiting**")
         return
     done, total, unit = run.phase_done, run.phase_total, run.phase_unit
     left = words.time_left(run.phase_seconds, done, total)
@@ -85,21 +86,21 @@ def _progress(run: tracking.Run, history: pd.DataFrame) -> None:
 
 def _end(run: tracking.Run) -> None:
     try:
-        checkpoints.find(run.run_id)
-        kept = True
+        kept = checkpoints.find(run.run_id)
     except UnfreezeError:
-        kept = False
-    if run.status == "finished":
-        accuracy = words.percent(run.metrics.get("test_accuracy"))
-        st.success(f"Finished. It is right on {accuracy} of the test texts.", icon=":material/check_circle:")
-    elif run.status == "stopped":
-        st.info(run.message, icon=":material/stop_circle:")
-    else:
-        st.error(run.message + (" The best weights so far are kept." if kept else ""))
-    with st.container(horizontal=True):
+        kept = None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if run.status == "finished":
+            st.success(run.message, icon=":material/check_circle:")
+        elif run.status == "stopped":
+            st.info(run.message, icon=":material/stop_circle:")
+        else:
+            st.error(run.message, icon=":material/error:")
         if kept and st.button("Try it", key="try", type="primary", icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": run.run_id})
-        if run.config.checkpoint != NEW_MODEL and st.button("Run again with these settings", key="again"):
+        if run.config.checkpoint != NEW_MODEL and st.button(
+            "Run again with these settings", key="again", icon=":material/replay:"
+        ):
             settings_form.fill(run.config.to_dict() | {"name": ""})
             st.query_params.clear()
             st.rerun()
@@ -110,15 +111,15 @@ def _record(run: tracking.Run) -> None:
         for note in run.notes:
             st.markdown(f"- {note}")
         facts = {
-            "Trains": run.facts.get("trains"),
+            "Trains": run.facts.get("trains", ""),
             "Texts": ", ".join(
                 f"{words.count(run.facts[f'{split}_texts'])} {name}"
                 for split, name in (("train", "training"), ("val", "validation"), ("test", "test"))
                 if f"{split}_texts" in run.facts
             ),
-            "Data from": run.facts.get("data_from"),
-            "Device": " ".join(str(run.facts.get(name, "")) for name in ("device", "precision")),
-            "Split": run.facts.get("split_fingerprint"),
+            "Data from": run.facts.get("data_from", ""),
+            "Trained on": " ".join(str(run.facts.get(key, "")) for key in ("device", "precision")),
+            "Split": run.facts.get("split_fingerprint", ""),
         }
         settings = {
             config.label(setting): value
@@ -126,7 +127,8 @@ def _record(run: tracking.Run) -> None:
             if (value := getattr(run.config, name)) != ""
             and (run.config.checkpoint == NEW_MODEL or not setting.metadata["new_model"])
         }
-        st.table({name: str(value) for name, value in (facts | settings).items() if value}, border="horizontal")
+        shown = {name: str(value) for name, value in (facts | settings).items() if value != ""}
+        st.table(shown, border="horizontal")
 
 
 def _figures(run: tracking.Run, history: pd.DataFrame) -> None:
@@ -134,10 +136,11 @@ def _figures(run: tracking.Run, history: pd.DataFrame) -> None:
     trained = history[history["split"] == "train"]
     seconds = trained["seconds"].max()
     speed = trained["examples"].max() / seconds if seconds else math.nan
-    columns = st.columns(4)
-    columns[0].metric("Best validation accuracy", words.percent(best), border=True)
-    columns[1].metric(
-        "Test accuracy", words.percent(run.metrics.get("test_accuracy", math.nan)), border=True
-    )
-    columns[2].metric("Speed", f"{speed:,.0f} texts/s" if speed > 0 else "–", border=True)
-    columns[3].metric("Training time", words.duration(seconds), border=True)
+    with st.container(horizontal=True):
+        for name, value in (
+            ("Best validation", words.percent(best)),
+            ("Test accuracy", words.percent(run.metrics.get("test_accuracy"))),
+            ("Speed", f"{speed:,.0f} texts/s" if speed > 0 else words.NONE),
+            ("Training time", words.duration(seconds)),
+        ):
+            st.metric(name, value, border=True)

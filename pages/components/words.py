@@ -8,7 +8,7 @@ PHASES: dict[str, str] = {
     "vectors": "Reading word vectors", "features": "Computing text vectors", "training": "Training",
     "evaluating": "Evaluating", "testing": "Testing", "saving": "Saving", "done": "Done",
 }  # fmt: skip
-NONE = "–"
+NONE = "\N{EN DASH}"  # where there is no figure yet
 
 
 def percent(share: float | None) -> str:

@@ -114,6 +114,8 @@ def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
 
     Only their part of the 862 MB is downloaded, unless the server cannot send parts.
     """
+    if dim not in (50, 100, 200, 300):
+        raise UnfreezeError(f"GloVe 6B has no {dim} dimensions: choose 50, 100, 200 or 300.")
     url = settings.glove_url()
     member = f"glove.6B.{dim}d.txt"
     target = settings.downloads_dir() / f"glove.6B.{dim}d.first-{words}.txt"

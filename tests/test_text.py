@@ -262,6 +262,12 @@ def test_glove_that_moved(server: FileServer) -> None:
         drain(text.fetch_glove(100))
 
 
+def test_dimensions_that_glove_does_not_have(server: FileServer) -> None:
+    with pytest.raises(UnfreezeError, match="no 64 dimensions"):
+        drain(text.fetch_glove(100, dim=64))
+    assert server.requests == []
+
+
 def test_glove_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:  # a port that nobody answers
         taken.bind(("127.0.0.1", 0))

@@ -1,3 +1,3 @@
-"""The core of Unfreeze: data, models, training, tracking and prediction. It never imports streamlit."""
+"""The core of Unfreeze: data, models, training, record, prediction; never imports streamlit."""
 
 __version__ = "0.1.0"

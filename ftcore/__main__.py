@@ -111,8 +111,7 @@ def runs(options: argparse.Namespace, out: Printer) -> None:
 
 def vectors(options: argparse.Namespace, out: Printer) -> None:
     """Train word vectors, or fetch the first words of GloVe."""
-    from ftcore import text
-    from ftcore import vectors as word_vectors
+    from ftcore import text, vectors as word_vectors
 
     task: Task[Path]
     if options.sources:
@@ -175,7 +174,7 @@ def predict(options: argparse.Namespace, out: Printer) -> None:
             {
                 "text": text, "label": answer.label, "probabilities": answer.probabilities,
                 "milliseconds": round(answer.milliseconds, 3),
-                "unknown": [t for t, known in zip(answer.tokens, answer.known, strict=True) if not known],
+                "unknown": answer.unknown,
             },
             f"{answer.label:12} {scores}  ({answer.milliseconds:.1f} ms)  {text[:80]}",
         )  # fmt: skip
@@ -188,10 +187,8 @@ def _train(config: FineTuneConfig, out: Printer) -> int:
     run_id = tracking.create_run(config)
     out.record({"event": "created", "run_id": run_id, "config": config.to_dict()}, f"Run {run_id}")
     stop = threading.Event()
-    signal.signal(
-        signal.SIGINT, lambda *_: stop.set()
-    )  # Ctrl-C ends at the next step, keeping the best
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    for ending in (signal.SIGINT, signal.SIGTERM):  # end at the next step and keep the best
+        signal.signal(ending, lambda *_: stop.set())
     last = Finished("failed", "The run ended without a result.")
     for event in jobs.execute(run_id, config, stop):
         if isinstance(event, Finished):

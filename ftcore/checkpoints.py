@@ -26,8 +26,7 @@ from ftcore.shape import ModelShape
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
     from torch import Tensor
-    from torchtext.vocab import Vocab
-
+    from ftcore import text
     from ftcore.models import TextClassifier
 
 FORMAT = 1
@@ -97,7 +96,7 @@ def find(ref: str) -> Checkpoint:
     )
 
 
-def load_vocabulary(checkpoint: Checkpoint) -> "Vocab":
+def load_vocabulary(checkpoint: Checkpoint) -> "text.Vocab":
     """The words that the model knows. Raises UnfreezeError where they do not fit the weights."""
     from ftcore import text
 

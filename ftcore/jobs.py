@@ -59,7 +59,7 @@ def execute(
         task = train(config, checkpoints.run_path(run_id), run_id)
         stopping = False
         try:
-            for event in iter(lambda: next(task, None), None):
+            for event in task:
                 recorder.write(event)
                 yield event
                 if stop.is_set() and not stopping:

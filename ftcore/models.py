@@ -50,6 +50,7 @@ class TextClassifier(nn.Module):
             layer, shape.layers, enable_nested_tensor=False
         )
         self.classifier = nn.Linear(shape.dim, shape.classes)
+        self.positions: Tensor
         self.register_buffer("positions", sinusoids(LONGEST, shape.dim), persistent=False)
         for weight in self.transformer_encoder.parameters():
             if weight.dim() > 1:  # the encoder clones one layer, so each is drawn anew

@@ -32,6 +32,11 @@ class Prediction:
     known: list[bool]
     truncated: bool
 
+    @property
+    def unknown(self) -> list[str]:
+        """The tokens that the model has never seen."""
+        return [token for token, known in zip(self.tokens, self.known, strict=True) if not known]
+
 
 def predict(ref: str, texts: list[str]) -> list[Prediction]:
     """One prediction a text, in order. Raises UnfreezeError for an empty text or a broken checkpoint."""
@@ -58,9 +63,7 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
         milliseconds = (time.perf_counter() - clock) * 1000 / len(some)
         lengths = offsets[1:] - offsets[:-1]
         for one, scores, length in zip(some, probabilities, lengths, strict=True):
-            words = text.tokenize(one[: text.enough(checkpoint.max_length)])[
-                : checkpoint.max_length
-            ]
+            words = text.tokenize(one)[: checkpoint.max_length]
             found.append(
                 Prediction(
                     label=checkpoint.labels[scores.index(max(scores))],

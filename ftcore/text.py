@@ -17,7 +17,10 @@ import numpy as np
 import torch
 import torchtext.vocab
 from torchtext.data.utils import get_tokenizer
-from torchtext.vocab import Vectors, Vocab
+from torchtext.vocab import (
+    Vectors,
+    Vocab as Vocab,  # the type of a vocabulary, for other modules
+)
 
 from ftcore import downloads, settings
 from ftcore.errors import UnfreezeError

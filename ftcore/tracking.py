@@ -23,8 +23,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import pandas as pd
-from mlflow.entities import Metric, Param, RunTag, ViewType
-from mlflow.entities import Run as MlflowRun
+from mlflow.entities import Metric, Param, Run as MlflowRun, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 

@@ -16,7 +16,7 @@ from ftcore.batches import Tokens
 from ftcore.checkpoints import Checkpoint
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, Finished, Progress, Saved, Started, Step, Task
+from ftcore.events import Evaluation, Finished, Progress, Saved, Started, Status, Step, Task
 from ftcore.models import TextClassifier
 from ftcore.shape import ModelShape
 
@@ -82,8 +82,7 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
     began = time.perf_counter()
     run = yield from prepare(config, output, ref)
     yield Started(facts(run), tuple(run.notes))
-    tested, status = None, "finished"
-    message = ""
+    status: Status = "finished"
     try:
         yield from fit(run)
         tested = yield from test(run)
@@ -102,7 +101,7 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
     }
     if run.best:
         metrics |= {"val_accuracy": run.best.accuracy, "best_step": float(run.best.step)}
-        if tested:
+        if status == "finished":
             metrics["test_accuracy"] = tested.accuracy
         checkpoints.update_metrics(output, metrics)
     yield Finished(status, message, metrics)
@@ -186,7 +185,7 @@ def fit(run: Run) -> Task[None]:
                 sums.zero_()
                 yield Step(
                     run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
-                    loss_sum / seen, correct / seen, schedule.get_last_lr()[0],
+                    loss_sum / seen, correct / seen, float(schedule.get_last_lr()[0]),
                 )  # fmt: skip
             if run.step in evaluate_at:
                 yield from _validate(run, learner)

@@ -51,7 +51,6 @@ def state(waiting: bool) -> None:
         st.error(str(error))
         return
     running = table[table["status"] == "running"]
-    best = table["val_accuracy"].max()
     if len(running):
         runs.page_link(
             "train.py",
@@ -59,8 +58,7 @@ def state(waiting: bool) -> None:
             query_params={"run": running.iloc[0]["run_id"]},
         )
     elif len(table):
-        score = "" if best != best else f", best validation accuracy {best:.1%}"
-        runs.markdown(f"**{len(table)}**{score}")
+        runs.markdown(f"**{len(table)}**, the last one {table.iloc[0]['status']}")
     else:
         runs.markdown("None yet")
 

@@ -1,5 +1,252 @@
-"""Placeholder."""
+"""Checkpoints: what there is, what it is made of, and how to get another."""
+
+import tempfile
+from pathlib import Path
 
 import streamlit as st
 
-st.title("Checkpoints")
+from ftcore import checkpoints
+from ftcore.config import MODE_DEFAULTS, NEW_MODEL, FineTuneConfig, label
+from ftcore.datasets import TITLES
+from ftcore.errors import UnfreezeError
+from pages.components import settings_form, size, words
+from pages.components.marks import plain
+from pages.components.models import Model, models, run_names
+from pages.components.task import run_task
+
+A_PAGE = 12  # cards
+KINDS = {"bundled": "Comes with Unfreeze", "imported": "Imported", "run": "Fine-tuned here"}
+
+st.title("Checkpoints", anchor=False)
+listed, importing, pretraining = st.tabs(
+    ["All", "Import", "Pretrain"], key="checkpoints_tab", on_change="rerun"
+)
+
+
+def accuracy(model: Model) -> str:
+    """Its best known figure, and what it was measured on."""
+    metrics, data = model.checkpoint.metrics, model.checkpoint.dataset
+    for name, part in (("test_accuracy", "test set"), ("val_accuracy", "validation")):
+        if name in metrics:
+            return f"**{words.percent(metrics[name])}** {plain(TITLES.get(data, data))}, {part}"
+    return f"{plain(TITLES.get(data, data))}, not measured"
+
+
+def card(model: Model, of: dict[str, Model]) -> None:
+    """One checkpoint in few words, with what can be done with it."""
+    one = model.checkpoint
+    st.markdown(f"**{plain(model.title)}** {model.badge}")
+    parent = of[one.parent].title if one.parent in of else one.parent
+    st.markdown(accuracy(model))
+    st.caption(
+        f"{plain(', '.join(one.labels))}  \n"
+        + (f"From {plain(parent)} · " if parent else "")
+        + f"{one.parameters / 1e6:.1f} M parameters · {size.disk(one.bytes)}"
+    )
+    with st.container(horizontal=True, gap="xsmall"):
+        if st.button("Fine-tune", key=f"tune-{one.ref}", icon=":material/play_circle:"):
+            settings_form.begin()
+            settings_form.fill({"checkpoint": one.ref})
+            st.switch_page("train.py")
+        if st.button("Predict", key=f"predict-{one.ref}", icon=":material/chat:"):
+            st.switch_page("predict.py", query_params={"model": one.ref})
+        if st.button("Details", key=f"details-{one.ref}", type="tertiary"):
+            details(model, of)
+        if one.kind != "bundled" and st.button(
+            "", key=f"delete-{one.ref}", type="tertiary", icon=":material/delete:", help="Delete"
+        ):
+            ask_delete(model)
+
+
+def details(model: Model, of: dict[str, Model]) -> None:
+    """Everything that is known of a checkpoint, at the side."""
+    one = model.checkpoint
+
+    @st.dialog(plain(model.title), width="medium", position="right")
+    def drawer() -> None:
+        parents = []
+        ref = one.parent
+        while ref and ref not in parents:
+            parents.append(ref)
+            ref = of[ref].checkpoint.parent if ref in of else ""
+        if one.card:
+            st.markdown(one.card)
+        facts = {
+            "Classes": ", ".join(one.labels),
+            "Learned from": TITLES.get(one.dataset, one.dataset),
+            "Started from": " ← ".join(of[ref].title if ref in of else ref for ref in parents),
+            "Training": one.origin.get("trains", ""),
+            "Test accuracy": words.percent(one.metrics.get("test_accuracy")),
+            "Validation accuracy": words.percent(one.metrics.get("val_accuracy")),
+            "Parameters": f"{one.parameters:,}",
+            **{f"… {name}": f"{number:,}" for name, number in one.model.group_sizes().items()},
+            "Attention heads": str(one.model.heads),
+            "Reads at most": f"{one.max_length} tokens",
+            "On disk": size.disk(one.bytes)
+            + (f", its words in {one.words}" if one.words != one.ref else ""),
+            "Name for the command line": one.ref,
+        }
+        if one.kind == "run":
+            st.page_link(
+                "train.py", label="Its run", icon=":material/show_chart:",
+                query_params={"run": one.ref},
+            )  # fmt: skip
+        st.table(
+            {name: plain(value) for name, value in facts.items() if value not in ("", words.NONE)},
+            border="horizontal",
+        )
+
+    drawer()
+
+
+@st.dialog("Delete for good?")
+def ask_delete(model: Model) -> None:
+    st.markdown(f"**{plain(model.title)}**, {size.disk(model.checkpoint.bytes)}")
+    if model.checkpoint.kind == "run":
+        st.caption("Its run stays, with all curves and figures.")
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", icon=":material/delete:"):
+            try:
+                checkpoints.delete(model.checkpoint.ref)
+            except UnfreezeError as error:
+                st.error(str(error))
+            else:
+                st.rerun()
+        if st.button("Keep"):
+            st.rerun()
+
+
+if listed.open:
+    with listed:
+        # Those of runs have names in MLflow, whose import takes a second.
+        with st.spinner("Reading …", show_time=False):
+            try:
+                found = models()
+            except UnfreezeError as error:
+                st.error(str(error))
+                st.stop()
+        if not found:
+            st.info("None yet. Pretrain one on AG News, or import the lesson's.")
+        for kind, heading in KINDS.items():
+            of_kind = [one for one in found.values() if one.checkpoint.kind == kind]
+            if not of_kind:
+                continue
+            st.subheader(heading, anchor=False)
+            grid_slot = st.container()
+            page = 1
+            if len(of_kind) > A_PAGE:
+                page = st.pagination(-(-len(of_kind) // A_PAGE), key=f"checkpoints_{kind}")
+            with grid_slot, st.grid(columns=3, min_column_width=300, border=True) as grid:
+                for one in of_kind[(page - 1) * A_PAGE : page * A_PAGE]:
+                    with grid.cell():
+                        card(one, found)
+
+
+if importing.open:
+    with importing, st.container(width=720):
+        st.markdown(
+            "The file that the lesson saves (`model_AG News small1.pth`). It holds neither words nor "
+            "the number of heads, so its GloVe file and that number are asked for, and its accuracy "
+            "is measured anew."
+        )
+        with st.form("import"):
+            left, right = st.columns(2)
+            with left:
+                model_file = st.text_input(
+                    "Model file", key="import_path", placeholder="Path of the .pth",
+                    persist_state="session",
+                )  # fmt: skip
+                model_upload = st.file_uploader(
+                    "Upload the model", ["pth", "pt"], key="import_file",
+                    label_visibility="collapsed",
+                )  # fmt: skip
+                name = st.text_input("Name", "lesson", key="import_name", max_chars=60)
+            with right:
+                glove_file = st.text_input(
+                    "GloVe file", key="import_glove_path", placeholder="Path of glove.6B.100d.txt",
+                    persist_state="session",
+                )  # fmt: skip
+                glove_upload = st.file_uploader(
+                    "Upload GloVe", ["txt"], key="import_glove_file", label_visibility="collapsed"
+                )
+                heads = st.number_input(
+                    "Attention heads", 1, 64, 2, help="The lesson uses 2.", key="import_heads"
+                )
+            ag_news = st.text_input(
+                "AG News, to measure it", key="import_ag_news", persist_state="session",
+                placeholder="Folder with train.csv and test.csv; empty downloads it",
+            )  # fmt: skip
+            if st.form_submit_button("Import", type="primary", icon=":material/upload:"):
+                with tempfile.TemporaryDirectory(prefix="unfreeze-") as folder:
+                    files = []
+                    for path, uploaded in ((model_file, model_upload), (glove_file, glove_upload)):
+                        if uploaded is not None:
+                            copy = Path(folder, f"{len(files)}{Path(uploaded.name).suffix}")
+                            copy.write_bytes(uploaded.getbuffer())
+                            files.append(copy)
+                        elif path.strip():
+                            files.append(Path(path.strip()).expanduser())
+                    if len(files) < 2:
+                        st.error("Both files are needed: give a path or upload each.")
+                    else:
+                        try:
+                            with st.spinner("Importing …"):
+                                from ftcore.lesson_import import import_lesson  # imports torch
+
+                                made = run_task(
+                                    import_lesson(*files, heads, name.strip(), ag_news.strip())
+                                )
+                        except UnfreezeError as error:
+                            st.error(str(error))
+                        else:
+                            st.success(
+                                f"Imported as {plain(made.title)}: "
+                                f"{words.percent(made.metrics.get('test_accuracy'))} of the AG News "
+                                "test set, measured just now."
+                            )
+
+if pretraining.open:
+    with pretraining, st.container(width=720):
+        st.markdown(
+            "A new model learns to sort news by topic, from word vectors up: a checkpoint of your "
+            "own to fine-tune. It trains like any run."
+        )
+        with st.form("pretrain"):
+            values: dict[str, object] = {
+                "source": st.text_input(
+                    "AG News", key="pretrain_source", persist_state="session",
+                    placeholder="Folder with train.csv and test.csv; empty downloads it",
+                ),
+                "vectors": st.text_input(
+                    "Word vectors", key="pretrain_vectors", persist_state="session",
+                    placeholder="Path of a GloVe text file; empty fetches GloVe 6B 100d",
+                ),
+            }  # fmt: skip
+            with st.grid(columns=3, min_column_width=150):
+                for name in ("words", "epochs", "layers", "heads", "feedforward"):
+                    setting = settings_form.SETTINGS[name]
+                    values[name] = st.number_input(
+                        label(setting),
+                        int(max(setting.metadata["low"], 1)),
+                        int(setting.metadata["high"]),
+                        setting.default or MODE_DEFAULTS["full"].epochs,
+                        help=setting.metadata["help"],
+                        key=f"pretrain_{name}",
+                        persist_state="session",
+                    )
+                values["name"] = st.text_input(
+                    "Name", "AG News model", key="pretrain_name", max_chars=60
+                )
+            if st.form_submit_button("Pretrain", type="primary", icon=":material/play_arrow:"):
+                try:
+                    with st.spinner("Starting …"):
+                        from ftcore import jobs  # imports MLflow
+
+                        run_id = jobs.submit(
+                            FineTuneConfig(checkpoint=NEW_MODEL, dataset="ag_news", **values)
+                        )
+                except UnfreezeError as error:
+                    st.error(str(error))
+                else:
+                    run_names.clear()
+                    st.switch_page("train.py", query_params={"run": run_id})

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 _FAINT = "rgba(128,128,128,.18)"
-_LINE = "rgba(128,128,128,.35)"
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 
@@ -64,18 +63,20 @@ def found(text: str, query: str) -> str:
     )
 
 
-def example(text: str, label: str, colour: str, query: str, start: int) -> str:
-    """One text of a dataset with its class; from `start` characters on, the rest unfolds."""
-    head, tail = text[:start], text[start:]
-    body = f"<p style='margin:0'>{found(head, query)}</p>"
-    if tail:
-        body = (
-            f"<details><summary style='cursor:pointer'>{found(head, query)}… "
-            f"<u>more</u></summary><p style='margin:.4rem 0 0'>…{found(tail, query)}</p></details>"
+def example(text: str, label: str, colour: str, query: str, most: int) -> str:
+    """One text of a dataset with its class: `most` characters about what was searched, the rest folded."""
+    text = text.replace("<br />", " ")  # of IMDB's pages; the tokenizer skips it too
+    start = max(0, text.lower().find(query.lower()) - most // 2) if query else 0
+    excerpt = f"{'…' if start else ''}{found(text[start : start + most], query)}"
+    if len(text) > most:
+        rest = text if start else text[most:]
+        excerpt = (
+            f'<details><summary style="cursor:pointer;list-style:none">{excerpt}… <u>more</u></summary>'
+            f'<div style="margin-top:.5rem">{"" if start else "…"}{found(rest, query)}</div></details>'
         )
     return (
         f'<div style="border-left:.25rem solid {colour};padding:.1rem 0 .1rem .9rem;'
-        f'overflow-wrap:anywhere;line-height:1.5;border-bottom:0 solid {_LINE}">'
-        f'<div style="font-size:.8rem;font-weight:600;margin-bottom:.15rem">{html.escape(label)}</div>'
-        f'<div style="font-size:.95rem">{body}</div></div>'
+        f'overflow-wrap:anywhere;line-height:1.5">'
+        f'<div style="font-size:.8rem;font-weight:600">{html.escape(label)}</div>'
+        f'<div style="font-size:.95rem;max-width:60rem">{excerpt}</div></div>'
     )

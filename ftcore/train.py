@@ -20,7 +20,7 @@ from ftcore.events import Evaluation, Finished, Progress, Saved, Started, Status
 from ftcore.models import TextClassifier
 from ftcore.shape import ModelShape
 
-POINTS = 400  # points that the training curve of a run has at most
+POINTS = 200  # points that the training curve of a run has at most
 EVALUATION_BATCH = 128
 
 
@@ -86,7 +86,7 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
     try:
         yield from fit(run)
         tested = yield from test(run)
-        message = f"Finished: {tested.accuracy:.1%} of {len(run.test):,} test texts are right."
+        message = f"{tested.accuracy:.1%} of {len(run.test):,} test texts are right."
     except Stop:
         status = "stopped"
         message = "Stopped before the first evaluation; there is nothing to keep."

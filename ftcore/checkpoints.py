@@ -26,6 +26,7 @@ from ftcore.shape import ModelShape
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
     from torch import Tensor
+
     from ftcore import text
     from ftcore.models import TextClassifier
 

@@ -1,0 +1,51 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftcore import batches
+from ftcore.batches import Tokens
+from ftcore.text import PAD
+
+
+def packed(texts: list[list[int]]) -> Tokens:
+    offsets = torch.tensor([0] + [len(text) for text in texts]).cumsum(0)
+    ids = torch.tensor([token for text in texts for token in text], dtype=torch.int32)
+    return Tokens(ids, offsets, torch.zeros(len(texts), dtype=torch.int64))
+
+
+def test_a_batch_holds_its_texts_cut_and_padded() -> None:
+    tokens = packed([[5, 6, 7], [8], [9, 10, 11, 12, 13]])
+    ids, lengths = tokens.batch(torch.tensor([2, 1]), max_length=4)
+    assert ids.tolist() == [[9, 10, 11, 12], [8, PAD, PAD, PAD]]
+    assert lengths.tolist() == [4, 1]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 300), min_size=1, max_size=200),
+    batch_size=st.integers(1, 40),
+    seed=st.integers(0, 9),
+)
+def test_an_epoch_takes_each_row_once(lengths: list[int], batch_size: int, seed: int) -> None:
+    rows = torch.arange(len(lengths)) * 2  # not all texts of the dataset train
+    of_all = torch.tensor([length for length in lengths for _ in range(2)])
+    epoch = batches.shuffled_batches(
+        of_all, rows, batch_size, torch.Generator().manual_seed(seed)
+    )
+    assert sorted(torch.cat(epoch).tolist()) == rows.tolist()
+    assert all(len(batch) <= batch_size for batch in epoch)
+    assert len(epoch) == -(-len(rows) // batch_size)
+
+
+def test_batches_are_of_similar_length_and_differ_by_epoch_and_seed() -> None:
+    lengths = torch.randint(1, 256, (4000,), generator=torch.Generator().manual_seed(0))
+    rows = torch.arange(4000)
+    shuffle = torch.Generator().manual_seed(0)
+    first = batches.shuffled_batches(lengths, rows, 32, shuffle)
+    second = batches.shuffled_batches(lengths, rows, 32, shuffle)
+    again = batches.shuffled_batches(lengths, rows, 32, torch.Generator().manual_seed(0))
+    padded = sum(int(lengths[batch].max()) * len(batch) for batch in first)
+    assert padded / int(lengths.sum()) < 1.1
+    assert torch.cat(first).tolist() == torch.cat(again).tolist()
+    assert torch.cat(first).tolist() != torch.cat(second).tolist()
+    starts = [float(lengths[batch].float().mean()) for batch in first]
+    assert starts != sorted(starts)

@@ -1,0 +1,57 @@
+import argparse
+import json
+
+import pytest
+
+from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, add_arguments
+from ftcore.errors import UnfreezeError
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"mode": "half"}, "Mode"),
+        ({"epochs": -1}, "Epochs"),
+        ({"epochs": "many"}, "Epochs"),
+        ({"epochs": 1.5e9}, "Epochs"),
+        ({"learning_rate": float("nan")}, "Learning rate"),
+        ({"learning_rate": float("inf")}, "Learning rate"),
+        ({"batch_size": 0}, "Batch size"),
+        ({"dropout": 1.0}, "Dropout"),
+        ({"max_length": 1_000_000}, "Longest text"),
+        ({"train_embeddings": "perhaps"}, "Train word vectors"),
+        ({"checkpoint": "new", "mode": "last-layer"}, "new model"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(values: dict[str, object], word: str) -> None:
+    with pytest.raises(UnfreezeError, match=word):
+        FineTuneConfig.from_dict(values)
+
+
+def test_the_stored_record_holds_what_was_used_and_reads_back() -> None:
+    config = FineTuneConfig(mode="last-layer", limit=100)
+    stored = config.to_dict()
+    assert stored["epochs"] == MODE_DEFAULTS["last-layer"].epochs
+    assert stored["learning_rate"] == MODE_DEFAULTS["last-layer"].learning_rate
+    assert FineTuneConfig.from_dict(json.loads(json.dumps(stored))) == config
+
+
+def test_a_record_with_a_setting_of_another_version_still_opens() -> None:
+    assert FineTuneConfig.from_dict({"epochs": 3, "gone": 1}).epochs == 3
+
+
+def test_the_command_line_knows_every_setting_and_leaves_out_the_rest() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given = vars(parser.parse_args(["--mode", "full", "--epochs", "2", "--train-embeddings"]))
+    assert given == {"mode": "full", "epochs": "2", "train_embeddings": True}
+    config = FineTuneConfig.from_dict(given)
+    assert (config.epochs, config.train_embeddings) == (2, True)
+
+
+def test_presets_are_valid_and_the_lesson_keeps_its_hyperparameters() -> None:
+    for values in PRESETS.values():
+        FineTuneConfig(**values)
+    lesson = FineTuneConfig(**PRESETS["Lesson"])
+    assert (lesson.optimizer, lesson.learning_rate, lesson.schedule) == ("sgd", 1.0, "constant")
+    assert (lesson.clip, lesson.batch_size, lesson.epochs) == (0.1, 32, 100)

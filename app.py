@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ftcore.errors import UnfreezeError
 from pages.components import assets, warm
+from pages.components.marks import plain
 
 log = logging.getLogger("unfreeze")
 
@@ -79,7 +80,7 @@ def stop_jobs() -> None:
 def show_error(error: Exception) -> bool:
     """What a page says of an error that it did not catch itself; never a traceback."""
     if isinstance(error, UnfreezeError):
-        st.error(str(error))
+        st.error(plain(str(error)))
     else:
         log.exception("a page failed", exc_info=error)
         st.error(

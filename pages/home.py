@@ -5,6 +5,7 @@ import streamlit as st
 from ftcore.errors import UnfreezeError
 from pages.components import warm
 from pages.components.blocks import blocks
+from pages.components.marks import plain
 
 words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
 with words:
@@ -48,13 +49,13 @@ def state(waiting: bool) -> None:
     try:
         table = tracking.runs()
     except UnfreezeError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     running = table[table["status"] == "running"]
     if len(running):
         runs.page_link(
             "train.py",
-            label=f"**{len(table)}**, now training: {running.iloc[0]['name']}",
+            label=f"**{len(table)}**, now training: {plain(running.iloc[0]['name'])}",
             query_params={"run": running.iloc[0]["run_id"]},
         )
     elif len(table):

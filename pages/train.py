@@ -9,8 +9,8 @@ from ftcore import datasets, strategies
 from ftcore.checkpoints import list_checkpoints
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from pages.components import settings_form as form
-from pages.components import words
+from pages.components import settings_form as form, words
+from pages.components.marks import plain
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
 
@@ -21,7 +21,7 @@ if "run" in st.query_params:
 
         live_run(st.query_params["run"])
     except UnfreezeError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         st.page_link("runs.py", label="Go to the list of runs", icon=":material/arrow_forward:")
     st.stop()
 
@@ -101,7 +101,7 @@ with summary.container(border=True):
                 f"The last layer is replaced: {len(checkpoint.labels)} classes before, {classes} now."
             )
     except UnfreezeError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
     if st.button(
         "Start",
         type="primary",
@@ -115,7 +115,7 @@ with summary.container(border=True):
 
                 run_id = jobs.submit(config)
         except UnfreezeError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
         else:
             st.query_params["run"] = run_id
             st.rerun()

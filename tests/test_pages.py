@@ -199,7 +199,7 @@ def test_finished_run_can_be_tried(home: Path) -> None:
     run_id = recorded()
     shutil.copytree(home / "bundled" / TINY, checkpoints.run_path(run_id))
     app = press(page("train", run=run_id), "Try it")
-    assert app.query_params["model"] == run_id
+    assert app.title[0].value == "Predict" and run_id in app.query_params["models"]
 
 
 def test_run_again_fills_the_form_with_its_settings() -> None:

@@ -10,6 +10,7 @@ from ftcore.config import NEW_MODEL
 from ftcore.errors import UnfreezeError
 from pages.components import palette, settings_form, words
 from pages.components.live_chart import AXES, Trace, live_charts
+from pages.components.marks import plain
 
 
 def live_run(run_id: str) -> None:
@@ -22,7 +23,7 @@ def _draw(run_id: str, ticking: bool) -> None:
     try:
         run, history = tracking.run(run_id), tracking.history(run_id)
     except UnfreezeError as error:  # deleted in another tab
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     if ticking and not run.live:
         st.rerun()  # of the whole page, which draws the end of the run and no longer ticks
@@ -45,7 +46,7 @@ def _draw(run_id: str, ticking: bool) -> None:
 
 
 def _head(run: tracking.Run) -> None:
-    st.title(run.name, anchor=False)
+    st.title(plain(run.name), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(words.MODES[run.config.mode], color=palette.MODE_BADGES[run.config.mode])
         st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
@@ -57,7 +58,7 @@ def _head(run: tracking.Run) -> None:
                 jobs.stop(run.run_id)
                 st.toast("Stopping after this step.")
             except UnfreezeError as error:
-                st.error(str(error))
+                st.error(plain(str(error)))
         if st.button("New run", key="new", icon=":material/add:"):
             st.query_params.clear()
             st.rerun()
@@ -91,11 +92,11 @@ def _end(run: tracking.Run) -> None:
         kept = None
     with st.container(horizontal=True, vertical_alignment="center"):
         if run.status == "finished":
-            st.success(run.message, icon=":material/check_circle:")
+            st.success(plain(run.message), icon=":material/check_circle:")
         elif run.status == "stopped":
-            st.info(run.message, icon=":material/stop_circle:")
+            st.info(plain(run.message), icon=":material/stop_circle:")
         else:
-            st.error(run.message, icon=":material/error:")
+            st.error(plain(run.message), icon=":material/error:")
         if kept and st.button("Try it", key="try", type="primary", icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": run.run_id})
         if run.config.checkpoint != NEW_MODEL and st.button(
@@ -109,7 +110,7 @@ def _end(run: tracking.Run) -> None:
 def _record(run: tracking.Run) -> None:
     with st.expander("Settings and notes of this run"):
         for note in run.notes:
-            st.markdown(f"- {note}")
+            st.markdown(f"- {plain(note)}")
         facts = {
             "Trains": run.facts.get("trains", ""),
             "Texts": ", ".join(
@@ -127,7 +128,9 @@ def _record(run: tracking.Run) -> None:
             if (value := getattr(run.config, name)) != ""
             and (run.config.checkpoint == NEW_MODEL or not setting.metadata["new_model"])
         }
-        shown = {name: str(value) for name, value in (facts | settings).items() if value != ""}
+        shown = {
+            name: plain(str(value)) for name, value in (facts | settings).items() if value != ""
+        }
         st.table(shown, border="horizontal")
 
 

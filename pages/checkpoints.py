@@ -181,7 +181,7 @@ if importing.open:
                     files = []
                     for path, uploaded in ((model_file, model_upload), (glove_file, glove_upload)):
                         if uploaded is not None:
-                            copy = Path(folder, f"{len(files)}{Path(uploaded.name).suffix}")
+                            copy = Path(folder, f"{len(files)}-{Path(uploaded.name).name}")
                             copy.write_bytes(uploaded.getbuffer())
                             files.append(copy)
                         elif path.strip():
@@ -194,15 +194,25 @@ if importing.open:
                                 from ftcore.lesson_import import import_lesson  # imports torch
 
                                 made = run_task(
-                                    import_lesson(*files, heads, name.strip(), ag_news.strip())
+                                    import_lesson(
+                                        *files,
+                                        heads=heads,
+                                        name=name.strip(),
+                                        ag_news_source=ag_news.strip(),
+                                    )
                                 )
                         except UnfreezeError as error:
                             st.error(str(error))
                         else:
+                            measured = made.metrics.get("test_accuracy")
                             st.success(
-                                f"Imported as {plain(made.title)}: "
-                                f"{words.percent(made.metrics.get('test_accuracy'))} of the AG News "
-                                "test set, measured just now."
+                                f"Imported as {plain(made.ref)}."
+                                + (
+                                    f" It is right on {words.percent(measured)} of the AG News test "
+                                    "texts, measured just now."
+                                    if measured
+                                    else ""
+                                )
                             )
 
 if pretraining.open:

@@ -47,20 +47,25 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a dashboard whose home is empty."""
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of that dashboard, empty at its start."""
+    return tmp_path_factory.mktemp("browser-home")
+
+
+@pytest.fixture(scope="module")
+def server(server_home: Path) -> Iterator[str]:
+    """The address of a dashboard of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("browser-home")
-    log = home / "server.log"
+    log = server_home / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "streamlit", "run", "app.py",
                 "--server.headless", "true", "--server.port", str(port),
             ],
-            cwd=ROOT, env=os.environ | {"UNFREEZE_HOME": str(home)}, stdout=out, stderr=out,
+            cwd=ROOT, env=os.environ | {"UNFREEZE_HOME": str(server_home)}, stdout=out, stderr=out,
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:

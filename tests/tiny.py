@@ -1,0 +1,72 @@
+"""Small checkpoints and recorded runs, for tests that need some to be there."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ftcore import checkpoints, datasets, tracking
+from ftcore.checkpoints import Checkpoint
+from ftcore.config import FineTuneConfig
+from ftcore.events import Evaluation, Finished, Progress, Started, Status, Step
+from ftcore.models import TextClassifier
+from ftcore.shape import ModelShape
+
+WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
+
+
+def checkpoint(
+    path: Path,
+    ref: str,
+    labels: tuple[str, ...] = datasets.TOPICS,
+    dataset: str = "ag_news",
+    parent: Checkpoint | None = None,
+    seed: int = 0,
+    **more: Any,
+) -> Checkpoint:
+    """Save a model of a few hundred random weights; one with a parent uses its words."""
+    torch.manual_seed(seed)
+    vectors = torch.randn(len(WORDS), 8).half()
+    model = TextClassifier(ModelShape(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
+    if parent is not None:
+        model.embedding.weight.requires_grad_(False)
+    more = {"title": ref.capitalize(), "max_length": 16} | more
+    checkpoints.save(
+        model, path, ref=ref, labels=labels, vocabulary=WORDS, dataset=dataset, parent=parent,
+        **more,
+    )  # fmt: skip
+    return checkpoints.find(ref)
+
+
+def run(status: Status | str = "finished", saved: bool = True, **settings: Any) -> str:
+    """Record a run with a few points; `saved` leaves its checkpoint, a child of `starter`."""
+    config = FineTuneConfig(**{"checkpoint": "starter"} | settings)
+    run_id = tracking.create_run(config)
+    if status == "queued":
+        return run_id
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Started({"steps": 8, "trainable_parameters": 18}))
+        recorder.write(Evaluation("val", 0, 0.0, 0.0, 0, 0.7, 0.5))
+        recorder.write(Step(4, 0.5, 2.0, 128, 0.6, 0.7, 0.001))
+        recorder.write(Evaluation("val", 4, 0.5, 2.0, 128, 0.5, 0.75))
+        recorder.write(Progress("training", 4, 8, "steps"))
+        if status != "running":
+            metrics = {"seconds": 75.0, "val_accuracy": 0.75, "test_accuracy": 0.66}
+            recorder.write(Finished(status, "That was it.", metrics))  # type: ignore[arg-type]
+    if saved:
+        checkpoint(
+            checkpoints.run_path(run_id), run_id, datasets.SENTIMENTS, config.dataset,
+            checkpoints.find("starter"), seed=len(run_id) + config.seed,
+            title=config.name or run_id, metrics={"val_accuracy": 0.75, "best_step": 4.0},
+            origin={"run": run_id, "config": config.to_dict()},
+        )  # fmt: skip
+    return run_id
+
+
+def bundled(folder: Path) -> None:
+    """The two that come with Unfreeze, small; point BUNDLED_CHECKPOINTS to the folder first."""
+    starter = checkpoint(folder / "starter", "starter", metrics={"test_accuracy": 0.91})
+    checkpoint(
+        folder / "sentiment", "sentiment", datasets.SENTIMENTS, "imdb", starter, seed=1,
+        metrics={"test_accuracy": 0.87}, origin={"config": {"mode": "full"}},
+    )  # fmt: skip

@@ -1,6 +1,5 @@
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ftcore import batches
 from ftcore.batches import Tokens
@@ -28,9 +27,7 @@ def test_a_batch_holds_its_texts_cut_and_padded() -> None:
 def test_an_epoch_takes_each_row_once(lengths: list[int], batch_size: int, seed: int) -> None:
     rows = torch.arange(len(lengths)) * 2  # not all texts of the dataset train
     of_all = torch.tensor([length for length in lengths for _ in range(2)])
-    epoch = batches.shuffled_batches(
-        of_all, rows, batch_size, torch.Generator().manual_seed(seed)
-    )
+    epoch = batches.shuffled_batches(of_all, rows, batch_size, torch.Generator().manual_seed(seed))
     assert sorted(torch.cat(epoch).tolist()) == rows.tolist()
     assert all(len(batch) <= batch_size for batch in epoch)
     assert len(epoch) == -(-len(rows) // batch_size)

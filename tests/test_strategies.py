@@ -23,10 +23,14 @@ def test_just_the_groups_of_the_mode_train(config: FineTuneConfig, trained: set[
     model = TextClassifier(SHAPE)
     weights = strategies.freeze(model, config)
     open_groups = {
-        group.name for group in model.layer_groups() if all(w.requires_grad for w in group.parameters())
+        group.name
+        for group in model.layer_groups()
+        if all(w.requires_grad for w in group.parameters())
     }
     shut = {
-        group.name for group in model.layer_groups() if not any(w.requires_grad for w in group.parameters())
+        group.name
+        for group in model.layer_groups()
+        if not any(w.requires_grad for w in group.parameters())
     }
     assert open_groups == trained
     assert open_groups | shut == set(SHAPE.group_sizes())

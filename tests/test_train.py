@@ -1,0 +1,188 @@
+"""The loop, on a few made-up texts with a model of some hundred weights."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ftcore import checkpoints, datasets, settings, train
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.events import Evaluation, Event, Finished, Progress, Saved, Started, Step, drain
+from tests import tiny
+
+TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
+
+
+@pytest.fixture(autouse=True)
+def small_world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
+    """A checkpoint called base, and the sample replaced by 200 short texts."""
+    tiny.checkpoint(settings.checkpoints_dir() / "base", "base")
+    texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
+    made = datasets.TextDataset(
+        "sample", "Made up", ("negative", "positive"), texts, datasets.Texts(TEXTS, [1, 0, 1, 0]),
+        "this test", True, "0123456789abcdef",
+    )  # fmt: skip
+
+    def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
+        yield Progress("reading", 200, 200, "texts")
+        return made
+
+    monkeypatch.setattr(datasets, "load", load)
+    return made
+
+
+def config(**values: object) -> FineTuneConfig:
+    return FineTuneConfig.from_dict(
+        {"checkpoint": "base", "epochs": 3, "batch_size": 16, "max_length": 16, "device": "cpu",
+         "learning_rate": 0.02} | values
+    )  # fmt: skip
+
+
+def run(settings_of_run: FineTuneConfig, ref: str = "made") -> list[Event]:
+    events: list[Event] = []
+    drain(train.train(settings_of_run, checkpoints.run_path(ref), ref), events.append)
+    return events
+
+
+def of(kind: type, events: list[Event]) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("mode", ["full", "last-layer"])
+def test_a_run_learns_and_leaves_its_best_as_a_checkpoint(mode: str) -> None:
+    events = run(config(mode=mode, epochs=8))
+    validations = [event for event in of(Evaluation, events) if event.split == "val"]
+    assert validations[0].step == 0
+    assert len(validations) == 1 + 8 * 5
+    best = max(event.accuracy for event in validations)
+    assert best > (0.9 if mode == "full" else 0.7)  # random words say little to a head alone
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert last.status == "finished"
+    assert last.metrics["val_accuracy"] == best
+    saved = checkpoints.find("made")
+    assert saved.metrics["test_accuracy"] == of(Evaluation, events)[-1].accuracy
+    assert (saved.parent, saved.words, saved.labels) == ("base", "base", ("negative", "positive"))
+    assert of(Saved, events)[-1].accuracy == best
+    steps = of(Step, events)
+    assert steps[-1].step == 8 * math.ceil(190 / 16)
+    assert steps[-1].examples == 8 * 190
+    assert steps[-1].loss < steps[0].loss
+
+
+def test_only_what_the_mode_names_moves() -> None:
+    run(config(mode="last-layer"), "head")
+    run(config(mode="full"), "whole")
+    before = checkpoints.load_model(checkpoints.find("base")).state_dict()
+    head = checkpoints.load_model(checkpoints.find("head")).state_dict()
+    whole = checkpoints.load_model(checkpoints.find("whole")).state_dict()
+    for name, old in before.items():
+        if name.startswith("classifier"):
+            assert head[name].shape[0] == 2
+        else:
+            assert torch.equal(head[name], old)
+            assert torch.equal(whole[name], old) == (name == "embedding.weight")
+
+
+def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None:
+    """Last-layer training as the lesson writes it, through the whole model, gives the same head."""
+    settings_of_run = config(mode="last-layer", epochs=2, schedule="constant", precision="fp32")
+    task = train.prepare(settings_of_run, checkpoints.run_path("made"), "made")
+    prepared = drain(task)
+    plain = drain(train.prepare(settings_of_run, checkpoints.run_path("other"), "other"))
+    plain.model.load_state_dict(prepared.model.state_dict())
+    drain(train.fit(prepared))
+
+    torch.manual_seed(settings_of_run.seed)
+    shuffle = torch.Generator().manual_seed(settings_of_run.seed)
+    head = list(plain.model.classifier.parameters())
+    optimizer = torch.optim.AdamW(head, settings_of_run.learning_rate, weight_decay=0.01)
+    plain.model.eval()
+    for _ in range(2):
+        for rows in train.batches.shuffled_batches(
+            plain.train.lengths(16), plain.train_rows, 16, shuffle
+        ):
+            loss = F.cross_entropy(
+                plain.model(*plain.train.batch(rows, 16)), plain.train.labels[rows]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(head, settings_of_run.clip)
+            optimizer.step()
+    for ours, theirs in zip(prepared.model.classifier.parameters(), head, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
+    for ref, seed in (("first", 3), ("again", 3), ("other", 4)):
+        run(config(seed=seed), ref)
+    first, again, other = (
+        checkpoints.load_model(checkpoints.find(ref)).classifier.weight
+        for ref in ("first", "again", "other")
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_new_head_is_announced_and_the_same_labels_keep_the_old_one() -> None:
+    first = run(config(), "first")
+    assert any("last layer is new" in note for note in of(Started, first)[0].notes)
+    further = run(config(checkpoint="first", epochs=1), "further")
+    assert not any("last layer is new" in note for note in of(Started, further)[0].notes)
+    assert checkpoints.find("further").words == "base"
+    start = of(Evaluation, further)[0].accuracy
+    assert start == checkpoints.find("first").metrics["val_accuracy"]
+
+
+def test_stop_ends_within_a_step_and_keeps_the_best() -> None:
+    task = train.train(config(epochs=500), checkpoints.run_path("made"), "made")
+    for event in task:
+        if isinstance(event, Progress) and event.phase == "training" and event.done == 7:
+            break
+    rest = [task.throw(train.Stop), *task]
+    assert [type(event) for event in rest] == [Finished]
+    assert rest[0].status == "stopped"  # type: ignore[union-attr]
+    assert checkpoints.load_model(checkpoints.find("made")).shape.classes == 2
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights() -> None:
+    wild = config(optimizer="sgd", learning_rate=1e6, clip=0, schedule="constant", epochs=30)
+    events: list[Event] = []
+    with pytest.raises(UnfreezeError, match="learning rate ten times smaller"):
+        drain(train.train(wild, checkpoints.run_path("made"), "made"), events.append)
+    kept = checkpoints.load_model(checkpoints.find("made"))
+    assert all(weight.isfinite().all() for weight in kept.parameters())
+
+
+def test_a_limit_takes_training_texts_only() -> None:
+    limited = of(Started, run(config(limit=40, epochs=1), "limited"))[0].facts
+    whole = of(Started, run(config(epochs=1), "whole"))[0].facts
+    assert (limited["train_texts"], whole["train_texts"]) == (40, 190)
+    assert limited["val_texts"] == whole["val_texts"] == 10
+    assert limited["test_texts"] == whole["test_texts"] == 4
+    assert limited["split_fingerprint"] != whole["split_fingerprint"]
+
+
+def test_a_new_model_is_pretrained_from_a_file_of_vectors(tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    words = tiny.WORDS[2:]
+    torch.manual_seed(0)
+    rows = torch.randn(len(words), 8).tolist()
+    vectors.write_text(
+        "".join(f"{w} {' '.join(map(str, r))}\n" for w, r in zip(words, rows, strict=True))
+    )
+    run(config(checkpoint="new", vectors=str(vectors), words=100, heads=2, feedforward=8), "fresh")
+    made = checkpoints.find("fresh")
+    assert (made.parent, made.words, made.model.vocab_size) == ("", "fresh", len(words) + 2)
+    assert checkpoints.load_vocabulary(made).itos == ["<unk>", "<pad>", *words]
+
+
+def test_one_cycle_warms_up_and_ends_at_zero() -> None:
+    rate = train._rate(config(), 100)
+    assert rate(0) < rate(10) < rate(19) == 1.0
+    assert rate(50) < 1.0
+    assert rate(99) < 0.01
+    assert train._rate(config(schedule="constant"), 100)(99) == 1.0

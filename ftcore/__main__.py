@@ -146,10 +146,11 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
         ag_news_source=options.source,
     )  # fmt: skip
     made = drain(task, out.event)
-    accuracy = made.metrics["test_accuracy"]
+    accuracy = made.metrics.get("test_accuracy")  # None for a model of other classes than AG News
+    measured = "" if accuracy is None else f": {accuracy:.1%} on the AG News test set, just now"
     out.record(
         {"ref": made.ref, "parameters": made.parameters, **made.metrics},
-        f"Imported as {made.ref}: {accuracy:.1%} on the AG News test set, measured just now.",
+        f"Imported as {made.ref}{measured}.",
     )
 
 

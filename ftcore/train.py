@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -194,14 +194,23 @@ def fit(run: Run) -> Task[None]:
 def test(run: Run) -> Task[Evaluation]:
     """Accuracy of the best weights on the test set, read back from disk as everybody else will."""
     best = checkpoints.load_model(checkpoints.find(run.ref)).to(run.device)
-    learner = _whole_model(run, best, run.test)
-    rows = torch.arange(len(run.test))
-    ordered = batches.sorted_batches(
-        run.test.lengths(run.config.max_length).cpu(), rows, EVALUATION_BATCH
+    figures = yield from measure(
+        best, run.test, run.config.max_length, run.device, run.number_format
     )
-    evaluation = yield from _evaluate(run, learner, list(ordered), "test")
+    evaluation = _evaluation(run, "test", *figures)
     yield evaluation
     return evaluation
+
+
+def measure(
+    model: TextClassifier, tokens: Tokens, max_length: int, device: torch.device, number_format: str
+) -> Task[tuple[float, float]]:
+    """Mean loss and accuracy of a model over a test set; both are on `device`."""
+    learner = _whole_model(model, tokens, max_length, device, number_format)
+    rows = torch.arange(len(tokens))
+    lengths = tokens.lengths(max_length).cpu()
+    ordered = list(batches.sorted_batches(lengths, rows, EVALUATION_BATCH))
+    return (yield from _evaluate(learner, ordered, "testing"))
 
 
 def facts(run: Run) -> dict[str, str | int | float]:
@@ -244,8 +253,9 @@ def _learner(run: Run) -> Task[Learner]:
     A frozen body in eval mode says the same of a text every time, so the last layer alone is trained
     on vectors that are computed once.
     """
-    if run.config.mode != "last-layer":
-        return _whole_model(run, run.model, run.train)
+    config = run.config
+    if config.mode != "last-layer":
+        return _whole_model(run.model, run.train, config.max_length, run.device, run.number_format)
     clock = time.perf_counter()
     vectors = yield from _features(run)
     run.train_seconds += time.perf_counter() - clock
@@ -254,12 +264,12 @@ def _learner(run: Run) -> Task[Learner]:
     )
 
 
-def _whole_model(run: Run, model: TextClassifier, tokens: Tokens) -> Learner:
+def _whole_model(
+    model: TextClassifier, tokens: Tokens, max_length: int, device: torch.device, number_format: str
+) -> Learner:
     return Learner(
-        model,
-        lambda rows: tokens.batch(rows, run.config.max_length),
-        tokens.labels, run.device, run.number_format,
-    )  # fmt: skip
+        model, lambda rows: tokens.batch(rows, max_length), tokens.labels, device, number_format
+    )
 
 
 def _features(run: Run) -> Task[Tensor]:
@@ -283,7 +293,7 @@ def _validate(run: Run, learner: Learner) -> Task[None]:
     """Evaluate on the validation part; save where it is the best so far."""
     lengths = run.train.lengths(run.config.max_length).cpu()
     ordered = batches.sorted_batches(lengths, run.val_rows, EVALUATION_BATCH)
-    now = yield from _evaluate(run, learner, list(ordered), "val")
+    now = _evaluation(run, "val", *(yield from _evaluate(learner, list(ordered), "evaluating")))
     yield now
     _check_finite(now.loss, run)
     best = run.best
@@ -294,25 +304,31 @@ def _validate(run: Run, learner: Learner) -> Task[None]:
 
 
 def _evaluate(
-    run: Run, learner: Learner, ordered: Iterable[Tensor], split: Literal["val", "test"]
-) -> Task[Evaluation]:
+    learner: Learner, ordered: Sequence[Tensor], phase: Literal["evaluating", "testing"]
+) -> Task[tuple[float, float]]:
     """Mean loss and accuracy over batches of rows."""
     total = sum(len(rows) for rows in ordered)
-    sums = torch.zeros(2, device=run.device)
+    sums = torch.zeros(2, device=learner.device)
     done = 0
     learner.net.eval()
     for rows in ordered:
-        rows = rows.to(run.device)
+        rows = rows.to(learner.device)
         with torch.inference_mode():
             logits, labels = learner.logits(rows), learner.labels[rows]
             loss = F.cross_entropy(logits, labels, reduction="sum")
             sums += torch.stack([loss, (logits.argmax(1) == labels).sum()])
         done += len(rows)
-        yield Progress("testing" if split == "test" else "evaluating", done, total, "texts")
+        yield Progress(phase, done, total, "texts")
     loss_sum, correct = sums.tolist()
+    return loss_sum / total, correct / total
+
+
+def _evaluation(
+    run: Run, split: Literal["val", "test"], loss: float, accuracy: float
+) -> Evaluation:
     return Evaluation(
         split, run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
-        loss_sum / total, correct / total,
+        loss, accuracy,
     )  # fmt: skip
 
 

@@ -109,8 +109,7 @@ def stop(run_id: str) -> None:
 def position(run_id: str) -> int | None:
     """0 for the run being trained, 1, 2, … for those that wait, None for any other."""
     with _changed:
-        order = [*([_current.run_id] if _current else [""]), *(job.run_id for job in _waiting)]
-    return order.index(run_id) if run_id in order else None
+        return _where(run_id)
 
 
 def start() -> None:
@@ -158,6 +157,12 @@ def _work() -> None:
         finally:
             with _changed:
                 _current = None
+                _changed.notify_all()
+
+
+def _where(run_id: str) -> int | None:
+    order = [_current.run_id if _current else "", *(job.run_id for job in _waiting)]
+    return order.index(run_id) if run_id in order else None
 
 
 def _ended(run_id: str, status: Status, message: str) -> Finished:

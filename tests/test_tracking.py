@@ -1,0 +1,121 @@
+"""The record, in a real MLflow store on a file."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from ftcore import checkpoints, settings, tracking
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.events import Evaluation, Finished, Progress, Started, Step
+from tests import tiny
+
+
+def test_what_is_written_is_read_back() -> None:
+    run_id = tracking.create_run(FineTuneConfig(mode="last-layer", name="Mine"))
+    assert tracking.run(run_id).status == "queued"
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Progress("reading", 10, None, "texts"))
+        recorder.write(Started({"train_texts": 64, "trains": "all"}, ("A note.",)))
+        recorder.write(Evaluation("val", 0, 0.0, 0.0, 0, 0.7, 0.5))
+        recorder.write(Step(2, 1.0, 0.5, 64, 0.6, 0.75, 0.01))
+        recorder.write(Evaluation("val", 2, 1.0, 0.5, 64, 0.4, 0.9))
+        recorder.write(Finished("finished", "Done.", {"val_accuracy": 0.9, "seconds": 3.0}))
+    one = tracking.run(run_id)
+    assert (one.name, one.status, one.message, one.live) == ("Mine", "finished", "Done.", False)
+    assert one.config == FineTuneConfig(mode="last-layer", name="Mine")
+    assert (one.facts["train_texts"], one.notes) == (64, ["A note."])
+    assert one.metrics["val_accuracy"] == 0.9
+    curve = tracking.history(run_id)
+    assert curve["split"].tolist() == ["train", "val", "val"]
+    train = curve[curve["split"] == "train"].iloc[0]
+    assert (train["step"], train["loss"], train["lr"], train["examples"]) == (2, 0.6, 0.01, 64)
+    assert curve[curve["split"] == "val"]["accuracy"].tolist() == [0.5, 0.9]
+    row = tracking.runs().iloc[0]
+    assert (row["run_id"], row["mode"], row["val_accuracy"]) == (run_id, "last-layer", 0.9)
+
+
+def test_a_viewer_sees_the_phase_while_the_run_goes() -> None:
+    run_id = tracking.create_run(FineTuneConfig())
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Progress("encoding", 0, 100, "texts"))
+        recorder.write(Progress("encoding", 40, 100, "texts"))
+        recorder._flush()
+        one = tracking.run(run_id)
+        assert (one.status, one.phase) == ("running", "encoding")
+        assert (one.phase_done, one.phase_total, one.phase_unit) == (40, 100, "texts")
+
+
+def test_there_is_an_empty_history_before_the_first_point() -> None:
+    curve = tracking.history(tracking.create_run(FineTuneConfig()))
+    assert len(curve) == 0
+    assert {"split", "step", "loss", "accuracy", "seconds", "epoch"} <= set(curve.columns)
+
+
+def test_a_run_whose_process_is_gone_reads_as_interrupted() -> None:
+    code = (
+        "from ftcore import tracking; from ftcore.config import FineTuneConfig; import os;"
+        "r = tracking.create_run(FineTuneConfig()); tracking.Recorder(r).__enter__();"
+        "print(r, flush=True); os._exit(9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=settings.ROOT
+    )
+    run_id = done.stdout.strip()
+    assert tracking.run(run_id).status == "interrupted"
+    tracking.close_interrupted()
+    client = MlflowClient(tracking_uri=settings.tracking_uri())
+    assert client.get_run(run_id).info.status == "FAILED"
+    assert tracking.run(run_id).status == "interrupted"
+
+
+def test_a_run_of_a_living_process_is_never_taken_for_interrupted() -> None:
+    run_id = tracking.create_run(FineTuneConfig())
+    with tracking.Recorder(run_id):
+        tracking.close_interrupted()
+        one = tracking.run(run_id)
+        assert (one.status, one.host, one.pid) == ("running", socket.gethostname(), os.getpid())
+
+
+def test_rename_and_delete() -> None:
+    tiny.checkpoint(settings.checkpoints_dir() / "starter", "starter")
+    run_id = tiny.run("finished")
+    tracking.rename(run_id, "  Better name ")
+    assert tracking.run(run_id).name == "Better name"
+    with pytest.raises(UnfreezeError, match="name"):
+        tracking.rename(run_id, " ")
+    assert tracking.disk_use(run_id) > 0
+    tracking.delete(run_id)
+    assert not checkpoints.run_path(run_id).exists()
+    assert run_id not in tracking.runs()["run_id"].tolist()
+    with pytest.raises(UnfreezeError, match="no run"):
+        tracking.run(run_id)
+
+
+def test_a_running_run_is_not_deleted() -> None:
+    run_id = tracking.create_run(FineTuneConfig())
+    with tracking.Recorder(run_id), pytest.raises(UnfreezeError, match="stop it first"):
+        tracking.delete(run_id)
+
+
+def test_an_unknown_id_is_a_sentence() -> None:
+    for run_id in ("nothing", "0" * 32, "../x", ""):
+        with pytest.raises(UnfreezeError, match="no run"):
+            tracking.run(run_id)
+
+
+def test_mlflow_shows_config_and_curves_to_its_own_users() -> None:
+    run_id = tracking.create_run(FineTuneConfig(epochs=7))
+    found = MlflowClient(tracking_uri=settings.tracking_uri()).get_run(run_id)
+    assert found.data.params["epochs"] == "7"
+    assert found.info.artifact_uri == checkpoints.run_path(run_id).parent.as_uri()
+
+
+def test_a_store_that_cannot_be_opened_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
+    with pytest.raises(UnfreezeError, match="MLFLOW_TRACKING_URI"):
+        tracking.runs()

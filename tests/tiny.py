@@ -56,7 +56,7 @@ def run(status: Status | str = "finished", saved: bool = True, **settings: Any) 
     if saved:
         checkpoint(
             checkpoints.run_path(run_id), run_id, datasets.SENTIMENTS, config.dataset,
-            checkpoints.find("starter"), seed=len(run_id) + config.seed,
+            checkpoints.find(config.checkpoint), seed=len(run_id) + config.seed,
             title=config.name or run_id, metrics={"val_accuracy": 0.75, "best_step": 4.0},
             origin={"run": run_id, "config": config.to_dict()},
         )  # fmt: skip

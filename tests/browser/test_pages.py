@@ -1,0 +1,201 @@
+"""What only a browser shows of Predict, Runs, Checkpoints and Data: dialogs, rows, files, widths."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from ftcore import checkpoints, tracking
+from tests import tiny
+from tests.browser.conftest import PAINT
+
+PAGES = ("predict", "runs", "checkpoints", "data")
+ROW = 35  # pixels of a table's row
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(server_home: Path) -> Iterator[dict[str, str]]:
+    """Two finished runs and their checkpoints in the server's home, which the tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNFREEZE_HOME", str(server_home))
+        tiny.checkpoint(server_home / "checkpoints" / "starter-tiny", "starter-tiny", title="Tiny")
+        yield {
+            name: tiny.run(name=name, mode=mode, checkpoint="starter-tiny")
+            for name, mode in (("All layers", "full"), ("One layer", "last-layer"))
+        }
+
+
+@pytest.fixture(autouse=True)
+def home(server_home: Path, runs: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test looks where the server writes."""
+    monkeypatch.setenv("UNFREEZE_HOME", str(server_home))
+
+
+def button(page: Page | Locator, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def dialog_button(page: Page, name: str) -> Locator:
+    return page.get_by_role("dialog").get_by_role("button", name=re.compile(f"{name}$"))
+
+
+def settled(page: Page) -> None:
+    """Wait until no script runs and nothing is a placeholder."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+def choose_row(page: Page, row: int) -> None:
+    """Click the box before a row of the list of runs."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 16, box["y"] + ROW * (row + 1) + ROW / 2)
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_overflows_and_nothing_fails(
+    chromium: Browser, server: str, name: str, scheme: str, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{server}/{name}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    settled(page)
+    over = page.get_by_test_id("stMain").evaluate("node => node.scrollWidth - node.clientWidth")
+    assert over <= 0
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    context.close()
+
+
+def test_a_sentence_is_answered_by_the_keyboard_alone(page: Page, server: str) -> None:
+    page.goto(f"{server}/predict?models=starter-tiny")
+    text = page.get_by_label("Text", exact=True)
+    text.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("the film is <img src=x onerror=window.hit=1> good")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text(re.compile(r"of \d+ words unknown"))).to_be_visible()
+    expect(page.get_by_test_id("stHtml").last).to_contain_text("onerror")
+    assert page.evaluate("window.hit") is None
+
+
+def test_many_texts_come_as_a_csv(page: Page, server: str, tmp_path: Path) -> None:
+    page.goto(f"{server}/predict?models=starter-tiny")
+    page.get_by_text("Many texts at once").click()
+    area = page.get_by_label("Texts, one a line")
+    area.fill('good, "film"\nbäd film')
+    area.press("Control+Enter")
+    button(page, "Answer 2 texts").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("Download CSV")).click()
+    download.value.save_as(tmp_path / "p.csv")
+    with (tmp_path / "p.csv").open(encoding="utf-8-sig", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first["text"] == 'good, "film"' and second["text"] == "bäd film"
+    assert first["Tiny"] in ("World", "Sports", "Business", "Sci/Tech")
+    assert 0.25 <= float(second["Tiny, confidence"]) <= 1
+
+
+def test_rows_are_chosen_and_stay_chosen(page: Page, server: str, runs: dict[str, str]) -> None:
+    page.goto(f"{server}/runs?runs={runs['All layers']}")
+    settled(page)
+    legend = page.get_by_role("group", name="Curves")
+    expect(legend).to_contain_text("validation")
+    choose_row(page, list(tracking.runs()["run_id"]).index(runs["One layer"]))
+    expect(legend).to_contain_text("One layer")
+    for _ in range(2):
+        assert runs["One layer"] in page.url and runs["All layers"] in page.url
+        expect(legend).to_contain_text("All layers")
+        page.reload()
+        settled(page)
+    expect(page.get_by_text("Side by side")).to_be_visible()
+
+
+def test_a_run_is_renamed_and_deleted_after_a_question(page: Page, server: str) -> None:
+    doomed = tiny.run(name="Doomed", checkpoint="starter-tiny")
+    page.goto(f"{server}/runs?runs={doomed}")
+    page.get_by_role("button", name=re.compile("Rename$")).click()
+    name = page.get_by_role("dialog").get_by_label("Name", exact=True)
+    name.fill("  ")
+    dialog_button(page, "Rename").click()
+    expect(page.get_by_role("dialog")).to_contain_text("needs a name")
+    name.fill("Nearly gone")
+    dialog_button(page, "Rename").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert tracking.run(doomed).name == "Nearly gone"
+
+    page.get_by_role("button", name=re.compile("Delete$")).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Nearly gone")
+    dialog_button(page, "Keep").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("Delete$")).click()
+    dialog_button(page, "Delete").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert doomed not in set(tracking.runs()["run_id"])
+    assert not checkpoints.run_path(doomed).exists()
+
+
+def test_a_live_run_is_not_deleted_and_its_end_is_seen(page: Page, server: str) -> None:
+    run_id = tiny.run("running", saved=False, name="Alive", checkpoint="starter-tiny")
+    page.goto(f"{server}/runs?runs={run_id}")
+    page.get_by_role("button", name=re.compile("Delete$")).click()
+    dialog_button(page, "Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("stop it first")
+    page.keyboard.press("Escape")
+    tracking.finish(run_id, tiny.Finished("stopped", "Over."))
+    figures = page.get_by_test_id("stDataFrame").last.locator("td", has_text="stopped")
+    expect(figures).to_have_count(1, timeout=PAINT)
+    tracking.delete(run_id)
+
+
+def test_a_checkpoint_is_shown_and_deleted_after_a_question(
+    page: Page, server: str, server_home: Path
+) -> None:
+    mine = tiny.checkpoint(server_home / "checkpoints" / "needed", "needed", title="Needed")
+    tiny.checkpoint(server_home / "checkpoints" / "child", "child", parent=mine, title="Child")
+    page.goto(f"{server}/checkpoints")
+    card = page.locator(".st-key-details-needed")
+    card.get_by_role("button").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Attention heads")
+    page.keyboard.press("Escape")
+    page.locator(".st-key-delete-needed").get_by_role("button").click()
+    dialog_button(page, "Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text(
+        "Delete first what uses its word vectors: Child"
+    )
+    dialog_button(page, "Keep").click()
+    for ref in ("child", "needed"):
+        page.locator(f".st-key-delete-{ref}").get_by_role("button").click()
+        dialog_button(page, "Delete").click()
+        expect(page.locator(f".st-key-delete-{ref}")).to_have_count(0)
+        assert not (server_home / "checkpoints" / ref).exists()
+
+
+def test_fine_tune_leads_to_the_form_with_that_checkpoint(page: Page, server: str) -> None:
+    page.goto(f"{server}/checkpoints")
+    page.locator(".st-key-tune-starter-tiny").get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Train")
+    expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value("Tiny")
+
+
+def test_data_is_searched_and_leafed_through(page: Page, server: str) -> None:
+    page.goto(f"{server}/data")
+    expect(page.get_by_text(re.compile("of the texts are longer"))).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    count = page.get_by_text(re.compile(r"of [\d,]+ texts$"))
+    expect(count).to_be_visible()
+    before = count.inner_text()
+    search = page.get_by_placeholder("Search")
+    search.fill("film")
+    search.press("Enter")
+    expect(page.locator("mark").first).to_have_text(re.compile("film", re.IGNORECASE))
+    assert count.inner_text() != before
+    first = page.get_by_test_id("stHtml").first.inner_text()
+    page.get_by_test_id("stPagination").get_by_role("button", name="Page 2", exact=True).click()
+    expect(page.get_by_test_id("stHtml").first).not_to_have_text(first)

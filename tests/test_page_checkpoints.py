@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from ftcore import checkpoints, jobs, settings, tracking
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from tests import tiny
+from tests.test_lesson_import import glove, glove_file, net, news
 
 MAIN = Path(__file__).parent.parent / "pages" / "_main.py"
 
@@ -119,6 +121,42 @@ def test_import_of_what_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     app = press(app, "Import")
     assert not app.exception and "none" in app.error[0].value
     assert app.text_input(key="import_path").value.endswith("none.pth")
+
+
+def test_import_of_the_lessons_file_by_path_and_by_upload(tmp_path: Path) -> None:
+    lesson = tmp_path / "model_AG News small1.pth"
+    torch.save(net().state_dict(), lesson)
+    vectors = glove_file(tmp_path / "glove.txt", glove())
+    app = page("Import")
+    app.file_uploader(key="import_file").set_value((lesson.name, lesson.read_bytes(), ""))
+    app.text_input(key="import_glove_path").set_value(str(vectors))
+    app.text_input(key="import_ag_news").set_value(str(news(tmp_path / "news")))
+    app.text_input(key="import_name").set_value("My lesson")
+    app = press(app, "Import")
+    assert not app.exception and not app.error
+    assert "Imported as My lesson" in app.success[0].value
+    made = checkpoints.find("My lesson")
+    assert made.kind == "imported" and lesson.name in made.card
+    assert f"{made.metrics['test_accuracy']:.1%}" in app.success[0].value
+    app = press(app, "Import")
+    assert "already" in app.error[0].value
+
+
+def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return (Path.touch, (tmp_path / "boom",))
+
+    bomb = tmp_path / "bomb.pth"
+    torch.save({"emb.weight": Bomb()}, bomb)
+    app = page("Import")
+    app.text_input(key="import_path").set_value(str(bomb))
+    app.text_input(key="import_glove_path").set_value(
+        str(glove_file(tmp_path / "glove.txt", glove()))
+    )
+    app = press(app, "Import")
+    assert not app.exception and "nothing in it was run" in app.error[0].value
+    assert not (tmp_path / "boom").exists()
 
 
 def test_pretraining_is_a_run_and_leads_to_it(monkeypatch: pytest.MonkeyPatch) -> None:

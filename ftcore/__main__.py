@@ -191,7 +191,7 @@ def _train(config: FineTuneConfig, out: Printer) -> int:
     for ending in (signal.SIGINT, signal.SIGTERM):  # end at the next step and keep the best
         signal.signal(ending, lambda *_: stop.set())
     last = Finished("failed", "The run ended without a result.")
-    for event in jobs.execute(run_id, config, stop):
+    for event in jobs.execute(run_id, stop):
         if isinstance(event, Finished):
             last = event
         else:

@@ -176,10 +176,11 @@ def save(
     _replace(path / CONFIG, json.dumps(config, indent=1).encode())
 
 
-def update_metrics(path: Path, metrics: dict[str, float]) -> None:
-    """Add figures to the checkpoint in a folder."""
+def update(path: Path, title: str = "", metrics: dict[str, float] | None = None) -> None:
+    """Give the checkpoint in a folder another title, or more figures."""
     config = json.loads((path / CONFIG).read_text("utf-8"))
-    config["metrics"].update(metrics)
+    config["title"] = title or config["title"]
+    config["metrics"] |= metrics or {}
     _replace(path / CONFIG, json.dumps(config, indent=1).encode())
 
 

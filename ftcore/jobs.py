@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 @dataclass
 class _Job:
     run_id: str
-    config: FineTuneConfig
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -35,7 +34,7 @@ def submit(config: FineTuneConfig) -> str:
     run_id = tracking.create_run(config)
     start()
     with _changed:
-        _waiting.append(_Job(run_id, config))
+        _waiting.append(_Job(run_id))
         _changed.notify_all()
     return run_id
 
@@ -46,15 +45,14 @@ def check(config: FineTuneConfig) -> None:
         checkpoints.find(config.checkpoint)
 
 
-def execute(
-    run_id: str, config: FineTuneConfig, stop: threading.Event
-) -> Generator[Event, None, None]:
+def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:
     """Train, record every event and pass it on; whatever goes wrong becomes the run's last event."""
     from ftcore import (
         devices,  # torch takes seconds to import, and a page submits before it is needed
     )
     from ftcore.train import Stop, train
 
+    config = tracking.run(run_id).config
     with tracking.Recorder(run_id) as recorder:
         task = train(config, checkpoints.run_path(run_id), run_id)
         stopping = False
@@ -148,7 +146,7 @@ def _work() -> None:
                 return
             _current = _waiting.popleft()
         try:
-            for _ in execute(_current.run_id, _current.config, _current.stop):
+            for _ in execute(_current.run_id, _current.stop):
                 pass
         except (
             Exception

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ftcore import checkpoints, datasets, devices, settings, text
+from ftcore import checkpoints, datasets, devices, learners, settings, text
 from ftcore.batches import Tokens
 from ftcore.checkpoints import Checkpoint
 from ftcore.config import PRESETS
@@ -19,7 +19,6 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.models import TextClassifier, sinusoids
 from ftcore.shape import LONGEST, ModelShape
-from ftcore.train import measure
 
 WORDS = 40_000  # most frequent words that are kept
 EMBEDDING, POSITIONS = "emb.weight", "pos_encoder.pe"
@@ -256,7 +255,8 @@ def _accuracy(model: TextClassifier, vocabulary: list[str], source: str) -> Task
     device = devices.pick()
     tokens = Tokens.pack(ids, offsets, dataset.test.labels).to(device)
     try:
-        _, accuracy = yield from measure(model.to(device), tokens, MAX_LENGTH, device, "fp32")
+        learner = learners.whole_model(model.to(device), tokens, MAX_LENGTH, device, "fp32")
+        _, accuracy = yield from learner.evaluate(torch.arange(len(tokens)), "testing")
     finally:
         model.cpu()
     return accuracy, len(tokens)

@@ -221,8 +221,11 @@ def rename(run_id: str, name: str) -> None:
     """Give a run another name."""
     if not name.strip():
         raise UnfreezeError("A run needs a name; type one.")
+    title = name.strip()[:250]
     client, _ = _client()
-    client.update_run(run_id, name=name.strip()[:250])
+    client.update_run(run_id, name=title)
+    if checkpoints.run_path(run_id).exists():
+        checkpoints.update(checkpoints.run_path(run_id), title=title)
 
 
 def delete(run_id: str) -> None:

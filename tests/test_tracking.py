@@ -85,7 +85,7 @@ def test_rename_and_delete() -> None:
     tiny.checkpoint(settings.checkpoints_dir() / "starter", "starter")
     run_id = tiny.run("finished")
     tracking.rename(run_id, "  Better name ")
-    assert tracking.run(run_id).name == "Better name"
+    assert tracking.run(run_id).name == checkpoints.find(run_id).title == "Better name"
     with pytest.raises(UnfreezeError, match="name"):
         tracking.rename(run_id, " ")
     assert tracking.disk_use(run_id) > 0

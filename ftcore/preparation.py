@@ -1,0 +1,128 @@
+"""What a run works with: data, words and a model, ready on its device."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ftcore import checkpoints, datasets, devices, encoding, strategies, text
+from ftcore.batches import Tokens
+from ftcore.checkpoints import Checkpoint
+from ftcore.config import NEW_MODEL, FineTuneConfig
+from ftcore.events import Evaluation, Task
+from ftcore.models import TextClassifier
+from ftcore.shape import ModelShape
+
+
+@dataclass
+class Run:
+    """One run: what it works with, and how far it is."""
+
+    config: FineTuneConfig
+    output: Path
+    ref: str
+    model: TextClassifier
+    parent: Checkpoint | None
+    vocabulary: list[str]
+    dataset: datasets.TextDataset
+    split: str
+    train: Tokens
+    test: Tokens
+    train_rows: Tensor
+    val_rows: Tensor
+    device: torch.device
+    number_format: str
+    notes: list[str]
+    step: int = 0
+    examples: int = 0
+    train_seconds: float = 0.0
+    best: Evaluation | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.train_rows) / self.config.batch_size)
+
+
+def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
+    """Data, words and model of a run, ready on its device."""
+    device = devices.pick(config.device)
+    parent = None if config.checkpoint == NEW_MODEL else checkpoints.find(config.checkpoint)
+    dataset = yield from datasets.load(config.dataset, config.source)
+    train_rows, val_rows = datasets.split(len(dataset.train.texts), config.seed, config.limit)
+    notes = []
+    if dataset.synthetic:
+        notes.append("The sample is synthetic, built to show the difference between the modes.")
+    if config.limit > len(train_rows):
+        notes.append(f"There are {len(train_rows):,} training texts, so all of them are used.")
+    torch.manual_seed(config.seed)
+    if parent is None:
+        model, vocab = yield from _new_model(config, len(dataset.labels))
+    else:
+        vocab = checkpoints.load_vocabulary(parent)
+        model = checkpoints.load_model(parent, config.dropout)
+        if parent.labels != dataset.labels:
+            model.replace_head(len(dataset.labels))
+            notes.append(
+                f"The last layer is new: the checkpoint told {len(parent.labels)} classes apart, "
+                f"this task has {len(dataset.labels)}."
+            )
+    train_tokens, test_tokens = yield from encoding.encode(dataset, vocab)
+    return Run(
+        config, output, ref, model.to(device), parent, list(vocab.itos), dataset,
+        datasets.split_fingerprint(dataset, train_rows, val_rows),
+        train_tokens.to(device), test_tokens.to(device),
+        torch.tensor(train_rows), torch.tensor(val_rows),
+        device, devices.precision(config.precision, device), notes,
+    )  # fmt: skip
+
+
+def facts(run: Run) -> dict[str, str | int | float]:
+    """What a run is about, for its record."""
+    return {
+        "dataset_fingerprint": run.dataset.fingerprint,
+        "split_fingerprint": run.split,
+        "data_from": run.dataset.source,
+        "labels": ", ".join(run.dataset.labels),
+        "train_texts": len(run.train_rows),
+        "val_texts": len(run.val_rows),
+        "test_texts": len(run.test),
+        "steps_per_epoch": run.steps_per_epoch,
+        "steps": run.steps_per_epoch * run.config.epochs,
+        "parameters": run.model.shape.parameters,
+        "trainable_parameters": strategies.trainable_parameters(run.config, run.model.shape),
+        "trains": strategies.describe(run.config, run.model.shape),
+        "device": run.device.type,
+        "precision": run.number_format,
+    }
+
+
+def save(run: Run, evaluation: Evaluation) -> None:
+    """Leave the weights as they are now in the run's checkpoint."""
+    origin: dict[str, Any] = {"run": run.ref, "config": run.config.to_dict(), **facts(run)}
+    if run.parent is not None:
+        origin["source_checkpoint"] = run.parent.title
+    checkpoints.save(
+        run.model, run.output,
+        ref=run.ref, title=run.config.name or run.ref, labels=run.dataset.labels,
+        vocabulary=run.vocabulary, max_length=run.config.max_length, dataset=run.dataset.name,
+        parent=run.parent,
+        metrics={"val_accuracy": evaluation.accuracy, "best_step": float(evaluation.step)},
+        origin=origin,
+    )  # fmt: skip
+
+
+def _new_model(config: FineTuneConfig, classes: int) -> Task[tuple[TextClassifier, text.Vocab]]:
+    """Random layers over word vectors; the two special tokens get a vector each, as every word has."""
+    path = Path(config.vectors) if config.vectors else (yield from text.fetch_glove(config.words))
+    words, vectors = yield from text.load_vectors(path, config.words)
+    vocab = text.vocab_from_tokens([*text.SPECIALS, *words])
+    # <unk> is the mean of all words; <pad> is masked everywhere, so its vector never counts.
+    specials = torch.stack([vectors.mean(0), torch.zeros(vectors.shape[1])])
+    rounded = torch.cat([specials, vectors]).half()  # stored in half, so trained with just that
+    shape = ModelShape(
+        len(rounded), vectors.shape[1], classes, config.heads, config.layers, config.feedforward
+    )
+    return TextClassifier(shape, rounded, config.dropout), vocab

@@ -1,0 +1,143 @@
+"""The command line, as its user calls it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ftcore import settings
+from tests import tiny
+
+FTCORE = [sys.executable, "-m", "ftcore"]
+
+
+def ftcore(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*FTCORE, *arguments], capture_output=True, text=True, cwd=settings.ROOT)
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def base() -> str:
+    tiny.checkpoint(settings.checkpoints_dir() / "base", "base")
+    return "base"
+
+
+@pytest.mark.parametrize("mode", ["full", "last-layer"])
+def test_train_then_predict_with_the_result(base: str, mode: str) -> None:
+    done = ftcore(
+        "train", "--checkpoint", base, "--dataset", "sample", "--mode", mode,
+        "--epochs", "2", "--limit", "100", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, *_, last = lines(done)
+    assert first["run_id"] == last["run_id"]
+    assert (last["status"], last["mode"], last["dataset"]) == ("finished", mode, "sample")
+    assert 0 <= last["val_accuracy"] <= 1
+    assert 0 <= last["test_accuracy"] <= 1
+    assert last["seconds"] >= last["train_seconds"] > 0
+    assert last["reviews_per_second"] == pytest.approx(200 / last["train_seconds"])
+    assert last["trainable_parameters"] < last["parameters"]
+
+    answers = lines(ftcore("predict", "--run", last["run_id"], "--json", "a good film", "bad"))
+    assert len(answers) == 2
+    for answer in answers:
+        assert answer["label"] in answer["probabilities"]
+        assert set(answer["probabilities"]) == {"negative", "positive"}
+        assert answer["milliseconds"] > 0
+
+    rows = lines(ftcore("runs", "--json"))
+    assert [row["run_id"] for row in rows] == [last["run_id"]]
+    refs = [row["ref"] for row in lines(ftcore("checkpoints", "--json"))]
+    assert {base, last["run_id"]} <= set(refs)
+
+
+def test_datasets_are_listed() -> None:
+    assert [row["name"] for row in lines(ftcore("datasets", "--json"))] == [
+        "sample", "imdb", "ag_news",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "--checkpoint", "gone"], "no checkpoint 'gone'"),
+        (["train", "--epochs", "few"], "Epochs is 'few'"),
+        (
+            ["train", "--checkpoint", "base", "--dataset", "imdb", "--source", "no/where"],
+            "no/where",
+        ),
+        (["train", "--checkpoint", "base", "--dataset", "poems"], "poems"),
+        (["predict", "--run", "gone", "text"], "no checkpoint 'gone'"),
+        (["predict", "--checkpoint", "base", " "], "empty"),
+        (["train", "--checkpoint", "base", "--device", "warp"], "warp"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_one_sentence(
+    base: str, arguments: list[str], sentence: str
+) -> None:
+    done = ftcore(*arguments)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_rate_that_blows_up_ends_as_failed_with_advice(base: str) -> None:
+    done = ftcore(
+        "train", "--checkpoint", base, "--limit", "400", "--optimizer", "sgd", "--schedule",
+        "constant", "--clip", "0", "--learning-rate", "1000000", "--epochs", "20", "--json",
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "learning rate" in done.stderr
+    last = lines(done)[-1]
+    assert last["status"] == "failed"
+    assert last["val_accuracy"] is not None
+    assert ftcore("predict", "--run", last["run_id"], "good").returncode == 0
+
+
+def test_ctrl_c_stops_at_the_next_step_and_keeps_the_best(base: str) -> None:
+    process = subprocess.Popen(
+        [*FTCORE, "train", "--checkpoint", base, "--epochs", "1000", "--json"],
+        stdout=subprocess.PIPE, text=True, cwd=settings.ROOT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "step":
+            process.send_signal(signal.SIGINT)
+            break
+    last = json.loads(process.stdout.read().splitlines()[-1])
+    assert process.wait() == 0
+    assert last["status"] == "stopped"
+    assert ftcore("predict", "--run", last["run_id"], "good").returncode == 0
+
+
+def _full_disk(limit: int) -> Callable[[], None]:
+    import resource
+
+    def preexec() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return preexec
+
+
+def test_a_disk_that_takes_no_more_is_said_and_harms_no_run(base: str, home: Path) -> None:
+    """A limit on the size of files stands in for a full disk: the cache of encoded texts hits it."""
+    ftcore("runs")  # the record itself is made before
+    done = subprocess.run(
+        [*FTCORE, "train", "--checkpoint", base, "--epochs", "1", "--json"],
+        capture_output=True, text=True, cwd=settings.ROOT, preexec_fn=_full_disk(900_000),
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert not [file for file in (home / "cache").glob("*") if file.stat().st_size]
+    assert lines(ftcore("runs", "--json"))[0]["status"] == "failed"

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from hypothesis import given, settings as hypothesis_settings, strategies as st
+
+from ftcore import checkpoints, predict, settings
+from ftcore.errors import UnfreezeError
+from tests import tiny
+
+
+@pytest.fixture
+def base() -> checkpoints.Checkpoint:
+    return tiny.checkpoint(settings.checkpoints_dir() / "base", "base")
+
+
+def test_a_text_gets_the_same_answer_alone_and_in_a_batch(base: checkpoints.Checkpoint) -> None:
+    texts = ["The film is good.", "Bad", "not " * 40, "the film is not bad, the film is good"] * 30
+    together = predict.predict("base", texts)
+    assert len(together) == len(texts)
+    for text, answer in zip(texts[:4], together, strict=False):
+        alone = predict.predict("base", [text])[0]
+        assert alone.label == answer.label
+        assert alone.probabilities == pytest.approx(answer.probabilities, abs=1e-5)
+
+
+def test_it_shows_what_the_model_reads(base: checkpoints.Checkpoint) -> None:
+    answer = predict.predict("base", ["The zebra is GOOD. " * 10])[0]
+    assert answer.tokens[:5] == ["the", "zebra", "is", "good", "."]
+    assert answer.known[:5] == [True, False, True, True, True]
+    assert len(answer.tokens) == base.max_length
+    assert answer.truncated
+    assert set(answer.unknown) == {"zebra"}
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert max(answer.probabilities, key=answer.probabilities.__getitem__) == answer.label
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+def test_an_empty_text_is_a_sentence(base: checkpoints.Checkpoint, text: str) -> None:
+    with pytest.raises(UnfreezeError, match="empty"):
+        predict.predict("base", ["good", text])
+
+
+@given(text=st.text(min_size=1).filter(str.strip))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_any_text_is_answered(text: str) -> None:
+    if not (settings.checkpoints_dir() / "base").exists():
+        tiny.checkpoint(settings.checkpoints_dir() / "base", "base")
+    answer = predict.predict("base", [text])[0]
+    assert all(0 <= share <= 1 for share in answer.probabilities.values())
+
+
+def test_texts_that_are_huge_or_binary_are_answered(base: checkpoints.Checkpoint) -> None:
+    texts = ["a" * 1_000_000, "good " * 200_000, "\x00\xff\ufffd" * 50, "<pad> <pad>", '""']
+    for answer in predict.predict("base", texts):
+        assert sum(answer.probabilities.values()) == pytest.approx(1)
+
+
+def test_new_weights_are_noticed(base: checkpoints.Checkpoint) -> None:
+    before = predict.predict("base", ["good"])[0]
+    tiny.checkpoint(base.path, "base", seed=9)
+    model = checkpoints.load_model(checkpoints.find("base"))
+    after = predict.predict("base", ["good"])[0]
+    assert before.probabilities != after.probabilities
+    scores = model(torch.tensor([[5]]), torch.tensor([1])).softmax(1)[0].tolist()
+    assert list(after.probabilities.values()) == pytest.approx(scores, abs=1e-6)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from ftcore import datasets, strategies
+from ftcore import datasets, estimate, strategies
 from ftcore.checkpoints import list_checkpoints
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from pages.components import settings_form as form, words
+from pages.components import settings_form as form, warm, words
 from pages.components.marks import plain
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
@@ -83,11 +83,22 @@ with choose:
         form.setting_input("learning_rate")
     with limit:
         form.setting_input("limit", label="Training texts (0: all)")
-    with st.expander("More settings"):
-        columns = st.columns(3)
-        for number, name in enumerate(form.FOLDED):
-            with columns[number % 3]:
+    with st.expander("More settings"), st.grid(3, min_column_width=180, gap="medium") as grid:
+        for name in form.FOLDED:
+            with grid.cell():
                 form.setting_input(name, explain=True)
+
+
+@st.fragment(run_every=None if warm.loading().done() else 0.5)
+def time_needed(config: FineTuneConfig) -> None:
+    """The estimate, once MLflow, which knows the pace of earlier runs, is imported."""
+    if not warm.loading().done():
+        st.caption("…")
+        return
+    from ftcore import tracking
+
+    st.caption(f"About {words.roughly(estimate.seconds(config, tracking.runs()))} on this machine")
+
 
 with summary.container(border=True):
     config = None
@@ -102,6 +113,8 @@ with summary.container(border=True):
             )
     except UnfreezeError as error:
         st.error(plain(str(error)))
+    if config is not None:
+        time_needed(config)
     if st.button(
         "Start",
         type="primary",

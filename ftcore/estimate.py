@@ -1,0 +1,50 @@
+"""How long a run will take, before it starts: what it has to compute, at the pace of earlier runs."""
+
+import math
+
+import pandas as pd
+
+from ftcore.config import FineTuneConfig
+
+# Training and test texts, and tokens of a text on average.
+_SIZES = {
+    "sample": (3_000, 1_000, 23),
+    "imdb": (25_000, 25_000, 259),
+    "ag_news": (120_000, 7_600, 45),
+}
+_VALIDATION = 0.05
+# Seconds, on the 2 cores where they were measured; other machines show in the pace of their runs.
+_ENCODE_TOKEN = 1.5e-6
+_FORWARD_TOKEN = 5e-6
+_TRAIN_TOKEN = 17e-6
+_STEP = 0.01
+_HEAD_STEP = 0.001
+_START = 3.0
+_REMEMBERED = 5  # runs whose pace counts
+
+
+def seconds(config: FineTuneConfig, runs: pd.DataFrame) -> float:
+    """From start to end. `runs` are earlier ones, newest first, as `tracking.runs` lists them."""
+    finished = runs[(runs["status"] == "finished") & (runs["mode"] == config.mode)]
+    paces = [
+        row.seconds / work(FineTuneConfig(dataset=row.dataset, mode=row.mode, epochs=row.epochs,
+                                          limit=row.limit))
+        for row in finished.head(_REMEMBERED).itertuples()
+        if row.dataset in _SIZES and row.seconds > 0
+    ]  # fmt: skip
+    return work(config) * (float(pd.Series(paces).median()) if paces else 1.0)
+
+
+def work(config: FineTuneConfig) -> float:
+    """Seconds on the machine of the constants above."""
+    texts, test, tokens = _SIZES[config.dataset]
+    validation = int(texts * _VALIDATION)
+    train = min(config.limit or texts, texts - validation)
+    read = min(tokens, config.max_length)
+    steps = config.epochs * math.ceil(train / config.batch_size)
+    evaluated = config.epochs * config.evaluations * validation
+    total = _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * _FORWARD_TOKEN
+    if config.mode == "last-layer":  # the body runs once for each text
+        return total + (train + validation) * read * _FORWARD_TOKEN + steps * _HEAD_STEP
+    trained = config.epochs * train * read * _TRAIN_TOKEN
+    return total + trained + steps * _STEP + evaluated * read * _FORWARD_TOKEN

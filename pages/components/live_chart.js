@@ -145,11 +145,12 @@ function layout(metric, head, theme, empty) {
     margin: { l: 8, r: 12, t: 12, b: 8 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: theme.font, color: theme.text, size: 13 },
-    hovermode: "x unified",
+    hovermode: "x unified", 
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: "rgba(128,128,128,0.7)", activecolor: theme.text },
     hoverlabel: { bgcolor: theme.paper, bordercolor: theme.line, font: { color: theme.text } },
     xaxis: {
       ...axis, title: { text: head.axis, standoff: 8, font: { size: 13 } }, showgrid: false,
-      rangemode: "tozero",
+      rangemode: "tozero", showspikes: false,
     },
     yaxis: { ...axis, tickformat: metric === "accuracy" ? ".0%" : "", nticks: 6 },
     annotations: empty

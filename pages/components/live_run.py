@@ -30,7 +30,8 @@ def _draw(run_id: str, ticking: bool) -> None:
 
     _head(run)
     if run.live:
-        _progress(run, history)
+        with st.container(height=58, border=False):  # as high as the notice that replaces it
+            _progress(run, history)
     else:
         _end(run)
     _figures(run, history)
@@ -92,7 +93,7 @@ def _end(run: tracking.Run) -> None:
         kept = None
     with st.container(horizontal=True, vertical_alignment="center"):
         if run.status == "finished":
-            st.success(plain(run.message), icon=":material/check_circle:")
+            st.success(f"**Finished.** {plain(run.message)}", icon=":material/check_circle:")
         elif run.status == "stopped":
             st.info(plain(run.message), icon=":material/stop_circle:")
         else:
@@ -139,11 +140,11 @@ def _figures(run: tracking.Run, history: pd.DataFrame) -> None:
     trained = history[history["split"] == "train"]
     seconds = trained["seconds"].max()
     speed = trained["examples"].max() / seconds if seconds else math.nan
-    with st.container(horizontal=True):
+    with st.grid(4, min_column_width=150, border=True):
         for name, value in (
             ("Best validation", words.percent(best)),
             ("Test accuracy", words.percent(run.metrics.get("test_accuracy"))),
             ("Speed", f"{speed:,.0f} texts/s" if speed > 0 else words.NONE),
             ("Training time", words.duration(seconds)),
         ):
-            st.metric(name, value, border=True)
+            st.metric(name, value)

@@ -15,7 +15,7 @@ from pages.components.models import Model, models, run_names
 from pages.components.task import run_task
 
 A_PAGE = 12  # cards
-KINDS = {"bundled": "Comes with Unfreeze", "imported": "Imported", "run": "Fine-tuned here"}
+KINDS = {"bundled": "Comes with Unfreeze", "imported": "Imported", "run": "Trained here"}
 
 st.title("Checkpoints", anchor=False)
 listed, importing, pretraining = st.tabs(

@@ -59,7 +59,8 @@ if name != "sample":
         ).strip()  # fmt: skip
         asked = st.button("Load", type="primary", icon=":material/download:")
 key = (name, source, changed(source))
-if key not in loaded():
+dataset = loaded().get(key)
+if dataset is None:
     if name != "sample" and not asked:
         st.info("Load it, and its texts are shown here.")
         st.stop()
@@ -70,8 +71,7 @@ if key not in loaded():
         st.stop()
     loaded()[key] = dataset
     while len(loaded()) > KEPT:
-        loaded().pop(next(iter(loaded())))
-dataset = loaded()[key]
+        loaded().pop(next(iter(loaded())), None)
 colours = class_colours(dataset.labels)
 
 if dataset.synthetic:

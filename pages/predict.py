@@ -68,6 +68,8 @@ elif listed and listed != st.session_state.get("predict_listed"):
     wanted = listed.split(",")
 else:
     wanted = st.session_state.get("predict_models", sentiment)
+if linked and linked not in available:
+    question.info("That model has nothing saved yet; it can be chosen after its first evaluation.")
 wanted = list(dict.fromkeys(ref for ref in wanted if ref in available))
 if wanted != st.session_state.get("predict_models"):
     st.session_state.predict_models = wanted
@@ -125,10 +127,11 @@ def show_answers() -> None:
                 except UnfreezeError as error:
                     st.error(str(error))
                     continue
-                answer(now[ref], prediction)
+                model = now.get(ref, available[ref])
+                answer(model, prediction)
             key = (*prediction.tokens, *prediction.known)
             shown[key] = prediction
-            readings.setdefault(key, []).append(now[ref].title)
+            readings.setdefault(key, []).append(model.title)
     for key, titles in readings.items():
         reading(titles, shown[key], of_all=len(readings) == 1)
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 import pandas as pd
 import streamlit as st
 
+from ftcore.checkpoints import list_checkpoints
 from ftcore.config import FineTuneConfig, label
 from ftcore.errors import UnfreezeError
 from pages.components import size, words
@@ -144,7 +145,8 @@ with waiting.container():
     table()
 
 names = dict(zip(runs["run_id"], runs["name"], strict=True))
-answering = [one for one in chosen if runs.set_index("run_id")["val_accuracy"].notna()[one]]
+saved = {checkpoint.ref for checkpoint in list_checkpoints()}
+answering = [one for one in chosen if one in saved]  # also those that still train
 with st.container(horizontal=True, vertical_alignment="center"):
     one_only = {
         "disabled": len(chosen) != 1,
@@ -198,6 +200,7 @@ def figures(run: "tracking.Run") -> dict[str, str]:
     out, facts = run.metrics, run.facts
     found: dict[str, str | None] = {
         "Status": run.status,
+        "Message": run.message,
         "Validation accuracy": words.percent(out.get("val_accuracy")),
         "Test accuracy": words.percent(out.get("test_accuracy")),
         "Best at step": counted(out.get("best_step")),

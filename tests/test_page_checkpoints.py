@@ -43,7 +43,7 @@ def test_each_checkpoint_says_what_it_can_and_where_it_is_from(home: Path) -> No
     tiny.checkpoint(home / "checkpoints" / "mine", "mine", title="My *own*")
     tiny.run(name="Tuned", mode="last-layer")
     shown = said(page())
-    assert "Comes with Unfreeze" in shown and "Imported" in shown and "Fine-tuned here" in shown
+    assert "Comes with Unfreeze" in shown and "Imported" in shown and "Trained here" in shown
     assert "**91.0%** AG News, test set" in shown
     assert "**My \\*own\\*** :gray-badge[Pretrained]" in shown
     assert "**Tuned** :orange-badge[Last layer]" in shown

@@ -64,6 +64,11 @@ def test_a_link_to_a_run_brings_its_parent_to_compare() -> None:
     assert "model" not in app.query_params
 
 
+def test_a_link_to_a_run_without_a_snapshot_says_so_and_others_answer() -> None:
+    app = page(model=tiny.run("running", saved=False))
+    assert "nothing saved yet" in app.info[0].value and models(app) == ["sentiment"]
+
+
 def test_the_address_names_the_models_and_passes_over_those_that_are_gone() -> None:
     app = page(models="starter,gone")
     assert models(app) == ["starter"]

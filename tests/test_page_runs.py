@@ -116,7 +116,8 @@ def test_only_differences_are_set_side_by_side_until_all_is_asked_for() -> None:
 
 
 def test_one_run_shows_all_its_settings() -> None:
-    table = side_by_side(page(tiny.run(dropout=0.25)))
+    table = side_by_side(page(tiny.run("failed", dropout=0.25)))
+    assert table.loc["Message"].tolist() == ["That was it."]
     assert table.loc["Dropout"].tolist() == ["0.25"]
     assert table.loc["Test accuracy"].tolist() == ["66.0%"]
 
@@ -146,6 +147,17 @@ def test_a_run_is_opened_and_asked() -> None:
     assert app.query_params["run"] == run_id
     app = press(page(run_id), "Predict")
     assert app.title[0].value == "Predict" and app.query_params["models"] == run_id
+
+
+def test_a_run_in_training_can_be_asked_once_it_saved_something() -> None:
+    one, two = tiny.run("running"), tiny.run("running", saved=False)
+
+    def asks(run_id: str) -> bool:
+        return not next(
+            button for button in page(run_id).button if button.label == "Predict"
+        ).disabled
+
+    assert asks(one) and not asks(two)
 
 
 def test_delete_and_rename_ask_first() -> None:

@@ -1,5 +1,6 @@
 """Choose and start a run, or watch one: its id stands in the address, `?run=…`."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,4 +151,6 @@ with st.expander("What the lesson's code gets wrong, and what is done here"):
 """
     )
     if st.button("Read all of it", type="tertiary", icon=":material/menu_book:"):
-        st.dialog("The lesson", width="large")(lambda: st.markdown(LESSON.read_text("utf-8")))()
+        title, _, text = LESSON.read_text("utf-8").partition("\n")
+        with_bold = re.sub(r"^### (.*)$", r"**\1**", text, flags=re.MULTILINE)  # tiny in a dialog
+        st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(with_bold))()

@@ -24,7 +24,7 @@ const STYLE = `
 let plotly;
 
 // component: what Streamlit hands over; called again whenever the data or the theme has changed.
-export async function draw({ data, parentElement, key }, plotlyAddress) {
+export async function draw({ data, parentElement }, plotlyAddress) {
   plotly ??= load(plotlyAddress);
   const view = (parentElement.ufView ??= build(parentElement));
   if (!data || !data.byteLength) return;

@@ -86,7 +86,9 @@ def points(
     rows = history[history["split"] == split]
     x, y = rows[axis].to_numpy(float), rows[metric].to_numpy(float)
     if split == "train":
-        y = smooth(y, rows["epoch"].to_numpy(float), SMOOTHING)
+        epoch = rows["epoch"].to_numpy(float)
+        y = smooth(y, epoch, SMOOTHING)
+        y[epoch < SMOOTHING / 2] = np.nan  # the mean of next to nothing
     there = np.isfinite(x) & np.isfinite(y)
     x, y = x[there], y[there]
     kept = decimate(y, MAX_POINTS)

@@ -1,6 +1,7 @@
 """Choose and start a run, or watch one: its id stands in the address, `?run=…`."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,14 +92,18 @@ with choose:
 
 
 @st.fragment(run_every=None if warm.loading().done() else 0.5)
-def time_needed(config: FineTuneConfig) -> None:
+def time_needed(config: FineTuneConfig, waiting: bool) -> None:
     """The estimate, once MLflow, which knows the pace of earlier runs, is imported."""
     if not warm.loading().done():
         st.caption("…")
         return
+    if waiting:
+        st.rerun()
     from ftcore import tracking
 
-    st.caption(f"About {words.roughly(estimate.seconds(config, tracking.runs()))} on this machine")
+    with suppress(UnfreezeError):  # of the record of runs, which Start will name
+        seconds = estimate.seconds(config, tracking.runs())
+        st.caption(f"About {words.roughly(seconds)} on this machine")
 
 
 with summary.container(border=True):
@@ -115,7 +120,7 @@ with summary.container(border=True):
     except UnfreezeError as error:
         st.error(plain(str(error)))
     if config is not None:
-        time_needed(config)
+        time_needed(config, not warm.loading().done())
     if st.button(
         "Start",
         type="primary",
@@ -152,5 +157,5 @@ with st.expander("What the lesson's code gets wrong, and what is done here"):
     )
     if st.button("Read all of it", type="tertiary", icon=":material/menu_book:"):
         title, _, text = LESSON.read_text("utf-8").partition("\n")
-        with_bold = re.sub(r"^### (.*)$", r"**\1**", text, flags=re.MULTILINE)  # tiny in a dialog
+        with_bold = re.sub(r"^#+ (.*)$", r"**\1**", text, flags=re.MULTILINE)  # tiny in a dialog
         st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(with_bold))()

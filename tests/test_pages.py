@@ -61,6 +61,7 @@ def test_form_says_what_trains_and_that_the_head_is_new() -> None:
     app = page("train")
     assert not app.exception
     assert "word vectors" in said(app) and "4 classes before, 2 now" in said(app)
+    assert re.search(r"About \d+ (s|min) on this machine", said(app))
     app.segmented_control(key="setting_mode").set_value("last-layer").run()
     assert "Trains 18 of" in said(app)
     app.selectbox(key="setting_dataset").set_value("ag_news").run()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -55,17 +56,24 @@ def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(server_home: Path) -> Iterator[str]:
     """The address of a dashboard of its own."""
+    with serve(server_home) as address:
+        yield address
+
+
+@contextmanager
+def serve(home: Path) -> Iterator[str]:
+    """Run the dashboard, as a user starts it, with this home; it is stopped, not killed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = server_home / "server.log"
+    log = home / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "streamlit", "run", "app.py",
                 "--server.headless", "true", "--server.port", str(port),
             ],
-            cwd=ROOT, env=os.environ | {"UNFREEZE_HOME": str(server_home)}, stdout=out, stderr=out,
+            cwd=ROOT, env=os.environ | {"UNFREEZE_HOME": str(home)}, stdout=out, stderr=out,
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:
@@ -73,7 +81,7 @@ def server(server_home: Path) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
     assert "Traceback" not in log.read_text(), log.read_text()
 
 

@@ -67,6 +67,10 @@ def shuffled_batches(
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def sorted_batches(lengths: Tensor, rows: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """Each of `rows` once, longest texts first, so that memory peaks at the start."""
-    yield from rows[lengths[rows].argsort(descending=True, stable=True)].split(batch_size)
+def sorted_batches(lengths: Tensor, rows: Tensor, tokens: int) -> Iterator[Tensor]:
+    """Each of `rows` once, longest texts first, at most `tokens` a batch with their padding."""
+    order = rows[lengths[rows].argsort(descending=True, stable=True)]
+    while len(order):
+        count = max(1, tokens // int(lengths[order[0]]))
+        yield order[:count]
+        order = order[count:]

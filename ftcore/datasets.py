@@ -101,7 +101,7 @@ def split_fingerprint(dataset: TextDataset, train: list[int], val: list[int]) ->
 
 def _imdb(source: str) -> Task[TextDataset]:
     if source:
-        path = _existing(source)
+        path = existing(source)
         found = yield from _labelled_reviews(path)
         return _dataset("imdb", SENTIMENTS, *found, str(path))
     url = settings.imdb_url()
@@ -140,7 +140,7 @@ def _ag_news(source: str) -> Task[TextDataset]:
     files: dict[str, Path] = {}
     for part in ("train", "test"):
         if source:
-            path = _existing(source)
+            path = existing(source)
             files[part] = (path if path.is_dir() else path.parent) / f"{part}.csv"
             if not files[part].is_file():
                 raise UnfreezeError(
@@ -181,7 +181,8 @@ def _download(url: str, target: Path) -> Task[Path]:
     return (yield from downloads.fetch(url, target, size=size, md5=md5))
 
 
-def _existing(source: str) -> Path:
+def existing(source: str) -> Path:
+    """The path that a user gave. Raises UnfreezeError where there is nothing."""
     path = Path(source).expanduser()
     if not path.exists():
         raise UnfreezeError(f"{source} is not there: correct the path, or leave it empty.")

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from ftcore import checkpoints, tracking
+from ftcore import checkpoints, datasets, tracking
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Finished, Status
@@ -43,6 +43,8 @@ def check(config: FineTuneConfig) -> None:
     """Raise UnfreezeError for what can be told before a run is queued."""
     if config.checkpoint != NEW_MODEL:
         checkpoints.find(config.checkpoint)
+    if config.source:
+        datasets.existing(config.source)
 
 
 def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:

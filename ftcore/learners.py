@@ -15,7 +15,7 @@ from ftcore.events import Progress, Task
 from ftcore.models import TextClassifier
 from ftcore.preparation import Run
 
-EVALUATION_BATCH = 128
+EVALUATION_TOKENS = 32_768  # a batch without gradients, padding included
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Learner:
         sums = torch.zeros(2, device=self.device)
         done = 0
         self.net.eval()
-        for batch in batches.sorted_batches(self.lengths, rows, EVALUATION_BATCH):
+        for batch in batches.sorted_batches(self.lengths, rows, EVALUATION_TOKENS):
             batch = batch.to(self.device)
             with torch.inference_mode():
                 logits, labels = self.logits(batch), self.labels[batch]
@@ -87,7 +87,7 @@ def _features(run: Run, whole: Learner) -> Task[Tensor]:
     vectors = torch.zeros(len(run.train), run.model.shape.dim, device=run.device)
     run.model.eval()
     done = 0
-    for batch in batches.sorted_batches(whole.lengths, rows, EVALUATION_BATCH):
+    for batch in batches.sorted_batches(whole.lengths, rows, EVALUATION_TOKENS):
         batch = batch.to(run.device)
         with torch.no_grad(), devices.autocast(run.device, run.number_format):
             vectors[batch] = run.model.features(*whole.inputs(batch)).float()

@@ -341,7 +341,8 @@ def _row(one: Run) -> dict[str, Any]:
     return {
         "run_id": one.run_id, "name": one.name, "status": one.status, "mode": one.config.mode,
         "dataset": one.config.dataset, "checkpoint": one.config.checkpoint, "started": one.created,
-        "seconds": one.metrics.get("seconds"), "val_accuracy": one.metrics.get("val_accuracy"),
+        "seconds": one.metrics.get("seconds"),
+        "val_accuracy": one.metrics.get("val_accuracy", one.metrics.get("val/accuracy")),
         "test_accuracy": one.metrics.get("test_accuracy"), "epochs": one.config.epochs,
         "limit": one.config.limit, "seed": one.config.seed, "message": one.message,
     }  # fmt: skip

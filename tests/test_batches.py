@@ -46,3 +46,15 @@ def test_batches_are_of_similar_length_and_differ_by_epoch_and_seed() -> None:
     assert torch.cat(first).tolist() != torch.cat(second).tolist()
     starts = [float(lengths[batch].float().mean()) for batch in first]
     assert starts != sorted(starts)
+
+
+@given(lengths=st.lists(st.integers(1, 300), min_size=1, max_size=60), tokens=st.integers(1, 2000))
+def test_sorted_batches_take_each_row_once_within_their_tokens(
+    lengths: list[int], tokens: int
+) -> None:
+    of_all = torch.tensor(lengths)
+    found = list(batches.sorted_batches(of_all, torch.arange(len(lengths)), tokens))
+    assert sorted(torch.cat(found).tolist()) == list(range(len(lengths)))
+    assert all(len(b) == 1 or len(b) * int(of_all[b].max()) <= tokens for b in found)
+    longest = [int(of_all[b].max()) for b in found]
+    assert longest == sorted(longest, reverse=True)

@@ -1,6 +1,8 @@
+import pytest
 import torch
 from torch.nn import functional as F
 
+from ftcore import models
 from ftcore.models import TextClassifier
 from ftcore.shape import ModelShape
 
@@ -59,3 +61,33 @@ def test_bf16_gives_nearly_the_same_scores_with_padding() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             rough = one(ids, lengths).float()
     assert F.cosine_similarity(exact, rough).min() > 0.99
+
+
+def test_attention_is_that_of_pytorch_however_it_is_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = model().eval()
+    ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 3, 5, 1])
+    theirs = torch.nn.TransformerEncoder(
+        torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True), 2,
+        enable_nested_tensor=False,
+    ).eval()  # fmt: skip
+    theirs.load_state_dict(ours.transformer_encoder.state_dict())
+    written_out = ours.features(ids, lengths)
+    monkeypatch.setattr(models, "WRITTEN_OUT", 0)
+    fused = ours.features(ids, lengths)
+    ours.transformer_encoder = theirs
+    expected = ours.features(ids, lengths)
+    assert torch.allclose(written_out, expected, atol=1e-5)
+    assert torch.allclose(fused, expected, atol=1e-5)
+
+
+def test_dropout_drops_whole_features_of_a_text_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    dropout = models.TextDropout(0.25)
+    x = torch.ones(400, 3, 10)
+    dropped = dropout(x)
+    assert torch.equal(dropped[:, 0], dropped[:, 1])
+    assert dropped.mean().item() == pytest.approx(1, abs=0.05)
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.05)
+    assert torch.equal(dropout.eval()(x), x)

@@ -121,6 +121,16 @@ def test_invalid_setting_is_named_and_nothing_starts() -> None:
     assert tracking.runs().empty
 
 
+def test_a_path_that_is_not_there_is_said_before_anything_starts() -> None:
+    app = page("train")
+    app.selectbox(key="setting_dataset").set_value("imdb").run()
+    app.text_input(key="setting_source").set_value("/nowhere/aclImdb").run()
+    app = press(app, "Start")
+    assert "/nowhere/aclImdb is not there" in said(app)
+    assert app.text_input(key="setting_source").value == "/nowhere/aclImdb"
+    assert tracking.runs().empty
+
+
 def test_start_queues_a_run_with_the_values_of_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[FineTuneConfig] = []
 

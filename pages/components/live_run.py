@@ -49,7 +49,10 @@ def _draw(run_id: str, ticking: bool) -> None:
 def _head(run: tracking.Run) -> None:
     st.title(plain(run.name), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(words.MODES[run.config.mode], color=palette.MODE_BADGES[run.config.mode])
+        if run.config.checkpoint == NEW_MODEL:
+            st.badge("New model", color="gray")
+        else:
+            st.badge(words.MODES[run.config.mode], color=palette.MODE_BADGES[run.config.mode])
         st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
         st.space("stretch")
         if run.live and st.button(

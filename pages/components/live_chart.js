@@ -1,7 +1,8 @@
 // Draws the packed curves of live_chart.py and keeps the same charts alive between updates.
 
 const HEIGHT = 320;
-const CONTRAST = 4; // of lines; WCAG 1.4.11 asks for 3, but the training line is thin
+const CONTRAST = 3; // of lines, as WCAG 1.4.11 asks
+const MARKED = 40; // points of a curve; more of them are not marked
 const DASHES = { train: "dot", val: "solid", test: "solid" };
 const SPLIT_NAMES = { train: "training, mean of the last ¼ epoch", val: "validation", test: "test" };
 const SHORT_NAMES = { ...SPLIT_NAMES, train: "training" };
@@ -125,7 +126,8 @@ function trace(curve, head, theme, hidden) {
     x: curve.x, y: curve.y, uid: `${run.id}-${curve.split}`,
     name: alone ? name : `${run.label}, ${name}`,
     type: "scatter",
-    mode: curve.split === "test" ? "markers" : curve.points === 1 || !training ? "lines+markers" : "lines",
+    mode: curve.split === "test" ? "markers"
+      : curve.points === 1 || (!training && curve.points <= MARKED) ? "lines+markers" : "lines",
     visible: !hidden.has(run.id), cliponaxis: false,
     line: { color: colour, width: training ? 1.25 : 2.5, dash: DASHES[curve.split] },
     marker: curve.split === "test"

@@ -115,12 +115,14 @@ def load_vocabulary(checkpoint: Checkpoint) -> "text.Vocab":
     return text.vocab_from_tokens(words)
 
 
-def load_model(checkpoint: Checkpoint, dropout: float = 0.0) -> "TextClassifier":
+def load_model(
+    checkpoint: Checkpoint, dropout: float = 0.0, word_dropout: float = 0.0
+) -> "TextClassifier":
     """The model, on the CPU, in eval mode. Raises UnfreezeError where files are missing or do not fit."""
     from ftcore.models import TextClassifier
 
     owner = checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
-    model = TextClassifier(checkpoint.model, dropout=dropout)
+    model = TextClassifier(checkpoint.model, None, dropout, word_dropout)
     tensors = {
         **_load(checkpoint, checkpoint.path / WEIGHTS),
         "embedding.weight": _load(owner, owner.path / WORDS).get("embedding.weight"),

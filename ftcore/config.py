@@ -85,6 +85,10 @@ class FineTuneConfig:
     dropout: float = _setting(
         0.1, "Share of activations dropped while the body trains.", low=0.0, high=0.9
     )
+    word_dropout: float = _setting(
+        0.0, "Share of words hidden from the body while it trains.", label="Word dropout",
+        low=0.0, high=0.9,
+    )  # fmt: skip
     train_embeddings: bool = _setting(
         False, "Also train the word vectors (most of the parameters).", label="Train word vectors"
     )

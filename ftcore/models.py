@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ftcore.shape import LONGEST, ModelShape
+from ftcore.text import UNK
 
 WRITTEN_OUT = 1024  # tokens up to which attention's whole matrix is worth its memory on a CPU
 
@@ -91,7 +92,11 @@ class TextClassifier(nn.Module):
     """
 
     def __init__(
-        self, shape: ModelShape, vectors: Tensor | None = None, dropout: float = 0.1
+        self,
+        shape: ModelShape,
+        vectors: Tensor | None = None,
+        dropout: float = 0.1,
+        word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.shape = shape
@@ -100,6 +105,7 @@ class TextClassifier(nn.Module):
             torch.empty(shape.vocab_size, shape.dim) if vectors is None else vectors.float()
         )
         self.dropout = TextDropout(dropout)
+        self.word_dropout = word_dropout
         layer = EncoderLayer(shape.dim, shape.heads, shape.feedforward, dropout)
         self.transformer_encoder = nn.TransformerEncoder(
             layer, shape.layers, enable_nested_tensor=False
@@ -113,6 +119,9 @@ class TextClassifier(nn.Module):
 
     def features(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """What the body makes of each text, before the head: [batch, dim]."""
+        if self.training and self.word_dropout:
+            hidden = torch.rand(ids.shape, device=ids.device) < self.word_dropout
+            ids = ids.masked_fill(hidden, UNK)
         padding = torch.arange(ids.shape[1], device=ids.device) >= lengths[:, None]
         x = self.embedding(ids) * math.sqrt(self.shape.dim) + self.positions[: ids.shape[1]]
         x = self.transformer_encoder(self.dropout(x), src_key_padding_mask=padding)

@@ -62,7 +62,7 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
         model, vocab = yield from _new_model(config, len(dataset.labels))
     else:
         vocab = checkpoints.load_vocabulary(parent)
-        model = checkpoints.load_model(parent, config.dropout)
+        model = checkpoints.load_model(parent, config.dropout, config.word_dropout)
         if parent.labels != dataset.labels:
             model.replace_head(len(dataset.labels))
             notes.append(
@@ -125,4 +125,4 @@ def _new_model(config: FineTuneConfig, classes: int) -> Task[tuple[TextClassifie
     shape = ModelShape(
         len(rounded), vectors.shape[1], classes, config.heads, config.layers, config.feedforward
     )
-    return TextClassifier(shape, rounded, config.dropout), vocab
+    return TextClassifier(shape, rounded, config.dropout, config.word_dropout), vocab

@@ -71,7 +71,8 @@ class Run:
 
 def create_run(config: FineTuneConfig) -> str:
     """A new, queued run for a config; returns its id."""
-    name = config.name or f"{config.mode} on {config.dataset}, {datetime.now():%H:%M:%S}"
+    mode = config.mode.replace("-", " ").capitalize()
+    name = config.name or f"{mode} · {config.dataset} · {datetime.now():%H:%M:%S}"
     tags = {
         "status": "queued", "config": json.dumps(replace(config, name=name).to_dict()),
         "host": socket.gethostname(), "pid": str(os.getpid()), "heartbeat": str(time.time()),

@@ -91,3 +91,11 @@ def test_dropout_drops_whole_features_of_a_text_and_keeps_the_mean() -> None:
     assert dropped.mean().item() == pytest.approx(1, abs=0.05)
     assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.05)
     assert torch.equal(dropout.eval()(x), x)
+
+
+def test_word_dropout_hides_words_in_training_only() -> None:
+    torch.manual_seed(0)
+    one = TextClassifier(SHAPE, torch.randn(20, 8), dropout=0.0, word_dropout=0.9)
+    ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 9, 9, 9])
+    assert not torch.allclose(one.train()(ids, lengths), one(ids, lengths))
+    assert torch.equal(one.eval()(ids, lengths), one(ids, lengths))

@@ -67,6 +67,9 @@ def test_six_clicks_from_home_to_a_prediction(page: Page, server: str, mode: str
 
 def test_charts_keep_their_node_and_zoom_while_a_run_goes_on(page: Page, server: str) -> None:
     page.goto(f"{server}/train")
+    page.get_by_role("spinbutton", name="Epochs").fill("500")  # it is stopped below
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="Quick")).not_to_be_checked()
     button(page, "Start").click()
     points = grow(page, 5)
     plot = page.locator(".uf-plot[data-metric=loss]")

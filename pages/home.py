@@ -19,7 +19,7 @@ with words:
     )
     if st.button("Start a first run", type="primary", icon=":material/play_arrow:"):
         st.switch_page("train.py")
-    st.caption("On the built-in sample: nothing to download, less than a minute.")
+    st.caption("On the built-in sample: no download, under a minute.")
 with picture:
     blocks()
 

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ftcore import checkpoints, datasets, tracking
 from ftcore.config import NEW_MODEL, FineTuneConfig
@@ -76,13 +76,19 @@ def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:
         except Stop:
             last = _ended(run_id, "stopped", "Stopped before training; there is nothing to keep.")
         except Exception as error:
-            if not isinstance(error, UnfreezeError):
+            sentence = _known(error)
+            if not sentence:
                 log.exception("run %s failed", run_id)
-            last = _ended(run_id, "failed", _sentence(error))
+                kind = type(error).__name__
+                sentence = f"Something unexpected went wrong ({kind}: {error}); see the log."
+            last = _ended(run_id, "failed", sentence)
         finally:
             task.close()
             devices.release()
-        recorder.write(last)
+        try:
+            recorder.write(last)
+        except UnfreezeError as error:
+            last = replace(last, message=f"{last.message} {error}")
         yield last
 
 
@@ -174,12 +180,12 @@ def _ended(run_id: str, status: Status, message: str) -> Finished:
     return Finished(status, message, saved.metrics)
 
 
-def _sentence(error: Exception) -> str:
-    """An error as a person can use it."""
+def _known(error: Exception) -> str:
+    """What a person can do about an error, empty for one that nobody foresaw."""
     if isinstance(error, UnfreezeError):
         return str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "The memory did not suffice; choose a smaller batch size or a shorter longest text."
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return "The disk is full; free some space and start again."
-    return f"Something unexpected went wrong ({type(error).__name__}: {error}); the log has the details."
+    return ""

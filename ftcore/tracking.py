@@ -34,12 +34,14 @@ from ftcore.events import Evaluation, Event, Finished, Progress, Started, Step
 
 EXPERIMENT = "unfreeze"
 FLUSH_SECONDS = 0.5
+BATCH = 900  # MLflow takes at most 1,000 values at once
 STALE_SECONDS = 120  # without a sign of life, a run on another machine counts as interrupted
 _MLFLOW_STATUS = {
     "queued": "SCHEDULED", "running": "RUNNING", "finished": "FINISHED",
     "stopped": "KILLED", "failed": "FAILED", "interrupted": "FAILED",
 }  # fmt: skip
 _lock = threading.Lock()
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._tags |= {"status": "running", "host": socket.gethostname(), "pid": str(os.getpid())}
+        self._flush(must=True)
         self._client.update_run(self.run_id, status=_MLFLOW_STATUS["running"])
-        self._flush()
         return self
 
     def write(self, event: Event) -> None:
@@ -143,7 +145,7 @@ class Recorder:
         now = int(time.time() * 1000)
         self._metrics += [Metric(key, value, now, 0) for key, value in event.metrics.items()]
         self._tags |= {"status": event.status, "message": event.message[:2000], "phase": "done"}
-        self._flush()
+        self._flush(must=True)
         self._upload()
         self._client.set_terminated(self.run_id, _MLFLOW_STATUS[event.status])
 
@@ -156,16 +158,30 @@ class Recorder:
             except (
                 Exception
             ):  # the run is done and safe here; a server's trouble must not undo that
-                logging.getLogger(__name__).exception("checkpoint of %s not uploaded", self.run_id)
+                log.exception("checkpoint of %s not uploaded", self.run_id)
 
-    def _flush(self) -> None:
+    def _flush(self, must: bool = False) -> None:
+        """Write what has gathered. Where that fails, keep it for the next time, unless it `must` be."""
         tags = [
-            RunTag(_tag(k), v) for k, v in (self._tags | {"heartbeat": str(time.time())}).items()
+            RunTag(_tag(key), value)
+            for key, value in (self._tags | {"heartbeat": str(time.time())}).items()
         ]
-        metrics, self._metrics, self._tags = self._metrics, [], {}
-        for start in range(0, len(metrics) or 1, 900):  # a batch takes 1,000 values
-            self._client.log_batch(self.run_id, metrics=metrics[start : start + 900], tags=tags)
         self._flushed = time.monotonic()
+        try:
+            while self._metrics or tags:
+                batch = self._metrics[:BATCH]
+                self._client.log_batch(self.run_id, metrics=batch, tags=tags)
+                del self._metrics[:BATCH]
+                self._tags, tags = {}, []
+        except (
+            Exception
+        ) as error:  # a locked database or a full disk must not end hours of training
+            log.warning("run %s: not recorded yet (%s)", self.run_id, type(error).__name__)
+            if must:
+                raise UnfreezeError(
+                    "The record of runs cannot be written; free some space on the disk, or see "
+                    "whether the tracking server answers."
+                ) from error
 
 
 def runs() -> pd.DataFrame:
@@ -270,8 +286,9 @@ def _client() -> tuple[MlflowClient, str]:
 
 @functools.lru_cache(maxsize=4)
 def _connect(uri: str) -> tuple[MlflowClient, str]:
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Its errors reach us as exceptions; it would print them, with their traceback, as well.
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     settings.home().mkdir(parents=True, exist_ok=True, mode=0o700)
     local = not os.environ.get("MLFLOW_TRACKING_URI")
     try:

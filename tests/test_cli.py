@@ -1,7 +1,7 @@
 """The command line, as its user calls it."""
 
 import json
-import os
+import resource
 import signal
 import subprocess
 import sys
@@ -119,25 +119,40 @@ def test_ctrl_c_stops_at_the_next_step_and_keeps_the_best(base: str) -> None:
     assert ftcore("predict", "--run", last["run_id"], "good").returncode == 0
 
 
-def _full_disk(limit: int) -> Callable[[], None]:
-    import resource
-
-    def preexec() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return preexec
-
-
-def test_a_disk_that_takes_no_more_is_said_and_harms_no_run(base: str, home: Path) -> None:
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(
+    base: str, home: Path, shared_data: Path
+) -> None:
     """A limit on the size of files stands in for a full disk: the cache of encoded texts hits it."""
-    ftcore("runs")  # the record itself is made before
+    ftcore("runs")  # the record itself is there before
     done = subprocess.run(
-        [*FTCORE, "train", "--checkpoint", base, "--epochs", "1", "--json"],
-        capture_output=True, text=True, cwd=settings.ROOT, preexec_fn=_full_disk(900_000),
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        [*FTCORE, "train", "--checkpoint", base, "--dataset", "ag_news", "--source",
+         str(shared_data / "ag_news_csv"), "--json"],
+        capture_output=True, text=True, cwd=settings.ROOT, preexec_fn=_full_disk(2_000_000),
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert done.stderr == "The disk is full; free some space and start again.\n"
+    assert list((home / "cache").iterdir()) == []
+    assert lines(ftcore("runs", "--json"))[0]["status"] == "failed"
+
+
+def test_a_record_that_takes_no_more_ends_with_a_sentence(base: str, home: Path) -> None:
+    ftcore("runs")
+    room = (home / "mlflow.db").stat().st_size + 30_000
+    done = subprocess.run(
+        [*FTCORE, "train", "--checkpoint", base, "--json"],
+        capture_output=True, text=True, cwd=settings.ROOT, preexec_fn=_full_disk(room),
     )  # fmt: skip
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
-    assert not [file for file in (home / "cache").glob("*") if file.stat().st_size]
-    assert lines(ftcore("runs", "--json"))[0]["status"] == "failed"
+    assert "record of runs cannot be written" in done.stderr
+    assert "interrupted" in ftcore("runs").stdout
+
+
+def _full_disk(limit: int) -> Callable[[], None]:
+    """Run in the child: no file may grow beyond `limit` bytes."""
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing fails instead
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return limited

@@ -1,5 +1,6 @@
 # make app     start the dashboard on http://127.0.0.1:8501 (PORT=9000 for another port)
 # make test    lint, types and all tests, those in a browser included
+# make bench   the benchmarks in 10 minutes or less (FULL=1 for all there is)
 # make format  let ruff put the code in order
 # Each installs what it needs into .venv once. PYTHON=python3.12 chooses the interpreter.
 
@@ -11,13 +12,16 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-com
 # With this set, as many containers have it, every start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app test lint format clean
+.PHONY: app test bench lint format clean
 
 app: .venv/app.installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: lint
 	$(BIN)/python -m pytest
+
+bench: .venv/dev.installed
+	$(BIN)/python -m benchmarks $(if $(FULL),--full,--short)
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .

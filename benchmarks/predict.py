@@ -1,0 +1,145 @@
+"""Predictions and encoding: how long they take, idle and beside a training run.
+
+    python -m benchmarks.predict --short | --full
+
+A short text: 12 to 15 words, one at a time, as a page asks for it; the run beside it is one of the
+dashboard's own thread, with its record. Encoding: the 25,000 training reviews, with an empty cache
+and again from it.
+"""
+
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import data, ours, report
+from ftcore import checkpoints, datasets, encoding, jobs, predict, text, train
+from ftcore.events import Evaluation, drain
+from ftcore.preparation import Run
+
+TEXTS = (
+    "A slow first hour, but the last scene alone is worth the ticket.",
+    "I wanted to like it, and after twenty minutes I wanted my money back.",
+    "Good actors, a good book, and somehow nothing good came out of it.",
+    "Not the masterpiece they promised, yet far from the disaster I had feared.",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Short predictions, reviews predicted in batches, repeats of encoding."""
+
+    short: int
+    reviews: int
+    repeats: int
+
+
+SHORT, FULL = Plan(300, 4_000, 1), Plan(2_000, 25_000, 3)
+
+
+def main(argv: list[str] | None = None) -> None:
+    plan = FULL if report.options(__doc__ or "", argv).full else SHORT
+    with data.workspace() as reviews:
+        compare(reviews, plan)
+
+
+def compare(reviews: Path, plan: Plan) -> None:
+    """Measure and print."""
+    report.heading("Prediction and encoding")
+    settings = ours.config(reviews)
+    dataset = drain(datasets.load("imdb", str(reviews)))
+    vocab = checkpoints.load_vocabulary(checkpoints.find(settings.checkpoint))
+    first = [_encoding(replace(dataset, fingerprint=f"{n}"), vocab) for n in range(plan.repeats)]
+    cached = [_encoding(replace(dataset, fingerprint="0"), vocab) for _ in range(3)]
+
+    ref = _checkpoint(ours.prepare(settings))
+    some = dataset.train.texts[:: max(1, len(dataset.train.texts) // plan.reviews)]
+    predict.predict(ref, some[:64])  # loads the model
+    batches = [_batches(ref, some) for _ in range(3)]
+    _one_at_a_time(ref, 20)
+    idle = _one_at_a_time(ref, plan.short)
+    busy = _beside_a_run(ref, reviews, plan.short)
+
+    idle_50, idle_95, busy_50, busy_95 = (
+        float(np.percentile(times, share)) for times in (idle, busy) for share in (50, 95)
+    )
+    report.table(
+        ["one short text", "p50", "p95"],
+        [
+            ["idle", f"{idle_50:.1f} ms", f"{idle_95:.1f} ms"],
+            ["beside a training run", f"{busy_50:.1f} ms", f"{busy_95:.1f} ms"],
+        ],
+    )
+    report.table(
+        [f"{len(dataset.train.texts):,} reviews", "median (smallest to largest)"],
+        [
+            ["encoding, first time", f"{report.spread(first, 2)} s"],
+            ["encoding, from the cache", f"{report.spread(cached, 2)} s"],
+            [f"prediction of {len(some):,}", f"{report.spread(batches)} reviews/s"],
+        ],
+    )
+    figures = {
+        "short_idle_p50_ms": idle_50, "short_idle_p95_ms": idle_95,
+        "short_busy_p50_ms": busy_50, "short_busy_p95_ms": busy_95,
+        "reviews_per_second": float(np.median(batches)),
+        "encoding_seconds": float(np.median(first)),
+        "encoding_cached_seconds": float(np.median(cached)),
+    }  # fmt: skip
+    report.result("predict", **{name: report.short(value) for name, value in figures.items()})
+
+
+def _encoding(dataset: datasets.TextDataset, vocab: text.Vocab) -> float:
+    """Seconds to encode the training part."""
+    few = datasets.Texts(dataset.test.texts[:1], dataset.test.labels[:1])
+    clock = time.perf_counter()
+    drain(encoding.encode(replace(dataset, test=few), vocab))
+    return time.perf_counter() - clock
+
+
+def _checkpoint(run: Run) -> str:
+    """Save the untrained two-class model, which predicts as fast as a trained one."""
+    events = train.fit(ours.fresh(run))
+    next(event for event in events if isinstance(event, Evaluation))
+    next(events)  # saving
+    events.close()
+    return run.ref
+
+
+def _batches(ref: str, texts: list[str]) -> float:
+    """Reviews a second."""
+    clock = time.perf_counter()
+    predict.predict(ref, texts)
+    return len(texts) / (time.perf_counter() - clock)
+
+
+def _one_at_a_time(ref: str, count: int) -> list[float]:
+    """Milliseconds of each of `count` predictions, from the text to the answer."""
+    times = []
+    for number in range(count):
+        clock = time.perf_counter()
+        predict.predict(ref, [TEXTS[number % len(TEXTS)]])
+        times.append((time.perf_counter() - clock) * 1000)
+        time.sleep(0.005)  # somebody types; also lets the trainer have its turn
+    return times
+
+
+def _beside_a_run(ref: str, reviews: Path, count: int) -> list[float]:
+    """The same while the dashboard's own thread trains all layers."""
+    from ftcore import tracking
+
+    run_id = jobs.submit(ours.config(reviews, epochs=1000))  # longer than anybody measures
+    try:
+        while (run := tracking.run(run_id)).phase not in ("training", "evaluating"):
+            if not run.live:
+                raise SystemExit(run.message)
+            time.sleep(0.2)
+        return _one_at_a_time(ref, count)
+    finally:
+        jobs.stop(run_id)
+        jobs.shutdown(timeout=60)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

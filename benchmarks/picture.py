@@ -10,20 +10,25 @@ from playwright.sync_api import sync_playwright
 from plotly.offline import get_plotlyjs
 
 
+def browser() -> str | None:
+    """The path of the browser: the one that CHROMIUM names, else the installed one."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium")
+
+
 def save(figure: go.Figure, file: Path) -> None:
-    """Write `file`. The browser is the one that CHROMIUM names, else the installed one."""
-    browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not browser_path:
+    """Write `file`."""
+    path = browser()
+    if not path:
         raise SystemExit(f"No chromium to draw {file} with: install it, or name it with CHROMIUM.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
+        opened = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_page()
+        page = opened.new_page()
         page.add_script_tag(content=get_plotlyjs())
         address = page.evaluate(
             "figure => Plotly.toImage(JSON.parse(figure), {format: 'svg', width: null, height: null})",
             figure.to_json(),
         )
-        browser.close()
+        opened.close()
     file.write_text(urllib.parse.unquote(address.partition(",")[2]), "utf-8")

@@ -150,6 +150,7 @@ def figure(by_number: list[Cost], by_length: list[Cost]) -> go.Figure:
     drawn.update_xaxes(
         type="log", tickvals=[cost.run.config.max_length for cost in by_length], col=2
     )
+    drawn.update_xaxes(rangemode="tozero", col=1)
     drawn.update_yaxes(rangemode="tozero")
     drawn.update_layout(
         template="plotly_white", showlegend=False, width=900, height=340,

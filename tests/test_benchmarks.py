@@ -20,6 +20,7 @@ from benchmarks import (
     memory,
     original,
     ours,
+    picture,
     plain,
     predict,
     report,
@@ -215,6 +216,17 @@ def test_scaling_measures_both_ways(
     assert [row["texts"] for row in found["by_number"]] == [40, 190]
     assert [(row["length"], row["texts"]) for row in found["by_length"]] == [(8, 128), (64, 16)]
     assert all(row["tokens"] == 1024 and row["gigaflops"] > 0 for row in found["by_length"])
+
+
+def test_the_picture_is_drawn_without_a_network(reviews: Path, tmp_path: Path) -> None:
+    if not picture.browser():
+        pytest.skip("no chromium: install it, or name it with CHROMIUM")
+    run = ours.prepare(ours.config(reviews))
+    costs = [scaling.Cost(run, [2.0, 1.0, 4.0])]
+    picture.save(scaling.figure(costs, costs), tmp_path / "scaling.svg")
+    drawn = (tmp_path / "scaling.svg").read_text("utf-8")
+    assert drawn.startswith("<svg")
+    assert all(f">{title}<" in drawn for title in ("Seconds an epoch, by reviews", "256"))
 
 
 def test_operations_of_a_token_are_those_of_the_layers(reviews: Path) -> None:

@@ -22,7 +22,7 @@ class _ModeDefaults:
 
 
 MODE_DEFAULTS: dict[str, _ModeDefaults] = {
-    "full": _ModeDefaults(epochs=4, learning_rate=2e-3),
+    "full": _ModeDefaults(epochs=4, learning_rate=1e-3),
     "last-layer": _ModeDefaults(epochs=20, learning_rate=1e-2),
 }
 
@@ -83,10 +83,10 @@ class FineTuneConfig:
         low=0.0, high=1e6,
     )  # fmt: skip
     dropout: float = _setting(
-        0.1, "Share of activations dropped while the body trains.", low=0.0, high=0.9
+        0.0, "Share of features dropped while the body trains.", low=0.0, high=0.9
     )
     word_dropout: float = _setting(
-        0.0, "Share of words hidden from the body while it trains.", label="Word dropout",
+        0.1, "Share of words hidden from the body while it trains.", label="Word dropout",
         low=0.0, high=0.9,
     )  # fmt: skip
     train_embeddings: bool = _setting(
@@ -144,8 +144,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
     "Lesson": {
         "epochs": 100, "learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant",
-        "weight_decay": 0.0, "clip": 0.1, "batch_size": 32, "max_length": 1024, "precision": "fp32",
-        "evaluations": 1,
+        "weight_decay": 0.0, "clip": 0.1, "batch_size": 32, "dropout": 0.1, "word_dropout": 0.0,
+        "max_length": 1024, "precision": "fp32", "evaluations": 1,
     },
 }  # fmt: skip
 

@@ -83,9 +83,10 @@ def load(checkpoint: Checkpoint) -> tuple[TextClassifier, text.Vocab]:
     key = (checkpoint.ref, checkpoint.version)
     with _lock:
         if key not in _models:
-            _models[key] = (
-                checkpoints.load_model(checkpoint), checkpoints.load_vocabulary(checkpoint)
-            )  # fmt: skip
+            model = checkpoints.load_model(checkpoint)
+            with torch.inference_mode():  # the first pass of a process takes half a second
+                model(torch.tensor([[text.UNK]]), torch.tensor([1]))
+            _models[key] = model, checkpoints.load_vocabulary(checkpoint)
             while len(_models) > LOADED:
                 _models.popitem(last=False)
         _models.move_to_end(key)

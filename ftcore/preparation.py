@@ -96,6 +96,7 @@ def facts(run: Run) -> dict[str, str | int | float]:
         "trains": strategies.describe(run.config, run.model.shape),
         "device": run.device.type,
         "precision": run.number_format,
+        "torch": str(torch.__version__),
     }
 
 

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
 import pandas as pd
 from mlflow.entities import Metric, Param, Run as MlflowRun, RunTag, ViewType
@@ -152,12 +153,10 @@ class Recorder:
     def _upload(self) -> None:
         """On a tracking server, the checkpoint travels there; a local store already holds it."""
         folder = checkpoints.run_path(self.run_id)
-        if os.environ.get("MLFLOW_TRACKING_URI") and folder.exists():
+        if _on_a_server(settings.tracking_uri()) and folder.exists():
             try:
                 self._client.log_artifacts(self.run_id, str(folder), "checkpoint")
-            except (
-                Exception
-            ):  # the run is done and safe here; a server's trouble must not undo that
+            except Exception:  # the run is done and safe here; a server's trouble must not undo it
                 log.exception("checkpoint of %s not uploaded", self.run_id)
 
     def _flush(self, must: bool = False) -> None:
@@ -173,9 +172,7 @@ class Recorder:
                 self._client.log_batch(self.run_id, metrics=batch, tags=tags)
                 del self._metrics[:BATCH]
                 self._tags, tags = {}, []
-        except (
-            Exception
-        ) as error:  # a locked database or a full disk must not end hours of training
+        except Exception as error:  # a locked database must not end hours of training
             log.warning("run %s: not recorded yet (%s)", self.run_id, type(error).__name__)
             if must:
                 raise UnfreezeError(
@@ -290,19 +287,23 @@ def _connect(uri: str) -> tuple[MlflowClient, str]:
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings.home().mkdir(parents=True, exist_ok=True, mode=0o700)
-    local = not os.environ.get("MLFLOW_TRACKING_URI")
     try:
         client = MlflowClient(tracking_uri=uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
             return client, str(experiment.experiment_id)
-        root = settings.runs_dir().as_uri() if local else None
+        root = None if _on_a_server(uri) else settings.runs_dir().as_uri()
         return client, str(client.create_experiment(EXPERIMENT, artifact_location=root))
     except Exception as error:
+        where = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else settings.home()
         raise UnfreezeError(
-            f"The record of runs cannot be opened ({type(error).__name__}); "
-            f"check {'the disk and ' + str(settings.home()) if local else 'MLFLOW_TRACKING_URI'}."
+            f"The record of runs cannot be opened ({type(error).__name__}); check the disk and {where}."
         ) from error
+
+
+def _on_a_server(uri: str) -> bool:
+    """Whether artifacts travel; beside a database that we open ourselves they lie in our home."""
+    return uri.startswith(("http://", "https://"))
 
 
 def _tag(name: str) -> str:

@@ -118,10 +118,9 @@ def test_a_broken_write_leaves_the_old_weights(
     def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="space"):
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="space"):
+        patch.setattr(Path, "replace", full)
         tiny.checkpoint(parent.path, "base", seed=5)
-    monkeypatch.undo()
     after = checkpoints.load_model(checkpoints.find("base")).state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert sorted(file.name for file in parent.path.iterdir()) == sorted(

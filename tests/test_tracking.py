@@ -1,12 +1,18 @@
 """The record, in a real MLflow store on a file."""
 
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import requests
 from mlflow.tracking import MlflowClient
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from ftcore import checkpoints, settings, tracking
 from ftcore.config import FineTuneConfig
@@ -119,3 +125,48 @@ def test_a_store_that_cannot_be_opened_is_a_sentence(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
     with pytest.raises(UnfreezeError, match="MLFLOW_TRACKING_URI"):
         tracking.runs()
+
+
+def test_beside_a_database_of_ones_own_the_checkpoints_stay_at_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'shared.db'}")
+    run_id = tracking.create_run(FineTuneConfig())
+    found = MlflowClient(tracking_uri=settings.tracking_uri()).get_run(run_id)
+    assert found.info.artifact_uri == checkpoints.run_path(run_id).parent.as_uri()
+
+
+def test_a_tracking_server_gets_run_curves_and_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real `mlflow server`, and the command line, whose JSON lines nothing may disturb."""
+    tiny.checkpoint(settings.checkpoints_dir() / "base", "base")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+         "--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}",
+         "--artifacts-destination", str(tmp_path / "artifacts")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        retry = Retry(total=60, connect=60, backoff_factor=0.2, backoff_max=1)
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=retry))
+            assert session.get(f"{address}/health", timeout=60).ok
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        done = subprocess.run(
+            [sys.executable, "-m", "ftcore", "train", "--checkpoint", "base", "--epochs", "1",
+             "--limit", "64", "--json"],
+            capture_output=True, text=True, cwd=settings.ROOT,
+        )  # fmt: skip
+        last = [json.loads(line) for line in done.stdout.splitlines()][-1]
+        assert last["status"] == "finished"
+        assert tracking.runs().iloc[0]["run_id"] == last["run_id"]
+        assert len(tracking.history(last["run_id"])) > 2
+        assert list((tmp_path / "artifacts").rglob("checkpoint/weights.safetensors"))
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)

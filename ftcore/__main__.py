@@ -205,6 +205,8 @@ def _train(config: FineTuneConfig, out: Printer) -> int:
         "seconds": last.metrics.get("seconds"),
         "train_seconds": last.metrics.get("train_seconds"),
         "reviews_per_second": last.metrics.get("reviews_per_second"),
+        "features_seconds": last.metrics.get("features_seconds"),
+        "features_kept": last.metrics.get("features_kept"),
         "trainable_parameters": facts.get("trainable_parameters"),
         "parameters": facts.get("parameters"),
     }  # fmt: skip

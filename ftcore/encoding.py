@@ -1,10 +1,8 @@
 """Texts encoded once for each dataset and vocabulary, and kept on disk."""
 
-import uuid
-
 import numpy as np
 
-from ftcore import settings, text
+from ftcore import cache, text
 from ftcore.batches import Tokens
 from ftcore.checkpoints import fingerprint
 from ftcore.datasets import TextDataset
@@ -24,22 +22,11 @@ def encode(dataset: TextDataset, vocab: text.Vocab) -> Task[tuple[Tokens, Tokens
 
 
 def _arrays(dataset: TextDataset, vocab: text.Vocab) -> Task[tuple[np.ndarray, np.ndarray]]:
-    name = f"{dataset.fingerprint}-{fingerprint(list(vocab.itos))}.npz"
-    file = settings.cache_dir() / name
+    name = f"{dataset.fingerprint}-{fingerprint(list(vocab.itos))}"
     texts = dataset.train.texts + dataset.test.texts
-    try:
-        with np.load(file) as stored:
-            ids, offsets = stored["ids"], stored["offsets"]
-        if len(offsets) == len(texts) + 1:
-            return ids, offsets
-    except (OSError, ValueError, KeyError, EOFError):  # not there yet, or cut short by a crash
-        pass
+    stored = cache.load(name)
+    if len(stored.get("offsets", ())) == len(texts) + 1 and "ids" in stored:
+        return stored["ids"], stored["offsets"]
     ids, offsets = yield from text.encode(texts, vocab, LONGEST)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{uuid.uuid4().hex}.npz")
-    try:
-        np.savez(part, ids=ids, offsets=offsets)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    cache.store(name, {"ids": ids, "offsets": offsets})
     return ids, offsets

@@ -1,21 +1,24 @@
 """What a loop trains or measures: the whole model over tokens, or its head over pooled vectors."""
 
+import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ftcore import batches, devices
+from ftcore import batches, cache, devices
 from ftcore.batches import Tokens
 from ftcore.events import Progress, Task
 from ftcore.models import TextClassifier
 from ftcore.preparation import Run
 
 EVALUATION_TOKENS = 32_768  # a batch without gradients, padding included
+FORMAT = 1  # of kept vectors; raise it when the body computes something else from the same weights
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Learner:
     lengths: Tensor
     device: torch.device
     number_format: str
+    metrics: dict[str, float] = field(default_factory=dict)  # what making the inputs took
 
     def logits(self, rows: Tensor) -> Tensor:
         """Scores [rows, classes] in fp32."""
@@ -63,34 +67,58 @@ def whole_model(
     )  # fmt: skip
 
 
-def for_mode(run: Run) -> Task[Learner]:
-    """What the run's mode trains.
+def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> Task[Learner]:
+    """What the run's mode trains, or measures, on those rows of the tokens.
 
-    A frozen body in eval mode says the same of a text every time, so the last layer alone is trained
-    on vectors that are computed once; the time for them counts as training.
+    A frozen body in eval mode says the same of a text every time, so a last layer alone works on vectors
+    that are computed once, and kept for later runs.
     """
-    whole = whole_model(run.model, run.train, run.config.max_length, run.device, run.number_format)
+    whole = whole_model(model, tokens, run.config.max_length, run.device, run.number_format)
     if run.config.mode != "last-layer":
         return whole
-    clock = time.perf_counter()
-    vectors = yield from _features(run, whole)
-    run.train_seconds += time.perf_counter() - clock
+    rows = rows.sort().values  # whatever their order: the same texts make the same batches
+    name = _name(run, model, tokens, rows)
+    stored = cache.load(name)
+    kept = "vectors" in stored and len(stored["vectors"]) == len(rows)
+    if not kept:
+        clock = time.perf_counter()
+        found = yield from _features(model, whole, rows)
+        seconds = np.array(time.perf_counter() - clock)
+        stored = {"vectors": found.cpu().numpy(), "seconds": seconds}
+        cache.store(name, stored)
+    vectors = torch.zeros(len(tokens), model.shape.dim, device=run.device)
+    vectors[rows.to(run.device)] = torch.from_numpy(stored["vectors"]).to(run.device)
     return Learner(
-        run.model.classifier, lambda rows: (vectors[rows],), whole.labels, whole.lengths,
+        model.classifier, lambda rows: (vectors[rows],), whole.labels, whole.lengths,
         run.device, "fp32",
+        {"features_seconds": float(stored["seconds"]), "features_kept": float(kept)},
     )  # fmt: skip
 
 
-def _features(run: Run, whole: Learner) -> Task[Tensor]:
-    """The body's vector for each text of training and validation, [texts of the dataset, dim]."""
-    rows = torch.cat([run.train_rows, run.val_rows])
-    vectors = torch.zeros(len(run.train), run.model.shape.dim, device=run.device)
-    run.model.eval()
+def _features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor]:
+    """The body's vector for each row, [rows, dim]."""
+    places = torch.empty(len(whole.labels), dtype=torch.long)
+    places[rows] = torch.arange(len(rows))
+    vectors = torch.zeros(len(rows), model.shape.dim, device=whole.device)
+    model.eval()
     done = 0
     for batch in batches.sorted_batches(whole.lengths, rows, EVALUATION_TOKENS):
-        batch = batch.to(run.device)
-        with torch.no_grad(), devices.autocast(run.device, run.number_format):
-            vectors[batch] = run.model.features(*whole.inputs(batch)).float()
+        here, batch = places[batch].to(whole.device), batch.to(whole.device)
+        with torch.no_grad(), devices.autocast(whole.device, whole.number_format):
+            vectors[here] = model.features(*whole.inputs(batch)).float()
         done += len(batch)
         yield Progress("features", done, len(rows), "texts")
     return vectors
+
+
+def _name(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> str:
+    """A name for the vectors that changes with whatever they are computed from."""
+    body = [one for name, one in model.state_dict().items() if not name.startswith("classifier")]
+    content = hashlib.sha256(
+        repr((FORMAT, model.shape.heads, run.config.max_length, run.device.type,
+              run.number_format)).encode()
+    )  # fmt: skip
+    for tensor in (*body, tokens.ids, tokens.offsets, rows):
+        content.update(repr(tuple(tensor.shape)).encode())
+        content.update(tensor.detach().cpu().contiguous().numpy().data)
+    return f"features-{content.hexdigest()[:32]}"

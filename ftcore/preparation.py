@@ -1,7 +1,7 @@
 """What a run works with: data, words and a model, ready on its device."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Run:
     examples: int = 0
     train_seconds: float = 0.0
     best: Evaluation | None = None
+    metrics: dict[str, float] = field(default_factory=dict)  # what making text vectors took
 
     @property
     def steps_per_epoch(self) -> int:

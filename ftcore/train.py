@@ -49,7 +49,7 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
         "seconds": time.perf_counter() - began,
         "train_seconds": run.train_seconds,
         "reviews_per_second": run.examples / run.train_seconds if run.train_seconds else 0.0,
-    }
+    } | run.metrics
     if run.best:
         metrics |= {"val_accuracy": run.best.accuracy, "best_step": float(run.best.step)}
         if status == "finished":
@@ -64,7 +64,12 @@ def fit(run: Run) -> Task[None]:
     torch.manual_seed(config.seed)
     shuffle = torch.Generator().manual_seed(config.seed)
     weights = strategies.freeze(run.model, config)
-    learner = yield from learners.for_mode(run)
+    clock = time.perf_counter()
+    learner = yield from learners.for_mode(
+        run, run.model, run.train, torch.cat([run.train_rows, run.val_rows])
+    )
+    run.train_seconds += time.perf_counter() - clock  # making text vectors is part of training
+    run.metrics = learner.metrics
     optimizer = _optimizer(config, weights)
     total = config.epochs * run.steps_per_epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, total))
@@ -113,10 +118,9 @@ def fit(run: Run) -> Task[None]:
 def test(run: Run) -> Task[Evaluation]:
     """Accuracy of the best weights on the test set, read back from disk as everybody else will."""
     best = checkpoints.load_model(checkpoints.find(run.ref)).to(run.device)
-    learner = learners.whole_model(
-        best, run.test, run.config.max_length, run.device, run.number_format
-    )
-    figures = yield from learner.evaluate(torch.arange(len(run.test)), "testing")
+    rows = torch.arange(len(run.test))
+    learner = yield from learners.for_mode(run, best, run.test, rows)
+    figures = yield from learner.evaluate(rows, "testing")
     evaluation = _evaluation(run, "test", *figures)
     yield evaluation
     return evaluation

@@ -206,6 +206,7 @@ def figures(run: "tracking.Run") -> dict[str, str]:
         "Best at step": counted(out.get("best_step")),
         "Time": words.duration(out.get("seconds")),
         "Training time": words.duration(out.get("train_seconds")),
+        "Text vectors": words.features(out),
         "Texts a second": counted(out.get("reviews_per_second")),
         "Trainable parameters": counted(facts.get("trainable_parameters")),
         "Device": facts.get("device"),

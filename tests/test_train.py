@@ -116,6 +116,41 @@ def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None
         assert torch.allclose(ours, theirs, atol=1e-5)
 
 
+def features(events: list[Event]) -> int:
+    """Texts whose vectors were computed."""
+    phases = [event for event in of(Progress, events) if event.phase == "features"]
+    return sum(event.total for event in phases if event.done == event.total)
+
+
+def test_vectors_of_a_frozen_body_are_computed_once_for_all_runs() -> None:
+    first, again = (run(config(mode="last-layer"), ref) for ref in ("first", "again"))
+    assert (features(first), features(again)) == (200 + len(TEXTS), 0)
+    one, other = (checkpoints.load_model(checkpoints.find(ref)) for ref in ("first", "again"))
+    assert torch.equal(one.classifier.weight, other.classifier.weight)
+    assert of(Evaluation, first)[-1].loss == of(Evaluation, again)[-1].loss
+    made, kept = first[-1].metrics, again[-1].metrics
+    assert (made["features_kept"], kept["features_kept"]) == (0, 1)
+    assert made["features_seconds"] == kept["features_seconds"] > 0
+    assert made["train_seconds"] > made["features_seconds"]
+
+
+def test_kept_vectors_serve_only_what_they_were_computed_for() -> None:
+    run(config(mode="last-layer"), "first")
+    assert features(run(config(mode="last-layer", seed=1), "seed")) == 0  # splits the same texts
+    assert features(run(config(mode="last-layer", max_length=8), "shorter")) == 200 + len(TEXTS)
+    assert features(run(config(mode="last-layer", limit=40), "fewer")) == 40 + 10
+    tiny.checkpoint(settings.checkpoints_dir() / "base", "base", seed=5)
+    assert features(run(config(mode="last-layer"), "other")) == 200 + len(TEXTS)
+
+
+def test_kept_vectors_that_broke_are_computed_again(home: Path) -> None:
+    run(config(mode="last-layer"), "first")
+    for file in (home / "cache").glob("features-*"):
+        file.write_bytes(file.read_bytes()[:-30])
+    assert features(run(config(mode="last-layer"), "again")) == 200 + len(TEXTS)
+    assert features(run(config(mode="last-layer"), "third")) == 0
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
     for ref, seed in (("first", 3), ("again", 3), ("other", 4)):
         run(config(seed=seed), ref)

@@ -124,6 +124,7 @@ def _record(run: tracking.Run) -> None:
             ),
             "Data from": run.facts.get("data_from", ""),
             "Trained on": " ".join(str(run.facts.get(key, "")) for key in ("device", "precision")),
+            "Text vectors": words.features(run.metrics),
             "Split": run.facts.get("split_fingerprint", ""),
         }
         settings = {

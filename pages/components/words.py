@@ -33,6 +33,14 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def features(metrics: dict[str, float]) -> str:
+    """What a last-layer run's text vectors took, and whether that is part of its training time."""
+    if "features_seconds" not in metrics:
+        return ""
+    took = duration(metrics["features_seconds"])
+    return f"kept from before, made in {took}" if metrics["features_kept"] else f"made in {took}"
+
+
 def roughly(seconds: float) -> str:
     """An estimate, no finer than it is good for: 143 → 2 min."""
     if seconds < 55:

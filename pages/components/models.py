@@ -20,7 +20,7 @@ class Model:
 
     @property
     def mode(self) -> str:
-        """full, last-layer, or untouched where it is nobody's child."""
+        """Of its run, or untouched where it is nobody's child."""
         config = self.checkpoint.origin.get("config") or {}
         return config.get("mode", "full") if self.checkpoint.parent else "untouched"
 
@@ -40,7 +40,8 @@ class Model:
 def models() -> dict[str, Model]:
     """All usable checkpoints by ref: bundled, imported, then those of runs, newest first."""
     found = checkpoints.list_checkpoints()
-    names = run_names() if any(one.kind == "run" for one in found) else {}
+    trained = tuple(one.ref for one in found if one.kind == "run")
+    names = run_names(trained) if trained else {}
     return {
         one.ref: Model(one, *names.get(one.ref, (one.title, False)))
         for one in found
@@ -49,8 +50,11 @@ def models() -> dict[str, Model]:
 
 
 @st.cache_data(ttl=2, show_spinner=False)
-def run_names() -> dict[str, tuple[str, bool]]:
-    """Name of each run, which a person may have changed since it was saved, and whether it trains."""
+def run_names(known: tuple[str, ...]) -> dict[str, tuple[str, bool]]:
+    """Name of each run, which a person may have changed since it was saved, and whether it trains.
+
+    `known` are the runs with a checkpoint: a new one must not wait until the cache is stale.
+    """
     from ftcore import tracking  # brings MLflow, which a page without runs does not need
 
     runs = tracking.runs()

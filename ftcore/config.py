@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from ftcore.errors import UnfreezeError
 from ftcore.shape import LONGEST
 
-Mode = Literal["full", "last-layer"]
+Mode = Literal["full", "last-layer", "scratch"]
 NEW_MODEL = (
     "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
 )
@@ -24,6 +24,7 @@ class _ModeDefaults:
 MODE_DEFAULTS: dict[str, _ModeDefaults] = {
     "full": _ModeDefaults(epochs=4, learning_rate=1e-3),
     "last-layer": _ModeDefaults(epochs=20, learning_rate=1e-2),
+    "scratch": _ModeDefaults(epochs=4, learning_rate=1e-3),
 }
 
 
@@ -57,7 +58,9 @@ class FineTuneConfig:
         "", "Archive or folder with the data; empty downloads it from its publisher."
     )
     mode: Mode = _setting(
-        "full", "What trains: every layer, or the new last layer alone.", shown=True
+        "full",
+        "What trains: every layer, the new last layer alone, or every layer from random weights.",
+        shown=True,
     )
     epochs: int = _setting(
         0, "Passes over the training texts; 0 takes the mode's default.", low=0, high=1000, shown=True

@@ -1,7 +1,7 @@
 """What a run works with: data, words and a model, ready on its device."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,15 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
     else:
         vocab = checkpoints.load_vocabulary(parent)
         model = checkpoints.load_model(parent, config.dropout, config.word_dropout)
-        if parent.labels != dataset.labels:
+        if config.mode == "scratch":
+            shape = replace(parent.model, classes=len(dataset.labels))
+            vectors = model.embedding.weight
+            model = TextClassifier(shape, vectors, config.dropout, config.word_dropout)
+            notes.append(
+                "Only the word vectors are the checkpoint's; body and last layer start random. It "
+                "shows what the pretrained body is worth."
+            )
+        elif parent.labels != dataset.labels:
             model.replace_head(len(dataset.labels))
             notes.append(
                 f"The last layer is new: the checkpoint told {len(parent.labels)} classes apart, "

@@ -47,7 +47,8 @@ def describe(config: FineTuneConfig, shape: ModelShape) -> str:
     frozen = [name for name in shape.group_sizes() if name not in trained]
     share = f"{count / total:.2%}" if count / total < 0.01 else f"{count / total:.1%}"
     rest = f" Frozen: {_listed(frozen)}." if frozen else " Nothing is frozen."
-    return f"Trains {count:,} of {total:,} parameters ({share}): {_listed(what)}.{rest}"
+    trains = f"Trains {count:,} of {total:,} parameters ({share}): {_listed(what)}.{rest}"
+    return trains + " Everything but the word vectors starts random." * (config.mode == "scratch")
 
 
 def _listed(names: list[str]) -> str:

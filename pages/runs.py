@@ -95,7 +95,7 @@ def table() -> None:
             "Mode": st.column_config.MultiselectColumn(
                 options=list(words.MODES.values()),
                 color=[MODELS[mode] for mode in words.MODES],
-                width=90,
+                width=110,
             ),
             "Validation": st.column_config.NumberColumn(**percent),
             "Test": st.column_config.NumberColumn(**percent),

@@ -30,7 +30,7 @@ def base() -> str:
     return "base"
 
 
-@pytest.mark.parametrize("mode", ["full", "last-layer"])
+@pytest.mark.parametrize("mode", ["full", "last-layer", "scratch"])
 def test_train_then_predict_with_the_result(base: str, mode: str) -> None:
     done = ftcore(
         "train", "--checkpoint", base, "--dataset", "sample", "--mode", mode,

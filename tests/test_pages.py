@@ -64,6 +64,8 @@ def test_form_says_what_trains_and_that_the_head_is_new() -> None:
     assert re.search(r"About \d+ (s|min) on this machine", said(app))
     app.segmented_control(key="setting_mode").set_value("last-layer").run()
     assert "Trains 18 of" in said(app)
+    app.segmented_control(key="setting_mode").set_value("scratch").run()
+    assert "Everything but the word vectors starts random" in said(app)
     app.selectbox(key="setting_dataset").set_value("ag_news").run()
     assert "classes before" not in said(app)
 

@@ -13,6 +13,7 @@ SHAPE = ModelShape(vocab_size=1000, dim=8, classes=2, layers=2, feedforward=16)
     [
         (FineTuneConfig(mode="last-layer"), {"head"}),
         (FineTuneConfig(mode="full"), {"head", "layer 1", "layer 2"}),
+        (FineTuneConfig(mode="scratch"), {"head", "layer 1", "layer 2"}),
         (
             FineTuneConfig(mode="full", train_embeddings=True),
             {"head", "layer 1", "layer 2", "word vectors"},
@@ -44,3 +45,8 @@ def test_the_line_says_what_is_frozen() -> None:
     assert line == (
         "Trains 18 of 9,218 parameters (0.20%): head. Frozen: layer 2, layer 1 and word vectors."
     )
+
+
+def test_the_line_says_what_starts_random() -> None:
+    line = strategies.describe(FineTuneConfig(mode="scratch"), SHAPE)
+    assert line.endswith("Frozen: word vectors. Everything but the word vectors starts random.")

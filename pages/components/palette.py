@@ -5,10 +5,12 @@ Classes have hues of their own. The live chart darkens or lightens a line where 
 would leave it too faint.
 """
 
-MODELS: dict[str, str] = {"full": "#2563EB", "last-layer": "#F59E0B", "untouched": "#64748B"}
+MODELS: dict[str, str] = {
+    "full": "#2563EB", "last-layer": "#F59E0B", "scratch": "#65A30D", "untouched": "#64748B",
+}  # fmt: skip
 """By a run's mode; `untouched` is a checkpoint as it came."""
 
-MODE_BADGES: dict[str, str] = {"full": "blue", "last-layer": "orange"}
+MODE_BADGES: dict[str, str] = {"full": "blue", "last-layer": "orange", "scratch": "green"}
 """The nearest colours that `st.badge` has."""
 
 CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}

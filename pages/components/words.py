@@ -2,7 +2,7 @@
 
 import math
 
-MODES: dict[str, str] = {"full": "Full", "last-layer": "Last layer"}
+MODES: dict[str, str] = {"full": "Full", "last-layer": "Last layer", "scratch": "From scratch"}
 PHASES: dict[str, str] = {
     "waiting": "Starting", "downloading": "Downloading", "reading": "Reading", "encoding": "Encoding",
     "vectors": "Reading word vectors", "features": "Computing text vectors", "training": "Training",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ftcore.shape import LONGEST, ModelShape
 from ftcore.text import UNK
 
-WRITTEN_OUT = 1024  # tokens up to which attention's whole matrix is worth its memory on a CPU
+WRITTEN_OUT = 512  # tokens up to which attention's whole matrix is worth its memory
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class TextDropout(nn.Module):
 class EncoderLayer(nn.TransformerEncoderLayer):
     """PyTorch's layer with the same weights; attention is written out, and nothing drops within it.
 
-    On a CPU two matrix products and a softmax train 2.5 times as fast as the fused kernel
-    (benchmarks/attention.py); long texts and other devices take that one, as it needs less memory.
+    On a CPU, in bf16 and up to some hundred tokens, two matrix products and a softmax are faster than
+    the fused kernel (benchmarks/attention.py); all else takes that one, as it needs less memory.
     """
 
     def __init__(self, dim: int, heads: int, feedforward: int, dropout: float) -> None:
@@ -76,7 +76,7 @@ class EncoderLayer(nn.TransformerEncoderLayer):
         # [3, batch, heads, length, dim / heads]
         q, k, v = projected.view(batch, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
         mask = padding[:, None, None].to(q.dtype)
-        if x.device.type == "cpu" and length <= WRITTEN_OUT:
+        if q.device.type == "cpu" and q.dtype == torch.bfloat16 and length <= WRITTEN_OUT:
             scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + mask
             mixed = scores.softmax(-1).to(v.dtype) @ v
         else:

@@ -9,7 +9,12 @@ from typing import Any, Literal, get_args, get_origin
 from ftcore.errors import UnfreezeError
 from ftcore.shape import LONGEST
 
-Mode = Literal["full", "last-layer", "scratch"]
+Mode = Literal["full", "last-layer", "scratch", "tfidf", "majority"]
+MODE_TITLES: dict[str, str] = {
+    "full": "Full", "last-layer": "Last layer", "scratch": "From scratch",
+    "tfidf": "TF-IDF", "majority": "Majority class",
+}  # fmt: skip
+REFERENCES = ("tfidf", "majority")  # modes that use no checkpoint: lines to compare the others with
 NEW_MODEL = (
     "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
 )
@@ -59,7 +64,8 @@ class FineTuneConfig:
     )
     mode: Mode = _setting(
         "full",
-        "What trains: every layer, the new last layer alone, or every layer from random weights.",
+        "What trains: every layer, the new last layer alone, or every layer from random weights; or a "
+        "reference without a network.",
         shown=True,
     )
     epochs: int = _setting(
@@ -125,6 +131,9 @@ class FineTuneConfig:
     def __post_init__(self) -> None:
         for setting in fields(self):
             object.__setattr__(self, setting.name, _checked(setting, getattr(self, setting.name)))
+        if self.mode in REFERENCES:
+            object.__setattr__(self, "checkpoint", "")
+            return
         defaults = MODE_DEFAULTS[self.mode]
         # Replaced here, so that the stored record always holds the values that were used.
         object.__setattr__(self, "epochs", self.epochs or defaults.epochs)
@@ -151,6 +160,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "max_length": 1024, "precision": "fp32", "evaluations": 1,
     },
 }  # fmt: skip
+
+
+def meant(config: FineTuneConfig) -> "list[dataclasses.Field[Any]]":
+    """The settings that mean something to a run of this config."""
+    if config.mode in REFERENCES:
+        names = ("dataset", "source", "mode", "limit", "seed", "name")
+        return [setting for setting in fields(config) if setting.name in names]
+    new = config.checkpoint == NEW_MODEL
+    return [setting for setting in fields(config) if new or not setting.metadata["new_model"]]
 
 
 def choices(setting: "dataclasses.Field[Any]") -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
-from ftcore import checkpoints, datasets, tracking
-from ftcore.config import NEW_MODEL, FineTuneConfig
+from ftcore import baselines, checkpoints, datasets, tracking
+from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Finished, Status
 
@@ -41,7 +41,7 @@ def submit(config: FineTuneConfig) -> str:
 
 def check(config: FineTuneConfig) -> None:
     """Raise UnfreezeError for what can be told before a run is queued."""
-    if config.checkpoint != NEW_MODEL:
+    if config.checkpoint != NEW_MODEL and config.mode not in REFERENCES:
         checkpoints.find(config.checkpoint)
     if config.source:
         datasets.existing(config.source)
@@ -56,7 +56,10 @@ def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:
 
     config = tracking.run(run_id).config
     with tracking.Recorder(run_id) as recorder:
-        task = train(config, checkpoints.run_path(run_id), run_id)
+        if config.mode in REFERENCES:
+            task = baselines.measure(config)
+        else:
+            task = train(config, checkpoints.run_path(run_id), run_id)
         stopping = False
         try:
             for event in task:

@@ -29,7 +29,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ftcore import __version__, checkpoints, settings
-from ftcore.config import FineTuneConfig
+from ftcore.config import MODE_TITLES, FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Progress, Started, Step
 
@@ -74,8 +74,9 @@ class Run:
 
 def create_run(config: FineTuneConfig) -> str:
     """A new, queued run for a config; returns its id."""
-    mode = config.mode.replace("-", " ").capitalize()
-    name = config.name or f"{mode} · {config.dataset} · {datetime.now():%H:%M:%S}"
+    name = (
+        config.name or f"{MODE_TITLES[config.mode]} · {config.dataset} · {datetime.now():%H:%M:%S}"
+    )
     tags = {
         "status": "queued", "config": json.dumps(replace(config, name=name).to_dict()),
         "host": socket.gethostname(), "pid": str(os.getpid()), "heartbeat": str(time.time()),

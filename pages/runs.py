@@ -1,12 +1,12 @@
 """The runs: their state, any of them overlaid, and what they differ in."""
 
-from dataclasses import fields
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from ftcore.checkpoints import list_checkpoints
-from ftcore.config import FineTuneConfig, label
+from ftcore.config import REFERENCES, label, meant
 from ftcore.errors import UnfreezeError
 from pages.components import size, words
 from pages.components.marks import plain
@@ -24,7 +24,7 @@ waiting.skeleton(height=240)
 try:
     from ftcore import tracking
     from pages.components.live_chart import AXES, live_charts
-    from pages.components.overlay import labels, traces
+    from pages.components.overlay import is_line, labels, traces
 
     runs = tracking.runs()
 except UnfreezeError as error:
@@ -141,6 +141,20 @@ def ask_delete(doomed: dict[str, str]) -> None:
             st.rerun()
 
 
+def references(run_id: str) -> list[str]:
+    """The runs of the reference lines for the texts of a run; those that are not there are queued."""
+    from ftcore import jobs
+
+    config = tracking.run(run_id).config
+    usable = runs[runs["status"].isin(["queued", "running", "finished"])]
+    texts = ["dataset", "limit", "seed"]
+    same = usable[(usable[texts] == [getattr(config, name) for name in texts]).all(axis=1)]
+    there = dict(zip(same["mode"], same["run_id"], strict=True))
+    return [
+        there.get(mode) or jobs.submit(replace(config, mode=mode, name="")) for mode in REFERENCES
+    ]
+
+
 with waiting.container():
     table()
 
@@ -156,6 +170,17 @@ with st.container(horizontal=True, vertical_alignment="center"):
         st.switch_page("train.py", query_params={"run": chosen[0]})
     if st.button("Predict", icon=":material/chat:", disabled=not answering):
         st.switch_page("predict.py", query_params={"models": ",".join(answering)})
+    if st.button(
+        "Reference lines", icon=":material/horizontal_rule:", disabled=not chosen,
+        help="TF-IDF with logistic regression, and the majority class, on the same texts.",
+    ):  # fmt: skip
+        try:
+            added = references(chosen[0])
+        except UnfreezeError as error:
+            st.error(plain(str(error)))
+        else:
+            st.query_params["runs"] = ",".join(dict.fromkeys([*chosen, *added]))
+            st.rerun()
     if st.button("Rename", icon=":material/edit:", **one_only):
         ask_name(chosen[0], names[chosen[0]])
     if st.button("Delete", icon=":material/delete:", disabled=not chosen):
@@ -189,7 +214,7 @@ charts()
 differing = [
     word
     for name, word in SAME.items()
-    if len({getattr(run.config, name) for run in selected_runs}) > 1
+    if len({getattr(run.config, name) for run in selected_runs} - {""}) > 1
 ]
 if differing:
     st.warning(f"Not a fair race: these runs differ in {', '.join(differing)}.")
@@ -211,8 +236,8 @@ def figures(run: "tracking.Run") -> dict[str, str]:
         "Trainable parameters": counted(facts.get("trainable_parameters")),
         "Device": facts.get("device"),
     }
-    for setting in fields(FineTuneConfig):
-        if setting.name not in ("name", "device") and not setting.metadata["new_model"]:
+    for setting in meant(run.config):
+        if setting.name not in ("name", "device"):
             found[label(setting)] = str(getattr(run.config, setting.name))
     if not run.config.limit:
         found["Training texts"] = "all"
@@ -233,7 +258,11 @@ else:
     ):
         st.subheader("Side by side", anchor=False)
         if st.toggle("Differences only", True, key="runs_differences", persist_state="session"):
-            side_by_side = side_by_side[side_by_side.nunique(axis=1, dropna=False) > 1]
+            # A reference has few settings; that it lacks one is no difference.
+            networks = side_by_side.loc[:, [not is_line(run) for run in selected_runs]]
+            side_by_side = side_by_side[
+                (side_by_side.nunique(axis=1) > 1) | (networks.nunique(axis=1, dropna=False) > 1)
+            ]
 st.dataframe(
     side_by_side, height="content", placeholder=words.NONE, alt="Figures and settings of these runs"
 )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ftcore import datasets, estimate, strategies
 from ftcore.checkpoints import list_checkpoints
-from ftcore.config import FineTuneConfig
+from ftcore.config import MODE_DEFAULTS, FineTuneConfig
 from ftcore.errors import UnfreezeError
 from pages.components import settings_form as form, warm, words
 from pages.components.marks import plain
@@ -66,7 +66,7 @@ with choose:
         )
     st.segmented_control(
         "What trains",
-        list(words.MODES),
+        list(MODE_DEFAULTS),
         format_func=lambda mode: words.MODES[mode],
         key=form.key("mode"),
         persist_state="session",

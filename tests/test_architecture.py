@@ -19,7 +19,7 @@ PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-HEAVY = {"torch", "torchtext", "mlflow", "gensim", "safetensors"}
+HEAVY = {"torch", "torchtext", "mlflow", "gensim", "safetensors", "sklearn"}
 
 
 def imports(file: Path) -> Iterator[str]:

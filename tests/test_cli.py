@@ -59,6 +59,15 @@ def test_train_then_predict_with_the_result(base: str, mode: str) -> None:
     assert {base, last["run_id"]} <= set(refs)
 
 
+def test_a_reference_line_needs_no_checkpoint() -> None:
+    done = ftcore("train", "--mode", "tfidf", "--limit", "200", "--json")
+    assert done.returncode == 0, done.stderr
+    last = lines(done)[-1]
+    assert (last["status"], last["mode"]) == ("finished", "tfidf")
+    assert 0.5 < last["test_accuracy"] <= 1
+    assert "TF-IDF · sample" in ftcore("runs").stdout
+
+
 def test_datasets_are_listed() -> None:
     assert [row["name"] for row in lines(ftcore("datasets", "--json"))] == [
         "sample", "imdb", "ag_news",

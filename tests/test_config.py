@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, add_arguments
+from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, add_arguments, meant
 from ftcore.errors import UnfreezeError
 
 
@@ -47,6 +47,14 @@ def test_the_command_line_knows_every_setting_and_leaves_out_the_rest() -> None:
     assert given == {"mode": "full", "epochs": "2", "train_embeddings": True}
     config = FineTuneConfig.from_dict(given)
     assert (config.epochs, config.train_embeddings) == (2, True)
+
+
+def test_a_reference_needs_no_checkpoint_and_few_settings() -> None:
+    config = FineTuneConfig(checkpoint="new", mode="tfidf", limit=100)
+    assert config.checkpoint == ""
+    assert FineTuneConfig.from_dict(config.to_dict()) == config
+    names = [setting.name for setting in meant(config)]
+    assert names == ["dataset", "source", "mode", "limit", "seed", "name"]
 
 
 def test_presets_are_valid_and_the_lesson_keeps_its_hyperparameters() -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ftcore import settings, tracking
+from ftcore import jobs, settings, tracking
+from ftcore.config import FineTuneConfig
 from pages.components import overlay
 from pages.components.palette import model_colour
 from tests import tiny
@@ -120,6 +121,51 @@ def test_one_run_shows_all_its_settings() -> None:
     assert table.loc["Message"].tolist() == ["That was it."]
     assert table.loc["Dropout"].tolist() == ["0.25"]
     assert table.loc["Test accuracy"].tolist() == ["66.0%"]
+
+
+def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "submit", lambda config: reference(config.mode, seed=config.seed))
+    run_id = tiny.run(seed=3)
+    app = press(page(run_id), "Reference lines")
+    shown = app.query_params["runs"]
+    shown = (shown if isinstance(shown, str) else shown[0]).split(",")
+    modes = [tracking.run(one).config.mode for one in shown]
+    assert modes == ["full", "tfidf", "majority"]
+    assert not app.exception and not app.warning
+    drawn = charts(app)
+    assert [one["label"] for one in drawn["runs"]][1].startswith("TF-IDF · sample")
+    flat = [one for one in drawn["curves"] if one["run"] == 1 and one["split"] == "val"]
+    assert [one["points"] for one in flat] == [2, 2]
+    assert "Learning rate" not in side_by_side(page(shown[1])).index
+    assert {"Mode", "Validation accuracy"} <= set(side_by_side(app).index)
+    assert not {"Checkpoint", "Optimizer"} & set(side_by_side(app).index)
+
+    press(page(run_id), "Reference lines")
+    assert len(tracking.runs()) == 3
+    press(page(tiny.run(seed=4)), "Reference lines")
+    assert len(tracking.runs()) == 6
+
+
+def test_a_reference_reaches_from_its_own_end_to_that_of_the_others() -> None:
+    own = {"step": 0, "epoch": 0.0, "seconds": 5.0, "accuracy": 0.9}
+    history = pd.DataFrame([{"split": "val", **own}, {"split": "test", **own}])
+    found = overlay.line(history, pd.Series({"step": 40, "epoch": 2.0, "seconds": 60.0}))
+    val = found[found["split"] == "val"]
+    assert val["seconds"].tolist() == [5.0, 60.0] and val["step"].tolist() == [0, 40]
+    assert val["accuracy"].tolist() == [0.9, 0.9]
+    assert found.loc[found["split"] == "test", "epoch"].tolist() == [2.0]
+
+
+def reference(mode: str, seed: int) -> str:
+    """A finished reference run."""
+    config = FineTuneConfig(mode=mode, seed=seed)  # type: ignore[arg-type]
+    run_id = tracking.create_run(config)
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(tiny.Started({"steps": 1}))
+        recorder.write(tiny.Evaluation("val", 0, 0.0, 1.0, 90, 0.3, 0.9))
+        recorder.write(tiny.Evaluation("test", 0, 0.0, 1.0, 90, 0.3, 0.8))
+        recorder.write(tiny.Finished("finished", "Done.", {"val_accuracy": 0.9}))
+    return run_id
 
 
 def test_an_unfair_comparison_is_named() -> None:

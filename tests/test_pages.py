@@ -201,3 +201,18 @@ def test_run_again_fills_the_form_with_its_settings() -> None:
 def test_unknown_run_is_one_sentence() -> None:
     app = page("train", run="nothing")
     assert not app.exception and "There is no run" in app.error[0].value
+
+
+@pytest.mark.parametrize("status", ["running", "finished"])
+def test_a_reference_line_shows_its_figures_and_offers_no_model(status: str) -> None:
+    run_id = tracking.create_run(FineTuneConfig(mode="tfidf"))
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(tiny.Started({"steps": 1, "trains": "Logistic regression."}))
+        recorder.write(tiny.Progress("training", 0, None))
+        if status == "finished":
+            recorder.write(tiny.Evaluation("val", 0, 0.0, 1.0, 90, 0.3, 0.9))
+            recorder.write(tiny.Finished("finished", "Done.", {"test_accuracy": 0.8}))
+    app = page("train", run=run_id)
+    assert not app.exception and not app.error
+    assert ":gray-badge[TF-IDF]" in said(app)
+    assert not {"Try it", "Run again with these settings"} & {one.label for one in app.button}

@@ -103,7 +103,8 @@ def _end(run: tracking.Run) -> None:
             st.error(plain(run.message), icon=":material/error:")
         if kept and st.button("Try it", key="try", type="primary", icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": run.run_id})
-        if run.config.checkpoint != NEW_MODEL and st.button(
+        again = run.config.checkpoint != NEW_MODEL and run.config.mode in config.MODE_DEFAULTS
+        if again and st.button(
             "Run again with these settings", key="again", icon=":material/replay:"
         ):
             settings_form.fill(run.config.to_dict() | {"name": ""})
@@ -129,9 +130,8 @@ def _record(run: tracking.Run) -> None:
         }
         settings = {
             config.label(setting): value
-            for name, setting in settings_form.SETTINGS.items()
-            if (value := getattr(run.config, name)) != ""
-            and (run.config.checkpoint == NEW_MODEL or not setting.metadata["new_model"])
+            for setting in config.meant(run.config)
+            if (value := getattr(run.config, setting.name)) != ""
         }
         shown = {
             name: plain(str(value)) for name, value in (facts | settings).items() if value != ""

@@ -1,12 +1,14 @@
 """Several runs on one pair of charts: a name and a colour of its own for each."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
+from ftcore.config import REFERENCES
 from ftcore.tracking import Run, history
-from pages.components.live_chart import Trace
+from pages.components.live_chart import AXES, Trace
 from pages.components.palette import model_colour
 
 _TOWARDS = (("", 0.0), ("#000000", 0.4), ("#FFFFFF", 0.45), ("#000000", 0.65), ("#FFFFFF", 0.7))
@@ -26,7 +28,23 @@ def traces(runs: list[Run]) -> list[Trace]:
         colour = shade(model_colour(run.config.mode), seen[run.config.mode])
         seen[run.config.mode] += 1
         found.append(Trace(run.run_id, label, colour, curves(run)))
-    return found
+    trained = [one.history for one, run in zip(found, runs, strict=True) if not is_line(run)]
+    ends = pd.concat(trained)[list(AXES)].max() if trained else None
+    return [
+        replace(one, history=line(one.history, ends)) if is_line(run) and ends is not None else one
+        for one, run in zip(found, runs, strict=True)
+    ]
+
+
+def is_line(run: Run) -> bool:
+    """Whether a run is a reference: one figure, and no curve."""
+    return run.config.mode in REFERENCES
+
+
+def line(history: pd.DataFrame, ends: pd.Series) -> pd.DataFrame:
+    """A reference's figures from where it has them to the ends of the other runs' axes."""
+    far = history.assign(**{axis: history[axis].clip(lower=end) for axis, end in ends.items()})
+    return pd.concat([history[history["split"] == "val"], far], ignore_index=True)
 
 
 def shade(colour: str, number: int) -> str:

@@ -7,10 +7,17 @@ would leave it too faint.
 
 MODELS: dict[str, str] = {
     "full": "#2563EB", "last-layer": "#F59E0B", "scratch": "#65A30D", "untouched": "#64748B",
+    "tfidf": "#44403C", "majority": "#A8A29E",
 }  # fmt: skip
 """By a run's mode; `untouched` is a checkpoint as it came."""
 
-MODE_BADGES: dict[str, str] = {"full": "blue", "last-layer": "orange", "scratch": "green"}
+MODE_BADGES: dict[str, str] = {
+    "full": "blue",
+    "last-layer": "orange",
+    "scratch": "green",
+    "tfidf": "gray",
+    "majority": "gray",
+}
 """The nearest colours that `st.badge` has."""
 
 CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}

@@ -2,7 +2,9 @@
 
 import math
 
-MODES: dict[str, str] = {"full": "Full", "last-layer": "Last layer", "scratch": "From scratch"}
+from ftcore.config import MODE_TITLES
+
+MODES = MODE_TITLES
 PHASES: dict[str, str] = {
     "waiting": "Starting", "downloading": "Downloading", "reading": "Reading", "encoding": "Encoding",
     "vectors": "Reading word vectors", "features": "Computing text vectors", "training": "Training",

@@ -212,7 +212,10 @@ def _train(config: FineTuneConfig, out: Printer) -> int:
     }  # fmt: skip
     if last.status == "failed":
         print(last.message, file=sys.stderr)
-    out.record(figures, f"{last.status}: {last.message}\n" + _summary(figures))
+    trial = f'Try it: python -m ftcore predict --run {run_id} "a text"' * (
+        "best_step" in last.metrics
+    )
+    out.record(figures, f"{last.status}: {last.message}\n{_summary(figures)}\n{trial}".rstrip())
     return 1 if last.status == "failed" else 0
 
 

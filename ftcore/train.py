@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ftcore import batches, checkpoints, learners, preparation, strategies
-from ftcore.config import FineTuneConfig
+from ftcore.config import MODE_DEFAULTS, FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Saved, Started, Status, Step, Task
 from ftcore.learners import Learner
@@ -177,6 +177,7 @@ def _check_finite(loss: float, run: Run) -> None:
     if not math.isfinite(loss):
         kept = f"; the best model, of step {run.best.step:,}, is kept" if run.best else ""
         raise UnfreezeError(
-            f"The loss stopped being a number at step {run.step:,}{kept}. Try a learning rate ten times "
-            f"smaller than {run.config.learning_rate:g}, or gradient clipping."
+            f"The loss stopped being a number at step {run.step:,}{kept}. Try a smaller learning "
+            f"rate than {run.config.learning_rate:g} (Quick takes "
+            f"{MODE_DEFAULTS[run.config.mode].learning_rate:g}), or gradient clipping."
         )

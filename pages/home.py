@@ -14,8 +14,8 @@ with words:
         "A pretrained model has learned from a lot of text. **Fine-tuning** starts from its weights "
         "and trains a little more for a task of your own: here, from sorting news by topic to "
         "telling good film reviews from bad.\n\n"
-        "Train every layer, or freeze the body and train a new last layer alone. Watch the curves, "
-        "then type sentences at the result."
+        "Train the body with a new last layer, or freeze it and train the last layer alone. Watch "
+        "the curves, then type sentences at the result."
     )
     if st.button("Start a first run", type="primary", icon=":material/play_arrow:"):
         st.switch_page("train.py")

@@ -204,7 +204,7 @@ def test_stop_ends_within_a_step_and_keeps_the_best() -> None:
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights() -> None:
     wild = config(optimizer="sgd", learning_rate=1e6, clip=0, schedule="constant", epochs=30)
     events: list[Event] = []
-    with pytest.raises(UnfreezeError, match="learning rate ten times smaller"):
+    with pytest.raises(UnfreezeError, match="smaller learning rate than"):
         drain(train.train(wild, checkpoints.run_path("made"), "made"), events.append)
     kept = checkpoints.load_model(checkpoints.find("made"))
     assert all(weight.isfinite().all() for weight in kept.parameters())

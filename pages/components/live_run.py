@@ -60,7 +60,7 @@ def _head(run: tracking.Run) -> None:
         ):
             try:
                 jobs.stop(run.run_id)
-                st.toast("Stopping after this step.")
+                st.toast("Stopping after this step." if run.status == "running" else "Taken off.")
             except UnfreezeError as error:
                 st.error(plain(str(error)))
         if st.button("New run", key="new", icon=":material/add:"):

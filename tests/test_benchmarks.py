@@ -232,7 +232,7 @@ def test_the_picture_is_drawn_without_a_network(reviews: Path, tmp_path: Path) -
 
 
 def test_operations_of_a_token_are_those_of_the_layers(reviews: Path) -> None:
-    prepared = ours.prepare(ours.config(reviews, precision="fp32", device="cpu"))
+    prepared = ours.prepare(ours.config(reviews, precision="bf16", device="cpu"))
     length = 16
     run = scaling._cut(prepared, length, 32 * length)
     shape = run.model.shape

@@ -15,7 +15,18 @@ from typing import Any
 from ftcore import config as settings_of_runs
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, Event, Finished, Progress, Saved, Started, Step, Task, drain
+from ftcore.events import (
+    Evaluation,
+    Event,
+    Finished,
+    Progress,
+    Saved,
+    Started,
+    Step,
+    Task,
+    Watched,
+    drain,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,6 +75,9 @@ class Printer:
             )
         elif isinstance(event, Started):
             line = "\n".join([str(event.facts["trains"]), *event.notes])
+        elif isinstance(event, Watched):
+            shares = "; ".join(" ".join(f"{p:.0%}" for p in one) for one in event.probabilities)
+            line = f"watch  step {event.step:>6,}  {shares}"
         elif isinstance(event, Saved):
             line = f"       step {event.step:>6,}  saved: the best so far"
         else:

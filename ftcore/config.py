@@ -3,34 +3,57 @@
 import argparse
 import dataclasses
 import math
+import re
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from ftcore.errors import UnfreezeError
 from ftcore.shape import LONGEST
 
-Mode = Literal["full", "last-layer", "scratch", "tfidf", "majority"]
-MODE_TITLES: dict[str, str] = {
-    "full": "Full", "last-layer": "Last layer", "scratch": "From scratch",
-    "tfidf": "TF-IDF", "majority": "Majority class",
+MODES = {  # what each mode is called; `last-2`, `last-3`, … train the first groups from the top
+    "full": "Full", "last-layer": "Last layer", "gradual": "Gradual", "scratch": "From scratch",
+    "custom": "Custom", "tfidf": "TF-IDF", "majority": "Majority class",
 }  # fmt: skip
 REFERENCES = ("tfidf", "majority")  # modes that use no checkpoint: lines to compare the others with
 NEW_MODEL = (
     "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
 )
+_LAST = re.compile(r"last-([1-9]\d?)")
 
 
 @dataclass(frozen=True)
-class _ModeDefaults:
-    epochs: int
-    learning_rate: float
+class ModeDefaults:
+    """What a setting of 0 stands for in a mode."""
+
+    epochs: int = 4
+    learning_rate: float = 1e-3
+    layer_decay: float = 1.0
 
 
-MODE_DEFAULTS: dict[str, _ModeDefaults] = {
-    "full": _ModeDefaults(epochs=4, learning_rate=1e-3),
-    "last-layer": _ModeDefaults(epochs=20, learning_rate=1e-2),
-    "scratch": _ModeDefaults(epochs=4, learning_rate=1e-3),
+MODE_DEFAULTS: dict[str, ModeDefaults] = {
+    "full": ModeDefaults(),
+    "last-layer": ModeDefaults(epochs=20, learning_rate=1e-2),
+    "last-2": ModeDefaults(),
+    "gradual": ModeDefaults(learning_rate=2e-3, layer_decay=0.385),  # 1 / 2.6, as in ULMFiT
+    "scratch": ModeDefaults(),
+    "custom": ModeDefaults(),
 }
+
+
+def mode_title(mode: str) -> str:
+    """A mode's name for a person."""
+    return MODES.get(mode) or f"Last {last_groups(mode)} groups"
+
+
+def mode_defaults(mode: str) -> ModeDefaults:
+    """The defaults of a mode that trains."""
+    return MODE_DEFAULTS["last-2" if mode.startswith("last-") and mode not in MODES else mode]
+
+
+def last_groups(mode: str) -> int:
+    """How many groups `last-K` trains, and 0 for any other mode."""
+    found = _LAST.fullmatch(mode)
+    return int(found[1]) if found else 0
 
 
 def _setting(
@@ -62,18 +85,29 @@ class FineTuneConfig:
     source: str = _setting(
         "", "Archive or folder with the data; empty downloads it from its publisher."
     )
-    mode: Mode = _setting(
+    mode: str = _setting(
         "full",
-        "What trains: every layer, the new last layer alone, or every layer from random weights; or a "
-        "reference without a network.",
+        "What trains: full (every layer), last-layer (the new one alone), last-2, last-3, … (that many "
+        "groups from the top), gradual (from the top down, a group more each epoch), custom (the groups "
+        "named), scratch (every layer, from random weights); or a reference without a network: tfidf, "
+        "majority.",
         shown=True,
     )
+    groups: str = _setting(
+        "", "The groups that train in mode custom: head, layer 2, layer 1, word vectors.",
+        label="Groups that train",
+    )  # fmt: skip
     epochs: int = _setting(
         0, "Passes over the training texts; 0 takes the mode's default.", low=0, high=1000, shown=True
     )  # fmt: skip
     learning_rate: float = _setting(
         0.0, "Size of a step; 0 takes the mode's default.", label="Learning rate",
         low=0.0, high=1e6, shown=True,
+    )  # fmt: skip
+    layer_decay: float = _setting(
+        0.0,
+        "Learning rate of each group as a share of that of the group above it; 0 takes the mode's default.",
+        label="Layer decay", low=0.0, high=1.0,
     )  # fmt: skip
     limit: int = _setting(
         0, "Use only this many training texts, drawn by seed; 0 takes all.",
@@ -101,6 +135,10 @@ class FineTuneConfig:
     train_embeddings: bool = _setting(
         False, "Also train the word vectors (most of the parameters).", label="Train word vectors"
     )
+    embedding_rate: float = _setting(
+        0.2, "Learning rate of the word vectors, where they train, as a share of the body's.",
+        label="Word vectors' rate", low=0.0, high=10.0,
+    )  # fmt: skip
     max_length: int = _setting(
         256, "Tokens read of each text; the rest is cut off.", label="Longest text",
         low=8, high=LONGEST,
@@ -113,6 +151,10 @@ class FineTuneConfig:
     precision: Literal["auto", "fp32", "bf16"] = _setting(
         "auto", "Number format of matrix products; auto takes bf16 where the device has it."
     )
+    watch: str = _setting(
+        "", "Sentences, a line each, that the model answers at every validation.",
+        label="Watched sentences",
+    )  # fmt: skip
     name: str = _setting("", "A name for the run; empty gives it one.")
     vectors: str = _setting(
         "", "File of word vectors; empty fetches GloVe 6B 100d.",
@@ -134,12 +176,20 @@ class FineTuneConfig:
         if self.mode in REFERENCES:
             object.__setattr__(self, "checkpoint", "")
             return
-        defaults = MODE_DEFAULTS[self.mode]
+        if last_groups(self.mode) == 1:
+            object.__setattr__(self, "mode", "last-layer")
+        if self.mode == "custom" and not self.groups:
+            raise UnfreezeError("A custom run trains nothing yet; name a group, such as head.")
         # Replaced here, so that the stored record always holds the values that were used.
-        object.__setattr__(self, "epochs", self.epochs or defaults.epochs)
-        object.__setattr__(self, "learning_rate", self.learning_rate or defaults.learning_rate)
+        for name, default in vars(mode_defaults(self.mode)).items():
+            object.__setattr__(self, name, getattr(self, name) or default)
         if self.checkpoint == NEW_MODEL and self.mode != "full":
             raise UnfreezeError("A new model has random layers, so train all of it: mode full.")
+
+    @property
+    def watched(self) -> list[str]:
+        """The watched sentences."""
+        return [line.strip() for line in self.watch.splitlines() if line.strip()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, in the order of the fields."""
@@ -200,6 +250,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
     """`value` in the setting's type and range, or UnfreezeError."""
     name, low, high = label(setting), setting.metadata["low"], setting.metadata["high"]
+    if setting.name == "mode" and not (value in MODES or last_groups(str(value))):
+        raise UnfreezeError(f"Mode is {value!r}; choose one of {', '.join(MODES)}, last-2, last-3.")
     if allowed := choices(setting):
         if value not in allowed:
             raise UnfreezeError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")

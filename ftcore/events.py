@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 Phase = Literal[
     "waiting", "downloading", "reading", "encoding", "vectors", "features",
-    "training", "evaluating", "testing", "saving", "done",
+    "training", "evaluating", "testing", "looking inside", "saving", "done",
 ]  # fmt: skip
 Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
 
@@ -62,6 +62,17 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What the model says of the watched sentences at a step: a probability a class for each."""
+
+    step: int
+    epoch: float
+    seconds: float
+    examples: int
+    probabilities: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """The best weights so far are on disk, in a checkpoint folder that can be used at once."""
 
@@ -79,7 +90,7 @@ class Finished:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-Event = Progress | Started | Step | Evaluation | Saved | Finished
+Event = Progress | Started | Step | Evaluation | Watched | Saved | Finished
 T = TypeVar("T")
 Task = Generator[Event, None, T]
 

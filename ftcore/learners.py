@@ -8,10 +8,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ftcore import batches, cache, devices
+from ftcore import batches, cache, devices, strategies
 from ftcore.batches import Tokens
 from ftcore.events import Progress, Task
 from ftcore.models import TextClassifier
@@ -38,23 +37,22 @@ class Learner:
         with devices.autocast(self.device, self.number_format):
             return self.net(*self.inputs(rows)).float()
 
-    def evaluate(
-        self, rows: Tensor, phase: Literal["evaluating", "testing"]
-    ) -> Task[tuple[float, float]]:
-        """Mean loss and accuracy over rows."""
-        sums = torch.zeros(2, device=self.device)
-        done = 0
+    def predict(self, rows: Tensor, phase: Literal["evaluating", "testing"]) -> Task[Tensor]:
+        """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU."""
+        places = torch.empty(len(self.labels), dtype=torch.long)
+        places[rows] = torch.arange(len(rows))
         self.net.eval()
+        found: list[Tensor] = []
+        where: list[Tensor] = []
+        done = 0
         for batch in batches.sorted_batches(self.lengths, rows, EVALUATION_TOKENS):
-            batch = batch.to(self.device)
             with torch.inference_mode():
-                logits, labels = self.logits(batch), self.labels[batch]
-                loss = F.cross_entropy(logits, labels, reduction="sum")
-                sums += torch.stack([loss, (logits.argmax(1) == labels).sum()])
+                found.append(self.logits(batch.to(self.device)))
+            where.append(places[batch])
             done += len(batch)
             yield Progress(phase, done, len(rows), "texts")
-        loss_sum, correct = sums.tolist()
-        return loss_sum / len(rows), correct / len(rows)
+        scores = torch.cat(found).cpu()
+        return torch.empty_like(scores).index_copy_(0, torch.cat(where), scores)
 
 
 def whole_model(
@@ -74,7 +72,7 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     that are computed once, and kept for later runs.
     """
     whole = whole_model(model, tokens, run.config.max_length, run.device, run.number_format)
-    if run.config.mode != "last-layer":
+    if not strategies.head_alone(run.config, model.shape):
         return whole
     rows = rows.sort().values  # whatever their order: the same texts make the same batches
     name = _name(run, model, tokens, rows)

@@ -12,7 +12,7 @@ from ftcore import checkpoints, datasets, devices, encoding, strategies, text
 from ftcore.batches import Tokens
 from ftcore.checkpoints import Checkpoint
 from ftcore.config import NEW_MODEL, FineTuneConfig
-from ftcore.events import Evaluation, Task
+from ftcore.events import Evaluation, Task, drain
 from ftcore.models import TextClassifier
 from ftcore.shape import ModelShape
 
@@ -36,6 +36,7 @@ class Run:
     device: torch.device
     number_format: str
     notes: list[str]
+    watched: Tokens | None = None  # sentences whose answers one follows while the run trains
     step: int = 0
     examples: int = 0
     train_seconds: float = 0.0
@@ -85,6 +86,7 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
         train_tokens.to(device), test_tokens.to(device),
         torch.tensor(train_rows), torch.tensor(val_rows),
         device, devices.precision(config.precision, device), notes,
+        watched=_sentences(config, vocab, device),
     )  # fmt: skip
 
 
@@ -122,6 +124,14 @@ def save(run: Run, evaluation: Evaluation) -> None:
         metrics={"val_accuracy": evaluation.accuracy, "best_step": float(evaluation.step)},
         origin=origin,
     )  # fmt: skip
+
+
+def _sentences(config: FineTuneConfig, vocab: text.Vocab, device: torch.device) -> Tokens | None:
+    """The watched sentences as tokens; their labels mean nothing."""
+    if not config.watched:
+        return None
+    ids, offsets = drain(text.encode(config.watched, vocab, config.max_length))
+    return Tokens.pack(ids, offsets, [0] * len(config.watched)).to(device)
 
 
 def _new_model(config: FineTuneConfig, classes: int) -> Task[tuple[TextClassifier, text.Vocab]]:

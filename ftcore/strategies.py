@@ -2,35 +2,71 @@
 
 from typing import TYPE_CHECKING
 
-from ftcore.config import FineTuneConfig
+from ftcore.config import FineTuneConfig, last_groups
+from ftcore.errors import UnfreezeError
 from ftcore.shape import ModelShape
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from ftcore.models import TextClassifier
 
 WORD_VECTORS = "word vectors"
 
 
-def trained_groups(config: FineTuneConfig, shape: ModelShape) -> set[str]:
-    """Names of the layer groups that train, as `ModelShape.group_sizes` calls them."""
+def trained_groups(config: FineTuneConfig, shape: ModelShape, epoch: int | None = None) -> set[str]:
+    """Names of the layer groups that train, as `ModelShape.group_sizes` calls them.
+
+    In an epoch (0 is the first) where one is given, else in any. Raises UnfreezeError for groups that
+    the model does not have.
+    """
+    names = list(shape.group_sizes())
     if config.mode == "last-layer":
         return {"head"}
-    frozen = set() if config.train_embeddings else {WORD_VECTORS}
-    return set(shape.group_sizes()) - frozen
+    if count := last_groups(config.mode):
+        if count > len(names):
+            raise UnfreezeError(
+                f"This model has {len(names)} groups; choose last-{len(names)} at most."
+            )
+        return set(names[:count])
+    if config.mode == "custom":
+        chosen = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
+        if wrong := sorted(chosen - set(names)):
+            raise UnfreezeError(
+                f"This model has no group {wrong[0]!r}; choose among {', '.join(names)}."
+            )
+        return chosen
+    if not config.train_embeddings:
+        names.remove(WORD_VECTORS)
+    if config.mode == "gradual" and epoch is not None:
+        names = names[: epoch + 1]  # a group an epoch from the top (Howard & Ruder 2018)
+    return set(names)
 
 
-def freeze(model: "TextClassifier", config: FineTuneConfig) -> "list[nn.Parameter]":
-    """Set what trains and return it."""
-    trained = trained_groups(config, model.shape)
-    weights = []
+def head_alone(config: FineTuneConfig, shape: ModelShape) -> bool:
+    """Whether nothing but the last layer ever trains, so that the body's vectors never change."""
+    return trained_groups(config, shape) == {"head"}
+
+
+def freeze(model: "TextClassifier", config: FineTuneConfig, epoch: int | None = None) -> None:
+    """Set what trains in an epoch, or in any where none is given."""
+    trained = trained_groups(config, model.shape, epoch)
     for group in model.layer_groups():
         for weight in group.parameters():
             weight.requires_grad_(group.name in trained)
-            if weight.requires_grad:
-                weights.append(weight)
-    return weights
+
+
+def learning_rates(config: FineTuneConfig, shape: ModelShape) -> dict[str, float]:
+    """The highest learning rate of each group that ever trains, head first.
+
+    With `layer_decay` below 1 they fall from the head down (discriminative fine-tuning, Howard & Ruder
+    2018).
+    """
+    trained = trained_groups(config, shape)
+    share = {WORD_VECTORS: config.embedding_rate}
+    return {
+        name: config.learning_rate * config.layer_decay**depth * share.get(name, 1.0)
+        for depth, name in enumerate(shape.group_sizes())
+        if name in trained
+    }
 
 
 def trainable_parameters(config: FineTuneConfig, shape: ModelShape) -> int:
@@ -45,6 +81,8 @@ def describe(config: FineTuneConfig, shape: ModelShape) -> str:
     count, total = trainable_parameters(config, shape), shape.parameters
     what = [name for name in shape.group_sizes() if name in trained]
     frozen = [name for name in shape.group_sizes() if name not in trained]
+    if config.mode == "gradual":
+        what = [f"{what[0]} first, a group more each epoch: {_listed(what)}"]
     share = f"{count / total:.2%}" if count / total < 0.01 else f"{count / total:.1%}"
     rest = f" Frozen: {_listed(frozen)}." if frozen else " Nothing is frozen."
     trains = f"Trains {count:,} of {total:,} parameters ({share}): {_listed(what)}.{rest}"

@@ -29,9 +29,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ftcore import __version__, checkpoints, settings
-from ftcore.config import MODE_TITLES, FineTuneConfig
+from ftcore.config import FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, Event, Finished, Progress, Started, Step
+from ftcore.events import Evaluation, Event, Finished, Progress, Started, Step, Watched
 
 EXPERIMENT = "unfreeze"
 FLUSH_SECONDS = 0.5
@@ -75,7 +75,7 @@ class Run:
 def create_run(config: FineTuneConfig) -> str:
     """A new, queued run for a config; returns its id."""
     name = (
-        config.name or f"{MODE_TITLES[config.mode]} · {config.dataset} · {datetime.now():%H:%M:%S}"
+        config.name or f"{mode_title(config.mode)} · {config.dataset} · {datetime.now():%H:%M:%S}"
     )
     tags = {
         "status": "queued", "config": json.dumps(replace(config, name=name).to_dict()),
@@ -122,6 +122,15 @@ class Recorder:
                 self._point("train", event, accuracy=event.accuracy, loss=event.loss, lr=event.lr)
             case Evaluation():
                 self._point(event.split, event, accuracy=event.accuracy, loss=event.loss)
+            case Watched():
+                self._point(
+                    "watch", event,
+                    **{
+                        f"{sentence}/{label}": share
+                        for sentence, shares in enumerate(event.probabilities)
+                        for label, share in enumerate(shares)
+                    },
+                )  # fmt: skip
             case Finished():
                 self._finish(event)
                 return
@@ -136,7 +145,7 @@ class Recorder:
     ) -> None:
         self._flush()
 
-    def _point(self, split: str, event: Step | Evaluation, **values: float) -> None:
+    def _point(self, split: str, event: Step | Evaluation | Watched, **values: float) -> None:
         now = int(time.time() * 1000)
         values |= {"seconds": event.seconds, "epoch": event.epoch, "examples": event.examples}
         self._metrics += [

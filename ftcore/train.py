@@ -8,12 +8,23 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ftcore import batches, checkpoints, learners, preparation, strategies
-from ftcore.config import MODE_DEFAULTS, FineTuneConfig
+from ftcore.batches import Tokens
+from ftcore.config import FineTuneConfig, mode_defaults
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, Finished, Progress, Saved, Started, Status, Step, Task
+from ftcore.events import (
+    Evaluation,
+    Finished,
+    Progress,
+    Saved,
+    Started,
+    Status,
+    Step,
+    Task,
+    Watched,
+)  # fmt: skip
 from ftcore.learners import Learner
 from ftcore.preparation import Run
 
@@ -36,7 +47,7 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
     status: Status = "finished"
     try:
         yield from fit(run)
-        tested = yield from test(run)
+        tested, _ = yield from test(run)
         message = f"{tested.accuracy:.1%} of {len(run.test):,} test texts are right."
     except Stop:
         status = "stopped"
@@ -63,21 +74,23 @@ def fit(run: Run) -> Task[None]:
     config = run.config
     torch.manual_seed(config.seed)
     shuffle = torch.Generator().manual_seed(config.seed)
-    weights = strategies.freeze(run.model, config)
+    strategies.freeze(run.model, config)
     clock = time.perf_counter()
     learner = yield from learners.for_mode(
         run, run.model, run.train, torch.cat([run.train_rows, run.val_rows])
     )
     run.train_seconds += time.perf_counter() - clock  # making text vectors is part of training
     run.metrics = learner.metrics
-    optimizer = _optimizer(config, weights)
+    optimizer = _optimizer(run)
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     total = config.epochs * run.steps_per_epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, total))
     report_every, evaluate_at = math.ceil(total / POINTS), _evaluation_steps(run)
     sums = torch.zeros(3, device=run.device)  # loss, right answers and texts since the last report
 
     yield from _validate(run, learner)
-    for _ in range(config.epochs):
+    for epoch in range(config.epochs):
+        strategies.freeze(run.model, config, epoch)
         for rows in batches.shuffled_batches(
             learner.lengths, run.train_rows, config.batch_size, shuffle
         ):
@@ -115,21 +128,27 @@ def fit(run: Run) -> Task[None]:
                 yield from _validate(run, learner)
 
 
-def test(run: Run) -> Task[Evaluation]:
-    """Accuracy of the best weights on the test set, read back from disk as everybody else will."""
+def test(run: Run) -> Task[tuple[Evaluation, Tensor]]:
+    """Figures and scores [texts, classes] of the best weights on the test set.
+
+    They are read back from disk, as everybody else will.
+    """
     best = checkpoints.load_model(checkpoints.find(run.ref)).to(run.device)
     rows = torch.arange(len(run.test))
     learner = yield from learners.for_mode(run, best, run.test, rows)
-    figures = yield from learner.evaluate(rows, "testing")
-    evaluation = _evaluation(run, "test", *figures)
+    scores = yield from learner.predict(rows, "testing")
+    evaluation = _evaluation(run, "test", scores, run.test.labels)
     yield evaluation
-    return evaluation
+    return evaluation, scores
 
 
 def _validate(run: Run, learner: Learner) -> Task[None]:
     """Evaluate on the validation part; save where it is the best so far."""
-    now = _evaluation(run, "val", *(yield from learner.evaluate(run.val_rows, "evaluating")))
+    scores = yield from learner.predict(run.val_rows, "evaluating")
+    now = _evaluation(run, "val", scores, run.train.labels[run.val_rows])
     yield now
+    if run.watched is not None:
+        yield _watch(run, run.watched)
     _check_finite(now.loss, run)
     best = run.best
     if best is None or (now.accuracy, -now.loss) > (best.accuracy, -best.loss):
@@ -138,21 +157,40 @@ def _validate(run: Run, learner: Learner) -> Task[None]:
         yield Saved(run.output, now.step, now.accuracy)
 
 
-def _evaluation(
-    run: Run, split: Literal["val", "test"], loss: float, accuracy: float
-) -> Evaluation:
-    return Evaluation(
-        split, run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
-        loss, accuracy,
+def _watch(run: Run, sentences: Tokens) -> Watched:
+    """What the model says of the watched sentences now."""
+    run.model.eval()
+    with torch.inference_mode():
+        rows = torch.arange(len(sentences), device=run.device)
+        shares = run.model(*sentences.batch(rows, run.config.max_length)).softmax(1).tolist()
+    return Watched(
+        run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
+        tuple(map(tuple, shares)),
     )  # fmt: skip
 
 
-def _optimizer(config: FineTuneConfig, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _evaluation(
+    run: Run, split: Literal["val", "test"], scores: Tensor, labels: Tensor
+) -> Evaluation:
+    labels = labels.cpu()
+    return Evaluation(
+        split, run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
+        F.cross_entropy(scores, labels).item(), (scores.argmax(1) == labels).float().mean().item(),
+    )  # fmt: skip
+
+
+def _optimizer(run: Run) -> torch.optim.Optimizer:
+    """Over all that ever trains, each layer group with its own rate."""
+    config = run.config
+    rates = strategies.learning_rates(config, run.model.shape)
+    groups = [
+        {"params": group.parameters(), "lr": rates[group.name]}
+        for group in run.model.layer_groups()
+        if group.name in rates
+    ]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(weights, config.learning_rate, weight_decay=config.weight_decay)
-    return torch.optim.AdamW(
-        weights, config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+        return torch.optim.SGD(groups, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=True)
 
 
 def _rate(config: FineTuneConfig, total: int) -> Callable[[int], float]:
@@ -179,5 +217,5 @@ def _check_finite(loss: float, run: Run) -> None:
         raise UnfreezeError(
             f"The loss stopped being a number at step {run.step:,}{kept}. Try a smaller learning "
             f"rate than {run.config.learning_rate:g} (Quick takes "
-            f"{MODE_DEFAULTS[run.config.mode].learning_rate:g}), or gradient clipping."
+            f"{mode_defaults(run.config.mode).learning_rate:g}), or gradient clipping."
         )

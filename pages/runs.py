@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from ftcore.checkpoints import list_checkpoints
-from ftcore.config import REFERENCES, label, meant
+from ftcore.config import REFERENCES, label, meant, mode_title
 from ftcore.errors import UnfreezeError
 from pages.components import size, words
 from pages.components.marks import plain
 from pages.components.models import run_names
-from pages.components.palette import BADGES, MODELS
+from pages.components.palette import BADGES, model_colour
 
 MOST = 8  # runs on one chart
 SAME = {"checkpoint": "checkpoint", "dataset": "data", "limit": "training texts", "seed": "seed"}
@@ -63,7 +63,7 @@ def table() -> None:
         {
             "Name": now["name"],
             "Status": [[status] for status in now["status"]],
-            "Mode": [[words.MODES[mode]] for mode in now["mode"]],
+            "Mode": [[mode_title(mode)] for mode in now["mode"]],
             "Validation": now["val_accuracy"].astype(float) * 100,
             "Test": now["test_accuracy"].astype(float) * 100,
             "Time": [
@@ -76,6 +76,7 @@ def table() -> None:
             "Started": now["started"],
         }
     )
+    modes = sorted(set(now["mode"]))
     percent = {"format": "%.1f%%", "width": 90}
     state = st.dataframe(
         shown,
@@ -93,8 +94,8 @@ def table() -> None:
                 options=list(BADGES), color=list(BADGES.values()), width=100
             ),
             "Mode": st.column_config.MultiselectColumn(
-                options=list(words.MODES.values()),
-                color=[MODELS[mode] for mode in words.MODES],
+                options=[mode_title(mode) for mode in modes],
+                color=[model_colour(mode) for mode in modes],
                 width=110,
             ),
             "Validation": st.column_config.NumberColumn(**percent),

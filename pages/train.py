@@ -9,7 +9,7 @@ import streamlit as st
 
 from ftcore import datasets, estimate, strategies
 from ftcore.checkpoints import list_checkpoints
-from ftcore.config import MODE_DEFAULTS, FineTuneConfig
+from ftcore.config import MODE_DEFAULTS, FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
 from pages.components import settings_form as form, warm, words
 from pages.components.marks import plain
@@ -67,7 +67,7 @@ with choose:
     st.segmented_control(
         "What trains",
         list(MODE_DEFAULTS),
-        format_func=lambda mode: words.MODES[mode],
+        format_func=lambda mode: mode_title(mode),
         key=form.key("mode"),
         persist_state="session",
         required=True,

@@ -10,7 +10,17 @@ import torch.nn.functional as F
 from ftcore import batches, checkpoints, datasets, preparation, settings, train
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, Event, Finished, Progress, Saved, Started, Step, drain
+from ftcore.events import (
+    Evaluation,
+    Event,
+    Finished,
+    Progress,
+    Saved,
+    Started,
+    Step,
+    Watched,
+    drain,
+)
 from tests import tiny
 
 TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
@@ -51,7 +61,7 @@ def of(kind: type, events: list[Event]) -> list:
     return [event for event in events if isinstance(event, kind)]
 
 
-@pytest.mark.parametrize("mode", ["full", "last-layer", "scratch"])
+@pytest.mark.parametrize("mode", ["full", "last-layer", "scratch", "gradual", "last-2"])
 def test_a_run_learns_and_leaves_its_best_as_a_checkpoint(mode: str) -> None:
     events = run(config(mode=mode, epochs=8))
     validations = [event for event in of(Evaluation, events) if event.split == "val"]
@@ -85,6 +95,30 @@ def test_only_what_the_mode_names_moves() -> None:
         else:
             assert torch.equal(head[name], old)
             assert torch.equal(whole[name], old) == (name == "embedding.weight")
+
+
+def test_gradual_moves_a_layer_only_from_its_epoch_on() -> None:
+    """Two epochs open the head and the layer below it; layer 1 waits for a third."""
+    run(config(mode="gradual", epochs=2), "two")
+    run(config(mode="gradual", epochs=3, evaluations=1), "three")
+    before, two, three = (
+        checkpoints.load_model(checkpoints.find(ref)).state_dict()
+        for ref in ("base", "two", "three")
+    )
+    first, second = ([name for name in before if f"layers.{number}." in name] for number in (0, 1))
+    assert all(torch.equal(two[name], before[name]) for name in first)
+    assert not all(torch.equal(two[name], before[name]) for name in second)
+    assert not all(torch.equal(three[name], before[name]) for name in first)
+
+
+def test_watched_sentences_are_answered_at_every_validation() -> None:
+    events = run(config(mode="last-layer", epochs=2, watch="the film is good\n\nbad film"))
+    validations = [event for event in of(Evaluation, events) if event.split == "val"]
+    watched = of(Watched, events)
+    assert [one.step for one in watched] == [one.step for one in validations]
+    assert all(len(one.probabilities) == 2 for one in watched)
+    assert all(sum(shares) == pytest.approx(1) for one in watched for shares in one.probabilities)
+    assert watched[0].probabilities != watched[-1].probabilities
 
 
 def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import checkpoints, config, jobs, tracking
-from ftcore.config import NEW_MODEL
+from ftcore.config import NEW_MODEL, mode_title
 from ftcore.errors import UnfreezeError
 from pages.components import palette, settings_form, words
 from pages.components.live_chart import AXES, Trace, live_charts
@@ -52,7 +52,7 @@ def _head(run: tracking.Run) -> None:
         if run.config.checkpoint == NEW_MODEL:
             st.badge("New model", color="gray")
         else:
-            st.badge(words.MODES[run.config.mode], color=palette.MODE_BADGES[run.config.mode])
+            st.badge(mode_title(run.config.mode), color=palette.mode_badge(run.config.mode))
         st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
         st.space("stretch")
         if run.live and st.button(

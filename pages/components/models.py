@@ -6,8 +6,8 @@ import streamlit as st
 
 from ftcore import checkpoints
 from ftcore.checkpoints import Checkpoint
-from pages.components.palette import MODE_BADGES
-from pages.components.words import MODES
+from ftcore.config import mode_title
+from pages.components.palette import mode_badge
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Model:
     @property
     def badge(self) -> str:
         """How it was made, in that mode's colour, Markdown."""
-        return f":{MODE_BADGES.get(self.mode, 'gray')}-badge[{MODES.get(self.mode, 'Pretrained')}]"
+        title = "Pretrained" if self.mode == "untouched" else mode_title(self.mode)
+        return f":{mode_badge(self.mode)}-badge[{title}]"
 
     @property
     def snapshot(self) -> str:

@@ -5,19 +5,19 @@ Classes have hues of their own. The live chart darkens or lightens a line where 
 would leave it too faint.
 """
 
+from ftcore.config import last_groups
+
 MODELS: dict[str, str] = {
-    "full": "#2563EB", "last-layer": "#F59E0B", "scratch": "#65A30D", "untouched": "#64748B",
+    "full": "#2563EB", "last-layer": "#F59E0B", "last-2": "#C2410C", "gradual": "#9333EA",
+    "scratch": "#65A30D", "custom": "#0E7490", "untouched": "#64748B",
     "tfidf": "#44403C", "majority": "#A8A29E",
 }  # fmt: skip
-"""By a run's mode; `untouched` is a checkpoint as it came."""
+"""By a run's mode; `untouched` is a checkpoint as it came, `last-2` stands for every `last-K`."""
 
-MODE_BADGES: dict[str, str] = {
-    "full": "blue",
-    "last-layer": "orange",
+_BADGES: dict[str, str] = {
+    "full": "blue", "last-layer": "yellow", "last-2": "orange", "gradual": "violet",
     "scratch": "green",
-    "tfidf": "gray",
-    "majority": "gray",
-}
+}  # fmt: skip
 """The nearest colours that `st.badge` has."""
 
 CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
@@ -34,7 +34,12 @@ BADGES: dict[str, str] = {
 
 def model_colour(mode: str) -> str:
     """A run's colour by its mode."""
-    return MODELS.get(mode, MODELS["untouched"])
+    return MODELS["last-2" if last_groups(mode) else mode if mode in MODELS else "untouched"]
+
+
+def mode_badge(mode: str) -> str:
+    """The colour of a mode's badge."""
+    return _BADGES.get("last-2" if last_groups(mode) else mode, "gray")
 
 
 def class_colours(labels: tuple[str, ...] | list[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, choices, label
+from ftcore.config import PRESETS, FineTuneConfig, choices, label, mode_defaults
 
 SETTINGS: dict[str, "Field[Any]"] = {setting.name: setting for setting in fields(FineTuneConfig)}
 FREE = ("checkpoint", "dataset", "source", "mode", "limit", "seed", "device", "name")
@@ -49,7 +49,7 @@ def values() -> dict[str, Any]:
 def preset(name: str, mode: str) -> dict[str, Any]:
     """All that a preset decides, for a mode."""
     defaults = {setting: SETTINGS[setting].default for setting in DECIDED_BY_PRESET}
-    return defaults | vars(MODE_DEFAULTS[mode]) | PRESETS[name]
+    return defaults | vars(mode_defaults(mode)) | PRESETS[name]
 
 
 def preset_input(label: str, **options: Any) -> None:
@@ -69,7 +69,7 @@ def preset_input(label: str, **options: Any) -> None:
 def follow_preset() -> None:
     """Callback: take the preset's values for the mode, or the mode's own epochs and rate."""
     name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
-    fill(preset(name, mode) if name else vars(MODE_DEFAULTS[mode]))
+    fill(preset(name, mode) if name else vars(mode_defaults(mode)))
 
 
 def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
@@ -88,6 +88,8 @@ def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
         st.number_input(step=1, **common)
     elif setting.type is float:
         st.number_input(step=None, format="%g", **common)
+    elif name == "watch":
+        st.text_area(height=110, **common)
     else:
         st.text_input(**common)
     if explain:

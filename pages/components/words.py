@@ -2,13 +2,11 @@
 
 import math
 
-from ftcore.config import MODE_TITLES
-
-MODES = MODE_TITLES
 PHASES: dict[str, str] = {
     "waiting": "Starting", "downloading": "Downloading", "reading": "Reading", "encoding": "Encoding",
     "vectors": "Reading word vectors", "features": "Computing text vectors", "training": "Training",
-    "evaluating": "Evaluating", "testing": "Testing", "saving": "Saving", "done": "Done",
+    "evaluating": "Evaluating", "testing": "Testing", "looking inside": "Looking inside", "saving": "Saving",
+    "done": "Done",
 }  # fmt: skip
 NONE = "\N{EN DASH}"  # where there is no figure yet
 

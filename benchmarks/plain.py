@@ -60,7 +60,7 @@ def stretches(run: Run) -> Side:
         for rows in order.split(run.config.batch_size):
             clock = time.perf_counter()
             rows = rows.to(run.device)
-            ids, _ = run.train.batch(rows, run.config.max_length)
+            ids, _ = run.train.batch(rows, run.config.window)
             loss = F.cross_entropy(net(ids), run.train.labels[rows])
             optimizer.zero_grad()
             loss.backward()
@@ -113,7 +113,7 @@ def trainer_stretches(run: Run, number_format: str, our_model: bool = False) -> 
 
     net = run.model if our_model else Plain(run.model)
     model = ForTrainer(net, with_lengths=our_model)
-    lengths = run.train.lengths(run.config.max_length)
+    lengths = run.train.lengths(run.config.window)
     examples = [
         {
             "input_ids": run.train.ids[start : start + length].long().cpu(),

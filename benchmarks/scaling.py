@@ -55,7 +55,7 @@ class Cost:
     @property
     def tokens(self) -> int:
         """Those that are read."""
-        lengths = self.run.train.lengths(self.run.config.max_length)
+        lengths = self.run.train.lengths(self.run.config.window)
         return int(lengths[self.run.train_rows.to(lengths.device)].sum())
 
     @property
@@ -179,7 +179,7 @@ def _operations(run: Run) -> float:
     run = ours.fresh(run)
     run.model.embedding.requires_grad_(run.config.train_embeddings)
     learner = learners.whole_model(
-        run.model, run.train, run.config.max_length, run.device, run.number_format
+        run.model, run.train, run.config.window, run.device, run.number_format
     )
     rows = run.train_rows[: run.config.batch_size].to(run.device)
     learner.net.train()

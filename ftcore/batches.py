@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ftcore.shape import Window
 from ftcore.text import PAD
 
 POOL = (
@@ -37,17 +38,20 @@ class Tokens:
         """The same texts in the memory of a device."""
         return Tokens(self.ids.to(device), self.offsets.to(device), self.labels.to(device))
 
-    def lengths(self, max_length: int) -> Tensor:
+    def lengths(self, window: Window) -> Tensor:
         """Number of tokens read of each text, int64 [texts]."""
-        return self.offsets.diff().clamp(max=max_length)
+        return self.offsets.diff().clamp(max=window.length)
 
-    def batch(self, rows: Tensor, max_length: int) -> tuple[Tensor, Tensor]:
-        """The texts of `rows` cut to `max_length` and padded: ids int64 [rows, longest], lengths [rows]."""
+    def batch(self, rows: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+        """What is read of the texts of `rows`, padded: ids int64 [rows, longest], lengths [rows]."""
         starts = self.offsets[rows]
-        lengths = (self.offsets[rows + 1] - starts).clamp(max=max_length)
+        whole = self.offsets[rows + 1] - starts
+        lengths = whole.clamp(max=window.length)
         columns = torch.arange(int(lengths.max()), device=rows.device)
         inside = columns < lengths[:, None]
-        positions = (starts[:, None] + columns) * inside
+        # Behind the head a longer text goes on with its end.
+        skipped = (whole - lengths)[:, None] * (columns >= window.head)
+        positions = (starts[:, None] + columns + skipped) * inside
         return torch.where(inside, self.ids[positions].long(), PAD), lengths
 
 

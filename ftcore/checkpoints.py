@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ftcore import settings
 from ftcore.errors import UnfreezeError
-from ftcore.shape import ModelShape
+from ftcore.shape import ModelShape, Window
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
     from torch import Tensor
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
     from ftcore import text
     from ftcore.models import TextClassifier
 
-FORMAT = 1
+FORMAT = 2  # 2: a text's end may be read too
 CONFIG, WEIGHTS, WORDS, VOCABULARY, CARD = (
     "config.json", "weights.safetensors", "words.safetensors", "vocabulary.json", "README.md",
 )  # fmt: skip
@@ -50,9 +50,15 @@ class Checkpoint:
     dataset: str
     words: str  # the ref of the checkpoint that holds the vocabulary and the word vectors
     words_fingerprint: str
+    tail: float = 0.0  # share of max_length that is read from the end of a longer text
     parent: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def window(self) -> Window:
+        """Which tokens of a text the model reads."""
+        return Window(self.max_length, self.tail)
 
     @property
     def parameters(self) -> int:
@@ -149,7 +155,7 @@ def save(
     title: str,
     labels: tuple[str, ...],
     vocabulary: list[str],
-    max_length: int,
+    window: Window,
     dataset: str,
     parent: Checkpoint | None = None,
     metrics: dict[str, float] | None = None,
@@ -171,7 +177,7 @@ def save(
     _replace_tensors(path / WEIGHTS, tensors)
     config = {
         "format": FORMAT, "title": title, "labels": labels, "model": asdict(model.shape),
-        "max_length": max_length, "dataset": dataset, "words": words,
+        "max_length": window.length, "tail": window.tail, "dataset": dataset, "words": words,
         "words_fingerprint": words_fingerprint, "parent": parent.ref if parent else "",
         "metrics": metrics or {}, "origin": origin or {},
     }  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from ftcore.errors import UnfreezeError
-from ftcore.shape import LONGEST
+from ftcore.shape import LONGEST, Window
 
 MODES = {  # what each mode is called; `last-2`, `last-3`, … train the first groups from the top
     "full": "Full", "last-layer": "Last layer", "gradual": "Gradual", "scratch": "From scratch",
@@ -140,8 +140,12 @@ class FineTuneConfig:
         label="Word vectors' rate", low=0.0, high=10.0,
     )  # fmt: skip
     max_length: int = _setting(
-        256, "Tokens read of each text; the rest is cut off.", label="Longest text",
+        256, "Tokens read of each text; the rest is cut out.", label="Longest text",
         low=8, high=LONGEST,
+    )  # fmt: skip
+    tail: float = _setting(
+        0.6, "Share of these tokens taken from the end of a longer text; 0 reads its start alone.",
+        label="Of these from the end", low=0.0, high=1.0,
     )  # fmt: skip
     evaluations: int = _setting(
         5, "Validations an epoch; one more stands before training.", low=1, high=100
@@ -187,6 +191,11 @@ class FineTuneConfig:
             raise UnfreezeError("A new model has random layers, so train all of it: mode full.")
 
     @property
+    def window(self) -> Window:
+        """Which tokens of a text are read."""
+        return Window(self.max_length, self.tail)
+
+    @property
     def watched(self) -> list[str]:
         """The watched sentences."""
         return [line.strip() for line in self.watch.splitlines() if line.strip()]
@@ -207,7 +216,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "Lesson": {
         "epochs": 100, "learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant",
         "weight_decay": 0.0, "clip": 0.1, "batch_size": 32, "dropout": 0.1, "word_dropout": 0.0,
-        "max_length": 1024, "precision": "fp32", "evaluations": 1,
+        "max_length": 1024, "tail": 0.0, "precision": "fp32", "evaluations": 1,
     },
 }  # fmt: skip
 

@@ -15,9 +15,10 @@ from ftcore.batches import Tokens
 from ftcore.events import Progress, Task
 from ftcore.models import TextClassifier
 from ftcore.preparation import Run
+from ftcore.shape import Window
 
 EVALUATION_TOKENS = 32_768  # a batch without gradients, padding included
-FORMAT = 1  # of kept vectors; raise it when the body computes something else from the same weights
+FORMAT = 2  # of kept vectors; raise it when the body computes something else from the same weights
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,12 @@ class Learner:
 
 
 def whole_model(
-    model: TextClassifier, tokens: Tokens, max_length: int, device: torch.device, number_format: str
+    model: TextClassifier, tokens: Tokens, window: Window, device: torch.device, number_format: str
 ) -> Learner:
     """A model over the tokens of a dataset; both are on `device`."""
     return Learner(
-        model, lambda rows: tokens.batch(rows, max_length), tokens.labels,
-        tokens.lengths(max_length).cpu(), device, number_format,
+        model, lambda rows: tokens.batch(rows, window), tokens.labels,
+        tokens.lengths(window).cpu(), device, number_format,
     )  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     A frozen body in eval mode says the same of a text every time, so a last layer alone works on vectors
     that are computed once, and kept for later runs.
     """
-    whole = whole_model(model, tokens, run.config.max_length, run.device, run.number_format)
+    whole = whole_model(model, tokens, run.config.window, run.device, run.number_format)
     if not strategies.head_alone(run.config, model.shape):
         return whole
     rows = rows.sort().values  # whatever their order: the same texts make the same batches
@@ -113,7 +114,7 @@ def _name(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> str:
     """A name for the vectors that changes with whatever they are computed from."""
     body = [one for name, one in model.state_dict().items() if not name.startswith("classifier")]
     content = hashlib.sha256(
-        repr((FORMAT, model.shape.heads, run.config.max_length, run.device.type,
+        repr((FORMAT, model.shape.heads, run.config.window, run.device.type,
               run.number_format)).encode()
     )  # fmt: skip
     for tensor in (*body, tokens.ids, tokens.offsets, rows):

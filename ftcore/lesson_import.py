@@ -18,11 +18,11 @@ from ftcore.config import PRESETS
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.models import TextClassifier, sinusoids
-from ftcore.shape import LONGEST, ModelShape
+from ftcore.shape import LONGEST, ModelShape, Window
 
 WORDS = 40_000  # most frequent words that are kept
 EMBEDDING, POSITIONS = "emb.weight", "pos_encoder.pe"
-MAX_LENGTH: int = PRESETS["Lesson"]["max_length"]
+WINDOW = Window(PRESETS["Lesson"]["max_length"])
 
 # In GloVe, 1 % of the words resemble the word two ranks on, and 90 % still resemble themselves
 # after each vector was moved by as much as vectors differ.
@@ -84,7 +84,7 @@ def import_lesson(
     try:
         checkpoints.save(
             model, staging, ref=name, title=title, labels=labels, vocabulary=vocabulary,
-            max_length=MAX_LENGTH, dataset=dataset, metrics=metrics,
+            window=WINDOW, dataset=dataset, metrics=metrics,
             origin={
                 "file": path.name, "vectors": vectors.name, "rows": rows, "rows_kept": len(kept),
                 **asdict(alignment),
@@ -251,11 +251,11 @@ def _accuracy(model: TextClassifier, vocabulary: list[str], source: str) -> Task
     """On the AG News test set, and its number of texts."""
     dataset = yield from datasets.load("ag_news", source)
     vocab = text.vocab_from_tokens(vocabulary)
-    ids, offsets = yield from text.encode(dataset.test.texts, vocab, MAX_LENGTH)
+    ids, offsets = yield from text.encode(dataset.test.texts, vocab, WINDOW.length)
     device = devices.pick()
     tokens = Tokens.pack(ids, offsets, dataset.test.labels).to(device)
     try:
-        learner = learners.whole_model(model.to(device), tokens, MAX_LENGTH, device, "fp32")
+        learner = learners.whole_model(model.to(device), tokens, WINDOW, device, "fp32")
         scores = yield from learner.predict(torch.arange(len(tokens)), "testing")
         accuracy = (scores.argmax(1) == tokens.labels.cpu()).float().mean().item()
     finally:

@@ -13,6 +13,7 @@ from ftcore.checkpoints import Checkpoint
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task, drain
 from ftcore.models import TextClassifier
+from ftcore.shape import LONGEST
 
 BATCH = 64
 LOADED = 6  # models kept in memory, those used last
@@ -55,15 +56,15 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
     for start in range(0, len(texts), BATCH):
         clock = time.perf_counter()
         some = texts[start : start + BATCH]
-        ids, offsets = drain(text.encode(some, vocab, checkpoint.max_length + 1))
+        ids, offsets = drain(text.encode(some, vocab, LONGEST))
         tokens = Tokens.pack(ids, offsets, [0] * len(some))
         with torch.inference_mode():
-            logits = model(*tokens.batch(torch.arange(len(some)), checkpoint.max_length))
+            logits = model(*tokens.batch(torch.arange(len(some)), checkpoint.window))
             probabilities = logits.softmax(1).tolist()
         milliseconds = (time.perf_counter() - clock) * 1000 / len(some)
         lengths = offsets[1:] - offsets[:-1]
         for one, scores, length in zip(some, probabilities, lengths, strict=True):
-            words = text.tokenize(one)[: checkpoint.max_length]
+            words = checkpoint.window.cut(text.tokenize(one)[:LONGEST])
             found.append(
                 Prediction(
                     label=checkpoint.labels[scores.index(max(scores))],

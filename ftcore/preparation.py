@@ -14,7 +14,7 @@ from ftcore.checkpoints import Checkpoint
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.events import Evaluation, Task, drain
 from ftcore.models import TextClassifier
-from ftcore.shape import ModelShape
+from ftcore.shape import LONGEST, ModelShape
 
 
 @dataclass
@@ -119,7 +119,7 @@ def save(run: Run, evaluation: Evaluation) -> None:
     checkpoints.save(
         run.model, run.output,
         ref=run.ref, title=run.config.name or run.ref, labels=run.dataset.labels,
-        vocabulary=run.vocabulary, max_length=run.config.max_length, dataset=run.dataset.name,
+        vocabulary=run.vocabulary, window=run.config.window, dataset=run.dataset.name,
         parent=run.parent,
         metrics={"val_accuracy": evaluation.accuracy, "best_step": float(evaluation.step)},
         origin=origin,
@@ -130,7 +130,7 @@ def _sentences(config: FineTuneConfig, vocab: text.Vocab, device: torch.device) 
     """The watched sentences as tokens; their labels mean nothing."""
     if not config.watched:
         return None
-    ids, offsets = drain(text.encode(config.watched, vocab, config.max_length))
+    ids, offsets = drain(text.encode(config.watched, vocab, LONGEST))
     return Tokens.pack(ids, offsets, [0] * len(config.watched)).to(device)
 
 

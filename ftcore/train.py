@@ -162,7 +162,7 @@ def _watch(run: Run, sentences: Tokens) -> Watched:
     run.model.eval()
     with torch.inference_mode():
         rows = torch.arange(len(sentences), device=run.device)
-        shares = run.model(*sentences.batch(rows, run.config.max_length)).softmax(1).tolist()
+        shares = run.model(*sentences.batch(rows, run.config.window)).softmax(1).tolist()
     return Watched(
         run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
         tuple(map(tuple, shares)),

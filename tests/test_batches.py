@@ -3,6 +3,7 @@ from hypothesis import given, strategies as st
 
 from ftcore import batches
 from ftcore.batches import Tokens
+from ftcore.shape import Window
 from ftcore.text import PAD
 
 
@@ -14,9 +15,29 @@ def packed(texts: list[list[int]]) -> Tokens:
 
 def test_a_batch_holds_its_texts_cut_and_padded() -> None:
     tokens = packed([[5, 6, 7], [8], [9, 10, 11, 12, 13]])
-    ids, lengths = tokens.batch(torch.tensor([2, 1]), max_length=4)
+    ids, lengths = tokens.batch(torch.tensor([2, 1]), Window(4))
     assert ids.tolist() == [[9, 10, 11, 12], [8, PAD, PAD, PAD]]
     assert lengths.tolist() == [4, 1]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 20), min_size=1, max_size=8),
+    length=st.integers(1, 12),
+    tail=st.floats(0, 1),
+)
+def test_of_a_longer_text_its_start_and_its_end_are_read(
+    sizes: list[int], length: int, tail: float
+) -> None:
+    texts = [[100 * row + place for place in range(size)] for row, size in enumerate(sizes, 1)]
+    window = Window(length, tail)
+    ids, lengths = packed(texts).batch(torch.arange(len(texts)), window)
+    for text, row, count in zip(texts, ids.tolist(), lengths.tolist(), strict=True):
+        assert row[:count] == window.cut(text)
+        assert set(row[count:]) <= {PAD}
+        if len(text) > length:
+            assert (
+                window.cut(text) == text[: window.head] + text[window.head - length or len(text) :]
+            )
 
 
 @given(

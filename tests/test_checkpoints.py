@@ -9,6 +9,7 @@ from ftcore import checkpoints, datasets, settings
 from ftcore.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS
 from ftcore.errors import UnfreezeError
 from ftcore.models import TextClassifier
+from ftcore.shape import Window
 from tests import tiny
 
 
@@ -38,7 +39,7 @@ def test_word_vectors_that_trained_are_the_childs_own_and_exact(
     path = settings.checkpoints_dir() / "own"
     checkpoints.save(
         model, path, ref="own", title="Own", labels=parent.labels, vocabulary=tiny.WORDS,
-        max_length=16, dataset="ag_news", parent=parent,
+        window=Window(16), dataset="ag_news", parent=parent,
     )  # fmt: skip
     loaded = checkpoints.load_model(checkpoints.find("own"))
     assert torch.equal(loaded.embedding.weight, model.embedding.weight)

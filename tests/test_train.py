@@ -21,6 +21,7 @@ from ftcore.events import (
     Watched,
     drain,
 )
+from ftcore.shape import Window
 from tests import tiny
 
 TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
@@ -137,10 +138,10 @@ def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None
     plain.model.eval()
     for _ in range(2):
         for rows in batches.shuffled_batches(
-            plain.train.lengths(16), plain.train_rows, 16, shuffle
+            plain.train.lengths(Window(16)), plain.train_rows, 16, shuffle
         ):
             loss = F.cross_entropy(
-                plain.model(*plain.train.batch(rows, 16)), plain.train.labels[rows]
+                plain.model(*plain.train.batch(rows, Window(16))), plain.train.labels[rows]
             )
             optimizer.zero_grad()
             loss.backward()

@@ -10,7 +10,7 @@ from ftcore.checkpoints import Checkpoint
 from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation, Finished, Progress, Started, Status, Step
 from ftcore.models import TextClassifier
-from ftcore.shape import ModelShape
+from ftcore.shape import ModelShape, Window
 
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
@@ -30,7 +30,7 @@ def checkpoint(
     model = TextClassifier(ModelShape(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
     if parent is not None:
         model.embedding.weight.requires_grad_(False)
-    more = {"title": ref.capitalize(), "max_length": 16} | more
+    more = {"title": ref.capitalize(), "window": Window(16)} | more
     checkpoints.save(
         model, path, ref=ref, labels=labels, vocabulary=WORDS, dataset=dataset, parent=parent,
         **more,

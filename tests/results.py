@@ -1,0 +1,96 @@
+"""Results of runs that never ran, for tests of what is said and drawn of them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ftcore import experiments, insights, tracking
+from ftcore.config import FineTuneConfig
+
+TEXTS = 1_000
+_GROUPS = {"full": 133_458, "last-layer": 202, "gradual": 133_458, "scratch": 133_458}
+
+
+def insight(right: np.ndarray) -> insights.Insights:
+    """Of a model that has those test texts right, bool [texts], in two classes by turns."""
+    truth = np.arange(len(right)) % 2
+    said = np.where(right, truth, 1 - truth)
+    nothing = np.zeros((0, 2), np.float32)
+    return insights.Insights(
+        ("negative", "positive"), truth, np.eye(2, dtype=np.float32)[said],
+        np.zeros(0, np.int64), nothing, nothing, {"head": 0.5}, None,
+    )  # fmt: skip
+
+
+def result(
+    mode: str = "full",
+    right: int | np.ndarray = 900,
+    seed: int = 0,
+    seconds: float = 20.0,
+    curve: tuple[float, ...] = (0.5, 0.82, 0.86, 0.9),
+    status: str = "finished",
+    kept: bool = True,
+    metrics: dict[str, float] | None = None,
+    split: str | None = None,
+    **settings: Any,
+) -> experiments.Result:
+    """A run with `right` of the test texts right; a number takes the first ones. `kept`: its answers.
+
+    `curve` is its validation accuracy, evenly over its training seconds.
+    """
+    if isinstance(right, int):
+        right = np.arange(TEXTS) < right
+    config = FineTuneConfig(mode=mode, seed=seed, **settings)
+    found = {"train_seconds": seconds, "seconds": seconds + 5, **(metrics or {})}
+    if status == "finished":
+        found |= {"test_accuracy": float(right.mean()), "val_accuracy": max(curve)}
+    run = tracking.Run(
+        run_id=f"{mode}-{seed}", name=f"{mode} {seed}", status=status, message="", config=config,
+        facts={
+            "test_texts": len(right), "parameters": 3_081_658, "steps": 100,
+            "trainable_parameters": _GROUPS.get(mode, 0),
+            "split_fingerprint": split or f"split-{seed}-{config.limit}",
+        },
+        notes=[], phase="done", phase_done=0.0, phase_total=None, phase_unit="",
+        phase_seconds=0.0, metrics=found, created=datetime(2026, 11, 21, tzinfo=UTC),
+        host="here", pid=1, **_more(),
+    )  # fmt: skip
+    return experiments.Result(
+        run, history(curve, seconds), watched(seconds), insight(right) if kept else None
+    )
+
+
+def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
+    """Validation accuracy evenly over the training, and its training points."""
+    count = len(curve) - 1
+    rows = [
+        {
+            "split": split, "step": 100 * number // max(1, count), "epoch": 4 * number / max(1, count),
+            "seconds": seconds * number / max(1, count), "examples": 3_200 * number,
+            "loss": 1 - accuracy, "accuracy": accuracy,
+        }
+        for split in ("train", "val")
+        for number, accuracy in enumerate(curve)
+    ]  # fmt: skip
+    return pd.DataFrame([*rows, rows[-1] | {"split": "test"}])
+
+
+def watched(seconds: float) -> pd.DataFrame:
+    """One sentence that turns from negative to positive."""
+    return pd.DataFrame(
+        [
+            {
+                "sentence": 0, "label": label, "step": 100 * number, "epoch": 4.0 * number,
+                "seconds": seconds * number, "examples": 3_200 * number, "probability": share,
+            }
+            for number, share in enumerate((0.2, 0.9))
+            for label, share in ((0, 1 - share), (1, share))
+        ]
+    )  # fmt: skip
+
+
+def _more() -> dict[str, Any]:
+    names = tracking.Run.__dataclass_fields__
+    return {"experiment": "one"} if "experiment" in names else {}

@@ -17,7 +17,7 @@ from urllib3.util import Retry
 from ftcore import checkpoints, settings, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, Finished, Progress, Started, Step
+from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
 from tests import tiny
 
 
@@ -43,6 +43,22 @@ def test_what_is_written_is_read_back() -> None:
     assert curve[curve["split"] == "val"]["accuracy"].tolist() == [0.5, 0.9]
     row = tracking.runs().iloc[0]
     assert (row["run_id"], row["mode"], row["val_accuracy"]) == (run_id, "last-layer", 0.9)
+
+
+def test_answers_to_watched_sentences_are_read_back_by_sentence_and_label() -> None:
+    run_id = tracking.create_run(FineTuneConfig(), experiment="abc", experiment_name="Mine")
+    assert tracking.watched(run_id).empty
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Watched(0, 0.0, 0.0, 0, ((0.5, 0.5), (0.25, 0.75))))
+        recorder.write(Watched(4, 0.5, 2.0, 128, ((0.0, 1.0), (0.75, 0.25))))
+    found = tracking.watched(run_id)
+    assert found["sentence"].tolist() == [0] * 4 + [1] * 4
+    last = found[(found["sentence"] == 1) & (found["label"] == 0)].iloc[-1]
+    assert (last["step"], last["seconds"], last["examples"], last["probability"]) == (
+        4, 2.0, 128, 0.75,
+    )  # fmt: skip
+    assert tracking.run(run_id).experiment == tracking.runs().iloc[0]["experiment"] == "abc"
+    assert tracking.runs().iloc[0]["experiment_name"] == "Mine"
 
 
 def test_a_viewer_sees_the_phase_while_the_run_goes() -> None:

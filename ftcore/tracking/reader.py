@@ -1,0 +1,187 @@
+"""Reads runs and their curves back as records and tables."""
+
+import json
+import os
+import re
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from mlflow.entities import Run as MlflowRun, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.tracking.store import connect, tag
+
+STALE_SECONDS = 120  # without a sign of life, a run on another machine counts as interrupted
+_WATCHED = re.compile(r"watch/\d+/\d+")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the record says of a run."""
+
+    run_id: str
+    name: str
+    status: str
+    message: str
+    config: FineTuneConfig
+    facts: dict[str, Any]
+    notes: list[str]
+    phase: str
+    phase_done: float
+    phase_total: float | None
+    phase_unit: str
+    phase_seconds: float  # since the phase began
+    metrics: dict[str, float]
+    created: datetime
+    host: str
+    pid: int
+    experiment: str  # the id of the paired experiment that it is part of, or empty
+    experiment_name: str
+
+    @property
+    def live(self) -> bool:
+        """Whether it may still change."""
+        return self.status in ("queued", "running")
+
+
+def runs() -> pd.DataFrame:
+    """All runs, newest first, a row each."""
+    client, experiment = connect()
+    found: list[MlflowRun] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment], run_view_type=ViewType.ACTIVE_ONLY, page_token=token
+        )
+        found += page
+        token = page.token
+        if not token:
+            break
+    columns = ["run_id", "name", "status", "mode", "dataset", "checkpoint", "started", "seconds",
+               "val_accuracy", "test_accuracy", "epochs", "limit", "seed", "experiment",
+               "experiment_name", "message"]  # fmt: skip
+    return pd.DataFrame([_row(as_run(one)) for one in found], columns=columns)
+
+
+def run(run_id: str) -> Run:
+    """One run. Raises UnfreezeError where there is none of that id."""
+    client, _ = connect()
+    try:
+        found = client.get_run(run_id)
+    except MlflowException:
+        found = None
+    if (
+        found is None
+        or found.info.lifecycle_stage != "active"
+        or tag("config") not in found.data.tags
+    ):
+        raise UnfreezeError(f"There is no run {run_id!r}; the list of runs shows those there are.")
+    return as_run(found)
+
+
+def history(run_id: str) -> pd.DataFrame:
+    """The curves of a run: split, step, epoch, seconds, examples, loss, accuracy, lr; in order of steps."""
+    client, _ = connect()
+    parts = []
+    for split in ("train", "val", "test"):
+        columns = {}
+        names = ["loss", "accuracy", "seconds", "epoch", "examples"] + ["lr"] * (split == "train")
+        for name in names:
+            columns[name] = pd.Series(_points(client, run_id, f"{split}/{name}"), dtype=float)
+        part = pd.DataFrame(columns).rename_axis("step").sort_index().reset_index()
+        parts.append(part.assign(split=split))
+    parts = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(parts, ignore_index=True)
+
+
+def watched(run_id: str) -> pd.DataFrame:
+    """Answers to the watched sentences: sentence and label (numbers), step, epoch, seconds, examples,
+    probability; in order of sentences, labels and steps."""
+    client, _ = connect()
+    names = [name for name in client.get_run(run_id).data.metrics if _WATCHED.fullmatch(name)]
+    shared = {
+        column: _points(client, run_id, f"watch/{column}") if names else {}
+        for column in ("epoch", "seconds", "examples")
+    }
+    rows = [
+        {"sentence": int(sentence), "label": int(label), "step": step, "probability": share}
+        | {column: points.get(step) for column, points in shared.items()}
+        for _, sentence, label in (name.split("/") for name in names)
+        for step, share in _points(client, run_id, f"watch/{sentence}/{label}").items()
+    ]
+    columns = ["sentence", "label", "step", "epoch", "seconds", "examples", "probability"]
+    found = pd.DataFrame(rows, columns=columns)
+    return found.sort_values(["sentence", "label", "step"], ignore_index=True)
+
+
+def _points(client: MlflowClient, run_id: str, metric: str) -> dict[int, float]:
+    """Values of a metric by step."""
+    return {point.step: point.value for point in client.get_metric_history(run_id, metric)}
+
+
+def as_run(found: MlflowRun) -> Run:
+    """A run of the store in our terms."""
+    tags = {key.removeprefix("unfreeze."): value for key, value in found.data.tags.items()}
+    done, total, unit = (tags.get("progress", "0||") + "||").split("|")[:3]
+    status, message = _status(tags)
+    return Run(
+        run_id=found.info.run_id,
+        name=found.info.run_name or found.info.run_id,
+        status=status,
+        message=message,
+        config=FineTuneConfig.from_dict(json.loads(tags["config"])),
+        facts=json.loads(tags.get("facts", "{}")),
+        notes=json.loads(tags.get("notes", "[]")),
+        phase=tags.get("phase", "waiting"),
+        phase_done=float(done or 0),
+        phase_total=float(total) if total else None,
+        phase_unit=unit,
+        phase_seconds=time.time() - float(tags.get("phase_began", time.time())),
+        metrics=dict(found.data.metrics),
+        created=datetime.fromtimestamp(found.info.start_time / 1000, UTC).astimezone(),
+        host=tags.get("host", ""),
+        pid=int(tags.get("pid", 0)),
+        experiment=tags.get("experiment", ""),
+        experiment_name=tags.get("experiment_name", ""),
+    )
+
+
+def _status(tags: dict[str, str]) -> tuple[str, str]:
+    """The state of a run as it is: one whose process is gone is interrupted, whatever it last wrote."""
+    status, message = tags.get("status", "failed"), tags.get("message", "")
+    if status not in ("queued", "running"):
+        return status, message
+    here = tags.get("host") == socket.gethostname()
+    silent = time.time() - float(tags.get("heartbeat", 0)) > STALE_SECONDS
+    if (here and not _alive(int(tags.get("pid", 0)))) or (status == "running" and silent):
+        return "interrupted", "The program ended while this run was under way."
+    return status, message
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _row(one: Run) -> dict[str, Any]:
+    return {
+        "run_id": one.run_id, "name": one.name, "status": one.status, "mode": one.config.mode,
+        "dataset": one.config.dataset, "checkpoint": one.config.checkpoint, "started": one.created,
+        "seconds": one.metrics.get("seconds"),
+        "val_accuracy": one.metrics.get("val_accuracy", one.metrics.get("val/accuracy")),
+        "test_accuracy": one.metrics.get("test_accuracy"), "epochs": one.config.epochs,
+        "limit": one.config.limit, "seed": one.config.seed, "experiment": one.experiment,
+        "experiment_name": one.experiment_name, "message": one.message,
+    }  # fmt: skip

@@ -43,8 +43,9 @@ def check(config: FineTuneConfig) -> None:
     """Raise UnfreezeError for what can be told before a run is queued."""
     if config.checkpoint != NEW_MODEL and config.mode not in REFERENCES:
         checkpoints.find(config.checkpoint)
-    if config.source:
-        datasets.existing(config.source)
+    for path in (config.source, config.vectors):
+        if path:
+            datasets.existing(path)
 
 
 def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:

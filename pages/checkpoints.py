@@ -12,6 +12,7 @@ from ftcore.errors import UnfreezeError
 from pages.components import settings_form, size, words
 from pages.components.marks import plain
 from pages.components.models import Model, models, run_names
+from pages.components.palette import BADGES
 from pages.components.task import run_task
 
 A_PAGE = 12  # cards
@@ -35,7 +36,9 @@ def accuracy(model: Model) -> str:
 def card(model: Model, of: dict[str, Model]) -> None:
     """One checkpoint in few words, with what can be done with it."""
     one = model.checkpoint
-    st.markdown(f"**{plain(model.title)}** {model.badge}")
+    cut_short = model.status not in ("finished", "running")
+    ended = f" :{BADGES[model.status]}-badge[{model.status}]" if cut_short else ""
+    st.markdown(f"**{plain(model.title)}** {model.badge}{ended}")
     parent = of[one.parent].title if one.parent in of else one.parent
     st.markdown(accuracy(model))
     st.caption(
@@ -81,7 +84,8 @@ def details(model: Model, of: dict[str, Model]) -> None:
             "Parameters": f"{one.parameters:,}",
             **{f"… {name}": f"{number:,}" for name, number in one.model.group_sizes().items()},
             "Attention heads": str(one.model.heads),
-            "Reads at most": f"{one.max_length} tokens",
+            "Reads at most": f"{one.max_length} tokens"
+            + (f", {one.max_length - one.window.head} of them from the end" if one.tail else ""),
             "On disk": size.disk(one.bytes)
             + (f", its words in {one.words}" if one.words != one.ref else ""),
             "Name for the command line": one.ref,
@@ -157,8 +161,7 @@ if importing.open:
                     persist_state="session",
                 )  # fmt: skip
                 model_upload = st.file_uploader(
-                    "Upload the model", ["pth", "pt"], key="import_file",
-                    label_visibility="collapsed",
+                    "or upload it", ["pth", "pt"], key="import_file",
                 )  # fmt: skip
                 name = st.text_input("Name", "lesson", key="import_name", max_chars=60)
             with right:
@@ -166,9 +169,7 @@ if importing.open:
                     "GloVe file", key="import_glove_path", placeholder="Path of glove.6B.100d.txt",
                     persist_state="session",
                 )  # fmt: skip
-                glove_upload = st.file_uploader(
-                    "Upload GloVe", ["txt"], key="import_glove_file", label_visibility="collapsed"
-                )
+                glove_upload = st.file_uploader("or upload it", ["txt"], key="import_glove_file")
                 heads = st.number_input(
                     "Attention heads", 1, 64, 2, help="The lesson uses 2.", key="import_heads"
                 )

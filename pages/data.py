@@ -91,7 +91,7 @@ st.caption(f"Source: {marks.plain(dataset.source)} · fingerprint {dataset.finge
 
 @st.fragment
 def show_lengths() -> None:
-    """How many tokens the texts have, and how many of them are cut off."""
+    """How many tokens the texts have, and how many of them are read in part."""
     longest = st.select_slider(
         "Longest text that a model reads, in tokens", LENGTHS, 256, key="data_longest",
         persist_state="session",
@@ -100,8 +100,8 @@ def show_lengths() -> None:
         tokens = lengths(dataset.fingerprint, dataset.train.texts)
     cut = float((tokens > longest).mean())
     among = f" (of {MEASURED:,} drawn at random)" if len(dataset.train.texts) > MEASURED else ""
-    st.markdown(f"**{words.percent(cut)}** of the texts are longer, and cut off there{among}.")
-    edge = max(longest, float(np.percentile(tokens, 99))) * 1.05
+    st.markdown(f"**{words.percent(cut)}** of the texts are longer, and not read whole{among}.")
+    edge = float(np.percentile(tokens, 99)) * 1.1
     figure = go.Figure(
         go.Histogram(
             x=tokens[tokens <= edge], nbinsx=50, marker_color="#64748B",
@@ -109,7 +109,8 @@ def show_lengths() -> None:
         ),
         STILL | {"height": 240, "bargap": 0.05, "xaxis": {"title": "Tokens", "range": [0, edge]}},
     )  # fmt: skip
-    figure.add_vline(longest, line={"color": "#DC2626", "width": 2, "dash": "dash"})
+    if longest <= edge:
+        figure.add_vline(longest, line={"color": "#DC2626", "width": 2, "dash": "dash"})
     st.plotly_chart(
         figure, config=BARE, key="data_lengths", alt="Number of training texts by their tokens"
     )

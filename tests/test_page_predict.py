@@ -58,7 +58,7 @@ def test_a_link_to_a_run_brings_its_parent_to_compare() -> None:
     run_id = tiny.run(name="Mine", mode="last-layer")
     app = page(model=run_id)
     assert models(app) == [run_id, "starter", "sentiment"]
-    assert "**Mine** :orange-badge[Last layer]" in said(app)
+    assert "**Mine** :yellow-badge[Last layer]" in said(app)
     assert "**Starter** :gray-badge[Pretrained]" in said(app)
     assert app.query_params["models"] == f"{run_id},starter,sentiment"
     assert "model" not in app.query_params

@@ -16,7 +16,12 @@ class Model:
 
     checkpoint: Checkpoint
     title: str
-    training: bool = False
+    status: str = "finished"
+
+    @property
+    def training(self) -> bool:
+        """Whether it may still get better."""
+        return self.status == "running"
 
     @property
     def mode(self) -> str:
@@ -44,15 +49,15 @@ def models() -> dict[str, Model]:
     trained = tuple(one.ref for one in found if one.kind == "run")
     names = run_names(trained) if trained else {}
     return {
-        one.ref: Model(one, *names.get(one.ref, (one.title, False)))
+        one.ref: Model(one, *names.get(one.ref, (one.title, "finished")))
         for one in found
         if one.kind != "run" or one.ref in names
     }
 
 
 @st.cache_data(ttl=2, show_spinner=False)
-def run_names(known: tuple[str, ...]) -> dict[str, tuple[str, bool]]:
-    """Name of each run, which a person may have changed since it was saved, and whether it trains.
+def run_names(known: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Name of each run, which a person may have changed since it was saved, and its status.
 
     `known` are the runs with a checkpoint: a new one must not wait until the cache is stale.
     """
@@ -60,6 +65,6 @@ def run_names(known: tuple[str, ...]) -> dict[str, tuple[str, bool]]:
 
     runs = tracking.runs()
     return {
-        row.run_id: (row.name, row.status == "running")
+        row.run_id: (row.name, row.status)
         for row in runs[["run_id", "name", "status"]].itertuples(index=False, name="Row")
     }

@@ -46,7 +46,7 @@ def test_each_checkpoint_says_what_it_can_and_where_it_is_from(home: Path) -> No
     assert "Comes with Unfreeze" in shown and "Imported" in shown and "Trained here" in shown
     assert "**91.0%** AG News, test set" in shown
     assert "**My \\*own\\*** :gray-badge[Pretrained]" in shown
-    assert "**Tuned** :orange-badge[Last layer]" in shown
+    assert "**Tuned** :yellow-badge[Last layer]" in shown
     assert "**75.0%** Built\\-in sample \\(synthetic\\), validation" in shown
     assert "From Starter" in shown and "World, Sports, Business, Sci/Tech" in shown
 

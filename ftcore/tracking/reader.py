@@ -42,8 +42,8 @@ class Run:
     created: datetime
     host: str
     pid: int
-    experiment: str  # the id of the paired experiment that it is part of, or empty
-    experiment_name: str
+    experiment: str = ""  # the id of the paired experiment that it is part of
+    experiment_name: str = ""
 
     @property
     def live(self) -> bool:
@@ -121,7 +121,7 @@ def watched(run_id: str) -> pd.DataFrame:
     return found.sort_values(["sentence", "label", "step"], ignore_index=True)
 
 
-def _points(client: MlflowClient, run_id: str, metric: str) -> dict[int, float]:
+def _points(client: MlflowClient, run_id: str, metric: str) -> dict[int, float | None]:
     """Values of a metric by step."""
     return {point.step: point.value for point in client.get_metric_history(run_id, metric)}
 

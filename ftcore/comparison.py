@@ -5,14 +5,17 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ftcore import intervals
 from ftcore.config import MODES, REFERENCES, FineTuneConfig, label, meant, mode_title
-from ftcore.experiments import Result
 from ftcore.intervals import Interval
-from ftcore.tracking import Run
+
+if TYPE_CHECKING:  # they bring MLflow, which figures do not need
+    from ftcore.experiments import Result
+    from ftcore.tracking import Run
 
 _NOT_COMPARED = ("seed", "name", "watch", "source", "device")
 
@@ -22,7 +25,7 @@ class Side:
     """One side of a comparison: a mode with its settings, over its seeds. Seconds are of training."""
 
     label: str
-    results: tuple[Result, ...]
+    results: "tuple[Result, ...]"
 
     @property
     def mode(self) -> str:
@@ -33,7 +36,7 @@ class Side:
         return self.mode in REFERENCES
 
     @property
-    def by_seed(self) -> dict[int, Result]:
+    def by_seed(self) -> "dict[int, Result]":
         return {one.run.config.seed: one for one in self.results}
 
     @cached_property
@@ -165,22 +168,22 @@ class Pair:
         return self.second.seconds / max(self.first.seconds, 1e-9)
 
 
-def counted(result: Result) -> bool:
+def counted(result: "Result") -> bool:
     """Whether a run came to its end and was tested."""
     return result.run.status == "finished" and "test_accuracy" in result.run.metrics
 
 
-def tested(result: Result) -> float:
+def tested(result: "Result") -> float:
     """Test accuracy."""
     return result.run.metrics["test_accuracy"]
 
 
-def training_seconds(result: Result) -> float:
+def training_seconds(result: "Result") -> float:
     """Training time; a frozen body's text vectors count also where an earlier run had made them."""
     return result.run.metrics.get("train_seconds", math.nan) + _made_earlier(result)
 
 
-def on_a_fair_clock(result: Result) -> Result:
+def on_a_fair_clock(result: "Result") -> "Result":
     """The same, with the seconds of its curves counted as `training_seconds` counts them."""
     earlier = _made_earlier(result)
     if not earlier:
@@ -190,20 +193,26 @@ def on_a_fair_clock(result: Result) -> Result:
     return replace(result, history=history, watched=watched)
 
 
-def right(result: Result) -> np.ndarray | None:
+def right(result: "Result") -> np.ndarray | None:
     """Which test texts it has right, bool [texts]; None where it kept no answers."""
     if result.insights is None or not len(result.insights.probabilities):
         return None
     return result.insights.probabilities.argmax(1) == result.insights.truth
 
 
-def sides(results: Sequence[Result]) -> list[Side]:
-    """Runs that differ in nothing but the seed are one side; references come last.
+def sides(results: "Sequence[Result]") -> list[Side]:
+    """The sides of a comparison; runs that do not count are left out, references come last."""
+    found = grouped([result for result in results if counted(result)])
+    return [Side(name, tuple(group)) for name, group in found]
 
-    The same settings and seed a second time are another side. Runs that do not count are left out.
+
+def grouped(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":
+    """Runs that differ in nothing but the seed, together, with what to call them; in the order of `rank`.
+
+    The same settings and seed a second time make another group.
     """
     groups: list[list[Result]] = []
-    for result in filter(counted, results):
+    for result in results:
         for group in groups:
             same = apart_from_seed(group[0].run.config) == apart_from_seed(result.run.config)
             if same and result.run.config.seed not in {one.run.config.seed for one in group}:
@@ -213,10 +222,10 @@ def sides(results: Sequence[Result]) -> list[Side]:
             groups.append([result])
     groups.sort(key=lambda group: rank(group[0].run.config.mode))
     names = labels([group[0].run for group in groups])
-    return [Side(name, tuple(group)) for name, group in zip(names, groups, strict=True)]
+    return list(zip(names, groups, strict=True))
 
 
-def differences(runs: Sequence[Run]) -> dict[str, list[str]]:
+def differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
     """What differs that must not in a fair comparison: its name → the values there are."""
     networks = [run for run in runs if run.config.mode not in REFERENCES]
     seeds: dict[FineTuneConfig, set[int]] = {}
@@ -249,7 +258,7 @@ def rank(mode: str) -> float:
     return list(MODES).index(mode) if mode in MODES else list(MODES).index("last-layer") - 0.5
 
 
-def labels(runs: Sequence[Run]) -> list[str]:
+def labels(runs: "Sequence[Run]") -> list[str]:
     """The mode of each; where one is there twice, what it differs in, else the run's name as well."""
     titles = [mode_title(run.config.mode) for run in runs]
     found = []
@@ -274,14 +283,14 @@ def _truth(side: Side) -> np.ndarray:
     return insights.truth
 
 
-def _first(result: Result, level: float) -> float | None:
+def _first(result: "Result", level: float) -> float | None:
     """Seconds until validation accuracy first reached a level."""
     history = on_a_fair_clock(result).history
     there = history[(history["split"] == "val") & (history["accuracy"] >= level)]
     return float(there["seconds"].min()) if len(there) else None
 
 
-def _made_earlier(result: Result) -> float:
+def _made_earlier(result: "Result") -> float:
     """Seconds that text vectors took in an earlier run."""
     metrics = result.run.metrics
     return metrics.get("features_seconds", 0.0) if metrics.get("features_kept") else 0.0

@@ -1,17 +1,20 @@
 """What a comparison comes to, in sentences with figures that a student understands."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ftcore.comparison import Pair, Side, counted, sides, tested
 from ftcore.config import mode_title
-from ftcore.experiments import Result
+
+if TYPE_CHECKING:
+    from ftcore.experiments import Result
 
 LEVELS = (0.80, 0.85, 0.88)  # validation accuracies whose time is told
 ABOUT_AS_FAST = 1.15  # a factor that the noise of a clock reaches
 _TFIDF = "TF-IDF with logistic regression"
 
 
-def sentence(results: Sequence[Result]) -> str:
+def sentence(results: "Sequence[Result]") -> str:
     """Which mode is more accurate, and which is quicker: two sentences at most."""
     networks = _networks(results)
     if not networks:
@@ -27,7 +30,7 @@ def sentence(results: Sequence[Result]) -> str:
     return f"{_most_accurate(networks, even)} {_quickest(networks, even)}"
 
 
-def further(results: Sequence[Result]) -> list[str]:
+def further(results: "Sequence[Result]") -> list[str]:
     """What else there is to say, the most important first."""
     networks = _networks(results)
     left_out = [
@@ -49,7 +52,7 @@ def further(results: Sequence[Result]) -> list[str]:
     return [one for one in found if one] + left_out
 
 
-def _networks(results: Sequence[Result]) -> list[Side]:
+def _networks(results: "Sequence[Result]") -> list[Side]:
     """The most accurate first."""
     return sorted(
         (side for side in sides(results) if not side.is_reference),

@@ -55,7 +55,7 @@ def result(
         },
         notes=[], phase="done", phase_done=0.0, phase_total=None, phase_unit="",
         phase_seconds=0.0, metrics=found, created=datetime(2026, 11, 21, tzinfo=UTC),
-        host="here", pid=1, **_more(),
+        host="here", pid=1, experiment="one", experiment_name="",
     )  # fmt: skip
     return experiments.Result(
         run, history(curve, seconds), watched(seconds), insight(right) if kept else None
@@ -89,8 +89,3 @@ def watched(seconds: float) -> pd.DataFrame:
             for label, share in ((0, 1 - share), (1, share))
         ]
     )  # fmt: skip
-
-
-def _more() -> dict[str, Any]:
-    names = tracking.Run.__dataclass_fields__
-    return {"experiment": "one"} if "experiment" in names else {}

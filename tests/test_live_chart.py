@@ -65,7 +65,7 @@ def test_values_that_are_no_numbers_leave_a_gap() -> None:
     assert points(rows, "val", "step", "loss")[0].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("axis", ["step", "epoch", "seconds"])
+@pytest.mark.parametrize("axis", ["step", "epoch", "seconds", "examples"])
 def test_packed_charts_read_back(axis: str) -> None:
     """As live_chart.js reads them."""
     one = Trace("a", "Größe", "#2563EB", pd.concat([history("train", 3000), history("val", 7)]))
@@ -86,3 +86,22 @@ def test_packed_charts_read_back(axis: str) -> None:
     before = sum(2 * curve["points"] for curve in head["curves"][:1])
     assert head["curves"][1]["split"] == "val"
     assert numbers[before : before + 7] == pytest.approx(history("val", 7)[axis])
+
+
+def test_a_band_and_the_time_of_each_point_travel_with_their_curve() -> None:
+    rows = history("val", 5)
+    band = rows.assign(accuracy_low=rows["accuracy"] - 0.1, accuracy_high=rows["accuracy"] + 0.1)
+    data = packed([Trace("a", "Mean", "#2563EB", band)], "step", "r", timed=True)
+    length = int.from_bytes(data[:4], "little")
+    head = json.loads(data[4 : 4 + length])
+    numbers = iter(np.frombuffer(data[4 + length :], "<f4"))
+    read = {
+        (curve["metric"], curve["split"], part): [next(numbers) for _ in range(curve["points"])]
+        for curve in head["curves"]
+        for part in curve["parts"]
+    }
+    assert next(numbers, None) is None
+    assert read["accuracy", "val", "low"] == pytest.approx(band["accuracy_low"].tolist())
+    assert read["accuracy", "val", "high"] == pytest.approx(band["accuracy_high"].tolist())
+    assert read["loss", "val", "t"] == pytest.approx(rows["seconds"].tolist())
+    assert ("loss", "val", "low") not in read

@@ -22,10 +22,12 @@ def _plotly_js() -> Path:
 
 
 _LIVE_CHART_JS = Path(__file__).parent / "live_chart.js"
+_REPLAY_JS = Path(__file__).parent / "replay.js"
 
 PLOTLY = f"plotly-{version('plotly')}.min.js"
 LIVE_CHART = _named_by_content(_LIVE_CHART_JS)
-FILES: dict[str, Path] = {PLOTLY: _plotly_js(), LIVE_CHART: _LIVE_CHART_JS}
+REPLAY = _named_by_content(_REPLAY_JS)
+FILES: dict[str, Path] = {PLOTLY: _plotly_js(), LIVE_CHART: _LIVE_CHART_JS, REPLAY: _REPLAY_JS}
 
 
 def address(name: str) -> str:

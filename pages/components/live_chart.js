@@ -26,10 +26,13 @@ let plotly;
 
 // component: what Streamlit hands over; called again whenever the data or the theme has changed.
 export async function draw({ data, parentElement }, plotlyAddress) {
+  return data && data.byteLength ? show(parentElement, unpack(data), plotlyAddress) : undefined;
+}
+
+// Draws unpacked curves into an element; called again, it changes what is there.
+export async function show(parentElement, { head, curves }, plotlyAddress) {
   plotly ??= load(plotlyAddress);
   const view = (parentElement.ufView ??= build(parentElement));
-  if (!data || !data.byteLength) return;
-  const { head, curves } = unpack(data);
   const theme = readTheme(parentElement);
   drawLegend(view, head, curves, theme, () => drawCharts(view, head, curves, theme));
   const Plotly = await plotly;
@@ -74,7 +77,7 @@ function build(parent) {
 }
 
 // The layout is told in `packed` of live_chart.py.
-function unpack(data) {
+export function unpack(data) {
   const buffer = data.slice().buffer; // at an address that float32 may start from
   const length = new DataView(buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
@@ -85,7 +88,7 @@ function unpack(data) {
     return numbers;
   };
   const curves = head.curves.map((curve) => ({
-    ...curve, x: take(curve.points), y: take(curve.points),
+    ...curve, ...Object.fromEntries(curve.parts.map((part) => [part, take(curve.points)])),
   }));
   return { head, curves };
 }
@@ -105,9 +108,12 @@ function drawCharts(view, head, curves, theme) {
   if (!view.Plotly) return;
   for (const [metric, plot] of Object.entries(view.plots)) {
     plot.previousElementSibling.textContent = head.metrics[metric];
-    const traces = curves
-      .filter((curve) => curve.metric === metric)
-      .map((curve) => trace(curve, head, theme, view.hidden));
+    const here = curves.filter((curve) => curve.metric === metric);
+    const traces = [
+      ...here.filter((curve) => curve.low && curve.split === "val")
+        .map((curve) => band(curve, head, theme, view.hidden)),
+      ...here.map((curve) => trace(curve, head, theme, view.hidden)),
+    ];
     const empty = !traces.some((trace) => trace.x.length);
     view.Plotly.react(plot, traces, layout(metric, head, theme, empty), {
       displaylogo: false, responsive: false, displayModeBar: "hover",
@@ -133,7 +139,23 @@ function trace(curve, head, theme, hidden) {
     marker: curve.split === "test"
       ? { color: colour, size: 12, symbol: "diamond-open", line: { width: 2.5 } }
       : { color: colour, size: 5 },
+    ...(curve.low && curve.split === "test" ? { error_y: {
+      type: "data", symmetric: false, color: colour, thickness: 1.5, width: 5,
+      array: curve.high.map((high, i) => high - curve.y[i]),
+      arrayminus: curve.low.map((low, i) => curve.y[i] - low),
+    } } : {}),
     hovertemplate: curve.metric === "accuracy" ? "%{y:.1%}" : "%{y:.3f}",
+  };
+}
+
+// From the lowest to the highest of several seeds.
+function band(curve, head, theme, hidden) {
+  const run = head.runs[curve.run];
+  const colour = legible(run.colour, theme.paper).replace("rgb(", "rgba(").replace(")", ",0.18)");
+  return {
+    x: [...curve.x, ...[...curve.x].reverse()], y: [...curve.high, ...[...curve.low].reverse()],
+    uid: `${run.id}-band`, type: "scatter", mode: "lines", line: { width: 0 },
+    fill: "toself", fillcolor: colour, hoverinfo: "skip", visible: !hidden.has(run.id),
   };
 }
 
@@ -152,9 +174,12 @@ function layout(metric, head, theme, empty) {
     hoverlabel: { bgcolor: theme.paper, bordercolor: theme.line, font: { color: theme.text } },
     xaxis: {
       ...axis, title: { text: head.axis, standoff: 8, font: { size: 13 } }, showgrid: false,
-      rangemode: "tozero", showspikes: false,
+      rangemode: "tozero", showspikes: false, ...(head.ranges && { range: head.ranges.x }),
     },
-    yaxis: { ...axis, tickformat: metric === "accuracy" ? ".0%" : "", nticks: 6 },
+    yaxis: {
+      ...axis, tickformat: metric === "accuracy" ? ".0%" : "", nticks: 6,
+      ...(head.ranges && { range: head.ranges[metric] }),
+    },
     annotations: empty
       ? [{ text: "The curve begins with the first evaluation", showarrow: false, xref: "paper",
           yref: "paper", x: 0.5, y: 0.5, opacity: 0.7 }]

@@ -17,26 +17,32 @@ from pages.components import assets
 
 MAX_POINTS = 2_000  # of a trace
 SMOOTHING = 0.25  # epochs; a training point is the mean since then, for single batches jump about
-AXES: dict[str, str] = {"step": "Step", "epoch": "Epoch", "seconds": "Seconds"}
+AXES: dict[str, str] = {
+    "step": "Step", "epoch": "Epoch", "seconds": "Seconds", "examples": "Texts seen",
+}  # fmt: skip
 METRICS: dict[str, str] = {"loss": "Loss", "accuracy": "Accuracy"}
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
+# Sent again with every update, so it only fetches the real script, which the browser keeps.
+# It runs from a blob: address, where a path alone means nothing.
+FETCH = f"""
+const chart = import(location.origin + {assets.address(assets.LIVE_CHART)!r});
+const plotly = location.origin + {assets.address(assets.PLOTLY)!r};
+"""
 _mount = st.components.v2.component(
     "unfreeze_live_chart",
-    # Sent again with every update, so it only fetches the real script, which the browser keeps.
-    # It runs from a blob: address, where a path alone means nothing.
-    js=f"""
-const chart = import(location.origin + {assets.address(assets.LIVE_CHART)!r});
-export default async (component) =>
-  (await chart).draw(component, location.origin + {assets.address(assets.PLOTLY)!r});
-""",
+    js=FETCH + "export default async (component) => (await chart).draw(component, plotly);",
     isolate_styles=False,  # plotly.js puts its style sheet into the page's head
 )
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One run on the charts. `history` is what `tracking.history` returns."""
+    """One run on the charts, or several seeds as one.
+
+    `history` is what `tracking.history` returns. With columns such as `loss_low` and `loss_high` besides, a
+    band lies between them; `t` says when a point comes in a replay, where that is not its `seconds`.
+    """
 
     run_id: str
     label: str
@@ -52,20 +58,34 @@ def live_charts(traces: Sequence[Trace], axis: str, revision: str, key: str) -> 
     _mount(key=key, data=packed(traces, axis, revision))
 
 
-def packed(traces: Sequence[Trace], axis: str, revision: str) -> bytes:
-    """The charts as the script reads them.
+def live_charts_of(data: bytes, key: str) -> None:
+    """The same, of charts that are `packed` already."""
+    _mount(key=key, data=data)
 
-    Layout: header length (uint32, little-endian), header (JSON, padded to a multiple of 4 bytes),
-    then for each curve its x and its y (float32, little-endian), in the header's order.
+
+def packed(traces: Sequence[Trace], axis: str, revision: str, timed: bool = False) -> bytes:
+    """The charts as the scripts read them.
+
+    Layout: header length (uint32, little-endian), header (JSON, padded to a multiple of 4 bytes), then the
+    `parts` of each curve (float32, little-endian), in the header's order: x, y, where there is a band low
+    and high, where they are `timed` t, the seconds of training.
     """
     curves: list[dict[str, Any]] = []
     numbers: list[np.ndarray] = []
     for number, trace in enumerate(traces):
         for metric in METRICS:
+            band = {name: f"{metric}_{name}" for name in ("low", "high")}
+            columns = band if band["low"] in trace.history else {}
+            columns |= {"t": "t" if "t" in trace.history else "seconds"} if timed else {}
             for split in SPLITS:
-                x, y = points(trace.history, split, axis, metric)
-                curves.append({"run": number, "metric": metric, "split": split, "points": len(x)})
-                numbers += [x, y]
+                found = points(trace.history, split, axis, metric, *columns.values())
+                curves.append(
+                    {
+                        "run": number, "metric": metric, "split": split, "points": len(found[0]),
+                        "parts": ["x", "y", *columns],
+                    }
+                )  # fmt: skip
+                numbers += found
     header = {
         "revision": f"{revision}/{axis}",
         "axis": AXES[axis],
@@ -80,9 +100,9 @@ def packed(traces: Sequence[Trace], axis: str, revision: str) -> bytes:
 
 
 def points(
-    history: pd.DataFrame, split: str, axis: str, metric: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of one curve, at most MAX_POINTS of them, without values that are not finite."""
+    history: pd.DataFrame, split: str, axis: str, metric: str, *more: str
+) -> list[np.ndarray]:
+    """x and y of one curve, and `more` columns; at most MAX_POINTS, all of them finite in x and y."""
     rows = history[history["split"] == split]
     x, y = rows[axis].to_numpy(float), rows[metric].to_numpy(float)
     if split == "train":
@@ -90,9 +110,8 @@ def points(
         y = smooth(y, epoch, SMOOTHING)
         y[epoch < SMOOTHING / 2] = np.nan  # the mean of next to nothing
     there = np.isfinite(x) & np.isfinite(y)
-    x, y = x[there], y[there]
-    kept = decimate(y, MAX_POINTS)
-    return x[kept], y[kept]
+    kept = np.flatnonzero(there)[decimate(y[there], MAX_POINTS)]
+    return [x[kept], y[kept], *(rows[name].to_numpy(float)[kept] for name in more)]
 
 
 def smooth(values: np.ndarray, at: np.ndarray, width: float) -> np.ndarray:

@@ -1,17 +1,31 @@
 """Several runs on one pair of charts: a name and a colour of its own for each."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
+from ftcore import comparison
 from ftcore.config import REFERENCES
 from ftcore.tracking import Run, history
-from pages.components.live_chart import AXES, Trace
+from pages.components.live_chart import AXES, METRICS, Trace
 from pages.components.palette import model_colour
 
+if TYPE_CHECKING:
+    from ftcore.experiments import Result
+
 _TOWARDS = (("", 0.0), ("#000000", 0.4), ("#FFFFFF", 0.45), ("#000000", 0.65), ("#FFFFFF", 0.7))
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A curve before it has its colour."""
+
+    run: Run
+    history: pd.DataFrame
+    label: str
 
 
 def labels(runs: list[Run]) -> list[str]:
@@ -21,19 +35,38 @@ def labels(runs: list[Run]) -> list[str]:
 
 
 def traces(runs: list[Run]) -> list[Trace]:
-    """Curves in the colour of each run's mode; of one mode, the second and later ones in its shades."""
-    seen: Counter[str] = Counter()
+    """A curve a run, in the colour of its mode; of one mode, the second and later ones in its shades."""
+    return _drawn(
+        [Lane(run, curves(run), name) for run, name in zip(runs, labels(runs), strict=True)]
+    )
+
+
+def race(results: "list[Result]") -> list[Trace]:
+    """A curve a side: over its seeds the mean, with a band from the lowest to the highest of them.
+
+    A seed that still runs has a curve of its own, so that the mean does not break off where it is.
+    """
+    fair = [comparison.on_a_fair_clock(result) for result in results if len(result.history)]
     found = []
-    for run, label in zip(runs, labels(runs), strict=True):
-        colour = shade(model_colour(run.config.mode), seen[run.config.mode])
-        seen[run.config.mode] += 1
-        found.append(Trace(run.run_id, label, colour, curves(run)))
-    trained = [one.history for one, run in zip(found, runs, strict=True) if not is_line(run)]
-    ends = pd.concat(trained)[list(AXES)].max() if trained else None
-    return [
-        replace(one, history=line(one.history, ends)) if is_line(run) and ends is not None else one
-        for one, run in zip(found, runs, strict=True)
-    ]
+    for name, group in comparison.grouped(fair):
+        over = [one for one in group if not one.run.live]
+        for lane in [over] * bool(over) + [[one] for one in group if one.run.live]:
+            alone = f"{name}, seed {lane[0].run.config.seed}"
+            title = alone if len(lane) == 1 and len(group) > 1 else name
+            found.append(Lane(lane[0].run, mean([one.history for one in lane]), title))
+    return _drawn(found)
+
+
+def mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
+    """Of several seeds by split and step, with the lowest and the highest loss and accuracy."""
+    if len(histories) == 1:
+        return histories[0]
+    grouped = pd.concat(histories).groupby(["split", "step"], sort=False)
+    found = grouped.mean()
+    for metric in METRICS:
+        found[f"{metric}_low"] = grouped[metric].min()
+        found[f"{metric}_high"] = grouped[metric].max()
+    return found.sort_index().reset_index()
 
 
 def is_line(run: Run) -> bool:
@@ -43,8 +76,25 @@ def is_line(run: Run) -> bool:
 
 def line(history: pd.DataFrame, ends: pd.Series) -> pd.DataFrame:
     """A reference's figures from where it has them to the ends of the other runs' axes."""
+    history = history.assign(t=history["seconds"])
     far = history.assign(**{axis: history[axis].clip(lower=end) for axis, end in ends.items()})
     return pd.concat([history[history["split"] == "val"], far], ignore_index=True)
+
+
+def _drawn(lanes: list[Lane]) -> list[Trace]:
+    """With a colour each, and references as long as the others."""
+    trained = [lane.history for lane in lanes if not is_line(lane.run)]
+    ends = pd.concat(trained)[list(AXES)].max() if trained else None
+    seen: Counter[str] = Counter()
+    found = []
+    for lane in lanes:
+        mode = lane.run.config.mode
+        level = is_line(lane.run) and ends is not None
+        history = line(lane.history, ends) if level else lane.history
+        colour = shade(model_colour(mode), seen[mode])
+        seen[mode] += 1
+        found.append(Trace(lane.run.run_id, lane.label, colour, history))
+    return found
 
 
 def shade(colour: str, number: int) -> str:

@@ -76,26 +76,45 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     if not strategies.head_alone(run.config, model.shape):
         return whole
     rows = rows.sort().values  # whatever their order: the same texts make the same batches
-    name = _name(run, model, tokens, rows)
+    found, metrics = yield from pooled(
+        model, tokens, rows, run.config.window, run.device, run.number_format
+    )
+    vectors = torch.zeros(len(tokens), model.shape.dim, device=run.device)
+    vectors[rows.to(run.device)] = torch.from_numpy(found).to(run.device)
+    return Learner(
+        model.classifier, lambda rows: (vectors[rows],), whole.labels, whole.lengths,
+        run.device, "fp32", metrics,
+    )  # fmt: skip
+
+
+def pooled(
+    model: TextClassifier,
+    tokens: Tokens,
+    rows: Tensor,
+    window: Window,
+    device: torch.device,
+    number_format: str,
+) -> Task[tuple[np.ndarray, dict[str, float]]]:
+    """The body's vectors of ascending rows in eval mode, fp32 [rows, dim], and what making them took.
+
+    They are kept, and found again by whatever has the same body and asks for the same texts.
+    """
+    name = _name(model, tokens, rows, window, device, number_format)
     stored = cache.load(name)
     kept = "vectors" in stored and len(stored["vectors"]) == len(rows)
     if not kept:
         clock = time.perf_counter()
-        found = yield from _features(model, whole, rows)
+        whole = whole_model(model, tokens, window, device, number_format)
+        found = yield from features(model, whole, rows)
         seconds = np.array(time.perf_counter() - clock)
         stored = {"vectors": found.cpu().numpy(), "seconds": seconds}
         cache.store(name, stored)
-    vectors = torch.zeros(len(tokens), model.shape.dim, device=run.device)
-    vectors[rows.to(run.device)] = torch.from_numpy(stored["vectors"]).to(run.device)
-    return Learner(
-        model.classifier, lambda rows: (vectors[rows],), whole.labels, whole.lengths,
-        run.device, "fp32",
-        {"features_seconds": float(stored["seconds"]), "features_kept": float(kept)},
-    )  # fmt: skip
+    metrics = {"features_seconds": float(stored["seconds"]), "features_kept": float(kept)}
+    return stored["vectors"], metrics
 
 
-def _features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor]:
-    """The body's vector for each row, [rows, dim]."""
+def features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor]:
+    """The body's vector in eval mode for each of `rows`, fp32 [rows, dim]."""
     places = torch.empty(len(whole.labels), dtype=torch.long)
     places[rows] = torch.arange(len(rows))
     vectors = torch.zeros(len(rows), model.shape.dim, device=whole.device)
@@ -110,13 +129,19 @@ def _features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tenso
     return vectors
 
 
-def _name(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> str:
+def _name(
+    model: TextClassifier,
+    tokens: Tokens,
+    rows: Tensor,
+    window: Window,
+    device: torch.device,
+    number_format: str,
+) -> str:
     """A name for the vectors that changes with whatever they are computed from."""
     body = [one for name, one in model.state_dict().items() if not name.startswith("classifier")]
     content = hashlib.sha256(
-        repr((FORMAT, model.shape.heads, run.config.window, run.device.type,
-              run.number_format)).encode()
-    )  # fmt: skip
+        repr((FORMAT, model.shape.heads, window, device.type, number_format)).encode()
+    )
     for tensor in (*body, tokens.ids, tokens.offsets, rows):
         content.update(repr(tuple(tensor.shape)).encode())
         content.update(tensor.detach().cpu().contiguous().numpy().data)

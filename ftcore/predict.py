@@ -31,7 +31,12 @@ class Prediction:
     milliseconds: float
     tokens: list[str]
     known: list[bool]
-    truncated: bool
+    gap: int | None  # where in `tokens` a long text goes on behind what is not read
+
+    @property
+    def truncated(self) -> bool:
+        """Whether some of the text was not read."""
+        return self.gap is not None
 
     @property
     def unknown(self) -> list[str]:
@@ -72,7 +77,7 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
                     milliseconds=milliseconds,
                     tokens=words,
                     known=[word in vocab.stoi for word in words],
-                    truncated=int(length) > checkpoint.max_length,
+                    gap=checkpoint.window.head if int(length) > checkpoint.max_length else None,
                 )
             )
         yield Progress("testing", len(found), len(texts), "texts")

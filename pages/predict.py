@@ -9,6 +9,7 @@ from ftcore.errors import UnfreezeError
 from pages.components import marks
 from pages.components.models import Model, models
 from pages.components.palette import class_colours
+from pages.components.why import why
 
 EXAMPLES = {
     "Praise": "A warm, funny film with a cast that clearly enjoys every minute of it.",
@@ -59,20 +60,39 @@ if not available:
     st.page_link("train.py", label="Train a model", icon=":material/play_circle:")
     st.stop()
 
+
+def suggested() -> list[str]:
+    """The newest full and last-layer run and what they started from; before there are any, a bundled one."""
+    finished = {
+        model.mode: ref
+        for ref, model in reversed(available.items())
+        if model.checkpoint.kind == "run" and model.status == "finished"
+    }
+    runs = [finished[mode] for mode in ("full", "last-layer") if mode in finished]
+    parents = [available[ref].checkpoint.parent for ref in runs]
+    return [ref for ref in dict.fromkeys(runs + parents) if ref in available] or bundled
+
+
 # A link brings ?model=; what is chosen then stands in ?models=, for a refresh or a colleague.
-sentiment = [ref for ref in ("sentiment",) if ref in available] or list(available)[:1]
+bundled = [ref for ref in ("sentiment",) if ref in available] or list(available)[:1]
 linked, listed = (st.query_params.get(name, "") for name in ("model", "models"))
+session = st.session_state
 if linked in available:
-    wanted = [linked, available[linked].checkpoint.parent, *sentiment]
-elif listed and listed != st.session_state.get("predict_listed"):
+    wanted = [linked, available[linked].checkpoint.parent, *bundled]
+elif listed and listed != session.get("predict_listed"):
     wanted = listed.split(",")
+    if gone := [ref for ref in wanted if ref not in available]:
+        are = "model of this link is" if len(gone) == 1 else "models of this link are"
+        question.info(f"{len(gone)} {are} no longer here.")
+elif not listed and session.get("predict_models") == session.get("predict_suggested"):
+    wanted = session.predict_suggested = suggested()  # nobody has chosen anything else yet
 else:
-    wanted = st.session_state.get("predict_models", sentiment)
+    wanted = session.get("predict_models", bundled)
 if linked and linked not in available:
     question.info("That model has nothing saved yet; it can be chosen after its first evaluation.")
 wanted = list(dict.fromkeys(ref for ref in wanted if ref in available))
-if wanted != st.session_state.get("predict_models"):
-    st.session_state.predict_models = wanted
+if wanted != session.get("predict_models"):
+    session.predict_models = wanted
 chosen = chooser.multiselect(
     "Models",
     available,
@@ -85,7 +105,8 @@ chosen = chooser.multiselect(
 address = {"models": ",".join(chosen)}
 if st.query_params.to_dict() != address:  # each setting is a step of the browser's history
     st.query_params.from_dict(address)
-st.session_state.predict_listed = address["models"]
+session.predict_listed = address["models"]
+training = [ref for ref in chosen if available[ref].training]
 
 
 def answer(model: Model, prediction) -> None:
@@ -101,19 +122,19 @@ def reading(titles: list[str], prediction, of_all: bool) -> None:
     words = (
         f"{unknown} of {len(prediction.tokens)} words unknown" if unknown else "every word known"
     )
-    cut = f", cut after {len(prediction.tokens)}" if prediction.truncated else ""
+    cut = f", only {len(prediction.tokens)} read" if prediction.truncated else ""
     whom = "" if of_all else f" by {', '.join(map(marks.plain, titles))}"
     st.caption(f"As read{whom}: {words}{cut}")
-    st.html(marks.tokens(prediction.tokens, prediction.known))
+    st.html(marks.tokens(prediction.tokens, prediction.known, prediction.gap))
 
 
-@st.fragment(run_every="3s" if any(available[ref].training for ref in chosen) else None)
+@st.fragment(run_every="3s" if training else None)
 def show_answers() -> None:
     """Again and again while one of them trains, each time by its best state so far."""
     from ftcore.predict import predict
 
     now = models()
-    if any(available[ref].training and not (ref in now and now[ref].training) for ref in chosen):
+    if any(ref not in now or not now[ref].training for ref in training):
         st.rerun()
     if len(text) > LONGEST:
         st.info(f"Only the first {LONGEST:,} of {len(text):,} characters are looked at.")
@@ -129,9 +150,13 @@ def show_answers() -> None:
                     continue
                 model = now.get(ref, available[ref])
                 answer(model, prediction)
-            key = (*prediction.tokens, *prediction.known)
+            key = (*prediction.tokens, *prediction.known, prediction.gap)
             shown[key] = prediction
             readings.setdefault(key, []).append(model.title)
+    if st.toggle("Why", key="predict_why", persist_state="session",
+                 help="Shades each word by what it adds to a model's answer."):  # fmt: skip
+        why(text[:LONGEST], chosen)
+        return
     for key, titles in readings.items():
         reading(titles, shown[key], of_all=len(readings) == 1)
 
@@ -154,11 +179,11 @@ with st.expander("Many texts at once", icon=":material/list:"):
     if len(lines) > MOST_TEXTS:
         st.info(f"Only the first {MOST_TEXTS:,} of {len(lines):,} texts are answered.")
         lines = lines[:MOST_TEXTS]
-    if st.button(
-        f"Answer {len(lines):,} texts" if len(lines) > 1 else "Answer",
-        disabled=not (lines and chosen),
-        help=None if lines else "Paste some texts first.",
-    ):
+    # Never disabled and always of that name: a changed button misses the click that leaves the box.
+    pressed = st.button("Answer", key="predict_answer")
+    if pressed and not (lines and chosen):
+        st.info("Paste some texts first." if chosen else "Choose a model first.")
+    elif pressed:
         from ftcore.events import Progress, drain
         from ftcore.predict import predict_many
 
@@ -178,12 +203,12 @@ with st.expander("Many texts at once", icon=":material/list:"):
                 name = title if title not in columns else f"{title} ({ref[:8]})"
                 columns[name] = [one.label for one in found]
                 columns[f"{name}, confidence"] = [max(one.probabilities.values()) for one in found]
-            st.session_state.predict_table = pd.DataFrame(columns)
+            session.predict_table = pd.DataFrame(columns)
         except UnfreezeError as error:
             st.error(str(error))
         bar.empty()
-    if "predict_table" in st.session_state:
-        table = st.session_state.predict_table
+    if "predict_table" in session:
+        table = session.predict_table
         st.dataframe(
             table,
             hide_index=True,
@@ -199,7 +224,9 @@ with st.expander("Many texts at once", icon=":material/list:"):
             },
         )
         csv = io.BytesIO()
-        table.to_csv(csv, index=False, encoding="utf-8-sig")  # the mark lets Excel read it right
+        marks.cells(table).to_csv(
+            csv, index=False, encoding="utf-8-sig"
+        )  # the mark lets Excel read it right
         st.download_button(
             "Download CSV", csv.getvalue(), "predictions.csv", "text/csv",
             icon=":material/download:", on_click="ignore",

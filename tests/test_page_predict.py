@@ -1,12 +1,14 @@
 """Predict: each chosen model answers, the text stays text, and odd input gets a calm word."""
 
+import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import checkpoints, settings, tracking
-from pages.components import marks
+from pages.components import marks, palette, why
 from tests import tiny
 
 MAIN = Path(__file__).parent.parent / "pages" / "_main.py"
@@ -72,11 +74,37 @@ def test_a_link_to_a_run_without_a_snapshot_says_so_and_others_answer() -> None:
 def test_the_address_names_the_models_and_passes_over_those_that_are_gone() -> None:
     app = page(models="starter,gone")
     assert models(app) == ["starter"]
+    assert app.info[0].value == "1 model of this link is no longer here."
     app.multiselect(key="predict_models").set_value(["sentiment", "starter"]).run()
+    assert not app.info
     assert app.query_params["models"] == "sentiment,starter"
     app.switch_page("data.py").run()
     app.switch_page("predict.py").run()
     assert models(app) == ["sentiment", "starter"]
+
+
+def test_the_menu_brings_the_newest_full_and_last_layer_run_and_their_parent() -> None:
+    for mode in ("full", "full", "last-layer", "scratch"):
+        newest = tiny.run(name=mode, mode=mode)
+    tiny.run("stopped", name="cut short", mode="full")
+    app = page()
+    first, second, *rest = models(app)
+    titles = [tracking.run(ref).config.mode for ref in (first, second)]
+    assert titles == ["full", "last-layer"] and rest == ["starter"]
+    assert newest not in models(app)
+
+    newer = tiny.run(name="newer", mode="full")
+    app.switch_page("data.py").run()
+    app.query_params.clear()
+    app.switch_page("predict.py").run()
+    assert models(app) == [newer, second, "starter"]
+
+    app.multiselect(key="predict_models").set_value(["starter"]).run()
+    tiny.run(name="newest", mode="full")
+    app.switch_page("data.py").run()
+    app.query_params.clear()
+    app.switch_page("predict.py").run()
+    assert models(app) == ["starter"], "a choice of one's own stays"
 
 
 def test_a_run_goes_by_its_present_name() -> None:
@@ -122,7 +150,7 @@ def test_a_million_characters_are_answered_by_their_beginning() -> None:
     app = page()
     app.text_area(key="predict_text").set_value("good film " * 100_000).run()
     assert "first 100,000 of 1,000,000 characters" in app.info[0].value
-    assert html(app) and "cut after 16" in said(app)
+    assert html(app) and "only 16 read" in said(app) and "[…]" in html(app)[-1]
 
 
 @pytest.mark.parametrize("text", ["\x00\x01\x02", "é́ 映画 🎬", "؟؟؟", "…"])
@@ -154,7 +182,7 @@ def test_no_model_chosen() -> None:
 def test_many_texts_become_a_table_and_a_csv() -> None:
     app = page(models="sentiment,starter")
     app.text_area(key="predict_many").set_value('good film\n\n  \n=1+1\nbäd, "film"').run()
-    next(button for button in app.button if button.label == "Answer 3 texts").click().run()
+    app.button(key="predict_answer").click().run()
     table = app.dataframe[0].value
     assert list(table["text"]) == ["good film", "=1+1", 'bäd, "film"']
     assert set(table["Sentiment"]) <= {"negative", "positive"}
@@ -163,10 +191,95 @@ def test_many_texts_become_a_table_and_a_csv() -> None:
     assert button.proto.label == "Download CSV"
 
 
+def test_no_cell_of_the_csv_is_a_formula() -> None:
+    table = pd.DataFrame({"=run": ["=1+1", "+1", "-1", "@a", "plain", "a=b"], "confidence": 0.5})
+    safe = marks.cells(table)
+    assert list(safe["'=run"]) == ["'=1+1", "'+1", "'-1", "'@a", "plain", "a=b"]
+    assert safe["confidence"].eq(0.5).all()
+
+
+def test_answer_asks_for_what_is_missing() -> None:
+    app = page()
+    app.button(key="predict_answer").click().run()
+    assert "Paste some texts" in app.info[0].value and not app.dataframe
+    app.text_area(key="predict_many").set_value("good film").run()
+    app.multiselect(key="predict_models").set_value([]).run()
+    app.button(key="predict_answer").click().run()
+    assert "Choose a model first." in [info.value for info in app.info]
+
+
 def test_too_many_texts_are_cut_with_a_word() -> None:
     app = page()
     app.text_area(key="predict_many").set_value("good\n" * 2_500).run()
     assert "first 2,000 of 2,500" in app.info[-1].value
+
+
+def test_why_shades_the_words_of_each_model() -> None:
+    app = page(models="sentiment,starter")
+    app.text_area(key="predict_text").set_value("not good <b>bold</b> zzyzx").run()
+    app.toggle(key="predict_why").set_value(True).run()
+    assert not app.exception and not app.error
+    first, second = html(app)[-2:]
+    assert "&lt;b&gt;bold" in first and "<b>" not in first
+    assert "for positive" in first and "for negative" in first
+    assert "for " in second and "against " in second
+    assert 'title="Not in the vocabulary"' in first
+    app.toggle(key="predict_why").set_value(False).run()
+    assert "As read" in said(app)
+
+
+def test_a_model_that_is_gone_has_no_reasons_and_the_others_do() -> None:
+    app = AppTest.from_function(_why_of_two, default_timeout=60).run()
+    assert "no longer there" in app.error[0].value and len(html(app)) == 1
+
+
+def _why_of_two() -> None:
+    from pages.components.why import why
+
+    why("good film", ["gone", "sentiment"])
+
+
+def test_the_strongest_word_is_the_most_opaque_and_each_side_has_its_colour() -> None:
+    assert why.fills([2.0, -1.0, 0.0], ["#111111", "#222222"]) == [
+        "#11111199", "#2222224c", "#11111100",
+    ]  # fmt: skip
+    assert why.fills([], ["#111111", "#222222"]) == []
+    assert why.fills([0.0], ["#111111", "#222222"]) == ["#11111100"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_stay_readable_on_every_shade(theme: str) -> None:
+    config = tomllib.loads((settings.ROOT / ".streamlit" / "config.toml").read_text())
+    paper, ink = (config["theme"][theme][name] for name in ("backgroundColor", "textColor"))
+    colours = {*palette.CLASSES.values(), *palette.OTHER_CLASSES, why.AGAINST}
+    for colour in colours:
+        assert _contrast(ink, _blend(colour, paper, why.STRONGEST)) >= 4.5, colour
+
+
+def _rgb(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def _blend(colour: str, below: str, opacity: float) -> str:
+    mixed = (
+        round(opacity * a + (1 - opacity) * b)
+        for a, b in zip(_rgb(colour), _rgb(below), strict=True)
+    )
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+def _contrast(one: str, other: str) -> float:
+    """Of two colours, as WCAG counts it."""
+
+    def luminance(colour: str) -> float:
+        linear = [
+            value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
+            for value in (part / 255 for part in _rgb(colour))
+        ]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
 
 
 def test_markdown_of_others_stays_text() -> None:

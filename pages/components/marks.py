@@ -1,4 +1,4 @@
-"""Words of users and models as safe HTML and Markdown, readable on light and dark.
+"""Words of users and models as safe HTML, Markdown and CSV, readable on light and dark.
 
 Everything that comes from outside is escaped here and nowhere else.
 """
@@ -7,13 +7,27 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
+
 _FAINT = "rgba(128,128,128,.18)"
+_UNKNOWN = "Not in the vocabulary"
+_WAVY = "text-decoration:underline wavy #D97706;text-underline-offset:.2em;"
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 
 def plain(text: str) -> str:
     """`text` for Markdown, so that each character stands for itself."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def cells(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for a CSV that a spreadsheet opens: no text in it is a formula."""
+    return table.map(_cell).rename(columns=_cell)
+
+
+def _cell(value: object) -> object:
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if formula else value
 
 
 def bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> str:
@@ -34,19 +48,58 @@ def bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> str:
     )
 
 
-def tokens(words: Sequence[str], known: Sequence[bool]) -> str:
-    """Words as the model reads them; those it does not know are marked."""
-    marked = "".join(
-        f"<span>{html.escape(word)}</span>"
-        if is_known
-        else '<span title="Not in the vocabulary" style="text-decoration:underline wavy #D97706;'
-        f'text-underline-offset:.2em;background:{_FAINT};border-radius:.25rem;padding:0 .25rem">'
-        f"{html.escape(word)}</span>"
+def tokens(words: Sequence[str], known: Sequence[bool], gap: int | None = None) -> str:
+    """Words as the model reads them; those it does not know are marked, and the gap where it skips some."""
+    marked = [
+        f"<span>{html.escape(word)}</span>" if is_known else _word(word, _UNKNOWN, _FAINT, _WAVY)
         for word, is_known in zip(words, known, strict=True)
+    ]
+    return _flow(marked, gap, between=".45rem")
+
+
+def shaded(
+    words: Sequence[str],
+    known: Sequence[bool],
+    fills: Sequence[str],
+    hints: Sequence[str],
+    gap: int | None = None,
+) -> str:
+    """The same with a background for each word, and a hint where one points at it."""
+    marked = [
+        _word(word, hint, fill) if is_known else _word(word, _UNKNOWN, fill, _WAVY)
+        for word, is_known, fill, hint in zip(words, known, fills, hints, strict=True)
+    ]
+    return _flow(marked, gap, between=".1rem")
+
+
+def _word(word: str, hint: str, fill: str, style: str = "") -> str:
+    return (
+        f'<span title="{html.escape(hint)}" style="{style}background:{fill};border-radius:.25rem;'
+        f'padding:0 .25rem">{html.escape(word)}</span>'
+    )
+
+
+def _flow(words: list[str], gap: int | None, between: str) -> str:
+    if gap is not None:
+        words = [*words[:gap], '<span title="Not read" style="opacity:.7">[…]</span>', *words[gap:]]
+    return (
+        f'<div style="display:flex;flex-wrap:wrap;gap:.2rem {between};line-height:1.6;'
+        f'font-size:.95rem;overflow-wrap:anywhere">{"".join(words)}</div>'
+    )
+
+
+def legend(colours: Mapping[str, str]) -> str:
+    """What each colour means, in a line."""
+    shown = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:.35rem">'
+        f'<span aria-hidden="true" style="width:.8rem;height:.8rem;border-radius:.2rem;'
+        f'background:{colour}"></span>{html.escape(meaning)}</span>'
+        for meaning, colour in colours.items()
     )
     return (
-        '<div style="display:flex;flex-wrap:wrap;gap:.2rem .45rem;line-height:1.6;font-size:.95rem;'
-        f'overflow-wrap:anywhere">{marked}</div>'
+        '<div style="display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.85rem;opacity:.85;'
+        'margin-top:.5rem">'
+        f"{shown}</div>"
     )
 
 

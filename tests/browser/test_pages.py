@@ -89,15 +89,14 @@ def test_many_texts_come_as_a_csv(page: Page, server: str, tmp_path: Path) -> No
     page.goto(f"{server}/predict?models=starter-tiny")
     page.get_by_text("Many texts at once").click()
     area = page.get_by_label("Texts, one a line")
-    area.fill('good, "film"\nbäd film')
-    area.press("Control+Enter")
-    button(page, "Answer 2 texts").click()
+    area.fill('good, "film"\n=bäd film')
+    button(page, "Answer").click()  # while the box has the focus
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Download CSV")).click()
     download.value.save_as(tmp_path / "p.csv")
     with (tmp_path / "p.csv").open(encoding="utf-8-sig", newline="") as file:
         first, second = csv.DictReader(file)
-    assert first["text"] == 'good, "film"' and second["text"] == "bäd film"
+    assert first["text"] == 'good, "film"' and second["text"] == "'=bäd film"
     assert first["Tiny"] in ("World", "Sports", "Business", "Sci/Tech")
     assert 0.25 <= float(second["Tiny, confidence"]) <= 1
 

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from ftcore import datasets
+from ftcore import datasets, insights
 from ftcore.config import FineTuneConfig
 from ftcore.datasets import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Started, Task
+from ftcore.insights import Insights
 
 _TRAINS = {
     "majority": "Always says the class that most training texts have.",
@@ -19,11 +21,11 @@ _TRAINS = {
 Scorer = Callable[[Sequence[str]], np.ndarray]  # texts → probabilities [texts, classes]
 
 
-def measure(config: FineTuneConfig) -> Task[None]:
+def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     """Fit and test the reference that the config's mode names; the last event is `Finished`.
 
-    It sees the same split as a training with these settings, and leaves no checkpoint. Raises
-    UnfreezeError where the data cannot be used.
+    It sees the same split as a training with these settings, leaves its answers in the folder `output`
+    (see insights.py), and no checkpoint. Raises UnfreezeError where the data cannot be used.
     """
     began = time.perf_counter()
     dataset = yield from datasets.load(config.dataset, config.source)
@@ -47,7 +49,7 @@ def measure(config: FineTuneConfig) -> Task[None]:
     scorer = (_tfidf if config.mode == "tfidf" else _majority)(dataset, train_rows)
     seconds = time.perf_counter() - clock
 
-    def evaluate(split: Literal["val", "test"]) -> Evaluation:
+    def evaluate(split: Literal["val", "test"]) -> tuple[Evaluation, Insights]:
         whole = dataset.train if split == "val" else dataset.test
         rows = val_rows if split == "val" else range(len(whole.texts))
         labels = np.array([whole.labels[row] for row in rows])
@@ -55,17 +57,21 @@ def measure(config: FineTuneConfig) -> Task[None]:
         true = probabilities[np.arange(len(labels)), labels]
         loss = -np.log(true.clip(min=1e-9)).mean()
         accuracy = (probabilities.argmax(1) == labels).mean()
-        return Evaluation(split, 0, 0.0, seconds, len(train_rows), float(loss), float(accuracy))
+        figures = Evaluation(split, 0, 0.0, seconds, len(train_rows), float(loss), float(accuracy))
+        return figures, Insights(dataset.labels, labels, probabilities.astype(np.float32))
 
     yield Progress("evaluating", 0, len(val_rows), "texts")
-    validated = evaluate("val")
+    validated, _ = evaluate("val")
     yield validated
     yield Progress("testing", 0, len(dataset.test.texts), "texts")
-    tested = evaluate("test")
+    tested, answers = evaluate("test")
     yield tested
+    message = f"{tested.accuracy:.1%} of {len(dataset.test.texts):,} test texts are right."
+    if output is not None:
+        message += insights.keep(output, dataset, answers)
     yield Finished(
         "finished",
-        f"{tested.accuracy:.1%} of {len(dataset.test.texts):,} test texts are right.",
+        message,
         {
             "seconds": time.perf_counter() - began,
             "train_seconds": seconds,

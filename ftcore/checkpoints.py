@@ -12,7 +12,6 @@ word vectors did not change uses those of the checkpoint that it started from.
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ftcore import settings
+from ftcore import files, settings
 from ftcore.errors import UnfreezeError
 from ftcore.shape import ModelShape, Window
 
@@ -172,16 +171,16 @@ def save(
     if parent is not None and not model.embedding.weight.requires_grad:
         words = parent.words
     else:
-        _replace(path / VOCABULARY, json.dumps(vocabulary, ensure_ascii=False).encode())
-        _replace_tensors(path / WORDS, {"embedding.weight": _compact(vectors)})
-    _replace_tensors(path / WEIGHTS, tensors)
+        files.write(path / VOCABULARY, json.dumps(vocabulary, ensure_ascii=False).encode())
+        _write_tensors(path / WORDS, {"embedding.weight": _compact(vectors)})
+    _write_tensors(path / WEIGHTS, tensors)
     config = {
         "format": FORMAT, "title": title, "labels": labels, "model": asdict(model.shape),
         "max_length": window.length, "tail": window.tail, "dataset": dataset, "words": words,
         "words_fingerprint": words_fingerprint, "parent": parent.ref if parent else "",
         "metrics": metrics or {}, "origin": origin or {},
     }  # fmt: skip
-    _replace(path / CONFIG, json.dumps(config, indent=1).encode())
+    files.write(path / CONFIG, json.dumps(config, indent=1).encode())
 
 
 def update(path: Path, title: str = "", metrics: dict[str, float] | None = None) -> None:
@@ -189,7 +188,7 @@ def update(path: Path, title: str = "", metrics: dict[str, float] | None = None)
     config = json.loads((path / CONFIG).read_text("utf-8"))
     config["title"] = title or config["title"]
     config["metrics"] |= metrics or {}
-    _replace(path / CONFIG, json.dumps(config, indent=1).encode())
+    files.write(path / CONFIG, json.dumps(config, indent=1).encode())
 
 
 def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
@@ -203,7 +202,7 @@ def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
         config["title"] = title or config["title"]
         if config["words"] == checkpoint.ref:
             config["words"] = target.name
-        _replace(staging / CONFIG, json.dumps(config, indent=1).encode())
+        files.write(staging / CONFIG, json.dumps(config, indent=1).encode())
         staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -286,22 +285,10 @@ def _compact(vectors: "Tensor") -> "Tensor":
     return half if half.float().equal(vectors) else vectors
 
 
-def _replace_tensors(file: Path, tensors: "dict[str, Tensor]") -> None:
+def _write_tensors(file: Path, tensors: "dict[str, Tensor]") -> None:
     from safetensors.torch import save
 
-    _replace(file, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
-
-
-def _replace(file: Path, content: bytes) -> None:
-    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    try:
-        with part.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    files.write(file, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
 def _broken(checkpoint: Checkpoint, fault: str) -> UnfreezeError:

@@ -155,6 +155,12 @@ class FineTuneConfig:
     precision: Literal["auto", "fp32", "bf16"] = _setting(
         "auto", "Number format of matrix products; auto takes bf16 where the device has it."
     )
+    own_data: str = _setting(
+        "",
+        "Where the data of the checkpoint's own task is, to see what the run forgot; empty takes it where "
+        "it was downloaded.",
+        label="Data of the checkpoint's own task",
+    )
     watch: str = _setting(
         "", "Sentences, a line each, that the model answers at every validation.",
         label="Watched sentences",

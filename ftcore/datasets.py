@@ -36,6 +36,10 @@ _OFFICIAL = {
         "d52ea96a97a2d943681189a97654912d",
     ),
 }
+_DOWNLOADED = {
+    "imdb": ("aclImdb_v1.tar.gz",),
+    "ag_news": ("ag_news_csv/train.csv", "ag_news_csv/test.csv"),
+}
 _TICK = 500  # texts between two reports
 _VALIDATION = 0.05  # share of the training texts, as in the lesson
 
@@ -78,6 +82,20 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
     raise UnfreezeError(f"There is no dataset {name!r}; choose one of {', '.join(NAMES)}.")
 
 
+def at_hand(name: str, source: str = "") -> bool:
+    """Whether a dataset can be read now, without a download."""
+    if name == "sample":
+        return True
+    if source:
+        return Path(source).expanduser().exists()
+    return name in _DOWNLOADED and all(file.is_file() for file in downloaded(name))
+
+
+def downloaded(name: str) -> list[Path]:
+    """The files of a dataset that are fetched from its publisher, there or not."""
+    return [settings.downloads_dir() / file for file in _DOWNLOADED[name]]
+
+
 def split(dataset_size: int, seed: int, limit: int = 0) -> tuple[list[int], list[int]]:
     """Rows to train on, in random order, and to validate on: the lesson's 95/5, by seed.
 
@@ -105,7 +123,7 @@ def _imdb(source: str) -> Task[TextDataset]:
         found = yield from _labelled_reviews(path)
         return _dataset("imdb", SENTIMENTS, *found, str(path))
     url = settings.imdb_url()
-    path = yield from _download(url, settings.downloads_dir() / "aclImdb_v1.tar.gz")
+    path = yield from _download(url, downloaded("imdb")[0])
     try:
         found = yield from _labelled_reviews(path)
     except UnfreezeError:
@@ -138,7 +156,7 @@ def _labelled_reviews(path: Path) -> Task[tuple[Texts, Texts]]:
 
 def _ag_news(source: str) -> Task[TextDataset]:
     files: dict[str, Path] = {}
-    for part in ("train", "test"):
+    for part, target in zip(("train", "test"), downloaded("ag_news"), strict=True):
         if source:
             path = existing(source)
             files[part] = (path if path.is_dir() else path.parent) / f"{part}.csv"
@@ -148,8 +166,7 @@ def _ag_news(source: str) -> Task[TextDataset]:
                 )
         else:
             url = f"{settings.ag_news_url().rstrip('/')}/{part}.csv"
-            folder = settings.downloads_dir() / "ag_news_csv"
-            files[part] = yield from _download(url, folder / f"{part}.csv")
+            files[part] = yield from _download(url, target)
     try:
         train = yield from _ag_news_texts(files["train"])
         test = yield from _ag_news_texts(files["test"])

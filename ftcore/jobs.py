@@ -1,6 +1,5 @@
 """One training at a time: the queue, and the background thread of this process that works it off."""
 
-import errno
 import logging
 import threading
 from collections import deque
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ftcore import baselines, checkpoints, datasets, tracking
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, advice
 from ftcore.events import Event, Finished, Status
 
 log = logging.getLogger(__name__)
@@ -28,10 +27,13 @@ _thread: threading.Thread | None = None
 _closing = False
 
 
-def submit(config: FineTuneConfig) -> str:
-    """Queue a run and return its id. Raises UnfreezeError where its checkpoint is not there."""
+def submit(config: FineTuneConfig, experiment: str = "", experiment_name: str = "") -> str:
+    """Queue a run, as part of an experiment or alone, and return its id.
+
+    Raises UnfreezeError where its checkpoint is not there.
+    """
     check(config)
-    run_id = tracking.create_run(config)
+    run_id = tracking.create_run(config, experiment, experiment_name)
     start()
     with _changed:
         _waiting.append(_Job(run_id))
@@ -43,7 +45,7 @@ def check(config: FineTuneConfig) -> None:
     """Raise UnfreezeError for what can be told before a run is queued."""
     if config.checkpoint != NEW_MODEL and config.mode not in REFERENCES:
         checkpoints.find(config.checkpoint)
-    for path in (config.source, config.vectors):
+    for path in (config.source, config.vectors, config.own_data):
         if path:
             datasets.existing(path)
 
@@ -58,7 +60,7 @@ def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:
     config = tracking.run(run_id).config
     with tracking.Recorder(run_id) as recorder:
         if config.mode in REFERENCES:
-            task = baselines.measure(config)
+            task = baselines.measure(config, checkpoints.run_path(run_id).parent)
         else:
             task = train(config, checkpoints.run_path(run_id), run_id)
         stopping = False
@@ -80,7 +82,7 @@ def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:
         except Stop:
             last = _ended(run_id, "stopped", "Stopped before training; there is nothing to keep.")
         except Exception as error:
-            sentence = _known(error)
+            sentence = advice(error)
             if not sentence:
                 log.exception("run %s failed", run_id)
                 kind = type(error).__name__
@@ -182,14 +184,3 @@ def _ended(run_id: str, status: Status, message: str) -> Finished:
     except UnfreezeError:
         return Finished(status, message)
     return Finished(status, message, saved.metrics)
-
-
-def _known(error: Exception) -> str:
-    """What a person can do about an error, empty for one that nobody foresaw."""
-    if isinstance(error, UnfreezeError):
-        return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "The memory did not suffice; choose a smaller batch size or a shorter longest text."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-        return "The disk is full; free some space and start again."
-    return ""

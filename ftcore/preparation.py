@@ -36,6 +36,7 @@ class Run:
     device: torch.device
     number_format: str
     notes: list[str]
+    initial: dict[str, Tensor]  # the weights that train, as they are at step 0, by name
     watched: Tokens | None = None  # sentences whose answers one follows while the run trains
     step: int = 0
     examples: int = 0
@@ -79,13 +80,18 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
                 f"The last layer is new: the checkpoint told {len(parent.labels)} classes apart, "
                 f"this task has {len(dataset.labels)}."
             )
+    model.to(device)
     train_tokens, test_tokens = yield from encoding.encode(dataset, vocab)
     return Run(
-        config, output, ref, model.to(device), parent, list(vocab.itos), dataset,
+        config, output, ref, model, parent, list(vocab.itos), dataset,
         datasets.split_fingerprint(dataset, train_rows, val_rows),
         train_tokens.to(device), test_tokens.to(device),
         torch.tensor(train_rows), torch.tensor(val_rows),
         device, devices.precision(config.precision, device), notes,
+        initial={
+            name: weight.detach().clone()
+            for name, weight in strategies.trained_weights(model, config).items()
+        },
         watched=_sentences(config, vocab, device),
     )  # fmt: skip
 

@@ -7,6 +7,8 @@ from ftcore.errors import UnfreezeError
 from ftcore.shape import ModelShape
 
 if TYPE_CHECKING:
+    from torch.nn import Parameter
+
     from ftcore.models import TextClassifier
 
 WORD_VECTORS = "word vectors"
@@ -44,6 +46,18 @@ def trained_groups(config: FineTuneConfig, shape: ModelShape, epoch: int | None 
 def head_alone(config: FineTuneConfig, shape: ModelShape) -> bool:
     """Whether nothing but the last layer ever trains, so that the body's vectors never change."""
     return trained_groups(config, shape) == {"head"}
+
+
+def trained_weights(model: "TextClassifier", config: FineTuneConfig) -> "dict[str, Parameter]":
+    """The weights that ever train, by name."""
+    trained = trained_groups(config, model.shape)
+    ids = {
+        id(weight)
+        for group in model.layer_groups()
+        if group.name in trained
+        for weight in group.parameters()
+    }
+    return {name: weight for name, weight in model.named_parameters() if id(weight) in ids}
 
 
 def freeze(model: "TextClassifier", config: FineTuneConfig, epoch: int | None = None) -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ftcore import batches, checkpoints, learners, preparation, strategies
+from ftcore import batches, checkpoints, inside, learners, preparation, strategies
 from ftcore.batches import Tokens
 from ftcore.config import FineTuneConfig, mode_defaults
 from ftcore.errors import UnfreezeError
@@ -47,8 +47,9 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
     status: Status = "finished"
     try:
         yield from fit(run)
-        tested, _ = yield from test(run)
+        tested, scores = yield from test(run)
         message = f"{tested.accuracy:.1%} of {len(run.test):,} test texts are right."
+        message += yield from inside.gather(run, scores)
     except Stop:
         status = "stopped"
         message = "Stopped before the first evaluation; there is nothing to keep."

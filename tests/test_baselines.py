@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from ftcore import baselines, checkpoints, datasets, jobs, tracking
+from ftcore import baselines, checkpoints, datasets, insights, jobs, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, Task, drain
@@ -79,3 +79,8 @@ def test_a_reference_goes_through_the_queue_and_leaves_a_record_but_no_checkpoin
     assert recorded.metrics["test_accuracy"] == evaluations(events)["test"].accuracy
     assert sorted(history(run_id)["split"]) == ["test", "val"]
     assert all(one.ref != run_id for one in checkpoints.list_checkpoints())
+    kept = insights.load(run_id)
+    assert kept is not None
+    right = (kept.probabilities.argmax(1) == kept.truth).mean()
+    assert right == recorded.metrics["test_accuracy"]
+    assert len(insights.texts(recorded.facts["dataset_fingerprint"])) == len(kept.truth)

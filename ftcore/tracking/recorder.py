@@ -15,7 +15,7 @@ from typing import Self
 
 from mlflow.entities import Metric, Param, RunTag
 
-from ftcore import __version__, checkpoints, settings
+from ftcore import __version__, checkpoints, insights, settings
 from ftcore.config import FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Progress, Started, Step, Watched
@@ -116,13 +116,16 @@ class Recorder:
         self._client.set_terminated(self.run_id, MLFLOW_STATUS[event.status])
 
     def _upload(self) -> None:
-        """On a tracking server, the checkpoint travels there; a local store already holds it."""
+        """On a tracking server, a run's files travel there; a local store already holds them."""
         folder = checkpoints.run_path(self.run_id)
         if on_a_server(settings.tracking_uri()) and folder.exists():
             try:
                 self._client.log_artifacts(self.run_id, str(folder), "checkpoint")
+                for file in (insights.ARRAYS, insights.REST):
+                    if (folder.parent / file).exists():
+                        self._client.log_artifact(self.run_id, str(folder.parent / file))
             except Exception:  # the run is done and safe here; a server's trouble must not undo it
-                log.exception("checkpoint of %s not uploaded", self.run_id)
+                log.exception("files of %s not uploaded", self.run_id)
 
     def _flush(self, must: bool = False) -> None:
         """Write what has gathered. Where that fails, keep it for the next time, unless it `must` be."""

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
@@ -246,9 +247,11 @@ def label(setting: "dataclasses.Field[Any]") -> str:
     return setting.metadata["label"] or setting.name.replace("_", " ").capitalize()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One option for each setting; those not given are absent from the result."""
+def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
+    """One option for each setting but some; those not given are absent from the result."""
     for setting in fields(FineTuneConfig):
+        if setting.name in without:
+            continue
         option = "--" + setting.name.replace("_", "-")
         default = "" if setting.default in ("", MISSING) else f" (default {setting.default})"
         text = (setting.metadata["help"] + default).replace("%", "%%")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLED_CHECKPOINTS = ROOT / "checkpoints"
+BUNDLED_EXPERIMENTS = ROOT / "experiments"
 
 
 def home() -> Path:

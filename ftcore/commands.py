@@ -1,0 +1,298 @@
+"""What the commands do; each imports what it needs when it is called."""
+
+import argparse
+import signal
+import statistics
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftcore.config import NEW_MODEL, FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.events import Finished, Task, drain
+from ftcore.printer import Printer
+
+if TYPE_CHECKING:
+    from ftcore.experiments import Result
+
+
+def datasets(options: argparse.Namespace, out: Printer) -> None:
+    """List the datasets."""
+    from ftcore import datasets
+
+    for name in datasets.NAMES:
+        title = datasets.TITLES[name]
+        out.record({"name": name, "title": title}, f"{name:10} {title}")
+
+
+def checkpoints(options: argparse.Namespace, out: Printer) -> None:
+    """List the checkpoints."""
+    from ftcore import checkpoints
+
+    for one in checkpoints.list_checkpoints():
+        accuracy = one.metrics.get("test_accuracy", one.metrics.get("val_accuracy"))
+        shown = "" if accuracy is None else f"{accuracy:.1%}"
+        out.record(
+            {
+                "ref": one.ref, "title": one.title, "kind": one.kind, "dataset": one.dataset,
+                "labels": one.labels, "parameters": one.parameters, "bytes": one.bytes,
+                "metrics": one.metrics,
+            },
+            f"{one.ref:34} {one.dataset:8} {shown:>6}  {one.title}",
+        )  # fmt: skip
+
+
+def runs(options: argparse.Namespace, out: Printer) -> None:
+    """List the runs, newest first."""
+    from ftcore import tracking
+
+    for row in tracking.runs().to_dict("records"):
+        row = {k: None if isinstance(v, float) and v != v else v for k, v in row.items()}
+        row["started"] = row["started"].isoformat(timespec="seconds")
+        accuracy = row["test_accuracy"]
+        shown = "" if accuracy is None else f"{accuracy:.1%}"
+        out.record(row, f"{row['run_id']}  {row['status']:11} {shown:>6}  {row['name']}")
+
+
+def vectors(options: argparse.Namespace, out: Printer) -> None:
+    """Train word vectors, or fetch the first words of GloVe."""
+    from ftcore import text, vectors as word_vectors
+
+    task: Task[Path]
+    if options.sources:
+        texts = word_vectors.corpus([Path(source) for source in options.sources])
+        task = word_vectors.train_vectors(
+            texts, Path(options.out), dim=options.dim, words=options.words,
+            epochs=options.epochs, window=options.window, seed=options.seed,
+        )  # fmt: skip
+    else:
+        task = text.fetch_glove(options.words, options.dim)
+    path = drain(task, out.event)
+    out.record({"vectors": str(path)}, f"Vectors: {path}")
+
+
+def train(options: argparse.Namespace, out: Printer) -> int:
+    """Fine-tune a checkpoint."""
+    return _train(FineTuneConfig.from_dict(vars(options)), out)
+
+
+def pretrain(options: argparse.Namespace, out: Printer) -> int:
+    """Train a new model from word vectors."""
+    values = {"dataset": "ag_news", **vars(options), "checkpoint": NEW_MODEL}
+    return _train(FineTuneConfig.from_dict(values), out)
+
+
+def import_lesson(options: argparse.Namespace, out: Printer) -> None:
+    """Import the lesson's .pth file."""
+    from ftcore import lesson_import
+
+    task = lesson_import.import_lesson(
+        Path(options.file), Path(options.vectors), heads=options.heads, name=options.name,
+        ag_news_source=options.source,
+    )  # fmt: skip
+    made = drain(task, out.event)
+    accuracy = made.metrics.get("test_accuracy")  # None for a model of other classes than AG News
+    measured = "" if accuracy is None else f": {accuracy:.1%} on the AG News test set, just now"
+    out.record(
+        {"ref": made.ref, "parameters": made.parameters, **made.metrics},
+        f"Imported as {made.ref}{measured}.",
+    )
+
+
+def export(options: argparse.Namespace, out: Printer) -> None:
+    """Copy a checkpoint to a folder."""
+    from ftcore import checkpoints
+
+    target = Path(options.to)
+    checkpoints.export(checkpoints.find(options.ref), target, options.title)
+    out.record({"exported": str(target)}, f"Exported to {target}")
+
+
+def predict(options: argparse.Namespace, out: Printer) -> None:
+    """Classify texts."""
+    from ftcore.predict import predict
+
+    for text, answer in zip(
+        options.texts, predict(options.run or options.checkpoint, options.texts), strict=True
+    ):
+        scores = ", ".join(f"{name} {share:.1%}" for name, share in answer.probabilities.items())
+        out.record(
+            {
+                "text": text, "label": answer.label, "probabilities": answer.probabilities,
+                "milliseconds": round(answer.milliseconds, 3),
+                "unknown": answer.unknown,
+            },
+            f"{answer.label:12} {scores}  ({answer.milliseconds:.1f} ms)  {text[:80]}",
+        )  # fmt: skip
+
+
+def compare(options: argparse.Namespace, out: Printer) -> int:
+    """Train in several modes from the same start, and say what came out."""
+    from ftcore import experiments, jobs, tracking
+    from ftcore.verdict import further, sentence
+
+    given = vars(options)
+    base = FineTuneConfig.from_dict(given)
+    modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
+    rates = {mode: base.learning_rate for mode in modes} if "learning_rate" in given else {}
+    configs = experiments.plan(base, modes, _numbers(options.seeds), rates, options.references)
+    for config in configs:
+        jobs.check(config)
+    if options.export and Path(options.export).exists():
+        raise UnfreezeError(f"{options.export} is already there; name a new folder.")
+    experiment, name = experiments.new_id(), base.name or experiments.title(configs)
+    out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
+    out.brief = True
+    stop = _stopped_by_signal()
+    for number, config in enumerate(configs, start=1):
+        run_id = tracking.create_run(config, experiment, name)
+        out.record(
+            {"event": "created", "run_id": run_id, "config": config.to_dict()},
+            f"Run {run_id}, {number} of {len(configs)}: {config.name}",
+        )
+        last = _execute(run_id, stop, out)
+        out.event(last)
+        if last.status == "failed":
+            print(last.message, file=sys.stderr)
+        if stop.is_set():
+            break
+    results = experiments.load(experiment)
+    rows = _table(results)
+    verdict, more = sentence(results), further(results)
+    out.record(
+        {"experiment": experiment, "name": name, "modes": rows, "verdict": verdict,
+         "further": more},
+        "\n".join(["", *_lined(rows), "", verdict, *more, "", f"Experiment {experiment}"]),
+    )  # fmt: skip
+    if options.export:
+        experiments.export(experiment, Path(options.export))
+    return int(any(one.run.status == "failed" for one in results))
+
+
+def experiments(options: argparse.Namespace, out: Printer) -> None:
+    """List the experiments, newest first."""
+    from ftcore import experiments
+
+    for row in experiments.listed().to_dict("records"):
+        row["started"] = row["started"].isoformat(timespec="seconds")
+        out.record(
+            row, f"{row['experiment']:12}  {row['status']:11} {row['runs']:3} runs  {row['name']}"
+        )
+
+
+def export_experiment(options: argparse.Namespace, out: Printer) -> None:
+    """Write an experiment to a folder: its runs, curves and what they came to."""
+    from ftcore import experiments
+
+    experiments.export(options.experiment, Path(options.to))
+    out.record({"exported": options.to}, f"Exported to {options.to}")
+
+
+def _train(config: FineTuneConfig, out: Printer) -> int:
+    from ftcore import jobs, tracking
+
+    jobs.check(config)
+    run_id = tracking.create_run(config)
+    out.record({"event": "created", "run_id": run_id, "config": config.to_dict()}, f"Run {run_id}")
+    last = _execute(run_id, _stopped_by_signal(), out)
+    facts = tracking.run(run_id).facts
+    figures = {
+        "run_id": run_id, "status": last.status, "message": last.message, "mode": config.mode,
+        "dataset": config.dataset,
+        "val_accuracy": last.metrics.get("val_accuracy"),
+        "test_accuracy": last.metrics.get("test_accuracy"),
+        "seconds": last.metrics.get("seconds"),
+        "train_seconds": last.metrics.get("train_seconds"),
+        "reviews_per_second": last.metrics.get("reviews_per_second"),
+        "features_seconds": last.metrics.get("features_seconds"),
+        "features_kept": last.metrics.get("features_kept"),
+        "trainable_parameters": facts.get("trainable_parameters"),
+        "parameters": facts.get("parameters"),
+    }  # fmt: skip
+    if last.status == "failed":
+        print(last.message, file=sys.stderr)
+    trial = f'Try it: python -m ftcore predict --run {run_id} "a text"' * (
+        "best_step" in last.metrics
+    )
+    out.record(figures, f"{last.status}: {last.message}\n{_summary(figures)}\n{trial}".rstrip())
+    return 1 if last.status == "failed" else 0
+
+
+def _stopped_by_signal() -> threading.Event:
+    """Set by Ctrl-C and SIGTERM, so that a run ends at its next step and keeps its best."""
+    stop = threading.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: stop.set())
+    return stop
+
+
+def _execute(run_id: str, stop: threading.Event, out: Printer) -> Finished:
+    """Run a run here, print its events, and return the last one."""
+    from ftcore import jobs
+
+    last = Finished("failed", "The run ended without a result.")
+    for event in jobs.execute(run_id, stop):
+        if isinstance(event, Finished):
+            last = event
+        else:
+            out.event(event)
+    return last
+
+
+def _numbers(listed: str) -> list[int]:
+    try:
+        return [int(one) for one in listed.split(",")]
+    except ValueError:
+        raise UnfreezeError(f"Seeds are {listed!r}; give whole numbers, such as 0,1,2.") from None
+
+
+def _table(results: "list[Result]") -> list[dict[str, Any]]:
+    """Means over the seeds of each mode, and their standard deviation where there are several."""
+    from ftcore.comparison import sides
+
+    rows = []
+    for side in sides(results):
+        row: dict[str, Any] = {
+            "mode": side.mode, "label": side.label, "seeds": sorted(side.by_seed),
+            "train_seconds": side.seconds, "trainable_parameters": side.trained,
+            "parameters": side.parameters,
+        }  # fmt: skip
+        for split in ("val", "test"):
+            values = [one.run.metrics[f"{split}_accuracy"] for one in side.results]
+            row[f"{split}_accuracy"] = statistics.fmean(values)
+            row[f"{split}_spread"] = statistics.stdev(values) if len(values) > 1 else None
+        rows.append(row)
+    return rows
+
+
+def _lined(rows: list[dict[str, Any]]) -> list[str]:
+    """The table for a person; ± is the standard deviation over seeds."""
+
+    def percent(row: dict[str, Any], split: str) -> str:
+        spread = row[f"{split}_spread"]
+        return f"{row[f'{split}_accuracy']:.1%}" + ("" if spread is None else f" ± {spread:.1%}")
+
+    cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")] + [
+        (
+            row["label"], ", ".join(map(str, row["seeds"])), percent(row, "val"),
+            percent(row, "test"), f"{row['train_seconds']:.1f} s",
+            f"{row['trainable_parameters']:,}" if row["parameters"] else "",
+        )
+        for row in rows
+    ]  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+
+
+def _summary(figures: dict[str, Any]) -> str:
+    shown = [
+        f"validation {figures['val_accuracy']:.2%}" if figures["val_accuracy"] is not None else "",
+        f"test {figures['test_accuracy']:.2%}" if figures["test_accuracy"] is not None else "",
+        f"{figures['train_seconds']:.1f} s of training" if figures["train_seconds"] else "",
+        f"{figures['reviews_per_second']:,.0f} reviews/s" if figures["reviews_per_second"] else "",
+    ]
+    return ", ".join(part for part in shown if part)

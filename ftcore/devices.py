@@ -44,6 +44,11 @@ def autocast(device: torch.device, number_format: str) -> AbstractContextManager
     return torch.autocast(device.type, torch.bfloat16, enabled=number_format == "bf16")
 
 
+def batch_tokens(device: torch.device) -> int:
+    """Tokens of a batch without gradients, padding included: what a CPU's caches hold, else much more."""
+    return 8_192 if device.type == "cpu" else 131_072
+
+
 def describe() -> str:
     """The device in a few words, for a page."""
     device = pick()

@@ -17,13 +17,16 @@ from ftcore.models import TextClassifier
 from ftcore.preparation import Run
 from ftcore.shape import Window
 
-EVALUATION_TOKENS = 32_768  # a batch without gradients, padding included
+HEAD_TOKENS = 1 << 24  # of the texts whose vectors a head takes at once
 FORMAT = 2  # of kept vectors; raise it when the body computes something else from the same weights
 
 
 @dataclass(frozen=True)
 class Learner:
-    """A network and its inputs by row; `lengths` orders the rows into batches."""
+    """A network and its inputs by row; `lengths` orders the rows into batches.
+
+    Without gradients a batch has at most `batch_tokens`, by these lengths and with their padding.
+    """
 
     net: nn.Module
     inputs: Callable[[Tensor], tuple[Tensor, ...]]
@@ -31,6 +34,7 @@ class Learner:
     lengths: Tensor
     device: torch.device
     number_format: str
+    batch_tokens: int
     metrics: dict[str, float] = field(default_factory=dict)  # what making the inputs took
 
     def logits(self, rows: Tensor) -> Tensor:
@@ -46,7 +50,7 @@ class Learner:
         found: list[Tensor] = []
         where: list[Tensor] = []
         done = 0
-        for batch in batches.sorted_batches(self.lengths, rows, EVALUATION_TOKENS):
+        for batch in batches.sorted_batches(self.lengths, rows, self.batch_tokens):
             with torch.inference_mode():
                 found.append(self.logits(batch.to(self.device)))
             where.append(places[batch])
@@ -62,7 +66,7 @@ def whole_model(
     """A model over the tokens of a dataset; both are on `device`."""
     return Learner(
         model, lambda rows: tokens.batch(rows, window), tokens.labels,
-        tokens.lengths(window).cpu(), device, number_format,
+        tokens.lengths(window).cpu(), device, number_format, devices.batch_tokens(device),
     )  # fmt: skip
 
 
@@ -83,7 +87,7 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     vectors[rows.to(run.device)] = torch.from_numpy(found).to(run.device)
     return Learner(
         model.classifier, lambda rows: (vectors[rows],), whole.labels, whole.lengths,
-        run.device, "fp32", metrics,
+        run.device, "fp32", HEAD_TOKENS, metrics,
     )  # fmt: skip
 
 
@@ -120,7 +124,7 @@ def features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor
     vectors = torch.zeros(len(rows), model.shape.dim, device=whole.device)
     model.eval()
     done = 0
-    for batch in batches.sorted_batches(whole.lengths, rows, EVALUATION_TOKENS):
+    for batch in batches.sorted_batches(whole.lengths, rows, whole.batch_tokens):
         here, batch = places[batch].to(whole.device), batch.to(whole.device)
         with torch.no_grad(), devices.autocast(whole.device, whole.number_format):
             vectors[here] = model.features(*whole.inputs(batch)).float()

@@ -1,37 +1,58 @@
 """From texts to labels, with any checkpoint, also that of a run still in training."""
 
+import copy
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 
-from ftcore import checkpoints, text
+from ftcore import checkpoints, devices, learners, text
 from ftcore.batches import Tokens
 from ftcore.checkpoints import Checkpoint
 from ftcore.errors import UnfreezeError
-from ftcore.events import Progress, Task, drain
+from ftcore.events import Task, drain
 from ftcore.models import TextClassifier
-from ftcore.shape import LONGEST
+from ftcore.shape import LONGEST, Window
 
-BATCH = 64
 LOADED = 6  # models kept in memory, those used last
 
+_CPU = torch.device("cpu")
 _lock = threading.Lock()
 _models: OrderedDict[tuple[str, float], tuple[TextClassifier, text.Vocab]] = OrderedDict()
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one text. `known` tells for each token whether the vocabulary holds it."""
+    """What a model says of one text; what it read of it is worked out when somebody asks."""
 
     label: str
     probabilities: dict[str, float]
     milliseconds: float
-    tokens: list[str]
-    known: list[bool]
-    gap: int | None  # where in `tokens` a long text goes on behind what is not read
+    whole: str = field(repr=False)  # the text
+    window: Window = field(repr=False)
+    vocab: text.Vocab = field(repr=False, compare=False)
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return text.tokenize(self.whole)[:LONGEST]
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """The words that the model reads."""
+        return self.window.cut(self._words)
+
+    @cached_property
+    def known(self) -> list[bool]:
+        """For each token, whether the vocabulary holds it."""
+        return [token in self.vocab.stoi for token in self.tokens]
+
+    @property
+    def gap(self) -> int | None:
+        """Where in `tokens` a long text goes on behind what is not read."""
+        return self.window.head if len(self._words) > self.window.length else None
 
     @property
     def truncated(self) -> bool:
@@ -50,38 +71,43 @@ def predict(ref: str, texts: list[str]) -> list[Prediction]:
 
 
 def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
-    """The same for many texts, saying how far it is; milliseconds are the mean over each batch."""
+    """The same for many texts, saying how far it is; milliseconds are the mean over all.
+
+    What fits one batch is computed in fp32 on the CPU, which answers a short text at once; more than
+    that on the accelerator, where there is one, and in bf16 where the device has it.
+    """
     for number, one in enumerate(texts, start=1):
         if not one.strip():
             which = "" if len(texts) == 1 else f" {number}"
             raise UnfreezeError(f"Text{which} is empty; type at least one word.")
     checkpoint = checkpoints.find(ref)
+    if not texts:
+        return []
     model, vocab = load(checkpoint)
-    found: list[Prediction] = []
-    for start in range(0, len(texts), BATCH):
-        clock = time.perf_counter()
-        some = texts[start : start + BATCH]
-        ids, offsets = drain(text.encode(some, vocab, LONGEST))
-        tokens = Tokens.pack(ids, offsets, [0] * len(some))
-        with torch.inference_mode():
-            logits = model(*tokens.batch(torch.arange(len(some)), checkpoint.window))
-            probabilities = logits.softmax(1).tolist()
-        milliseconds = (time.perf_counter() - clock) * 1000 / len(some)
-        lengths = offsets[1:] - offsets[:-1]
-        for one, scores, length in zip(some, probabilities, lengths, strict=True):
-            words = checkpoint.window.cut(text.tokenize(one)[:LONGEST])
-            found.append(
-                Prediction(
-                    label=checkpoint.labels[scores.index(max(scores))],
-                    probabilities=dict(zip(checkpoint.labels, scores, strict=True)),
-                    milliseconds=milliseconds,
-                    tokens=words,
-                    known=[word in vocab.stoi for word in words],
-                    gap=checkpoint.window.head if int(length) > checkpoint.max_length else None,
-                )
-            )
-        yield Progress("testing", len(found), len(texts), "texts")
-    return found
+    clock = time.perf_counter()
+    ids, offsets = yield from text.encode(texts, vocab, LONGEST)
+    tokens = Tokens.pack(ids, offsets, [0] * len(texts))
+    device, number_format = _CPU, "fp32"
+    if tokens.lengths(checkpoint.window).sum() > devices.batch_tokens(_CPU):
+        device = devices.pick()
+        number_format = devices.precision("auto", device)
+    if device != _CPU:
+        model = copy.deepcopy(model).to(device)
+    learner = learners.whole_model(
+        model, tokens.to(device), checkpoint.window, device, number_format
+    )
+    scores = yield from learner.predict(torch.arange(len(texts)), "testing")
+    best = scores.argmax(1).tolist()
+    shares = scores.softmax(1).tolist()
+    milliseconds = (time.perf_counter() - clock) * 1000 / len(texts)
+    return [
+        Prediction(
+            checkpoint.labels[label],
+            dict(zip(checkpoint.labels, row, strict=True)),
+            milliseconds, one, checkpoint.window, vocab,
+        )
+        for one, label, row in zip(texts, best, shares, strict=True)
+    ]  # fmt: skip
 
 
 def load(checkpoint: Checkpoint) -> tuple[TextClassifier, text.Vocab]:

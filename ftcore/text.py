@@ -69,8 +69,7 @@ def encode(
 
     Every text has at least one token, <unk> where there is nothing in it, and at most `max_length`.
     """
-    # A plain dict, as stoi[...] would add each unknown word; and nobody's "<pad>" is padding.
-    known = (dict(vocab.stoi) | {SPECIALS[PAD]: UNK}).get
+    known = vocab.stoi.get  # stoi[...] would add each unknown word
     parts = [np.empty(0, np.int32)]
     offsets = np.zeros(len(texts) + 1, np.int64)
     for start in range(0, len(texts), _CHUNK):
@@ -78,7 +77,9 @@ def encode(
         for row, text in enumerate(texts[start : start + _CHUNK], start=start + 1):
             ids += map(known, tokenize(text)[:max_length] or SPECIALS[:1], repeat(UNK))
             offsets[row] = offsets[start] + len(ids)
-        parts.append(np.array(ids, np.int32))
+        part = np.array(ids, np.int32)
+        part[part == PAD] = UNK  # nobody's "<pad>" is padding
+        parts.append(part)
         yield Progress("encoding", min(start + _CHUNK, len(texts)), len(texts), "texts")
     return np.concatenate(parts), offsets
 

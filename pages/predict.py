@@ -194,7 +194,7 @@ with st.expander("Many texts at once", icon=":material/list:"):
                 title = available[ref].title
 
                 def report(event: object, title: str = title) -> None:
-                    if isinstance(event, Progress):
+                    if isinstance(event, Progress) and event.phase == "testing":
                         bar.progress(
                             event.done / len(lines), f"{marks.plain(title)}: {event.done:,.0f}"
                         )

@@ -2,8 +2,9 @@ import pytest
 import torch
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
-from ftcore import checkpoints, predict, settings
+from ftcore import checkpoints, devices, predict, settings
 from ftcore.errors import UnfreezeError
+from ftcore.events import Event, Progress, drain
 from tests import tiny
 
 
@@ -62,3 +63,24 @@ def test_new_weights_are_noticed(base: checkpoints.Checkpoint) -> None:
     assert before.probabilities != after.probabilities
     scores = model(torch.tensor([[5]]), torch.tensor([1])).softmax(1)[0].tolist()
     assert list(after.probabilities.values()) == pytest.approx(scores, abs=1e-6)
+
+
+def test_many_texts_keep_their_order_and_say_how_far_they_are(
+    base: checkpoints.Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [("bad " * (n % 23) + "good. ") * (n % 3 + 1) for n in range(200)]
+    at_once = predict.predict("base", texts)
+    monkeypatch.setattr(devices, "batch_tokens", lambda device: 64)
+    progress: list[Event] = []
+    in_parts = drain(predict.predict_many("base", texts), progress.append)
+    said = [one.done for one in progress if isinstance(one, Progress) and one.phase == "testing"]
+    assert len(said) > 20
+    assert said == sorted(said)
+    assert said[-1] == len(texts)
+    # More than a batch may be in bf16, which keeps three digits.
+    for one, other in zip(at_once, in_parts, strict=True):
+        assert other.probabilities == pytest.approx(one.probabilities, abs=0.02)
+
+
+def test_no_texts_have_no_answers(base: checkpoints.Checkpoint) -> None:
+    assert predict.predict("base", []) == []

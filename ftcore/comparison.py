@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # they bring MLflow, which figures do not need
 _NOT_COMPARED = ("seed", "name", "watch", "source", "device")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # two sides are the same only where they are one
 class Side:
     """One side of a comparison: a mode with its settings, over its seeds. Seconds are of training."""
 
@@ -89,7 +89,7 @@ class Side:
         return np.mean(found, axis=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """Two sides, and how much more accurate the first is."""
 
@@ -249,7 +249,9 @@ def differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
 
 def apart_from_seed(config: FineTuneConfig) -> FineTuneConfig:
     """The settings that all seeds of a side share."""
-    defaults = {one.name: one.default for one in fields(config) if one.name in _NOT_COMPARED}
+    defaults: dict[str, Any] = {
+        one.name: one.default for one in fields(config) if one.name in _NOT_COMPARED
+    }
     return replace(config, **defaults)
 
 

@@ -66,9 +66,11 @@ def _most_accurate(networks: list[Side], even: list[Side]) -> str:
     names = _listed([side.label for side in even])
     shares = _listed([_percent(side.test) for side in even])
     if len(even) == 1:
+        ahead = f"{_points(Pair(best, networks[1]))} more than {networks[1].label}"
+        control = ", so pretraining did not help here" if best.mode == "scratch" else ""
         return (
             f"{best.label} is the most accurate: {shares} of {best.texts:,} test texts, "
-            f"{_points(Pair(best, networks[1]))} more than {networks[1].label}."
+            f"{ahead}{control}."
         )
     if len(even) < len(networks):
         return f"{names} are the most accurate, {shares}: too close to tell apart on {on}."
@@ -76,10 +78,9 @@ def _most_accurate(networks: list[Side], even: list[Side]) -> str:
 
 
 def _quickest(networks: list[Side], even: list[Side]) -> str:
-    best = networks[0]
     # From scratch is the control, not an offer; its time is that of Full.
     offers = [side for side in networks if side.mode != "scratch"] or networks
-    quickest = min(offers, key=lambda side: side.seconds)
+    best, quickest = offers[0], min(offers, key=lambda side: side.seconds)
     others = [side for side in offers if side is not quickest]
     if not others:
         return ""
@@ -90,7 +91,7 @@ def _quickest(networks: list[Side], even: list[Side]) -> str:
     times = f"({_time(quickest.seconds)} against {_time(rival.seconds)})"
     if quickest is best:
         return f"It trained fastest, too: {_factor(pair)} as fast as {rival.label} {times}."
-    told = quickest in even or (len(even) == 1 and quickest is networks[1])  # in the first sentence
+    told = {best, quickest} <= set(even) or (len(even) == 1 and [best, quickest] == networks[:2])
     price = "" if told else f", for {_points(Pair(best, quickest))} less"
     return f"{quickest.label} trained {_factor(pair)} as fast as {best.label} {times}{price}."
 
@@ -98,7 +99,7 @@ def _quickest(networks: list[Side], even: list[Side]) -> str:
 def _pretraining(networks: list[Side]) -> str:
     """What the pretrained body is worth: full against scratch."""
     full, scratch = _of(networks, "full"), _of(networks, "scratch")
-    if full is None or scratch is None:
+    if full is None or scratch is None or networks[:2] == [scratch, full]:  # said already
         return ""
     pair = Pair(full, scratch)
     reached = f"from scratch the same training reaches {_percent(scratch.test)}"
@@ -146,10 +147,10 @@ def _passed(networks: list[Side]) -> str:
         times = {side.label: time for side in networks if (time := side.passed(level)) is not None}
         if not times:
             continue
-        told = [f"{name} after {_time(time)}" for name, time in times.items()]
+        told = [f"{_time(times[name])} in {name}" for name in sorted(times, key=times.__getitem__)]
         never = [side.label for side in networks if side.label not in times]
         rest = f"; {_listed(never)} never did" if never else ""
-        return f"Validation first passed {level:.0%} in {_listed(told)}{rest}."
+        return f"Validation first passed {level:.0%} after {_listed(told)}{rest}."
     return ""
 
 

@@ -19,6 +19,7 @@ st.navigation(
     [
         st.Page("home.py", title="Home", icon=":material/home:", default=True),
         st.Page("train.py", title="Train", icon=":material/play_circle:"),
+        st.Page("compare.py", title="Compare", icon=":material/compare_arrows:"),
         st.Page("predict.py", title="Predict", icon=":material/chat:"),
         st.Page("runs.py", title="Runs", icon=":material/show_chart:"),
         st.Page("checkpoints.py", title="Checkpoints", icon=":material/inventory_2:"),

@@ -17,9 +17,12 @@ with words:
         "Train the body with a new last layer, or freeze it and train the last layer alone. Watch "
         "the curves, then type sentences at the result."
     )
-    if st.button("Start a first run", type="primary", icon=":material/play_arrow:"):
-        st.switch_page("train.py")
-    st.caption("On the built-in sample: no download, under a minute.")
+    with st.container(horizontal=True):
+        if st.button("Start a first run", type="primary", icon=":material/play_arrow:"):
+            st.switch_page("train.py")
+        if st.button("Compare the modes", icon=":material/compare_arrows:"):
+            st.switch_page("compare.py")
+    st.caption("On the built-in sample: no download, about a minute.")
 with picture:
     blocks()
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ftcore.checkpoints import list_checkpoints
-from ftcore.config import REFERENCES, label, meant, mode_title
+from ftcore.config import REFERENCES, mode_title
 from ftcore.errors import UnfreezeError
 from pages.components import size, words
 from pages.components.marks import plain
@@ -14,7 +14,6 @@ from pages.components.models import run_names
 from pages.components.palette import BADGES, model_colour
 
 MOST = 8  # runs on one chart
-SAME = {"checkpoint": "checkpoint", "dataset": "data", "limit": "training texts", "seed": "seed"}
 
 st.title("Runs", anchor=False)
 waiting = st.empty()
@@ -24,7 +23,8 @@ waiting.skeleton(height=240)
 try:
     from ftcore import tracking
     from pages.components.live_chart import AXES, live_charts
-    from pages.components.overlay import is_line, labels, traces
+    from pages.components.overlay import traces
+    from pages.components.side_by_side import side_by_side, unfair
 
     runs = tracking.runs()
 except UnfreezeError as error:
@@ -169,6 +169,11 @@ with st.container(horizontal=True, vertical_alignment="center"):
     }
     if st.button("Open", icon=":material/show_chart:", **one_only):
         st.switch_page("train.py", query_params={"run": chosen[0]})
+    if st.button(
+        "Compare", icon=":material/compare_arrows:", disabled=len(chosen) < 2,
+        help=None if len(chosen) > 1 else "Select two runs or more.",
+    ):  # fmt: skip
+        st.switch_page("compare.py", query_params={"runs": ",".join(chosen)})
     if st.button("Predict", icon=":material/chat:", disabled=not answering):
         st.switch_page("predict.py", query_params={"models": ",".join(answering)})
     if st.button(
@@ -211,59 +216,6 @@ def charts() -> None:
 
 
 charts()
-
-differing = [
-    word
-    for name, word in SAME.items()
-    if len({getattr(run.config, name) for run in selected_runs} - {""}) > 1
-]
-if differing:
-    st.warning(f"Not a fair race: these runs differ in {', '.join(differing)}.")
-
-
-def figures(run: "tracking.Run") -> dict[str, str]:
-    """What came out, then what went in, as text; what is not known is left out."""
-    out, facts = run.metrics, run.facts
-    found: dict[str, str | None] = {
-        "Status": run.status,
-        "Message": run.message,
-        "Validation accuracy": words.percent(out.get("val_accuracy")),
-        "Test accuracy": words.percent(out.get("test_accuracy")),
-        "Best at step": counted(out.get("best_step")),
-        "Time": words.duration(out.get("seconds")),
-        "Training time": words.duration(out.get("train_seconds")),
-        "Text vectors": words.features(out),
-        "Texts a second": counted(out.get("reviews_per_second")),
-        "Trainable parameters": counted(facts.get("trainable_parameters")),
-        "Device": facts.get("device"),
-    }
-    for setting in meant(run.config):
-        if setting.name not in ("name", "device"):
-            found[label(setting)] = str(getattr(run.config, setting.name))
-    if not run.config.limit:
-        found["Training texts"] = "all"
-    return {name: value for name, value in found.items() if value}
-
-
-def counted(number: float | None) -> str | None:
-    return words.count(number) if number else None
-
-
-side_by_side = pd.DataFrame([figures(run) for run in selected_runs], labels(selected_runs)).T
+unfair(selected_runs)
 st.space("small")
-if len(selected_runs) == 1:
-    st.subheader("Figures and settings", anchor=False)
-else:
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        st.subheader("Side by side", anchor=False)
-        if st.toggle("Differences only", True, key="runs_differences", persist_state="session"):
-            # A reference has few settings; that it lacks one is no difference.
-            networks = side_by_side.loc[:, [not is_line(run) for run in selected_runs]]
-            side_by_side = side_by_side[
-                (side_by_side.nunique(axis=1) > 1) | (networks.nunique(axis=1, dropna=False) > 1)
-            ]
-st.dataframe(
-    side_by_side, height="content", placeholder=words.NONE, alt="Figures and settings of these runs"
-)
+side_by_side(selected_runs, key="runs_differences")

@@ -35,35 +35,10 @@ if not checkpoints:
     st.stop()
 
 form.begin()
-if st.session_state[form.key("checkpoint")] not in checkpoints:
-    form.fill({"checkpoint": next(iter(checkpoints))})
-
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
-    st.selectbox(
-        "Checkpoint",
-        list(checkpoints),
-        format_func=lambda ref: checkpoints[ref].title,
-        key=form.key("checkpoint"),
-        persist_state="session",
-        help="The pretrained model to start from.",
-    )
-    st.selectbox(
-        "Data",
-        datasets.NAMES,
-        format_func=lambda name: datasets.TITLES[name],
-        key=form.key("dataset"),
-        persist_state="session",
-        on_change=lambda: form.fill({"source": ""}),
-        help="What to learn.",
-    )
-    if st.session_state[form.key("dataset")] != "sample":
-        st.text_input(
-            "Where the data is",
-            key=form.key("source"),
-            persist_state="session",
-            placeholder="An archive or a folder on this machine; empty downloads it",
-        )
+    form.checkpoint_input(checkpoints)
+    form.data_input()
     st.segmented_control(
         "What trains",
         list(MODE_DEFAULTS),

@@ -63,8 +63,15 @@ def live_charts_of(data: bytes, key: str) -> None:
     _mount(key=key, data=data)
 
 
-def packed(traces: Sequence[Trace], axis: str, revision: str, timed: bool = False) -> bytes:
-    """The charts as the scripts read them.
+def packed(
+    traces: Sequence[Trace],
+    axis: str,
+    revision: str,
+    timed: bool = False,
+    until: float | None = None,
+    **more: Any,
+) -> bytes:
+    """The charts as the scripts read them; the axis reaches `until`, where that is known beforehand.
 
     Layout: header length (uint32, little-endian), header (JSON, padded to a multiple of 4 bytes), then the
     `parts` of each curve (float32, little-endian), in the header's order: x, y, where there is a band low
@@ -92,7 +99,8 @@ def packed(traces: Sequence[Trace], axis: str, revision: str, timed: bool = Fals
         "metrics": METRICS,
         "runs": [{"id": one.run_id, "label": one.label, "colour": one.colour} for one in traces],
         "curves": curves,
-    }
+        "ranges": {"x": [0, until]} if until else None,
+    } | more
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 4)
     body = np.concatenate(numbers).astype("<f4").tobytes() if numbers else b""

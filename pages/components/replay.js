@@ -1,4 +1,5 @@
-// A finished experiment once more, at any speed: the curves as live_chart.js draws them, cut at a time.
+// A finished experiment: its verdict and its curves, and both once more at any speed. The curves are those
+// of live_chart.js, cut at a time; until the end the standings take the place of the verdict.
 
 const SPEEDS = [1, 4, 16, 64];
 const WATCHABLE = 25; // seconds that a replay takes at most, at the speed that it begins with
@@ -20,12 +21,20 @@ const STYLE = `
   border-color: var(--st-primary-color); }
 .uf-replay input { flex: 1 1 10rem; min-width: 8rem; accent-color: var(--st-primary-color); }
 .uf-replay output { min-width: 8.5rem; text-align: right; font-variant-numeric: tabular-nums; }
-.uf-standings { display: flex; flex-wrap: wrap; gap: 0.25rem 2rem; margin: 0.5rem 0 0.75rem;
-  font-family: var(--st-font); color: var(--st-text-color); min-height: 3.6rem; }
-.uf-standings div { border-left: 0.3rem solid; padding-left: 0.6rem; }
-.uf-standings b { display: block; font-size: 1.6rem; line-height: 1.2;
+.uf-curtain { display: grid; font-family: var(--st-font); color: var(--st-text-color);
+  margin-bottom: 1rem; min-height: 6.5rem; }
+.uf-curtain > * { grid-area: 1 / 1; }
+.uf-curtain > .uf-hidden { visibility: hidden; }
+.uf-verdict { max-width: 72rem; text-wrap: pretty; }
+.uf-verdict h2 { all: unset; display: block; font-weight: 600; line-height: 1.5;
+  font-size: clamp(1.25rem, 2.1vw, 1.9rem); margin-bottom: 0.6rem; }
+.uf-verdict h2 span { border-bottom: 0.14em solid; }
+.uf-verdict p { margin: 0; font-size: 1.1rem; line-height: 1.6; }
+.uf-standings { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; align-content: center; }
+.uf-standings div { border-left: 0.35rem solid; padding-left: 0.75rem; min-width: 6.5rem; }
+.uf-standings b { display: block; font-size: clamp(1.6rem, 3vw, 2.6rem); line-height: 1.2;
   font-variant-numeric: tabular-nums; }
-.uf-standings small { font-size: 0.85rem; opacity: 0.8; }
+.uf-standings small { font-size: 0.95rem; }
 `;
 
 // component: what Streamlit hands over; `chart` is the module live_chart.js.
@@ -46,18 +55,21 @@ export async function draw({ data, parentElement, setStateValue }, chart, plotly
 function build(parent) {
   const root = document.createElement("div");
   root.innerHTML = `<style>${STYLE}</style>
+    <div class="uf-curtain">
+      <div class="uf-verdict"><h2></h2></div><div class="uf-standings uf-hidden"></div>
+    </div>
     <div class="uf-replay" role="group" aria-label="Replay">
       <button type="button" class="uf-play"></button>
       <span class="uf-speeds" role="radiogroup" aria-label="Speed"></span>
       <input type="range" min="0" max="1000" step="1" aria-label="Time">
       <output></output>
     </div>
-    <div class="uf-standings" hidden></div><div class="uf-stage"></div>`;
+    <div class="uf-stage"></div>`;
   parent.append(root);
   const find = (selector) => root.querySelector(selector);
   const view = {
     root, stage: find(".uf-stage"), play: find(".uf-play"), slider: find("input"),
-    clock: find("output"), standings: find(".uf-standings"),
+    clock: find("output"), verdict: find(".uf-verdict"), standings: find(".uf-standings"),
     whole: null, time: Infinity, playing: false, replaying: false, speed: 0, frame: 0,
   };
   view.play.onclick = () => (view.playing ? pause(view) : start(view));
@@ -87,6 +99,18 @@ function load(view, whole) {
     name.textContent = run.label; // as text: a run's name may hold anything
     item.append(name, document.createElement("b"));
     return item;
+  }));
+  const { verdict, further } = whole.head.story;
+  view.verdict.firstElementChild.replaceChildren(...verdict.map(([text, colour]) => {
+    const part = document.createElement("span");
+    part.textContent = text;
+    part.style.borderColor = colour || "transparent";
+    return part;
+  }));
+  view.verdict.replaceChildren(view.verdict.firstElementChild, ...further.map((text) => {
+    const line = document.createElement("p");
+    line.textContent = text;
+    return line;
   }));
   label(view);
 }
@@ -142,8 +166,8 @@ function label(view) {
   view.slider.value = String((1000 * time) / view.total);
   view.slider.setAttribute("aria-valuetext", said(time));
   view.clock.textContent = `${said(time)} of ${said(view.total)}`;
-  view.standings.hidden = over;
-  if (over) return;
+  view.verdict.classList.toggle("uf-hidden", !over);
+  view.standings.classList.toggle("uf-hidden", over);
   const { head, curves } = view.whole;
   [...view.standings.children].forEach((item, run) => {
     const curve = curves.find((one) =>

@@ -1,4 +1,7 @@
-"""A finished experiment once more, at any speed: the browser cuts the curves, and nothing is computed."""
+"""A finished experiment: its verdict and its curves, and both once more at any speed.
+
+The browser cuts the curves; nothing is computed, and a class of watchers costs the server nothing.
+"""
 
 import streamlit as st
 
@@ -15,7 +18,8 @@ _mount = st.components.v2.component(
 
 
 def replay(data: bytes, key: str) -> None:
-    """Draw charts that were `packed` with the time of each point, and the controls of a replay."""
+    """Draw charts that were `packed` with the time of each point, and `story`: the verdict, as parts of a
+    text with a colour each or none, and further sentences."""
     _mount(key=key, data=data, on_replaying_change=lambda: None)
 
 

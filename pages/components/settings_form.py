@@ -3,11 +3,14 @@
 Each input keeps its value in the session under `setting_<name>`, also while another page is shown.
 """
 
+from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import Any
 
 import streamlit as st
 
+from ftcore import datasets
+from ftcore.checkpoints import Checkpoint
 from ftcore.config import PRESETS, FineTuneConfig, choices, label, mode_defaults
 
 SETTINGS: dict[str, "Field[Any]"] = {setting.name: setting for setting in fields(FineTuneConfig)}
@@ -50,6 +53,40 @@ def preset(name: str, mode: str) -> dict[str, Any]:
     """All that a preset decides, for a mode."""
     defaults = {setting: SETTINGS[setting].default for setting in DECIDED_BY_PRESET}
     return defaults | vars(mode_defaults(mode)) | PRESETS[name]
+
+
+def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
+    """Draw the choice of what to start from."""
+    if st.session_state[key("checkpoint")] not in checkpoints:
+        fill({"checkpoint": next(iter(checkpoints))})
+    st.selectbox(
+        "Checkpoint",
+        list(checkpoints),
+        format_func=lambda ref: checkpoints[ref].title,
+        key=key("checkpoint"),
+        persist_state="session",
+        help="The pretrained model to start from.",
+    )
+
+
+def data_input() -> None:
+    """Draw the choice of data, and where it is."""
+    st.selectbox(
+        "Data",
+        datasets.NAMES,
+        format_func=lambda name: datasets.TITLES[name],
+        key=key("dataset"),
+        persist_state="session",
+        on_change=lambda: fill({"source": ""}),
+        help="What to learn.",
+    )
+    if st.session_state[key("dataset")] != "sample":
+        st.text_input(
+            "Where the data is",
+            key=key("source"),
+            persist_state="session",
+            placeholder="An archive or a folder on this machine; empty downloads it",
+        )
 
 
 def preset_input(label: str, **options: Any) -> None:

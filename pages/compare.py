@@ -1,0 +1,192 @@
+"""Modes against each other: set up, watch, read what came out. `?experiment=` or `?runs=`."""
+
+from contextlib import suppress
+from datetime import datetime
+
+import streamlit as st
+
+from ftcore import datasets, estimate
+from ftcore.checkpoints import list_checkpoints
+from ftcore.config import MODE_DEFAULTS, FineTuneConfig, mode_defaults, mode_title
+from ftcore.errors import UnfreezeError
+from pages.components import settings_form as form, warm, words
+from pages.components.marks import plain
+from pages.components.palette import BADGES, mode_badge
+
+CHOSEN = ("full", "last-layer", "gradual", "scratch")
+MOST_SEEDS = 5
+SENTENCES = {
+    "sample": (
+        "The plot is clever, but this is a dull film.",
+        "This film is anything but dull.",
+        "I expected a dull film, but the acting is convincing.",
+    ),
+    "imdb": (
+        "The trailer is gorgeous and the cast is brilliant, but the film itself is a mess.",
+        "It is not that I never enjoyed it; there was hardly a dull scene.",
+        "I did not laugh once, and nothing about the ending felt earned.",
+    ),
+    "ag_news": (
+        "Shares of the airline rose after it raised its profit forecast for the year.",
+        "The club sold its goalkeeper for a record sum.",
+        "The new chip will be built in a factory that the government paid for.",
+    ),
+}
+
+experiment = st.query_params.get("experiment", "")
+run_ids = [one for one in st.query_params.get("runs", "").split(",") if one]
+if experiment or run_ids:
+    try:
+        with st.spinner("Opening …"):
+            from pages.components.compared import compared  # imports MLflow
+
+        compared(experiment, run_ids)
+    except UnfreezeError as error:
+        st.error(plain(str(error)))
+        st.page_link("compare.py", label="Set up an experiment", icon=":material/arrow_forward:")
+    st.stop()
+
+st.title("Compare", anchor=False)
+st.markdown(
+    "Train in several modes from the same start, on the same texts in the same order, and see which is "
+    "better, by how much, and what it costs."
+)
+checkpoints = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
+if not checkpoints:
+    st.info("There is no checkpoint to start from yet.")
+    st.page_link("checkpoints.py", label="Import or pretrain one", icon=":material/arrow_forward:")
+    st.stop()
+
+form.begin()
+choose, summary = st.columns([5, 3], gap="large")
+with choose:
+    modes = st.pills(
+        "Modes", list(MODE_DEFAULTS), selection_mode="multi", default=CHOSEN,
+        format_func=lambda mode: f":{mode_badge(mode)}[⬤]  {mode_title(mode)}",
+        key="compare_modes", persist_state="session",
+    )  # fmt: skip
+    start, data = st.columns(2)
+    with start:
+        form.checkpoint_input(checkpoints)
+    with data:
+        form.data_input()
+    groups = ""
+    if "custom" in modes:
+        names = list(checkpoints[st.session_state[form.key("checkpoint")]].model.group_sizes())
+        chosen = st.pills(
+            "Groups that train in Custom", names, selection_mode="multi", default=names[:1],
+            key="compare_groups", persist_state="session",
+        )  # fmt: skip
+        groups = ", ".join(chosen)
+    seeds, epochs, limit = st.columns(3)
+    seed_count = seeds.number_input(
+        "Seeds", 1, MOST_SEEDS, 1, key="compare_seeds", persist_state="session",
+        help="Each mode runs once a seed. Several show how much of a difference is luck.",
+    )  # fmt: skip
+    epoch_count = epochs.number_input(
+        "Epochs", 1, 1000, mode_defaults("full").epochs, key="compare_epochs",
+        persist_state="session", help="Passes over the training texts, the same for all modes.",
+    )  # fmt: skip
+    with limit:
+        form.setting_input("limit", label="Training texts (0: all)")
+    dataset = st.session_state[form.key("dataset")]
+    watch = st.text_area(
+        "Watched sentences", "\n".join(SENTENCES.get(dataset, ())), height=110,
+        key=f"compare_watch_{dataset}", persist_state="session",
+        help="A line each. Every model answers them as it trains: watch them change their minds.",
+    )  # fmt: skip
+    references = st.toggle(
+        "Reference lines", True, key="compare_references", persist_state="session",
+        help="TF-IDF with logistic regression, and the majority class, on the same texts.",
+    )  # fmt: skip
+    rates = {}
+    if modes:
+        with st.expander("Learning rates"), st.grid(4, min_column_width=130, gap="medium") as grid:
+            for mode in modes:
+                with grid.cell():
+                    rates[mode] = st.number_input(
+                        mode_title(mode), 1e-6, 10.0, mode_defaults(mode).learning_rate,
+                        step=None, format="%g", key=f"compare_rate_{mode}", persist_state="session",
+                    )  # fmt: skip
+
+
+def planned() -> list[FineTuneConfig]:
+    """The runs of the experiment that the form describes."""
+    from ftcore import experiments  # imports MLflow
+
+    base = FineTuneConfig(
+        **{name: st.session_state[form.key(name)] for name in ("checkpoint", "dataset", "source", "limit")},
+        epochs=epoch_count, watch=watch, groups=groups,
+    )  # fmt: skip
+    return experiments.plan(base, modes, range(seed_count), rates, references)
+
+
+@st.fragment(run_every=None if warm.loading().done() else 0.5)
+def time_needed(waiting: bool) -> None:
+    """The estimate, once MLflow, which knows the pace of earlier runs, is imported."""
+    if not warm.loading().done():
+        st.caption("…")
+        return
+    if waiting:
+        st.rerun()
+    from ftcore import tracking
+
+    with suppress(UnfreezeError):  # which Run will name
+        earlier = tracking.runs()
+        configs = planned()
+        seconds = sum(estimate.seconds(config, earlier) for config in configs)
+        st.markdown(f"**{len(configs)} runs**, one after the other, so that the clock is fair")
+        st.caption(f"About {words.roughly(seconds)} on this machine")
+
+
+with summary.container(border=True):
+    if len(modes) < 2:
+        st.info("Choose two modes or more.")
+    else:
+        time_needed(not warm.loading().done())
+    if st.button(
+        "Run the experiment", type="primary", icon=":material/play_arrow:",
+        disabled=len(modes) < 2, width="stretch",
+    ):  # fmt: skip
+        try:
+            with st.spinner("Starting …"):
+                from ftcore import experiments
+
+                configs = planned()
+                title = f"{datasets.TITLES[dataset]} · {len(modes)} modes · {datetime.now():%d %b %H:%M}"
+                started = experiments.submit(configs, title)
+        except UnfreezeError as error:
+            st.error(plain(str(error)))
+        else:
+            st.query_params["experiment"] = started
+            st.rerun()
+
+
+@st.fragment(run_every=None if warm.loading().done() else 0.5)
+def earlier(waiting: bool) -> None:
+    """Experiments there are, each a link."""
+    if not warm.loading().done():
+        st.skeleton(height=80)
+        return
+    if waiting:
+        st.rerun()
+    from ftcore import experiments
+
+    try:
+        found = experiments.listed()
+    except UnfreezeError as error:
+        st.error(plain(str(error)))
+        return
+    for row in found.itertuples():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(
+                "compare.py", label=plain(row.name), icon=":material/compare_arrows:",
+                query_params={"experiment": row.experiment},
+            )  # fmt: skip
+            st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
+            st.caption(f"{row.runs} runs")
+
+
+st.space("small")
+st.subheader("Earlier experiments", anchor=False)
+earlier(not warm.loading().done())

@@ -1,0 +1,138 @@
+"""What a finished comparison came to: the verdict, the curves and their replay, the figures, the inside."""
+
+import re
+
+import pandas as pd
+import streamlit as st
+
+from ftcore import comparison, verdict
+from ftcore.comparison import Side
+from ftcore.experiments import Result
+from pages.components import charts, inside, overlay, words
+from pages.components.figure import figure
+from pages.components.live_chart import packed
+from pages.components.marks import plain
+from pages.components.models import models
+from pages.components.palette import mode_badge, model_colour
+from pages.components.race import axis_input
+from pages.components.replay import replay, replaying
+from pages.components.side_by_side import side_by_side
+from pages.components.why import why
+
+REPLAY = "replay"  # the key of its state
+PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
+AT_ONCE = 2  # further sentences that stand below the verdict, the rest besides the trade-off
+
+
+def outcome(results: list[Result]) -> None:
+    """Draw it all; while it is replayed, what it came to stays hidden."""
+    sides = comparison.sides(results)
+    further = verdict.further(results)
+    above = st.container()
+    axis = axis_input()
+    ids = ",".join(result.run.run_id for result in results)
+    story = {
+        "verdict": parts(verdict.sentence(results), sides),
+        "further": [unbroken(one) for one in further[:AT_ONCE]],
+    }
+    with above:
+        replay(packed(overlay.race(results), axis, ids, timed=True, story=story), key=REPLAY)
+    if replaying(REPLAY) or not sides:
+        return
+    st.space("small")
+    chart, more = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with chart:
+        figure(charts.tradeoff(results), key="tradeoff", name="trade-off")
+    with more:
+        st.markdown("\n".join(f"- {plain(one)}" for one in further[AT_ONCE:]))
+    st.table(figures(sides), border="horizontal", hide_index=True)
+    if parameters := max(side.parameters for side in sides):
+        st.caption(
+            f"± is half of a 95% interval. Trained parameters as a share of all {parameters:,}, most of "
+            "which are word vectors."
+        )
+    st.space("small")
+    _inside(results)
+
+
+def _inside(results: list[Result]) -> None:
+    """What happened inside, a tab a view; which one is open stands in the address."""
+    views = {
+        "Watched sentences": inside.watched,
+        "Where they disagree": inside.disagreements,
+        "What moved": inside.moved,
+        "What it sees": inside.sees,
+        "What it forgot": inside.forgot,
+        "Why": _why,
+        "Settings": lambda results: side_by_side(
+            [result.run for result in results], key="compare_differences"
+        ),
+    }
+    tabs = st.tabs(list(views), key="tab", bind="query-params")
+    for tab, view in zip(tabs, views.values(), strict=True):
+        if tab.open:
+            with tab:
+                view(results)
+
+
+def _why(results: list[Result]) -> None:
+    """What each model makes of the words of a text."""
+    saved = models()
+    refs = [
+        side.results[0].run.run_id
+        for side in comparison.sides(results)
+        if side.results[0].run.run_id in saved
+    ]
+    if not refs:
+        st.info("The models of these runs were not kept. Run the experiment again to ask them why.")
+        return
+    sentences = next((one.run.config.watched for one in results if one.run.config.watched), [""])
+    text = st.text_input("Text", sentences[0], key="compare_why")
+    if text.strip():
+        why(text, refs)
+
+
+def parts(sentence: str, sides: list[Side]) -> list[tuple[str, str]]:
+    """A sentence in parts: names of sides with their colour, the rest with none."""
+    colours = {side.label: model_colour(side.mode) for side in sides}
+    names = "|".join(re.escape(name) for name in sorted(colours, key=len, reverse=True))
+    found = re.split(rf"(?<!\w)({names})(?!\w)", unbroken(sentence)) if names else [sentence]
+    return [(text, colours.get(text, "")) for text in found if text]
+
+
+def unbroken(sentence: str) -> str:
+    """The same with figures that no line breaks in two."""
+    return re.sub(r"(?<=[\d±]) (?=[\d±]|s\b|min\b|points)", "\N{NO-BREAK SPACE}", sentence)
+
+
+def figures(sides: list[Side]) -> pd.DataFrame:
+    """A row a side, as Markdown."""
+    several = any(side.over_seeds for side in sides)
+    rows = []
+    for side in sides:
+        network = not side.is_reference
+        title = side.label.replace("[", "(").replace("]", ")")
+        row = {
+            "Mode": f":{mode_badge(side.mode)}-badge[{title}]",
+            "Test accuracy": f"**{side.test:.1%}**{PLUS_MINUS}{_half(side.over_texts)}",
+        }
+        if several:
+            row["From seed to seed"] = (
+                f"± {_half(side.over_seeds)}" if side.over_seeds else words.NONE
+            )
+            row["Seeds"] = str(len(side.results))
+        row["Training"] = words.duration(side.seconds)
+        for level in verdict.LEVELS:
+            row[f"{level:.0%} after"] = (
+                words.duration(side.passed(level)) if network else words.NONE
+            )
+        share = side.trained / side.parameters if side.parameters else 0
+        row["Trained parameters"] = (
+            f"{side.trained:,} ({share:.2%})" if network and side.trained else words.NONE
+        )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _half(interval: tuple[float, float] | None) -> str:
+    return f"{(interval[1] - interval[0]) * 50:.1f}" if interval else words.NONE

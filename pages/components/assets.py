@@ -21,13 +21,15 @@ def _plotly_js() -> Path:
     return Path(package.origin).parent / "package_data" / "plotly.min.js"
 
 
-_LIVE_CHART_JS = Path(__file__).parent / "live_chart.js"
-_REPLAY_JS = Path(__file__).parent / "replay.js"
+_SCRIPTS = {path.stem: path for path in Path(__file__).parent.glob("*.js")}
 
 PLOTLY = f"plotly-{version('plotly')}.min.js"
-LIVE_CHART = _named_by_content(_LIVE_CHART_JS)
-REPLAY = _named_by_content(_REPLAY_JS)
-FILES: dict[str, Path] = {PLOTLY: _plotly_js(), LIVE_CHART: _LIVE_CHART_JS, REPLAY: _REPLAY_JS}
+LIVE_CHART, REPLAY, FIGURE, LAYERS = (
+    _named_by_content(_SCRIPTS[name]) for name in ("live_chart", "replay", "figure", "layers")
+)
+FILES: dict[str, Path] = {PLOTLY: _plotly_js()} | {
+    _named_by_content(path): path for path in _SCRIPTS.values()
+}
 
 
 def address(name: str) -> str:

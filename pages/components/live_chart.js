@@ -31,11 +31,11 @@ export async function draw({ data, parentElement }, plotlyAddress) {
 
 // Draws unpacked curves into an element; called again, it changes what is there.
 export async function show(parentElement, { head, curves }, plotlyAddress) {
-  plotly ??= load(plotlyAddress);
+  library(plotlyAddress); // begins to load beside the legend
   const view = (parentElement.ufView ??= build(parentElement));
   const theme = readTheme(parentElement);
   drawLegend(view, head, curves, theme, () => drawCharts(view, head, curves, theme));
-  const Plotly = await plotly;
+  const Plotly = await library(plotlyAddress);
   if (parentElement.ufView !== view || !parentElement.isConnected) return;
   view.Plotly = Plotly;
   drawCharts(view, head, curves, theme);
@@ -45,14 +45,15 @@ export async function show(parentElement, { head, curves }, plotlyAddress) {
   };
 }
 
-function load(address) {
-  return new Promise((resolve, reject) => {
+// plotly.js, fetched once for all charts of a page.
+export function library(address) {
+  return (plotly ??= window.Plotly ? Promise.resolve(window.Plotly) : new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = address;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => reject(new Error("The chart library did not load; reload the page."));
     document.head.append(script);
-  });
+  }));
 }
 
 function build(parent) {
@@ -70,7 +71,7 @@ function build(parent) {
   for (const plot of root.querySelectorAll(".uf-plot")) plots[plot.dataset.metric] = plot;
   const view = { root, plots, hidden: new Set(), Plotly: null };
   view.observer = new ResizeObserver(() => {
-    for (const plot of Object.values(plots)) if (plot.data) view.Plotly.Plots.resize(plot);
+    for (const plot of Object.values(plots)) if (plot.data && plot.offsetParent) view.Plotly.Plots.resize(plot);
   });
   view.observer.observe(root);
   return view;
@@ -93,7 +94,7 @@ export function unpack(data) {
   return { head, curves };
 }
 
-function readTheme(element) {
+export function readTheme(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim();
   return {
@@ -230,7 +231,7 @@ function swatch(split, colour) {
 }
 
 // The colour, mixed with black or white until it stands out from the background.
-function legible(colour, paper) {
+export function legible(colour, paper) {
   const back = luminance(channels(paper));
   const towards = back > 0.5 ? 0 : 255;
   let mixed = channels(colour);

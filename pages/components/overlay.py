@@ -1,6 +1,7 @@
 """Several runs on one pair of charts: a name and a colour of its own for each."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,16 +86,20 @@ def _drawn(lanes: list[Lane]) -> list[Trace]:
     """With a colour each, and references as long as the others."""
     trained = [lane.history for lane in lanes if not is_line(lane.run)]
     ends = pd.concat(trained)[list(AXES)].max() if trained else None
-    seen: Counter[str] = Counter()
     found = []
-    for lane in lanes:
-        mode = lane.run.config.mode
+    shades = colours([lane.run.config.mode for lane in lanes])
+    for lane, colour in zip(lanes, shades, strict=True):
         level = is_line(lane.run) and ends is not None
         history = line(lane.history, ends) if level else lane.history
-        colour = shade(model_colour(mode), seen[mode])
-        seen[mode] += 1
         found.append(Trace(lane.run.run_id, lane.label, colour, history))
     return found
+
+
+def colours(modes: Sequence[str]) -> list[str]:
+    """Each mode's own; where one is there again, shades of it."""
+    return [
+        shade(model_colour(mode), modes[:number].count(mode)) for number, mode in enumerate(modes)
+    ]
 
 
 def shade(colour: str, number: int) -> str:

@@ -11,6 +11,11 @@ PHASES: dict[str, str] = {
 NONE = "\N{EN DASH}"  # where there is no figure yet
 
 
+def group_title(name: str) -> str:
+    """A layer group's name; the head is called what it is to someone who fine-tunes."""
+    return "New last layer" if name == "head" else name.capitalize()
+
+
 def percent(share: float | None) -> str:
     """0.8731 → 87.3 %."""
     return NONE if share is None or math.isnan(share) else f"{share:.1%}"

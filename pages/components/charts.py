@@ -1,0 +1,297 @@
+"""Still charts of a comparison: pure functions from results to plotly figures.
+
+`figure.js` adds what depends on the theme: fonts, greys, and colours that stand out from the background.
+Text within a figure is plotly's markup, so what comes from users or data is escaped.
+"""
+
+import html
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from ftcore import comparison
+from ftcore.comparison import Side, sides, tested, training_seconds
+from ftcore.config import REFERENCES
+from ftcore.experiments import Result
+from pages.components import overlay, words
+from pages.components.live_chart import AXES, METRICS, points
+from pages.components.palette import model_colour
+
+WIDE = 10  # times the shortest training; beyond it the axis of seconds is logarithmic
+LABEL_LENGTH = 110  # characters of a sentence above its chart
+_CLOCK = (
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200,
+    14_400, 36_000, 72_000,
+)  # fmt: skip
+MOST_TICKS = 7
+_MINUTE, _HOUR = 60, 3600
+
+
+def tradeoff(results: Sequence[Result]) -> go.Figure:
+    """Test accuracy over seconds of training: a marker a side, a level line a reference."""
+    found = sides(results)
+    networks = [side for side in found if not side.is_reference]
+    seconds = [training_seconds(one) for side in networks for one in side.results]
+    log = bool(seconds) and max(seconds) > WIDE * min(seconds)
+    fig = base("Test accuracy over training time", _sized(networks), height=440)
+    for side, colour in zip(networks, colours(networks), strict=True):
+        if len(side.results) > 1:
+            fig.add_scatter(
+                x=[training_seconds(one) for one in side.results],
+                y=[tested(one) for one in side.results],
+                mode="markers", marker={"color": colour, "size": 7, "opacity": 0.4},
+                hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
+                text=[f"{html.escape(side.label)}, seed {one.run.config.seed}" for one in side.results],
+            )  # fmt: skip
+        low, high = _interval(side)
+        fig.add_scatter(
+            x=[side.seconds], y=[side.test], mode="markers", name=html.escape(side.label),
+            marker={"color": colour, "size": [diameter(side.trained)], "opacity": 0.9},
+            error_y={
+                "array": [high - side.test], "arrayminus": [side.test - low], "symmetric": False,
+                "type": "data", "color": colour, "thickness": 2, "width": 6,
+            },
+            hovertemplate=f"{_told(side)}<extra></extra>",
+        )  # fmt: skip
+    _level_lines(fig, [side for side in found if side.is_reference])
+    lows = [_interval(side)[0] if not side.is_reference else side.test for side in found] or [0.0]
+    highs = [_interval(side)[1] if not side.is_reference else side.test for side in found] or [1.0]
+    room = 0.08 * max(max(highs) - min(lows), 0.05)
+    fig.update_yaxes(
+        title_text="Test accuracy", tickformat=".0%", nticks=7,
+        range=[min(lows) - room, max(highs) + 1.4 * room],
+    )  # fmt: skip
+    _clock(fig, seconds, log)
+    _name(fig, networks, log)
+    return fig
+
+
+def diameter(parameters: int) -> float:
+    """Of a marker, in pixels: each factor of ten in parameters adds the same to its area."""
+    return math.sqrt(12**2 + 170 * max(0.0, math.log10(max(parameters, 1)) - 2))
+
+
+def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
+    """Loss or accuracy as training goes on, a line a side, with a band over its seeds."""
+    traces = overlay.race(list(results))
+    references = {one.run.run_id for one in results if one.run.config.mode in REFERENCES}
+    band = any(f"{metric}_low" in trace.history for trace in traces)
+    caption = "Solid: validation. Dotted: training. Diamond: test."
+    fig = base(
+        METRICS[metric], caption + " The band reaches from seed to seed." * band, legend=True
+    )
+    for trace in traces:
+        name, colour = html.escape(trace.label), trace.colour
+        if f"{metric}_low" in trace.history:
+            x, _, low, high = points(
+                trace.history, "val", axis, metric, f"{metric}_low", f"{metric}_high"
+            )
+            _band(fig, x, low, high, colour)
+        level = trace.run_id in references
+        solid = {"width": 1.5, "dash": "dash"} if level else {"width": 2.5}
+        for split, line in (("train", {"width": 1.25, "dash": "dot"}), ("val", solid)):
+            x, y = points(trace.history, split, axis, metric)
+            fig.add_scatter(
+                x=x, y=y, mode="lines", name=name, legendgroup=trace.run_id, cliponaxis=False,
+                line={**line, "color": colour}, showlegend=split == "val",
+                hovertemplate=f"{name}<br>%{{y{_format(metric)}}}<extra></extra>",
+            )  # fmt: skip
+        if level:
+            continue
+        x, y = points(trace.history, "test", axis, metric)
+        fig.add_scatter(
+            x=x, y=y, mode="markers", name=name, legendgroup=trace.run_id, showlegend=False,
+            cliponaxis=False,
+            marker={"symbol": "diamond-open", "size": 12, "color": colour, "line": {"width": 2.5}},
+            hovertemplate=f"{name}, test<br>%{{y{_format(metric)}}}<extra></extra>",
+        )  # fmt: skip
+    fig.update_xaxes(title_text=AXES[axis], rangemode="tozero")
+    fig.update_yaxes(tickformat=".0%" if metric == "accuracy" else "", nticks=6)
+    return fig
+
+
+def watched(results: Sequence[Result], sentence: int, label: int, axis: str = "step") -> go.Figure:
+    """The probability of a class for one watched sentence, a line a side, with a band over its seeds."""
+    said = next(one.run.config.watched for one in results if one.run.config.watched)[sentence]
+    fig = base(
+        f"“{html.escape(textwrap.shorten(said, LABEL_LENGTH, placeholder=' …'))}”", height=230
+    )
+    found = [
+        (name, group)
+        for name, group in comparison.grouped([comparison.on_a_fair_clock(one) for one in results])
+        if len(group[0].watched)
+    ]
+    shades = overlay.colours([group[0].run.config.mode for _, group in found])
+    for (name, group), colour in zip(found, shades, strict=True):
+        rows = pd.concat([one.watched for one in group])
+        rows = rows[(rows["sentence"] == sentence) & (rows["label"] == label)]
+        by_step = rows.groupby("step")
+        x, y = (
+            by_step[axis].mean() if axis != "step" else by_step.size().index,
+            by_step["probability"],
+        )
+        if len(group) > 1:
+            _band(fig, np.asarray(x), y.min().to_numpy(), y.max().to_numpy(), colour)
+        fig.add_scatter(
+            x=np.asarray(x), y=y.mean().to_numpy(), mode="lines", cliponaxis=False,
+            name=html.escape(name), line={"color": colour, "width": 2.5},
+            hovertemplate=f"{html.escape(name)}<br>%{{y:.0%}}<extra></extra>",
+        )  # fmt: skip
+    fig.add_hline(y=0.5, line={"dash": "dash", "width": 1, "color": "#808080"}, layer="below")
+    fig.update_layout(meta={"legend": "picture"})  # on a page, one stands above all sentences
+    fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
+    fig.update_yaxes(tickformat=".0%", range=[-0.02, 1.02], tickvals=[0, 0.5, 1])
+    return fig
+
+
+def base(title: str, caption: str = "", height: int = 360, legend: bool = False) -> go.Figure:
+    """An empty figure; figure.js shows title and caption above it, and puts them into its pictures."""
+    return go.Figure(
+        layout={
+            "template": go.layout.Template(), "height": height, "showlegend": legend,
+            "title": {"text": title, "subtitle": {"text": caption}},
+            "margin": {"l": 8, "r": 16, "t": 12, "b": 8}, "hovermode": "closest",
+            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
+        }
+    )  # fmt: skip
+
+
+def colours(found: Sequence[Side]) -> list[str]:
+    """One for each side, by its mode."""
+    return overlay.colours([side.mode for side in found])
+
+
+def see_through(colour: str, opacity: float) -> str:
+    """#2563EB at an opacity."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
+    fig.add_scatter(
+        x=np.r_[x, x[::-1]], y=np.r_[high, low[::-1]], mode="lines", line={"width": 0},
+        fill="toself", fillcolor=see_through(colour, 0.18), hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+
+
+def _interval(side: Side) -> tuple[float, float]:
+    """The wider of that over texts and that over seeds."""
+    known = [one for one in (side.over_texts, side.over_seeds) if one is not None]
+    return max(known, key=lambda one: one[1] - one[0])
+
+
+def _told(side: Side) -> str:
+    """What a pointer on a side's marker reads."""
+    low, high = _interval(side)
+    return "<br>".join(
+        (
+            f"<b>{html.escape(side.label)}</b>",
+            f"{side.test:.1%} of {side.texts:,} test texts ({low:.1%} to {high:.1%})",
+            f"{words.duration(side.seconds)} of training",
+            f"{side.trained:,} of {side.parameters:,} parameters train",
+        )
+    )
+
+
+def _sized(networks: Sequence[Side]) -> str:
+    """What the markers' sizes and bars say, and what most of the parameters are."""
+    said = "Marker area: trained parameters, on a log scale. Bars: 95% interval."
+    frozen = {
+        1 - side.trained / side.parameters
+        for side in networks
+        if side.mode in ("full", "scratch") and 0 < side.trained < side.parameters
+    }
+    return said + "".join(
+        f" Frozen word vectors are {share:.0%} of the model." for share in list(frozen)[:1]
+    )
+
+
+def _level_lines(fig: go.Figure, references: Sequence[Side]) -> None:
+    for side in references:
+        line = {"color": model_colour(side.mode), "dash": "dash", "width": 1.5}
+        fig.add_hline(y=side.test, line=line, layer="below")
+        fig.add_annotation(
+            x=0, xref="paper", xanchor="left", y=side.test, yanchor="bottom", showarrow=False,
+            text=f"{html.escape(side.label)} {side.test:.1%}", font={"size": 12},
+        )  # fmt: skip
+
+
+def _clock(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:
+    """The axis of training time, with round times along it."""
+    low, high = (min(seconds), max(seconds)) if seconds else (0.0, 1.0)
+    if log:
+        room = 0.12 * math.log10(high / low)
+        ends = [math.log10(low) - room, math.log10(high) + 1.6 * room]
+        ticks = [tick for tick in _CLOCK if ends[0] <= math.log10(tick) <= ends[1]]
+        ticks = ticks[:: -(-len(ticks) // MOST_TICKS)]
+    else:
+        ends = [0, high * 1.15]
+        step = next((tick for tick in _CLOCK if high / tick <= 6), high)
+        ticks = [step * number for number in range(int(ends[1] / step) + 1)]
+    fig.update_xaxes(
+        title_text="Training time" + ", log scale" * log, type="log" if log else "linear", range=ends,
+        tickvals=ticks, ticktext=[_time(tick) for tick in ticks],
+    )  # fmt: skip
+
+
+def _time(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:g} s"
+    return f"{seconds / _MINUTE:g} min" if seconds < _HOUR else f"{seconds / _HOUR:g} h"
+
+
+def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
+    """Write each side's name beside its marker, where no other marker or name stands."""
+    (left, right), (bottom, top) = fig.layout.xaxis.range, fig.layout.yaxis.range
+    wide, high = 300, 330  # pixels of the plot on a phone; more room elsewhere does no harm
+    spots = {}
+    for side in networks:
+        x = math.log10(side.seconds) if log else side.seconds
+        spots[side.label] = (
+            (x - left) / (right - left) * wide, (side.test - bottom) / (top - bottom) * high,
+            diameter(side.trained) / 2,
+        )  # fmt: skip
+    taken = [(x - r, x + r, y - r, y + r) for x, y, r in spots.values()]
+    lines = [(one.y - bottom) / (top - bottom) * high for one in fig.layout.annotations]
+    taken += [(0, 100, y, y + 16) for y in lines]  # the names of the level lines
+    for side in networks:
+        x, y, r = spots[side.label]
+        length, line = 7.5 * len(side.label), 16
+        places: list[tuple[float, float, dict[str, Any]]] = [
+            (x + r + 6, y - line / 2, {"xanchor": "left", "yanchor": "middle", "xshift": r + 6}),
+            (x - r - 6 - length, y - line / 2, {"xanchor": "right", "yanchor": "middle", "xshift": -r - 6}),
+            (x, y + r + 2, {"xanchor": "left", "yanchor": "bottom", "yshift": r}),
+            (x, y - r - 2 - line, {"xanchor": "left", "yanchor": "top", "yshift": -r}),
+            (x - length, y + r + 2, {"xanchor": "right", "yanchor": "bottom", "yshift": r}),
+            (x - length, y - r - 2 - line, {"xanchor": "right", "yanchor": "top", "yshift": -r}),
+        ]  # fmt: skip
+        boxes = [(at, at + length, low, low + line) for at, low, _ in places]
+        chosen = min(
+            range(len(places)),
+            key=lambda number: (
+                sum(_overlap(boxes[number], other) for other in taken)
+                + max(0, -boxes[number][0]) + max(0, boxes[number][1] - wide),
+                number,
+            ),
+        )  # fmt: skip
+        taken.append(boxes[chosen])
+        fig.add_annotation(
+            x=math.log10(side.seconds) if log else side.seconds, y=side.test, showarrow=False,
+            text=html.escape(side.label), font={"size": 14}, **places[chosen][2],
+        )  # fmt: skip
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Pixels that two boxes (left, right, bottom, top) share, as an area's square root."""
+    wide = min(one[1], other[1]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[2], other[2])
+    return math.sqrt(wide * high) if wide > 0 and high > 0 else 0.0
+
+
+def _format(metric: str) -> str:
+    return ":.1%" if metric == "accuracy" else ":.3f"

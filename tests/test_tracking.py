@@ -72,6 +72,18 @@ def test_a_viewer_sees_the_phase_while_the_run_goes() -> None:
         assert (one.phase_done, one.phase_total, one.phase_unit) == (40, 100, "texts")
 
 
+def test_a_validation_between_two_steps_does_not_restart_the_clock_of_training() -> None:
+    run_id = tracking.create_run(FineTuneConfig())
+    began = []
+    with tracking.Recorder(run_id) as recorder:
+        for phase in ("training", "evaluating", "training"):
+            recorder.write(Progress(phase, 1, 9, "steps"))  # type: ignore[arg-type]
+            recorder._flush()
+            client = MlflowClient(tracking_uri=settings.tracking_uri())
+            began.append(client.get_run(run_id).data.tags["unfreeze.phase_began"])
+    assert began[0] == began[2] != began[1]
+
+
 def test_there_is_an_empty_history_before_the_first_point() -> None:
     curve = tracking.history(tracking.create_run(FineTuneConfig()))
     assert len(curve) == 0

@@ -37,7 +37,7 @@ class Run:
     phase_done: float
     phase_total: float | None
     phase_unit: str
-    phase_seconds: float  # since the phase began
+    phase_seconds: float  # since the phase first began
     metrics: dict[str, float]
     created: datetime
     host: str

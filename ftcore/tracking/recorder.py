@@ -55,6 +55,7 @@ class Recorder:
         self._tags: dict[str, str] = {}
         self._flushed = 0.0
         self._phase = ""
+        self._began: dict[str, float] = {}  # a phase that comes again goes on where it was
 
     def __enter__(self) -> Self:
         self._tags |= {"status": "running", "host": socket.gethostname(), "pid": str(os.getpid())}
@@ -68,7 +69,8 @@ class Recorder:
             case Progress():
                 if event.phase != self._phase:
                     self._phase = event.phase
-                    self._tags |= {"phase": event.phase, "phase_began": str(time.time())}
+                    began = self._began.setdefault(event.phase, time.time())
+                    self._tags |= {"phase": event.phase, "phase_began": str(began)}
                 total = "" if event.total is None else f"{event.total:g}"
                 self._tags["progress"] = f"{event.done:g}|{total}|{event.unit}"
             case Started():

@@ -68,6 +68,43 @@ def test_a_reference_line_needs_no_checkpoint() -> None:
     assert "TF-IDF · sample" in ftcore("runs").stdout
 
 
+def test_compare_ends_with_a_table_and_a_verdict(base: str, tmp_path: Path) -> None:
+    done = ftcore(
+        "compare", "--checkpoint", base, "--modes", "full,last-layer", "--seeds", "1,2", "--limit",
+        "60", "--epochs", "2", "--references", "--export", str(tmp_path / "out"), "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, *events, last = lines(done)
+    runs = [event["config"] for event in events if event["event"] == "created"]
+    assert [(run["mode"], run["seed"]) for run in runs] == [
+        ("full", 1), ("last-layer", 1), ("full", 2), ("last-layer", 2), ("tfidf", 1), ("majority", 1),
+    ]  # fmt: skip
+    rows = {row["mode"]: row for row in last["modes"]}
+    assert list(rows) == ["full", "last-layer", "tfidf", "majority"]
+    assert (rows["full"]["seeds"], rows["tfidf"]["seeds"]) == ([1, 2], [1])
+    assert rows["full"]["trainable_parameters"] > rows["last-layer"]["trainable_parameters"] > 0
+    assert rows["full"]["test_spread"] >= 0
+    assert rows["full"]["train_seconds"] > 0
+    assert last["verdict"].endswith(".")
+    assert last["experiment"] == first["experiment"]
+    listed = lines(ftcore("experiments", "--json"))[0]
+    assert (listed["experiment"], listed["runs"]) == (last["experiment"], 6)
+    assert (listed["status"], listed["name"]) == ("finished", first["name"])
+    assert (tmp_path / "out" / "full-2" / "history.csv").exists()
+    again = ftcore("export-experiment", last["experiment"], str(tmp_path / "again"))
+    assert again.returncode == 0, again.stderr
+    same = "last-layer-1/watched.csv"
+    assert (tmp_path / "again" / same).read_bytes() == (tmp_path / "out" / same).read_bytes()
+
+
+def test_compare_shows_a_person_a_table(base: str) -> None:
+    done = ftcore("compare", "--checkpoint", base, "--modes", "last-layer", "--limit", "40")
+    assert done.returncode == 0, done.stderr
+    heading = next(line for line in done.stdout.splitlines() if line.startswith("mode "))
+    assert heading.split("  ")[-1] == "trained parameters"
+    assert "of 1,000 test texts right" in done.stdout
+
+
 def test_datasets_are_listed() -> None:
     assert [row["name"] for row in lines(ftcore("datasets", "--json"))] == [
         "sample", "imdb", "ag_news",
@@ -85,6 +122,12 @@ def test_datasets_are_listed() -> None:
         ),
         (["train", "--checkpoint", "base", "--dataset", "poems"], "poems"),
         (["predict", "--run", "gone", "text"], "no checkpoint 'gone'"),
+        (["compare", "--checkpoint", "base", "--seeds", "0,x"], "whole numbers"),
+        (["compare", "--checkpoint", "base", "--modes", "full,half"], "half"),
+        (["compare", "--checkpoint", "gone"], "no checkpoint 'gone'"),
+        (["compare", "--checkpoint", "base", "--export", "."], "already there"),
+        (["train", "--checkpoint", "base", "--own-data", "no/where"], "no/where"),
+        (["export-experiment", "gone", "x"], "no experiment 'gone'"),
         (["predict", "--checkpoint", "base", " "], "empty"),
         (["train", "--checkpoint", "base", "--device", "warp"], "warp"),
     ],

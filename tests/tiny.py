@@ -38,10 +38,12 @@ def checkpoint(
     return checkpoints.find(ref)
 
 
-def run(status: Status | str = "finished", saved: bool = True, **settings: Any) -> str:
+def run(
+    status: Status | str = "finished", saved: bool = True, experiment: str = "", **settings: Any
+) -> str:
     """Record a run with a few points; `saved` leaves its checkpoint, a child of `starter`."""
     config = FineTuneConfig(**{"checkpoint": "starter"} | settings)
-    run_id = tracking.create_run(config)
+    run_id = tracking.create_run(config, experiment, experiment.title())
     if status == "queued":
         return run_id
     with tracking.Recorder(run_id) as recorder:

@@ -90,17 +90,29 @@ def trainable_parameters(config: FineTuneConfig, shape: ModelShape) -> int:
 
 
 def describe(config: FineTuneConfig, shape: ModelShape) -> str:
-    """One line on what trains and what is frozen; `shape` is that after the head was replaced."""
+    """What trains and what is frozen, in words; `shape` is that after the head was replaced."""
     trained = trained_groups(config, shape)
-    count, total = trainable_parameters(config, shape), shape.parameters
     what = [name for name in shape.group_sizes() if name in trained]
     frozen = [name for name in shape.group_sizes() if name not in trained]
     if config.mode == "gradual":
         what = [f"{what[0]} first, a group more each epoch: {_listed(what)}"]
-    share = f"{count / total:.2%}" if count / total < 0.01 else f"{count / total:.1%}"
     rest = f" Frozen: {_listed(frozen)}." if frozen else " Nothing is frozen."
-    trains = f"Trains {count:,} of {total:,} parameters ({share}): {_listed(what)}.{rest}"
-    return trains + " Everything but the word vectors starts random." * (config.mode == "scratch")
+    return f"{_counted(config, shape)}: {_listed(what)}.{rest}{_begins(config)}"
+
+
+def describe_briefly(config: FineTuneConfig, shape: ModelShape) -> str:
+    """How many weights train, beside a picture of which."""
+    return f"{_counted(config, shape)}.{_begins(config)}"
+
+
+def _counted(config: FineTuneConfig, shape: ModelShape) -> str:
+    count, total = trainable_parameters(config, shape), shape.parameters
+    share = f"{count / total:.2%}" if count / total < 0.01 else f"{count / total:.1%}"
+    return f"Trains {count:,} of {total:,} parameters ({share})"
+
+
+def _begins(config: FineTuneConfig) -> str:
+    return " Everything but the word vectors starts random." if config.mode == "scratch" else ""
 
 
 def _listed(names: list[str]) -> str:

@@ -9,9 +9,10 @@ import streamlit as st
 
 from ftcore import datasets, estimate, strategies
 from ftcore.checkpoints import list_checkpoints
-from ftcore.config import MODE_DEFAULTS, FineTuneConfig, mode_title
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from pages.components import settings_form as form, warm, words
+from pages.components.layers import layers
 from pages.components.marks import plain
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
@@ -39,16 +40,11 @@ choose, summary = st.columns([5, 3], gap="large")
 with choose:
     form.checkpoint_input(checkpoints)
     form.data_input()
-    st.segmented_control(
-        "What trains",
-        list(MODE_DEFAULTS),
-        format_func=lambda mode: mode_title(mode),
-        key=form.key("mode"),
-        persist_state="session",
-        required=True,
-        on_change=form.follow_preset,
-        width="stretch",
+    shape = replace(
+        checkpoints[st.session_state[form.key("checkpoint")]].model,
+        classes=len(datasets.LABELS[st.session_state[form.key("dataset")]]),
     )
+    form.mode_input(shape)
     form.preset_input(
         "Settings",
         help="Quick is good on two cores. Lesson takes the lesson's values, which take hours.",
@@ -58,8 +54,10 @@ with choose:
         form.setting_input("epochs")
     with rate:
         form.setting_input("learning_rate")
+        search = rate_button()
     with limit:
         form.setting_input("limit", label="Training texts (0: all)")
+    rate_search(search)
     with st.expander("More settings"), st.grid(3, min_column_width=180, gap="medium") as grid:
         for name in form.FOLDED:
             with grid.cell():
@@ -82,16 +80,17 @@ def time_needed(config: FineTuneConfig, waiting: bool) -> None:
 
 
 with summary.container(border=True):
+    layers(form.what_trains(), shape, key="layers", on_choice=form.choose_groups)
     config = None
     try:
-        config = FineTuneConfig(**form.values())
-        checkpoint = checkpoints[config.checkpoint]
-        classes = len(datasets.LABELS[config.dataset])
-        st.markdown(strategies.describe(config, replace(checkpoint.model, classes=classes)))
-        if checkpoint.labels != datasets.LABELS[config.dataset]:
+        wanted = FineTuneConfig(**form.values())
+        st.markdown(strategies.describe_briefly(wanted, shape))
+        checkpoint = checkpoints[wanted.checkpoint]
+        if checkpoint.labels != datasets.LABELS[wanted.dataset]:
             st.markdown(
-                f"The last layer is replaced: {len(checkpoint.labels)} classes before, {classes} now."
+                f"The last layer is replaced: {len(checkpoint.labels)} classes before, {shape.classes} now."
             )
+        config = wanted
     except UnfreezeError as error:
         st.error(plain(str(error)))
     if config is not None:

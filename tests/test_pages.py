@@ -91,7 +91,14 @@ def test_every_setting_of_a_fine_tuning_has_an_input() -> None:
     app.selectbox(key="setting_dataset").set_value("imdb").run()
     keys = {
         widget.key
-        for kind in ("selectbox", "number_input", "text_input", "toggle", "segmented_control")
+        for kind in (
+            "selectbox",
+            "number_input",
+            "text_input",
+            "text_area",
+            "toggle",
+            "segmented_control",
+        )
         for widget in app.get(kind)
     }
     wanted = {f"setting_{name}" for name, one in SETTINGS.items() if not one.metadata["new_model"]}

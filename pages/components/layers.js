@@ -40,7 +40,7 @@ export function draw({ data, parentElement, setTriggerValue }) {
   const root = (parentElement.ufLayers ??= build(parentElement));
   if (!data) return;
   root.className = `uf-layers${data.row ? " uf-row" : ""}`;
-  root.setAttribute("role", data.clicks ? "group" : "list");
+  root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Layers of the model");
   root.style.setProperty("--uf-colour", data.colour);
   root.style.setProperty("--uf-text", data.text);
@@ -78,7 +78,6 @@ function block(tag) {
   const node = document.createElement(tag);
   node.className = "uf-block";
   if (tag === "BUTTON") node.type = "button";
-  else node.setAttribute("role", "listitem");
   node.innerHTML = `${ICONS}<b></b><i></i>`;
   return node;
 }
@@ -86,11 +85,11 @@ function block(tag) {
 // A stack is read from the text below to the answer above.
 function framed(nodes, data) {
   if (data.row) return nodes;
-  const [above, below] = ["answer ↑", "text ↑"].map((words) => {
+  const hint = data.clicks ? "Click a block to freeze it, or to let it train." : "";
+  const [above, below, last] = ["answer ↑", "text ↑", hint].map((words) => {
     const line = document.createElement("span");
-    line.setAttribute("aria-hidden", "true");
     line.textContent = words;
     return line;
   });
-  return [above, ...nodes, below];
+  return [above, ...nodes, below, ...(hint ? [last] : [])];
 }

@@ -24,19 +24,19 @@ export default async (component) => (await layers).draw(component);
 
 
 def layers(
-    config: FineTuneConfig,
+    config: FineTuneConfig | None,
     shape: ModelShape,
     key: str,
     epoch: int | None = None,
     on_choice: Callable[[list[str]], None] | None = None,
     row: bool = False,
 ) -> None:
-    """Draw what trains, in an epoch (0 is the first) or, where none is given, in any.
+    """Draw what trains, in an epoch (0 is the first) or, where none is given, in any; None: nothing does.
 
     With `on_choice`, a click on a block calls it with the groups that are to train then, head first.
     """
     sizes = shape.group_sizes()
-    colour = model_colour(config.mode)
+    colour = model_colour(config.mode if config else "custom")
     data = {
         "blocks": blocks(config, shape, epoch), "colour": colour, "text": text_on(colour),
         "clicks": on_choice is not None, "row": row,
@@ -51,11 +51,11 @@ def layers(
 
 
 def blocks(
-    config: FineTuneConfig, shape: ModelShape, epoch: int | None = None
+    config: FineTuneConfig | None, shape: ModelShape, epoch: int | None = None
 ) -> list[dict[str, Any]]:
     """Each layer group, head first: its size, and whether it trains, is frozen, or will train later."""
     now, ever = (_trained(config, shape, at) for at in (epoch, None))
-    begins = _first_epochs(config, shape) if config.mode == "gradual" else {}
+    begins = _first_epochs(config, shape) if config and config.mode == "gradual" else {}
     found = []
     for name, count in shape.group_sizes().items():
         waits = name in ever and (name not in now or (epoch is None and begins.get(name, 0) > 0))
@@ -83,10 +83,10 @@ def text_on(colour: str) -> str:
     return LIGHT if 1.05 / (bright + 0.05) > (bright + 0.05) / 0.056 else DARK
 
 
-def _trained(config: FineTuneConfig, shape: ModelShape, epoch: int | None) -> set[str]:
-    """Also of a set of groups that this model does not have, which the form names."""
+def _trained(config: FineTuneConfig | None, shape: ModelShape, epoch: int | None) -> set[str]:
+    """Nothing where the groups are not ones of this model, which the form says."""
     try:
-        return strategies.trained_groups(config, shape, epoch)
+        return strategies.trained_groups(config, shape, epoch) if config else set()
     except UnfreezeError:
         return set()
 

@@ -1,14 +1,18 @@
 """One run as it goes: its phase, figures and curves, drawn anew each second for as long as it lives."""
 
 import math
+from contextlib import suppress
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from ftcore import checkpoints, config, jobs, tracking
+from ftcore import checkpoints, config, datasets, jobs, tracking
 from ftcore.config import NEW_MODEL, mode_title
 from ftcore.errors import UnfreezeError
+from ftcore.shape import ModelShape
 from pages.components import palette, settings_form, words
+from pages.components.layers import layers
 from pages.components.live_chart import AXES, Trace, live_charts
 from pages.components.marks import plain
 
@@ -34,6 +38,7 @@ def _draw(run_id: str, ticking: bool) -> None:
             _progress(run, history)
     else:
         _end(run)
+    _picture(run, history)
     _figures(run, history)
     axis = st.segmented_control(
         "Horizontal axis", AXES, format_func=AXES.get, default="step", required=True,
@@ -103,13 +108,31 @@ def _end(run: tracking.Run) -> None:
             st.error(plain(run.message), icon=":material/error:")
         if kept and st.button("Try it", key="try", type="primary", icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": run.run_id})
-        again = run.config.checkpoint != NEW_MODEL and run.config.mode in config.MODE_DEFAULTS
+        again = run.config.checkpoint not in ("", NEW_MODEL)  # a reference starts from none
         if again and st.button(
             "Run again with these settings", key="again", icon=":material/replay:"
         ):
             settings_form.fill(run.config.to_dict() | {"name": ""})
             st.query_params.clear()
             st.rerun()
+
+
+def _picture(run: tracking.Run, history: pd.DataFrame) -> None:
+    """The model: what trains at this very moment, or in a run that is over, ever did."""
+    shape = _shape(run)
+    if shape is not None:
+        reached = int(history["epoch"].max()) if len(history) else 0
+        epoch = min(reached, run.config.epochs - 1) if run.live else None
+        layers(run.config, shape, key="layers", epoch=epoch, row=True)
+
+
+def _shape(run: tracking.Run) -> ModelShape | None:
+    """The sizes of its model; None where neither it nor what it started from is on this disk."""
+    for ref in filter(None, (run.run_id, run.config.checkpoint)):
+        with suppress(UnfreezeError):
+            classes = len(datasets.LABELS[run.config.dataset])
+            return replace(checkpoints.find(ref).model, classes=classes)
+    return None
 
 
 def _record(run: tracking.Run) -> None:

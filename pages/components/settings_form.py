@@ -3,7 +3,7 @@
 Each input keeps its value in the session under `setting_<name>`, also while another page is shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -11,10 +11,23 @@ import streamlit as st
 
 from ftcore import datasets
 from ftcore.checkpoints import Checkpoint
-from ftcore.config import PRESETS, FineTuneConfig, choices, label, mode_defaults
+from ftcore.config import (
+    MODE_DEFAULTS,
+    PRESETS,
+    FineTuneConfig,
+    choices,
+    label,
+    last_groups,
+    mode_defaults,
+    mode_title,
+)
+from ftcore.errors import UnfreezeError
+from ftcore.shape import ModelShape
 
 SETTINGS: dict[str, "Field[Any]"] = {setting.name: setting for setting in fields(FineTuneConfig)}
-FREE = ("checkpoint", "dataset", "source", "mode", "limit", "seed", "device", "name")
+FREE = (
+    "checkpoint", "dataset", "source", "mode", "groups", "limit", "seed", "device", "watch", "name",
+)  # fmt: skip
 DECIDED_BY_PRESET = tuple(
     name for name in SETTINGS if name not in FREE and not SETTINGS[name].metadata["new_model"]
 )
@@ -89,6 +102,48 @@ def data_input() -> None:
         )
 
 
+def mode_input(shape: ModelShape) -> None:
+    """Draw the choice of what trains: the modes, the last K groups for as many as the model has layers."""
+    modes = [mode for mode in MODE_DEFAULTS if not last_groups(mode)]
+    last = [f"last-{count}" for count in range(2, shape.layers + 1)]
+    at = modes.index("last-layer") + 1
+    now = st.session_state[key("mode")]
+    if now not in modes + last:  # of a larger model, or all groups, the word vectors too
+        if last_groups(now) <= len(shape.group_sizes()):
+            last.append(now)
+        else:
+            fill({"mode": "full"})
+    st.segmented_control(
+        "What trains",
+        [*modes[:at], *last, *modes[at:]],
+        format_func=mode_title,
+        key=key("mode"),
+        persist_state="session",
+        required=True,
+        on_change=follow_preset,
+        wrap=True,
+    )
+
+
+def what_trains() -> FineTuneConfig | None:
+    """The settings that decide it; None where no group is chosen."""
+    now = values()
+    try:
+        return FineTuneConfig(
+            mode=now["mode"], groups=now["groups"], train_embeddings=now["train_embeddings"]
+        )
+    except UnfreezeError:
+        return None
+
+
+def choose_groups(groups: Sequence[str]) -> None:
+    """Callback: train these and no other."""
+    was = st.session_state[key("mode")]
+    fill({"mode": "custom", "groups": ", ".join(groups)})
+    if was != "custom":
+        follow_preset()
+
+
 def preset_input(label: str, **options: Any) -> None:
     """Draw the choice of presets; none is chosen where the inputs hold values of one's own."""
     now = values()
@@ -106,6 +161,8 @@ def preset_input(label: str, **options: Any) -> None:
 def follow_preset() -> None:
     """Callback: take the preset's values for the mode, or the mode's own epochs and rate."""
     name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
+    if mode == "custom" and not st.session_state[key("groups")]:
+        fill({"groups": "head"})
     fill(preset(name, mode) if name else vars(mode_defaults(mode)))
 
 

@@ -46,7 +46,7 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     )
     yield Progress("training", 0, None)
     clock = time.perf_counter()
-    scorer = (_tfidf if config.mode == "tfidf" else _majority)(dataset, train_rows)
+    scorer = (tfidf if config.mode == "tfidf" else _majority)(dataset, train_rows)
     seconds = time.perf_counter() - clock
 
     def evaluate(split: Literal["val", "test"]) -> tuple[Evaluation, Insights]:
@@ -88,7 +88,7 @@ def _majority(dataset: TextDataset, rows: Sequence[int]) -> Scorer:
     return lambda texts: np.tile(shares, (len(texts), 1))
 
 
-def _tfidf(dataset: TextDataset, rows: Sequence[int]) -> Scorer:
+def tfidf(dataset: TextDataset, rows: Sequence[int]) -> Scorer:
     """Words and pairs of words of two texts or more, weighted, and a linear model over them."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
     from sklearn.linear_model import LogisticRegression

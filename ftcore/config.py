@@ -148,6 +148,15 @@ class FineTuneConfig:
         0.6, "Share of these tokens taken from the end of a longer text; 0 reads its start alone.",
         label="Of these from the end", low=0.0, high=1.0,
     )  # fmt: skip
+    self_training: bool = _setting(
+        False,
+        "Also learn from unlabelled texts, as a first model and TF-IDF label them (takes 4 times as long).",
+        label="Self-training",
+    )
+    unlabelled: str = _setting(
+        "", "Where they are: an archive or folder with aclImdb/train/unsup; empty looks in that of the data.",
+        label="Unlabelled texts",
+    )  # fmt: skip
     evaluations: int = _setting(
         5, "Validations an epoch; one more stands before training.", low=1, high=100
     )

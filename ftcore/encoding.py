@@ -12,7 +12,9 @@ from ftcore.shape import LONGEST
 
 def encode(dataset: TextDataset, vocab: text.Vocab) -> Task[tuple[Tokens, Tokens]]:
     """The train and test texts of a dataset as packed tokens, from the cache where they are there."""
-    ids, offsets = yield from _arrays(dataset, vocab)
+    ids, offsets = yield from _kept(
+        dataset.fingerprint, dataset.train.texts + dataset.test.texts, vocab
+    )
     count = len(dataset.train.texts)
     border = offsets[count]
     return (
@@ -21,9 +23,13 @@ def encode(dataset: TextDataset, vocab: text.Vocab) -> Task[tuple[Tokens, Tokens
     )
 
 
-def _arrays(dataset: TextDataset, vocab: text.Vocab) -> Task[tuple[np.ndarray, np.ndarray]]:
-    name = f"{dataset.fingerprint}-{fingerprint(list(vocab.itos))}"
-    texts = dataset.train.texts + dataset.test.texts
+def encode_unlabelled(texts: list[str], vocab: text.Vocab) -> Task[tuple[np.ndarray, np.ndarray]]:
+    """Ids and offsets of texts, as `text.encode` returns them."""
+    return (yield from _kept(f"unlabelled-{fingerprint(texts)}", texts, vocab))
+
+
+def _kept(of: str, texts: list[str], vocab: text.Vocab) -> Task[tuple[np.ndarray, np.ndarray]]:
+    name = f"{of}-{fingerprint(list(vocab.itos))}"
     stored = cache.load(name)
     if len(stored.get("offsets", ())) == len(texts) + 1 and "ids" in stored:
         return stored["ids"], stored["offsets"]

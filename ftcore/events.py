@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 Phase = Literal[
-    "waiting", "downloading", "reading", "encoding", "vectors", "features",
+    "waiting", "downloading", "reading", "encoding", "vectors", "features", "teaching",
     "training", "evaluating", "testing", "looking inside", "saving", "done",
 ]  # fmt: skip
 Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]

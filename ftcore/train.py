@@ -1,8 +1,10 @@
 """Training: one generator of events, from a config to a tested checkpoint."""
 
+import copy
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ftcore import batches, checkpoints, inside, learners, preparation, strategies
+from ftcore import (
+    baselines,
+    batches,
+    checkpoints,
+    encoding,
+    inside,
+    learners,
+    preparation,
+    strategies,
+    text,
+)  # fmt: skip
 from ftcore.batches import Tokens
 from ftcore.config import FineTuneConfig, mode_defaults
 from ftcore.errors import UnfreezeError
@@ -46,6 +58,8 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
     yield Started(preparation.facts(run), tuple(run.notes))
     status: Status = "finished"
     try:
+        if run.unlabelled:
+            yield from self_train(run)
         yield from fit(run)
         tested, scores = yield from test(run)
         message = f"{tested.accuracy:.1%} of {len(run.test):,} test texts are right."
@@ -70,8 +84,38 @@ def train(config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
     yield Finished(status, message, metrics)
 
 
-def fit(run: Run) -> Task[None]:
-    """The training loop."""
+def self_train(run: Run) -> Task[None]:
+    """Let a first model and TF-IDF label the unlabelled texts, and add these to what `run` learns.
+
+    Two teachers that err differently label better than either, and soft labels say how sure they are
+    (Blum & Mitchell 1998, Hinton et al. 2015). Their time counts as training.
+    """
+    clock = time.perf_counter()
+    teacher = replace(run, model=copy.deepcopy(run.model), unlabelled=[])
+    for event in fit(teacher, validate=False):
+        if isinstance(event, Progress):
+            yield replace(event, phase="teaching")
+    vocab = text.vocab_from_tokens(run.vocabulary)
+    ids, offsets = yield from encoding.encode_unlabelled(run.unlabelled, vocab)
+    extra = Tokens.pack(ids, offsets, [0] * len(run.unlabelled)).to(run.device)
+    learner = learners.whole_model(
+        teacher.model, extra, run.config.window, run.device, run.number_format
+    )
+    rows = torch.arange(len(extra))
+    scores = yield from learner.predict(rows, "teaching")
+    yield Progress("teaching", 0, None)
+    tfidf = baselines.tfidf(run.dataset, run.train_rows.tolist())
+    soft = (scores.softmax(1) + torch.from_numpy(tfidf(run.unlabelled)).float()) / 2
+    hard = F.one_hot(run.train.labels, soft.shape[1]).float()
+    run.targets = torch.cat([hard, soft.to(run.device)])
+    run.train_rows = torch.cat([run.train_rows, len(run.train) + rows])
+    run.train = run.train.joined(replace(extra, labels=soft.argmax(1).to(run.device)))
+    run.unlabelled = []
+    run.train_seconds += time.perf_counter() - clock
+
+
+def fit(run: Run, validate: bool = True) -> Task[None]:
+    """The training loop; without validation nothing is saved."""
     config = run.config
     torch.manual_seed(config.seed)
     shuffle = torch.Generator().manual_seed(config.seed)
@@ -82,14 +126,17 @@ def fit(run: Run) -> Task[None]:
     )
     run.train_seconds += time.perf_counter() - clock  # making text vectors is part of training
     run.metrics = learner.metrics
-    optimizer = _optimizer(run)
+    optimizer = make_optimizer(run)
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     total = config.epochs * run.steps_per_epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, total))
     report_every, evaluate_at = math.ceil(total / POINTS), _evaluation_steps(run)
     sums = torch.zeros(3, device=run.device)  # loss, right answers and texts since the last report
 
-    yield from _validate(run, learner)
+    targets = learner.labels if run.targets is None else run.targets
+
+    if validate:
+        yield from _validate(run, learner)
     for epoch in range(config.epochs):
         strategies.freeze(run.model, config, epoch)
         for rows in batches.shuffled_batches(
@@ -98,9 +145,8 @@ def fit(run: Run) -> Task[None]:
             clock = time.perf_counter()
             learner.net.train()
             rows = rows.to(run.device)
-            labels = learner.labels[rows]
             logits = learner.logits(rows)
-            loss = F.cross_entropy(logits, labels)
+            loss = F.cross_entropy(logits, targets[rows])
             optimizer.zero_grad()
             loss.backward()
             if config.clip:
@@ -110,7 +156,7 @@ def fit(run: Run) -> Task[None]:
             run.step += 1
             run.examples += len(rows)
             # Summed on the device: reading a value at every step would make it wait.
-            right = (logits.argmax(1) == labels).sum()
+            right = (logits.argmax(1) == learner.labels[rows]).sum()
             sums += torch.stack(
                 [loss.detach() * len(rows), right, torch.full_like(right, len(rows))]
             )
@@ -125,7 +171,7 @@ def fit(run: Run) -> Task[None]:
                     run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
                     loss_sum / seen, correct / seen, float(schedule.get_last_lr()[0]),
                 )  # fmt: skip
-            if run.step in evaluate_at:
+            if validate and run.step in evaluate_at:
                 yield from _validate(run, learner)
 
 
@@ -180,7 +226,7 @@ def _evaluation(
     )  # fmt: skip
 
 
-def _optimizer(run: Run) -> torch.optim.Optimizer:
+def make_optimizer(run: Run) -> torch.optim.Optimizer:
     """Over all that ever trains, each layer group with its own rate."""
     config = run.config
     rates = strategies.learning_rates(config, run.model.shape)

@@ -8,7 +8,6 @@ import html
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from ftcore.experiments import Result
 from pages.components import overlay, words
 from pages.components.live_chart import AXES, METRICS, points
 from pages.components.palette import model_colour
+from pages.components.placing import Spot, places
 
 WIDE = 10  # times the shortest training; beyond it the axis of seconds is logarithmic
 LABEL_LENGTH = 110  # characters of a sentence above its chart
@@ -48,7 +48,7 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
                 hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
                 text=[f"{html.escape(side.label)}, seed {one.run.config.seed}" for one in side.results],
             )  # fmt: skip
-        low, high = _interval(side)
+        low, high = interval(side)
         fig.add_scatter(
             x=[side.seconds], y=[side.test], mode="markers", name=html.escape(side.label),
             marker={"color": colour, "size": [diameter(side.trained)], "opacity": 0.9},
@@ -59,8 +59,8 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
             hovertemplate=f"{_told(side)}<extra></extra>",
         )  # fmt: skip
     _level_lines(fig, [side for side in found if side.is_reference])
-    lows = [_interval(side)[0] if not side.is_reference else side.test for side in found] or [0.0]
-    highs = [_interval(side)[1] if not side.is_reference else side.test for side in found] or [1.0]
+    lows = [interval(side)[0] if not side.is_reference else side.test for side in found] or [0.0]
+    highs = [interval(side)[1] if not side.is_reference else side.test for side in found] or [1.0]
     room = 0.08 * max(max(highs) - min(lows), 0.05)
     fig.update_yaxes(
         title_text="Test accuracy", tickformat=".0%", nticks=7,
@@ -142,11 +142,25 @@ def watched(results: Sequence[Result], sentence: int, label: int, axis: str = "s
             name=html.escape(name), line={"color": colour, "width": 2.5},
             hovertemplate=f"{html.escape(name)}<br>%{{y:.0%}}<extra></extra>",
         )  # fmt: skip
-    fig.add_hline(y=0.5, line={"dash": "dash", "width": 1, "color": "#808080"}, layer="below")
+    fig.add_hline(y=0.5, line={"dash": "dash", "width": 1.5, "color": "#808080"}, layer="below")
     fig.update_layout(meta={"legend": "picture"})  # on a page, one stands above all sentences
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
-    fig.update_yaxes(tickformat=".0%", range=[-0.02, 1.02], tickvals=[0, 0.5, 1])
+    fig.update_yaxes(
+        title_text=html.escape(classes(found[0][1][0])[label]), tickformat=".0%",
+        range=[-0.02, 1.02], tickvals=[0, 0.5, 1], showgrid=False,
+    )  # fmt: skip
     return fig
+
+
+def watching(results: Sequence[Result]) -> list[Result]:
+    """The runs that watched sentences: those of the first that did."""
+    sentences = next((one.run.config.watched for one in results if len(one.watched)), [])
+    return [one for one in results if len(one.watched) and one.run.config.watched == sentences]
+
+
+def classes(result: Result) -> list[str]:
+    """The labels that a run tells apart."""
+    return str(result.run.facts["labels"]).split(", ")
 
 
 def base(title: str, caption: str = "", height: int = 360, legend: bool = False) -> go.Figure:
@@ -179,7 +193,7 @@ def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, colo
     )  # fmt: skip
 
 
-def _interval(side: Side) -> tuple[float, float]:
+def interval(side: Side) -> tuple[float, float]:
     """The wider of that over texts and that over seeds."""
     known = [one for one in (side.over_texts, side.over_seeds) if one is not None]
     return max(known, key=lambda one: one[1] - one[0])
@@ -187,7 +201,7 @@ def _interval(side: Side) -> tuple[float, float]:
 
 def _told(side: Side) -> str:
     """What a pointer on a side's marker reads."""
-    low, high = _interval(side)
+    low, high = interval(side)
     return "<br>".join(
         (
             f"<b>{html.escape(side.label)}</b>",
@@ -200,15 +214,15 @@ def _told(side: Side) -> str:
 
 def _sized(networks: Sequence[Side]) -> str:
     """What the markers' sizes and bars say, and what most of the parameters are."""
-    said = "Marker area: trained parameters, on a log scale. Bars: 95% interval."
+    whole = {side.parameters for side in networks}
+    of = f" of {whole.pop():,}" if len(whole) == 1 else ""
     frozen = {
         1 - side.trained / side.parameters
         for side in networks
         if side.mode in ("full", "scratch") and 0 < side.trained < side.parameters
     }
-    return said + "".join(
-        f" Frozen word vectors are {share:.0%} of the model." for share in list(frozen)[:1]
-    )
+    most = f" Frozen word vectors are {frozen.pop():.0%} of them." if len(frozen) == 1 else ""
+    return f"Marker area: trained parameters{of}, on a log scale.{most} Bars: 95% interval."
 
 
 def _level_lines(fig: go.Figure, references: Sequence[Side]) -> None:
@@ -246,51 +260,26 @@ def _time(seconds: float) -> str:
 
 
 def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
-    """Write each side's name beside its marker, where no other marker or name stands."""
+    """Write each side's name beside its marker."""
     (left, right), (bottom, top) = fig.layout.xaxis.range, fig.layout.yaxis.range
     wide, high = 300, 330  # pixels of the plot on a phone; more room elsewhere does no harm
-    spots = {}
-    for side in networks:
-        x = math.log10(side.seconds) if log else side.seconds
-        spots[side.label] = (
-            (x - left) / (right - left) * wide, (side.test - bottom) / (top - bottom) * high,
+    across = [math.log10(side.seconds) if log else side.seconds for side in networks]
+    spots = [
+        Spot(
+            side.label,
+            (x - left) / (right - left) * wide,
+            (side.test - bottom) / (top - bottom) * high,
             diameter(side.trained) / 2,
-        )  # fmt: skip
-    taken = [(x - r, x + r, y - r, y + r) for x, y, r in spots.values()]
-    lines = [(one.y - bottom) / (top - bottom) * high for one in fig.layout.annotations]
-    taken += [(0, 100, y, y + 16) for y in lines]  # the names of the level lines
-    for side in networks:
-        x, y, r = spots[side.label]
-        length, line = 7.5 * len(side.label), 16
-        places: list[tuple[float, float, dict[str, Any]]] = [
-            (x + r + 6, y - line / 2, {"xanchor": "left", "yanchor": "middle", "xshift": r + 6}),
-            (x - r - 6 - length, y - line / 2, {"xanchor": "right", "yanchor": "middle", "xshift": -r - 6}),
-            (x, y + r + 2, {"xanchor": "left", "yanchor": "bottom", "yshift": r}),
-            (x, y - r - 2 - line, {"xanchor": "left", "yanchor": "top", "yshift": -r}),
-            (x - length, y + r + 2, {"xanchor": "right", "yanchor": "bottom", "yshift": r}),
-            (x - length, y - r - 2 - line, {"xanchor": "right", "yanchor": "top", "yshift": -r}),
-        ]  # fmt: skip
-        boxes = [(at, at + length, low, low + line) for at, low, _ in places]
-        chosen = min(
-            range(len(places)),
-            key=lambda number: (
-                sum(_overlap(boxes[number], other) for other in taken)
-                + max(0, -boxes[number][0]) + max(0, boxes[number][1] - wide),
-                number,
-            ),
-        )  # fmt: skip
-        taken.append(boxes[chosen])
+        )
+        for side, x in zip(networks, across, strict=True)
+    ]
+    levels = [(one.y - bottom) / (top - bottom) * high for one in fig.layout.annotations]
+    named = [(0.0, 100.0, y, y + 16) for y in levels]  # the level lines, above their left ends
+    for side, x, anchor in zip(networks, across, places(spots, named, wide), strict=True):
         fig.add_annotation(
-            x=math.log10(side.seconds) if log else side.seconds, y=side.test, showarrow=False,
-            text=html.escape(side.label), font={"size": 14}, **places[chosen][2],
+            x=x, y=side.test, showarrow=False, text=html.escape(side.label), font={"size": 14},
+            **anchor,
         )  # fmt: skip
-
-
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """Pixels that two boxes (left, right, bottom, top) share, as an area's square root."""
-    wide = min(one[1], other[1]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[2], other[2])
-    return math.sqrt(wide * high) if wide > 0 and high > 0 else 0.0
 
 
 def _format(metric: str) -> str:

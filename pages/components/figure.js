@@ -1,7 +1,7 @@
 // Draws a plotly figure given as JSON, keeps its node between updates, and saves it as a picture.
 
 const PICTURE = { width: 1000, scale: 2 }; // pixels, and how many of them a PNG has to each
-const HEAD = 84; // pixels above a picture's plot, for title and caption
+const HEAD = { title: 56, caption: 28 }; // pixels above a picture's plot
 const AXIS = /^[xy]axis\d*$/;
 
 const STYLE = `
@@ -70,7 +70,7 @@ export async function show(view, data, chart, plotlyAddress) {
   });
   view.save = (format) => Plotly.downloadImage(
     picture(traces, themed, title, theme),
-    { format, filename: data.name, width: PICTURE.width, height: themed.height + HEAD,
+    { format, filename: data.name, width: PICTURE.width, height: themed.height + head(title),
       scale: format === "png" ? PICTURE.scale : 1 },
   );
   if (fresh) {
@@ -132,6 +132,10 @@ function dressed(layout, theme, legible) {
   return made;
 }
 
+function head(title) {
+  return HEAD.title + (title.subtitle?.text ? HEAD.caption : 0);
+}
+
 // A picture says by itself what it shows: title and caption stand in it, on the page's background.
 function picture(traces, themed, title, theme) {
   const { width, autosize, uirevision, ...layout } = themed;
@@ -143,7 +147,7 @@ function picture(traces, themed, title, theme) {
       title: { text: title.text, x: 0, xref: "paper", y: 1, yref: "container", yanchor: "top",
         pad: { t: 16 }, font: { size: 20 },
         subtitle: { text: title.subtitle?.text ?? "", font: { size: 14 } } },
-      margin: { ...layout.margin, l: 32, r: 32, t: HEAD + (layout.margin?.t ?? 0), b: 16 },
+      margin: { ...layout.margin, l: 32, r: 32, t: head(title) + (layout.margin?.t ?? 0), b: 16 },
     },
   };
 }

@@ -5,7 +5,6 @@ All of it was computed at the end of the runs (`ftcore.insights`); here it is on
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ftcore import comparison, insights
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import Result
 from pages.components import charts, charts_inside as drawn, marks, overlay, words
+from pages.components.answers import ANY, Model, cell_texts, models, parsed
 from pages.components.figure import figure
 from pages.components.live_chart import AXES
 from pages.components.marks import plain
@@ -23,37 +23,9 @@ from pages.components.palette import class_colours, model_colour
 PAGE = 10  # texts
 WIDTH = 960  # pixels of what would only grow emptier
 EXCERPT = 320  # characters of a text
-TRUTH, ANY = "the truth", "any"
+TRUTH = "the truth"
 MOST_PILLS = 5
 NOTHING = "What happened inside is looked at when a run ends, and these runs kept nothing of it. {}"
-
-
-@dataclass(frozen=True)
-class Model:
-    """A run that kept its answers."""
-
-    name: str
-    result: Result
-
-    @property
-    def look(self) -> insights.Insights:
-        assert self.result.insights is not None
-        return self.result.insights
-
-    @property
-    def sure(self) -> np.ndarray:
-        """Probability of its answer, by text."""
-        return self.look.probabilities.max(1)
-
-    @property
-    def said(self) -> np.ndarray:
-        """Class of its answer, by text."""
-        return self.look.probabilities.argmax(1)
-
-    @property
-    def right(self) -> np.ndarray:
-        """Whether that is right, by text."""
-        return self.said == self.look.truth
 
 
 def moved(results: Sequence[Result]) -> None:
@@ -87,7 +59,7 @@ def forgot(results: Sequence[Result]) -> None:
 @st.fragment
 def sees(results: Sequence[Result]) -> None:
     """The test texts as a run's body sees them, before and after."""
-    found = {key: one for key, one in _models(results).items() if len(one.look.rows)}
+    found = {key: one for key, one in models(results).items() if len(one.look.rows)}
     if not found:
         st.info(NOTHING.format("Run the experiment again to see its texts on a map."))
         return
@@ -111,7 +83,7 @@ def sees(results: Sequence[Result]) -> None:
 @st.fragment
 def disagreements(results: Sequence[Result]) -> None:
     """A run's answers against the truth or another run's, and the texts of any cell of that table."""
-    found = _models(results)
+    found = models(results)
     if not found:
         st.info(NOTHING.format("Run the experiment again to read its mistakes."))
         return
@@ -133,15 +105,14 @@ def disagreements(results: Sequence[Result]) -> None:
 @st.fragment
 def watched(results: Sequence[Result]) -> None:
     """How the answer to each watched sentence changed while the modes trained."""
-    sentences = next((one.run.config.watched for one in results if len(one.watched)), [])
-    found = [one for one in results if len(one.watched) and one.run.config.watched == sentences]
+    found = charts.watching(results)
     if not found:
         st.info(
             "No sentence was watched. Write some under Watched sentences before the next run, and see "
             "the models change their minds."
         )
         return
-    labels = found[0].run.facts.get("labels", "").split(", ")
+    labels, sentences = charts.classes(found[0]), found[0].run.config.watched
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.segmented_control(
             "Probability of", range(len(labels)), default=len(labels) - 1, required=True,
@@ -164,47 +135,6 @@ def watched(results: Sequence[Result]) -> None:
             with grid.cell():
                 fig = charts.watched(found, number, label, axis)
                 figure(fig, key=f"inside_watched_{number}", name=f"watched-{number + 1}")
-
-
-def names(results: Sequence[Result]) -> dict[str, str]:
-    """What to call each run, by id: its mode, and its seed where there are several."""
-    return {
-        one.run.run_id: name + (f", seed {one.run.config.seed}" if len(group) > 1 else "")
-        for name, group in comparison.grouped(results)
-        for one in group
-    }
-
-
-def cell_texts(first: Model, second: Model | None, cell: str) -> np.ndarray:
-    """Test texts of a cell, `row-column` or ANY for what is not agreed on, the surest first."""
-    truth = first.look.truth
-    if second is None:
-        rows, columns, sure = truth, first.said, first.sure
-        differ = rows != columns
-    else:
-        rows, columns = ~first.right, ~second.right
-        sure, differ = first.sure + second.sure, first.said != second.said
-    if cell != ANY:
-        row, column = parsed(cell)
-        differ = (rows == row) & (columns == column)
-    there = np.flatnonzero(differ)
-    return there[np.argsort(-sure[there], kind="stable")]
-
-
-def parsed(cell: str) -> tuple[int, int]:
-    """`0-1` → row 0, column 1."""
-    row, column = cell.split("-")
-    return int(row), int(column)
-
-
-def _models(results: Sequence[Result]) -> dict[str, Model]:
-    """Runs whose answers are known, by id."""
-    called = names(results)
-    return {
-        one.run.run_id: Model(called[one.run.run_id], one)
-        for one in results
-        if comparison.right(one) is not None
-    }
 
 
 def _cells(first: Model, second: Model | None) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftcore import settings
+from ftcore.config import REFERENCES
 from tests import tiny
 
 FTCORE = [sys.executable, "-m", "ftcore"]
@@ -77,10 +78,10 @@ def test_compare_ends_with_a_table_and_a_verdict(base: str, tmp_path: Path) -> N
     first, *events, last = lines(done)
     runs = [event["config"] for event in events if event["event"] == "created"]
     assert [(run["mode"], run["seed"]) for run in runs] == [
-        ("full", 1), ("last-layer", 1), ("full", 2), ("last-layer", 2), ("tfidf", 1), ("majority", 1),
+        ("full", 1), ("last-layer", 1), ("full", 2), ("last-layer", 2), *((mode, 1) for mode in REFERENCES),
     ]  # fmt: skip
     rows = {row["mode"]: row for row in last["modes"]}
-    assert list(rows) == ["full", "last-layer", "tfidf", "majority"]
+    assert list(rows) == ["full", "last-layer", *REFERENCES]
     assert (rows["full"]["seeds"], rows["tfidf"]["seeds"]) == ([1, 2], [1])
     assert rows["full"]["trainable_parameters"] > rows["last-layer"]["trainable_parameters"] > 0
     assert rows["full"]["test_spread"] >= 0
@@ -88,7 +89,7 @@ def test_compare_ends_with_a_table_and_a_verdict(base: str, tmp_path: Path) -> N
     assert last["verdict"].endswith(".")
     assert last["experiment"] == first["experiment"]
     listed = lines(ftcore("experiments", "--json"))[0]
-    assert (listed["experiment"], listed["runs"]) == (last["experiment"], 6)
+    assert (listed["experiment"], listed["runs"]) == (last["experiment"], len(runs))
     assert (listed["status"], listed["name"]) == ("finished", first["name"])
     assert (tmp_path / "out" / "full-2" / "history.csv").exists()
     again = ftcore("export-experiment", last["experiment"], str(tmp_path / "again"))

@@ -55,7 +55,7 @@ def news(tmp_path: Path) -> str:
 def run(ref: str = "made", **values: object) -> list[Event]:
     config = FineTuneConfig.from_dict(
         {"checkpoint": "base", "epochs": 2, "batch_size": 16, "max_length": 16, "device": "cpu",
-         "learning_rate": 0.02, "precision": "fp32"} | values
+         "learning_rate": 0.02, "precision": "fp32", "train_embeddings": False} | values
     )  # fmt: skip
     events: list[Event] = []
     drain(train.train(config, checkpoints.run_path(ref), ref), events.append)

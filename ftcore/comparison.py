@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # they bring MLflow, which figures do not need
     from ftcore.experiments import Result
     from ftcore.tracking import Run
 
-_NOT_COMPARED = ("seed", "name", "watch", "source", "device")
+_NOT_COMPARED = ("seed", "name", "watch", "source", "own_data", "device")
 
 
 @dataclass(frozen=True, eq=False)  # two sides are the same only where they are one
@@ -267,16 +267,25 @@ def labels(runs: "Sequence[Run]") -> list[str]:
     for run, title in zip(runs, titles, strict=True):
         same = [one.config for one, other in zip(runs, titles, strict=True) if other == title]
         differing = [
-            f"{label(setting).lower()} {getattr(run.config, setting.name)}"
+            setting
             for setting in meant(run.config)
             if setting.name not in _NOT_COMPARED
             and len({getattr(one, setting.name) for one in same}) > 1
         ]
-        found.append(f"{title} ({', '.join(differing[:2])})" if differing else title)
+        told = [_setting(run.config, setting) for setting in differing[:2]]
+        found.append(f"{title} ({', '.join(told)})" if told else title)
     return [
         f"{one} ({run.name})" if found.count(one) > 1 else one
         for one, run in zip(found, runs, strict=True)
     ]
+
+
+def _setting(config: FineTuneConfig, setting: "Field[Any]") -> str:
+    """Epochs 4; all training texts."""
+    value = getattr(config, setting.name)
+    if setting.name == "limit":
+        return f"{value:,} training texts" if value else "all training texts"
+    return f"{label(setting).lower()} {value}"
 
 
 def _truth(side: Side) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a comparison comes to, in sentences with figures that a student understands."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def sentence(results: "Sequence[Result]") -> str:
             f"(95% interval {_percent(low)} to {_percent(high)})."
         )
     even = [side for side in networks if side is best or not Pair(best, side).clear]
-    return f"{_most_accurate(networks, even)} {_quickest(networks, even)}"
+    return f"{_most_accurate(networks, even)} {_quickest(networks, even)}".strip()
 
 
 def further(results: "Sequence[Result]") -> list[str]:
@@ -44,6 +45,7 @@ def further(results: "Sequence[Result]") -> list[str]:
     found = [
         _pretraining(networks),
         _reference(networks, sides(results)),
+        _best_head(networks, sides(results)),
         _no_better(networks, sides(results)),
         _passed(networks),
         _by_text(networks),
@@ -80,6 +82,8 @@ def _most_accurate(networks: list[Side], even: list[Side]) -> str:
 def _quickest(networks: list[Side], even: list[Side]) -> str:
     # From scratch is the control, not an offer; its time is that of Full.
     offers = [side for side in networks if side.mode != "scratch"] or networks
+    if not all(math.isfinite(side.seconds) for side in offers):
+        return ""
     best, quickest = offers[0], min(offers, key=lambda side: side.seconds)
     others = [side for side in offers if side is not quickest]
     if not others:
@@ -122,6 +126,17 @@ def _reference(networks: list[Side], everything: list[Side]) -> str:
     if pair.difference > 0:
         return f"{best.label} beats {_TFIDF} ({reached}) by {_points(pair)}."
     return f"No network beats {_TFIDF}: {reached}, {_points(pair)} more than {best.label}."
+
+
+def _best_head(networks: list[Side], everything: list[Side]) -> str:
+    """What the last layer leaves to the frozen body."""
+    best, last = _of(everything, "best-head"), _of(networks, "last-layer")
+    if best is None or last is None:
+        return ""
+    return (
+        f"The best that any last layer can do on the frozen body is {_percent(best.test)}; this one "
+        f"has {_percent(last.test)}."
+    )
 
 
 def _no_better(networks: list[Side], everything: list[Side]) -> str:
@@ -168,8 +183,9 @@ def _by_text(networks: list[Side]) -> str:
     counts = f"{names[0]} alone is right on {one:,} texts and {names[1]} alone on {two:,}"
     if len(seeds) == 1:
         return f"{counts}: {_chance(pair.mcnemar[seeds[0]])}."
-    chances = _listed([_p(p) for p in pair.mcnemar.values()])
-    return f"With seed {seeds[0]}, {counts}. McNemar's test, seed by seed: {chances}."
+    chances = [_p(p) for p in pair.mcnemar.values()]
+    told = f"{chances[0]} with every seed" if len(set(chances)) == 1 else _listed(chances)
+    return f"With seed {seeds[0]}, {counts}. McNemar's test, seed by seed: {told}."
 
 
 def _by_seed(networks: list[Side]) -> str:

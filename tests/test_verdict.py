@@ -228,6 +228,13 @@ def test_whether_anything_beats_tfidf(tfidf: np.ndarray, said: str) -> None:
     assert found[0].startswith(said)
 
 
+def test_what_a_last_layer_could_reach_is_told() -> None:
+    found = verdict.further([result("last-layer", 660), result("full"), result("best-head", 672)])
+    assert found[0] == (
+        "The best that any last layer can do on the frozen body is 67.2%; this one has 66.0%."
+    )
+
+
 def test_a_network_that_learned_nothing_is_named() -> None:
     results = [result("full", 900), result("last-layer", 510), result("majority", noisy(500, 1))]
     (said,) = [one for one in verdict.further(results) if "most frequent class" in one]

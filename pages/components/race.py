@@ -159,5 +159,3 @@ def stop_button(run_ids: Sequence[str]) -> None:
             stop(run_ids)
         except UnfreezeError as error:
             st.error(str(error))
-        else:
-            st.toast("Stopping after this step.")

@@ -1,0 +1,161 @@
+"""From Home to the verdict of a paired experiment; its replay; every view of it, wide and narrow."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from ftcore.config import REFERENCES
+from tests import results
+from tests.browser.conftest import PATIENCE
+from tests.results import result
+
+RUNS = 4 + len(REFERENCES)
+TABS = ("Watched sentences", "Where they disagree", "What moved", "What it sees", "What it forgot",
+        "Why", "Settings")  # fmt: skip
+POINTS = """() => [...document.querySelectorAll('.uf-plot[data-metric=accuracy]')]
+  .flatMap(plot => plot.data ?? []).reduce((sum, curve) => sum + curve.x.length, 0)"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def recorded(server_home: Path) -> None:
+    """A finished experiment, `made`, of two seeds and 20 seconds of training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNFREEZE_HOME", str(server_home))
+        for seed in (0, 1):
+            for mode, right in (("full", 931), ("last-layer", 660), ("scratch", 900)):
+                made = result(mode, right + seed, seed, watch="A <b>fine</b> film.")
+                results.record(made, "made", "Made <i>up</i>")
+        results.record(result("tfidf", 860, seconds=2), "made", "Made <i>up</i>")
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def verdict(page: Page) -> Locator:
+    return page.locator(".uf-verdict h2")
+
+
+def settled(page: Page) -> None:
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+def test_two_clicks_from_home_to_the_verdict_of_an_experiment(page: Page, server: str) -> None:
+    page.goto(server)
+    button(page, "Compare the modes").click()
+    expect(page.get_by_text(f"{RUNS} runs")).to_be_visible()
+    button(page, "Run the experiment").click()
+
+    lanes = page.get_by_role("listitem")
+    expect(lanes).to_have_count(RUNS)
+    expect(lanes.first).to_contain_text(re.compile(r"training \d+%"), timeout=PATIENCE)
+    page.wait_for_function(f"() => ({POINTS})() > 5", timeout=PATIENCE)
+    address = page.url
+    assert "experiment=" in address
+    page.reload()
+    expect(lanes.nth(1)).to_contain_text(re.compile("training|done"), timeout=PATIENCE)
+    assert page.url == address
+    plot = page.locator(".uf-plot[data-metric=accuracy]")
+    page.wait_for_function(f"() => ({POINTS})() > 5", timeout=PATIENCE)
+    plot.evaluate("node => { node.firstChild.dataset.mark = 'same'; }")
+    expect(lanes.nth(2)).to_contain_text(re.compile("training|done"), timeout=PATIENCE)
+    assert plot.evaluate("node => node.firstChild.dataset.mark") == "same"
+
+    expect(verdict(page)).to_contain_text("test texts", timeout=PATIENCE)
+    expect(verdict(page)).to_contain_text("Last layer trained")
+    expect(page.get_by_role("table")).to_contain_text("From scratch")
+    expect(button(page, "Stop")).to_have_count(0)
+    assert page.url == address
+    for name in TABS:
+        page.get_by_role("tab", name=name).click()
+        settled(page)
+        expect(page.get_by_role("tabpanel").last).not_to_be_empty()
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+
+
+def test_a_stop_ends_the_whole_experiment(page: Page, server: str) -> None:
+    page.goto(f"{server}/compare")
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("400")
+    epochs.press("Enter")
+    button(page, "Run the experiment").click()
+    expect(page.get_by_role("listitem").first).to_contain_text("training", timeout=PATIENCE)
+    button(page, "Stop").click()
+    expect(verdict(page)).to_contain_text("nothing to compare", timeout=PATIENCE)
+    button(page, "New experiment").click()
+    expect(button(page, "Run the experiment")).to_be_visible()
+    assert "experiment=" not in page.url
+
+
+def test_a_replay_keeps_the_end_to_itself_and_moves_nothing(page: Page, server: str) -> None:
+    page.goto(f"{server}/compare?experiment=made")
+    play = page.locator(".uf-play")
+    expect(verdict(page)).to_contain_text("Full is the most accurate")
+    page.wait_for_function(f"() => ({POINTS})() > 5")
+    whole, place = page.evaluate(POINTS), play.bounding_box()
+    play.click()
+    expect(verdict(page)).not_to_be_visible()
+    expect(page.get_by_role("table")).to_have_count(0)
+    expect(play).to_contain_text("Pause")
+    settled(page)
+    assert page.evaluate(POINTS) < whole
+    assert play.bounding_box() == place
+    play.click()
+    clock = page.locator(".uf-replay output")
+    stopped = clock.inner_text()
+    page.get_by_role("radio", name="Seconds").click()  # another axis, the same time
+    page.wait_for_function(
+        "document.querySelector('.uf-plot').layout?.xaxis.title.text === 'Seconds'"
+    )
+    settled(page)
+    assert clock.inner_text() == stopped
+    expect(page.locator(".uf-standings")).to_contain_text("Last layer")
+
+    slider = page.get_by_role("slider", name="Time")
+    slider.fill("990")
+    page.get_by_role("radio", name=re.compile("^64")).click()
+    play.click()
+    expect(verdict(page)).to_be_visible()
+    expect(page.get_by_role("table")).to_be_visible()
+    assert page.evaluate(POINTS) == whole
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(verdict(page)).not_to_be_visible()
+    page.keyboard.press("End")
+    expect(verdict(page)).to_be_visible()
+
+
+def test_a_link_opens_the_same_view(page: Page, server: str) -> None:
+    page.goto(f"{server}/compare?experiment=made")
+    page.get_by_role("radio", name="Texts seen").click()
+    page.get_by_role("tab", name="Settings").click()
+    expect(page.get_by_text("Differences only")).to_be_visible()
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    expect(page.get_by_role("tab", name="Settings")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("radio", name="Texts seen")).to_be_checked()
+    page.wait_for_function(
+        "document.querySelector('.uf-plot')?.layout?.xaxis.title.text === 'Texts seen'"
+    )
+    expect(page.get_by_role("heading", level=1)).to_have_text("Made <i>up</i>")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_is_wider_than_the_screen(
+    chromium: Browser, server: str, scheme: str, width: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    for path in ("compare", "compare?experiment=made"):
+        page.goto(f"{server}/{path}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        settled(page)
+        over = page.get_by_test_id("stMain").evaluate("node => node.scrollWidth - node.clientWidth")
+        assert over <= 0
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    context.close()

@@ -13,9 +13,10 @@ from ftcore.shape import LONGEST, Window
 
 MODES = {  # what each mode is called; `last-2`, `last-3`, … train the first groups from the top
     "full": "Full", "last-layer": "Last layer", "gradual": "Gradual", "scratch": "From scratch",
-    "custom": "Custom", "tfidf": "TF-IDF", "majority": "Majority class",
+    "custom": "Custom", "tfidf": "TF-IDF", "best-head": "Best linear head",
+    "majority": "Majority class",
 }  # fmt: skip
-REFERENCES = ("tfidf", "majority")  # modes that use no checkpoint: lines to compare the others with
+REFERENCES = ("tfidf", "best-head", "majority")  # modes that are lines to compare the others with
 NEW_MODEL = (
     "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
 )
@@ -27,15 +28,15 @@ class ModeDefaults:
     """What a setting of 0 stands for in a mode."""
 
     epochs: int = 4
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     layer_decay: float = 1.0
 
 
 MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "full": ModeDefaults(),
-    "last-layer": ModeDefaults(epochs=20, learning_rate=1e-2),
+    "last-layer": ModeDefaults(epochs=20, learning_rate=0.05),
     "last-2": ModeDefaults(),
-    "gradual": ModeDefaults(learning_rate=2e-3, layer_decay=0.385),  # 1 / 2.6, as in ULMFiT
+    "gradual": ModeDefaults(learning_rate=3e-3, layer_decay=0.385),  # 1 / 2.6, as in ULMFiT
     "scratch": ModeDefaults(),
     "custom": ModeDefaults(),
 }
@@ -90,8 +91,8 @@ class FineTuneConfig:
         "full",
         "What trains: full (every layer), last-layer (the new one alone), last-2, last-3, … (that many "
         "groups from the top), gradual (from the top down, a group more each epoch), custom (the groups "
-        "named), scratch (every layer, from random weights); or a reference without a network: tfidf, "
-        "majority.",
+        "named), scratch (every layer, from random weights); or a reference: tfidf and majority, "
+        "without a network, or best-head, the best that a last layer can do.",
         shown=True,
     )
     groups: str = _setting(
@@ -114,7 +115,7 @@ class FineTuneConfig:
         0, "Use only this many training texts, drawn by seed; 0 takes all.",
         label="Training texts", low=0, high=10_000_000, shown=True,
     )  # fmt: skip
-    batch_size: int = _setting(32, "Texts a step.", label="Batch size", low=1, high=4096)
+    batch_size: int = _setting(64, "Texts a step.", label="Batch size", low=1, high=4096)
     optimizer: Literal["adamw", "sgd"] = _setting("adamw", "How gradients become steps.")
     schedule: Literal["one-cycle", "constant"] = _setting(
         "one-cycle", "The learning rate over time: up and down once, or never changed."
@@ -130,14 +131,15 @@ class FineTuneConfig:
         0.0, "Share of features dropped while the body trains.", low=0.0, high=0.9
     )
     word_dropout: float = _setting(
-        0.1, "Share of words hidden from the body while it trains.", label="Word dropout",
+        0.2, "Share of words hidden from the body while it trains.", label="Word dropout",
         low=0.0, high=0.9,
     )  # fmt: skip
     train_embeddings: bool = _setting(
-        False, "Also train the word vectors (most of the parameters).", label="Train word vectors"
-    )
+        True, "Train the word vectors too, most of the parameters, where all layers train.",
+        label="Train word vectors",
+    )  # fmt: skip
     embedding_rate: float = _setting(
-        0.2, "Learning rate of the word vectors, where they train, as a share of the body's.",
+        0.3, "Learning rate of the word vectors, where they train, as a share of the body's.",
         label="Word vectors' rate", low=0.0, high=10.0,
     )  # fmt: skip
     max_length: int = _setting(
@@ -194,7 +196,10 @@ class FineTuneConfig:
         for setting in fields(self):
             object.__setattr__(self, setting.name, _checked(setting, getattr(self, setting.name)))
         if self.mode in REFERENCES:
-            object.__setattr__(self, "checkpoint", "")
+            if self.mode != "best-head":
+                object.__setattr__(self, "checkpoint", "")
+            elif self.checkpoint in ("", NEW_MODEL):
+                raise UnfreezeError("The best linear head stands on a pretrained body; name one.")
             return
         if last_groups(self.mode) == 1:
             object.__setattr__(self, "mode", "last-layer")
@@ -229,10 +234,13 @@ class FineTuneConfig:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
+    "Best": {
+        "epochs": 4, "max_length": 512, "embedding_rate": 0.5, "self_training": True,
+    },
     "Lesson": {
         "epochs": 100, "learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant",
         "weight_decay": 0.0, "clip": 0.1, "batch_size": 32, "dropout": 0.1, "word_dropout": 0.0,
-        "max_length": 1024, "tail": 0.0, "precision": "fp32", "evaluations": 1,
+        "train_embeddings": False, "max_length": 1024, "tail": 0.0, "precision": "fp32", "evaluations": 1,
     },
 }  # fmt: skip
 
@@ -240,7 +248,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 def meant(config: FineTuneConfig) -> "list[dataclasses.Field[Any]]":
     """The settings that mean something to a run of this config."""
     if config.mode in REFERENCES:
-        names = ("dataset", "source", "mode", "limit", "seed", "name")
+        names = ["dataset", "source", "mode", "limit", "seed", "name"]
+        if config.mode == "best-head":
+            names += ["checkpoint", "max_length", "tail", "device", "precision"]
         return [setting for setting in fields(config) if setting.name in names]
     new = config.checkpoint == NEW_MODEL
     return [setting for setting in fields(config) if new or not setting.metadata["new_model"]]

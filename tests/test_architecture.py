@@ -1,5 +1,6 @@
 """What the documents promise about the code: who imports whom, and that every setting is explained."""
 
+import argparse
 import ast
 import importlib.metadata
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig
+from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, add_arguments
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "ftcore").rglob("*.py"))
@@ -206,9 +207,9 @@ def test_every_environment_variable_is_documented() -> None:
 def test_the_lesson_page_runs_the_lesson_preset() -> None:
     text = (ROOT / "docs" / "lesson.md").read_text("utf-8").replace("\\\n", " ")
     command = next(line for line in text.splitlines() if "ftcore train" in line).split()
-    options = dict(zip(command[4::2], command[5::2], strict=True))
-    given = {name.removeprefix("--").replace("-", "_"): value for name, value in options.items()}
-    shown = FineTuneConfig.from_dict(given)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    shown = FineTuneConfig.from_dict(vars(parser.parse_args(command[4:])))
     assert shown == FineTuneConfig.from_dict(
         {"dataset": "imdb", "mode": "full", **PRESETS["Lesson"]}
     )

@@ -7,21 +7,22 @@ from ftcore.models import TextClassifier
 from ftcore.shape import ModelShape
 
 SHAPE = ModelShape(vocab_size=1000, dim=8, classes=2, layers=2, feedforward=16)
+EVERYTHING = {"head", "layer 1", "layer 2", "word vectors"}
 
 
 @pytest.mark.parametrize(
     ("config", "trained"),
     [
         (FineTuneConfig(mode="last-layer"), {"head"}),
-        (FineTuneConfig(mode="full"), {"head", "layer 1", "layer 2"}),
-        (FineTuneConfig(mode="scratch"), {"head", "layer 1", "layer 2"}),
-        (FineTuneConfig(mode="gradual"), {"head", "layer 1", "layer 2"}),
+        (FineTuneConfig(mode="full"), EVERYTHING),
+        (FineTuneConfig(mode="scratch"), EVERYTHING),
+        (FineTuneConfig(mode="gradual"), EVERYTHING),
         (FineTuneConfig(mode="last-2"), {"head", "layer 2"}),
-        (FineTuneConfig(mode="last-4"), {"head", "layer 1", "layer 2", "word vectors"}),
+        (FineTuneConfig(mode="last-4"), EVERYTHING),
         (FineTuneConfig(mode="custom", groups="layer 1, Head"), {"head", "layer 1"}),
         (
-            FineTuneConfig(mode="full", train_embeddings=True),
-            {"head", "layer 1", "layer 2", "word vectors"},
+            FineTuneConfig(mode="full", train_embeddings=False),
+            {"head", "layer 1", "layer 2"},
         ),
     ],
 )
@@ -55,11 +56,11 @@ def test_the_line_says_what_is_frozen() -> None:
 
 def test_the_line_says_what_starts_random() -> None:
     line = strategies.describe(FineTuneConfig(mode="scratch"), SHAPE)
-    assert line.endswith("Frozen: word vectors. Everything but the word vectors starts random.")
+    assert line.endswith("Nothing is frozen. Everything but the word vectors starts random.")
 
 
 def test_gradual_opens_a_group_an_epoch_from_the_top() -> None:
-    config = FineTuneConfig(mode="gradual", epochs=5)
+    config = FineTuneConfig(mode="gradual", epochs=5, train_embeddings=False)
     opened = [strategies.trained_groups(config, SHAPE, epoch) for epoch in range(5)]
     assert opened[0] == {"head"}
     assert opened[1] == {"head", "layer 2"}
@@ -70,7 +71,7 @@ def test_gradual_opens_a_group_an_epoch_from_the_top() -> None:
 
 
 def test_word_vectors_that_train_have_a_rate_of_their_own() -> None:
-    config = FineTuneConfig(train_embeddings=True, learning_rate=0.01, embedding_rate=0.1)
+    config = FineTuneConfig(learning_rate=0.01, embedding_rate=0.1)
     rates = strategies.learning_rates(config, SHAPE)
     assert rates["head"] == rates["layer 1"] == 0.01
     assert rates["word vectors"] == pytest.approx(0.001)

@@ -48,7 +48,7 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
 def config(**values: object) -> FineTuneConfig:
     return FineTuneConfig.from_dict(
         {"checkpoint": "base", "epochs": 3, "batch_size": 16, "max_length": 16, "device": "cpu",
-         "learning_rate": 0.02} | values
+         "learning_rate": 0.02, "train_embeddings": False, "word_dropout": 0.1} | values
     )  # fmt: skip
 
 

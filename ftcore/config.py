@@ -235,7 +235,8 @@ class FineTuneConfig:
 PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
     "Best": {
-        "epochs": 4, "max_length": 512, "embedding_rate": 0.5, "self_training": True,
+        "epochs": 4, "max_length": 512, "embedding_rate": 0.4, "word_dropout": 0.3,
+        "self_training": True,
     },
     "Lesson": {
         "epochs": 100, "learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant",

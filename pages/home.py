@@ -1,10 +1,15 @@
 """What fine-tuning is, the shortest way to a first run, and the state of things."""
 
+from dataclasses import replace
+
 import streamlit as st
 
+from ftcore.checkpoints import list_checkpoints
+from ftcore.config import FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
+from ftcore.shape import ModelShape
 from pages.components import warm
-from pages.components.blocks import blocks
+from pages.components.layers import layers
 from pages.components.marks import plain
 
 words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
@@ -24,7 +29,11 @@ with words:
             st.switch_page("compare.py")
     st.caption("On the built-in sample: no download, about a minute.")
 with picture:
-    blocks()
+    starter = next((one.model for one in list_checkpoints()), ModelShape(30_000, 100, 2))
+    for column, mode in zip(st.columns(2), ("full", "last-layer"), strict=True):
+        with column:
+            st.markdown(f"**{mode_title(mode)}**", text_alignment="center")
+            layers(FineTuneConfig(mode=mode), replace(starter, classes=2), key=f"layers_{mode}")
 
 
 @st.fragment(run_every=None if warm.loading().done() else 0.5)
@@ -40,7 +49,6 @@ def state(waiting: bool) -> None:
     if waiting:
         st.rerun()
     from ftcore import devices, tracking
-    from ftcore.checkpoints import list_checkpoints
 
     device, runs, checkpoints = cards
     device.markdown(f"**{devices.describe()}**")

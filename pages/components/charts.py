@@ -170,7 +170,8 @@ def base(title: str, caption: str = "", height: int = 360, legend: bool = False)
             "template": go.layout.Template(), "height": height, "showlegend": legend,
             "title": {"text": title, "subtitle": {"text": caption}},
             "margin": {"l": 8, "r": 16, "t": 12, "b": 8}, "hovermode": "closest",
-            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
+            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom",
+                       "itemsizing": "constant"},
         }
     )  # fmt: skip
 

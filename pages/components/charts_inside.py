@@ -22,7 +22,10 @@ GREY = "#808080"
 
 def moved(found: Sequence[Side]) -> go.Figure:
     """Relative change of the weights by layer group, a column a side, each in its colour."""
-    fig = base("How far each layer moved", "Change of the weights, relative to where they began.")
+    fig = base(
+        "How far each layer moved",
+        "Change of the weights, relative to where they began; the new last layer began at random.",
+    )
     change = {side.label: moves(side) for side in found}
     groups = list(dict.fromkeys(name for one in change.values() for name in one))
     there = [move for one in change.values() for move in one.values() if move > 0]

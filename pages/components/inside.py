@@ -48,8 +48,8 @@ def forgot(results: Sequence[Result]) -> None:
     without = [side.label for side in networks if side not in known and side.mode != "scratch"]
     if without and not known:
         st.info(
-            "Not measured: it takes test texts of the task that the checkpoint learned first. Get "
-            "AG News on the Data page, then run the experiment again."
+            "Not measured: it takes test texts of the task that the checkpoint learned first. Get them on "
+            "the Data page, or say under More settings where they are, then run the experiment again."
         )
         st.page_link("data.py", label="Go to Data", icon=":material/arrow_forward:")
     elif without:

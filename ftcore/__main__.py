@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     config.add_arguments(sub, without=("mode", "seed"))
     sub.add_argument("--modes", default="full,last-layer,gradual,scratch", help="modes, by commas")
     sub.add_argument("--seeds", default="0", help="seeds, by commas; each mode runs with each")
-    sub.add_argument("--references", action="store_true", help="also TF-IDF and the majority class")
+    sub.add_argument("--references", action="store_true", help="also the reference lines")
     sub.add_argument("--export", default="", metavar="FOLDER", help="write it to a new folder")
     command(commands.experiments)
     sub = command(commands.export_experiment, "export-experiment")

@@ -54,11 +54,8 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
         rows = val_rows if split == "val" else range(len(whole.texts))
         labels = np.array([whole.labels[row] for row in rows])
         probabilities = scorer([whole.texts[row] for row in rows])
-        true = probabilities[np.arange(len(labels)), labels]
-        loss = -np.log(true.clip(min=1e-9)).mean()
-        accuracy = (probabilities.argmax(1) == labels).mean()
-        figures = Evaluation(split, 0, 0.0, seconds, len(train_rows), float(loss), float(accuracy))
-        return figures, Insights(dataset.labels, labels, probabilities.astype(np.float32))
+        found = evaluation(split, probabilities, labels, seconds, len(train_rows))
+        return found, Insights(dataset.labels, labels, probabilities.astype(np.float32))
 
     yield Progress("evaluating", 0, len(val_rows), "texts")
     validated, _ = evaluate("val")
@@ -69,16 +66,31 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     message = f"{tested.accuracy:.1%} of {len(dataset.test.texts):,} test texts are right."
     if output is not None:
         message += insights.keep(output, dataset, answers)
-    yield Finished(
-        "finished",
-        message,
-        {
-            "seconds": time.perf_counter() - began,
-            "train_seconds": seconds,
-            "val_accuracy": validated.accuracy,
-            "test_accuracy": tested.accuracy,
-        },
-    )
+    yield Finished("finished", message, figures(began, validated, tested))
+
+
+def evaluation(
+    split: Literal["val", "test"],
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    seconds: float,
+    examples: int,
+) -> Evaluation:
+    """Figures of the probabilities [texts, classes] that a reference gives, fitted to `examples` texts."""
+    true = probabilities[np.arange(len(labels)), labels]
+    loss = -np.log(true.clip(min=1e-9)).mean()
+    accuracy = (probabilities.argmax(1) == labels).mean()
+    return Evaluation(split, 0, 0.0, seconds, examples, float(loss), float(accuracy))
+
+
+def figures(began: float, validated: Evaluation, tested: Evaluation) -> dict[str, float]:
+    """What the last event of a reference says; `began` is when it did, as `perf_counter` tells."""
+    return {
+        "seconds": time.perf_counter() - began,
+        "train_seconds": tested.seconds,
+        "val_accuracy": validated.accuracy,
+        "test_accuracy": tested.accuracy,
+    }
 
 
 def _majority(dataset: TextDataset, rows: Sequence[int]) -> Scorer:

@@ -18,7 +18,8 @@ _ENCODE_TOKEN = 1.5e-6
 _FORWARD_TOKEN = 4e-6
 _TRAIN_TOKEN = 11e-6
 _STEP = 0.005
-_HEAD_STEP = 0.001
+_HEAD_STEP = 0.0005
+_HEAD_TEXT = 2e-4  # of the best head, all its iterations
 _START = 3.0
 _REMEMBERED = 5  # runs whose pace counts
 
@@ -44,7 +45,8 @@ def work(config: FineTuneConfig) -> float:
     steps = config.epochs * math.ceil(train / config.batch_size)
     evaluated = config.epochs * config.evaluations * validation
     total = _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * _FORWARD_TOKEN
-    if config.mode == "last-layer":  # the body runs once for each text
-        return total + (train + validation) * read * _FORWARD_TOKEN + steps * _HEAD_STEP
+    if config.mode in ("last-layer", "best-head"):  # the body runs once for each text
+        head = train * _HEAD_TEXT if config.mode == "best-head" else steps * _HEAD_STEP
+        return total + (train + validation) * read * _FORWARD_TOKEN + head
     trained = config.epochs * train * read * _TRAIN_TOKEN
     return total + trained + steps * _STEP + evaluated * read * _FORWARD_TOKEN

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from ftcore import files, insights, jobs, settings, tracking
-from ftcore.config import REFERENCES, FineTuneConfig, mode_defaults, mode_title
+from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig, mode_defaults, mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.insights import Insights
 from ftcore.tracking import Run
@@ -72,13 +72,18 @@ def plan(
                     learning_rate=rates.get(mode, rate), layer_decay=decay,
                 )
             )  # fmt: skip
-    lines = [mode for mode in REFERENCES if references or mode in modes]
+    lines = [mode for mode in REFERENCES if mode in modes or (references and _fits(mode, base))]
     return planned + [
         replace(base, mode=mode, seed=seeds[0], name=_name(base, mode, seeds[0])) for mode in lines
     ]
 
 
 def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
+def _fits(reference: str, base: FineTuneConfig) -> bool:
+    """Whether there is what the reference stands on."""
+    return reference != "best-head" or base.checkpoint not in ("", NEW_MODEL)
+
+
     """Queue the runs of an experiment and return its id. Raises UnfreezeError before any is queued."""
     for config in configs:
         jobs.check(config)

@@ -43,7 +43,7 @@ def submit(config: FineTuneConfig, experiment: str = "", experiment_name: str = 
 
 def check(config: FineTuneConfig) -> None:
     """Raise UnfreezeError for what can be told before a run is queued."""
-    if config.checkpoint != NEW_MODEL and config.mode not in REFERENCES:
+    if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         checkpoints.find(config.checkpoint)
     for path in (config.source, config.vectors, config.own_data):
         if path:
@@ -52,15 +52,15 @@ def check(config: FineTuneConfig) -> None:
 
 def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:
     """Train, record every event and pass it on; whatever goes wrong becomes the run's last event."""
-    from ftcore import (
-        devices,  # torch takes seconds to import, and a page submits before it is needed
-    )
+    # torch takes seconds to import, and a page submits before it is needed
+    from ftcore import best_head, devices
     from ftcore.train import Stop, train
 
     config = tracking.run(run_id).config
     with tracking.Recorder(run_id) as recorder:
         if config.mode in REFERENCES:
-            task = baselines.measure(config, checkpoints.run_path(run_id).parent)
+            reference = best_head if config.mode == "best-head" else baselines
+            task = reference.measure(config, checkpoints.run_path(run_id).parent)
         else:
             task = train(config, checkpoints.run_path(run_id), run_id)
         stopping = False

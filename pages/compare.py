@@ -97,7 +97,7 @@ with choose:
     )  # fmt: skip
     references = st.toggle(
         "Reference lines", True, key="compare_references", persist_state="session",
-        help="TF-IDF with logistic regression, and the majority class, on the same texts.",
+        help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
     )  # fmt: skip
     rates = {}
     if modes:

@@ -151,8 +151,12 @@ def references(run_id: str) -> list[str]:
     texts = ["dataset", "limit", "seed"]
     same = usable[(usable[texts] == [getattr(config, name) for name in texts]).all(axis=1)]
     there = dict(zip(same["mode"], same["run_id"], strict=True))
+    if (same.loc[same["mode"] == "best-head", "checkpoint"] != config.checkpoint).all():
+        there.pop("best-head", None)
     return [
-        there.get(mode) or jobs.submit(replace(config, mode=mode, name="")) for mode in REFERENCES
+        there.get(mode) or jobs.submit(replace(config, mode=mode, name=""))
+        for mode in REFERENCES
+        if mode != "best-head" or config.checkpoint in saved
     ]
 
 
@@ -178,7 +182,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         st.switch_page("predict.py", query_params={"models": ",".join(answering)})
     if st.button(
         "Reference lines", icon=":material/horizontal_rule:", disabled=not chosen,
-        help="TF-IDF with logistic regression, and the majority class, on the same texts.",
+        help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
     ):  # fmt: skip
         try:
             added = references(chosen[0])

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import jobs, settings, tracking
-from ftcore.config import FineTuneConfig
+from ftcore.config import REFERENCES, FineTuneConfig
 from pages.components import overlay
 from pages.components.palette import model_colour
 from tests import tiny
@@ -130,7 +130,7 @@ def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.Monk
     shown = app.query_params["runs"]
     shown = (shown if isinstance(shown, str) else shown[0]).split(",")
     modes = [tracking.run(one).config.mode for one in shown]
-    assert modes == ["full", "tfidf", "majority"]
+    assert modes == ["full", *REFERENCES]
     assert not app.exception and not app.warning
     drawn = charts(app)
     assert [one["label"] for one in drawn["runs"]][1].startswith("TF-IDF · sample")
@@ -141,9 +141,9 @@ def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.Monk
     assert not {"Checkpoint", "Optimizer"} & set(side_by_side(app).index)
 
     press(page(run_id), "Reference lines")
-    assert len(tracking.runs()) == 3
+    assert len(tracking.runs()) == 1 + len(REFERENCES)
     press(page(tiny.run(seed=4)), "Reference lines")
-    assert len(tracking.runs()) == 6
+    assert len(tracking.runs()) == 2 * (1 + len(REFERENCES))
 
 
 def test_a_reference_reaches_from_its_own_end_to_that_of_the_others() -> None:

@@ -10,7 +10,7 @@ from ftcore.config import last_groups
 MODELS: dict[str, str] = {
     "full": "#2563EB", "last-layer": "#F59E0B", "last-2": "#C2410C", "gradual": "#9333EA",
     "scratch": "#65A30D", "custom": "#0E7490", "untouched": "#64748B",
-    "tfidf": "#44403C", "majority": "#A8A29E",
+    "tfidf": "#44403C", "best-head": "#78716C", "majority": "#A8A29E",
 }  # fmt: skip
 """By a run's mode; `untouched` is a checkpoint as it came, `last-2` stands for every `last-K`."""
 

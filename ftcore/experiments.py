@@ -28,6 +28,7 @@ from ftcore.tracking import Run
 BUNDLED = "sample"  # the id of the experiment that comes with Unfreeze
 EVALUATIONS = 20  # at least, a run: enough to see when each mode passed an accuracy
 FORMAT = 1
+_PATHS = ("source", "own_data", "unlabelled", "vectors")  # settings of this machine alone
 _RECORD, _HISTORY, _WATCHED = "experiment.json", "history.csv", "watched.csv"
 
 
@@ -78,12 +79,12 @@ def plan(
     ]
 
 
-def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
 def _fits(reference: str, base: FineTuneConfig) -> bool:
     """Whether there is what the reference stands on."""
     return reference != "best-head" or base.checkpoint not in ("", NEW_MODEL)
 
 
+def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
     """Queue the runs of an experiment and return its id. Raises UnfreezeError before any is queued."""
     for config in configs:
         jobs.check(config)
@@ -239,7 +240,7 @@ def _name(base: FineTuneConfig, mode: str, seed: int) -> str:
 
 def _plain(run: Run) -> dict[str, Any]:
     """A run as JSON can hold it, without paths and hosts."""
-    config = run.config.to_dict() | {"source": "", "own_data": "", "vectors": ""}
+    config = run.config.to_dict() | dict.fromkeys(_PATHS, "")
     data = str(run.facts.get("data_from", ""))
     if run.config.source:
         data = Path(run.config.source).name

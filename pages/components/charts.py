@@ -87,12 +87,12 @@ def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
     )
     for trace in traces:
         name, colour = html.escape(trace.label), trace.colour
-        if f"{metric}_low" in trace.history:
+        level = trace.run_id in references
+        if f"{metric}_low" in trace.history and not level:
             x, _, low, high = points(
                 trace.history, "val", axis, metric, f"{metric}_low", f"{metric}_high"
             )
             _band(fig, x, low, high, colour)
-        level = trace.run_id in references
         solid = {"width": 1.5, "dash": "dash"} if level else {"width": 2.5}
         for split, line in (("train", {"width": 1.25, "dash": "dot"}), ("val", solid)):
             x, y = points(trace.history, split, axis, metric)

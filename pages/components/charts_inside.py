@@ -125,7 +125,7 @@ def vectors(look: Insights, texts: Sequence[str], title: str) -> go.Figure:
 def confusion(
     look: Insights, title: str, colour: str, chosen: tuple[int, int] | None = None
 ) -> go.Figure:
-    """What was said of the test texts of each class; a cell's customdata is [truth, answer]."""
+    """What was said of the test texts of each class; a cell lies at x = answer, y = truth."""
     counts = confused(look.truth, look.probabilities.argmax(1), len(look.labels))
     names = [html.escape(label) for label in look.labels]
     fig = base(title, "Share of each row.")
@@ -141,7 +141,7 @@ def against(
     colour: str,
     chosen: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """Texts that both, one or neither has right; a cell's customdata is [wrong, other wrong]."""
+    """Texts that both, one or neither has right; a cell lies at x = other wrong, y = wrong."""
     counts = confused(~right, ~other, 2)
     one, two = (html.escape(name) for name in names)
     fig = base(f"{one} against {two}", "Share of all test texts.")
@@ -189,8 +189,7 @@ def _matrix(
         for row in zip(counts, share, strict=True)
     ]
     fig.add_heatmap(
-        z=share, text=text, customdata=np.stack(np.indices(counts.shape), -1), hoverinfo="skip",
-        **_cells(colour),
+        z=share, text=text, hoverinfo="none", **_cells(colour),
     )  # fmt: skip
     fig.update_layout(height=60 + 84 * len(counts))
     if chosen:

@@ -162,7 +162,7 @@ def _cells(first: Model, second: Model | None) -> str:
         fig = drawn.against(first.right, second.right, (first.name, second.name), colour, chosen)
 
     def show(point: dict[str, Any]) -> None:
-        st.session_state[key] = "-".join(str(int(one)) for one in point["customdata"])
+        st.session_state[key] = f"{int(point['y'])}-{int(point['x'])}"
 
     figure(fig, key=f"{key}_table", name="disagreements", on_click=show)
     if len(cells) > MOST_PILLS:

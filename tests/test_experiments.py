@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ftcore import (
     settings,
     tracking,
     train,
+    verdict,
 )
 from ftcore.config import REFERENCES, FineTuneConfig, mode_defaults
 from ftcore.errors import UnfreezeError
@@ -295,3 +297,24 @@ def test_an_export_that_lost_a_table_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "out" / "full-0" / "history.csv").unlink()
     with pytest.raises(UnfreezeError, match="export it again"):
         experiments.read(tmp_path / "out")
+
+
+def test_the_bundled_experiment_is_whole_and_small() -> None:
+    folder = settings.ROOT / "experiments" / experiments.BUNDLED
+    found = experiments.read(folder)
+    modes = ["full", "last-layer", "gradual", "scratch", "tfidf", "majority"]
+    assert [one.run.config.mode for one in found] == modes
+    assert len(verdict.sentence(found)) > 50
+    assert {(one.run.status, one.run.config.dataset) for one in found} == {("finished", "sample")}
+    for one in found[:4]:
+        assert any(line.startswith("I expected to hate it, but") for line in one.run.config.watched)
+        assert sorted(one.watched["sentence"].unique()) == [0, 1, 2, 3]
+        assert (one.history["split"] == "val").sum() > 20
+        assert one.insights is not None
+        texts = insights.texts(one.run.facts["dataset_fingerprint"])  # nothing was ever run here
+        assert len(texts) == len(one.insights.truth) == len(one.insights.before) == 1_000
+        assert (one.insights.forgot is None) == (one.run.config.mode == "scratch")
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 500_000
+    said = "".join(file.read_text("utf-8") for file in files if file.suffix in (".csv", ".json"))
+    assert not re.search(r"(?<!\w)/(work|home|root|tmp|Users)/", said)

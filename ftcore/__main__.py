@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     command(commands.runs)
     config.add_arguments(command(commands.train))
     config.add_arguments(command(commands.pretrain))
+    config.add_arguments(command(commands.find_rate, "find-rate"))
 
     sub = command(commands.compare)
     config.add_arguments(sub, without=("mode", "seed"))

@@ -5,6 +5,7 @@ import signal
 import statistics
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,20 @@ def predict(options: argparse.Namespace, out: Printer) -> None:
             },
             f"{answer.label:12} {scores}  ({answer.milliseconds:.1f} ms)  {text[:80]}",
         )  # fmt: skip
+
+
+def find_rate(options: argparse.Namespace, out: Printer) -> None:
+    """Find a learning rate: one short run in which it rises until the loss explodes."""
+    from ftcore import lr_finder
+
+    found = drain(lr_finder.find_rate(FineTuneConfig.from_dict(vars(options))), out.event)
+    if found.suggestion:
+        line = (
+            f"Try --learning-rate {found.suggestion:g}, a quarter of the highest that still helped."
+        )
+    else:
+        line = lr_finder.NOTHING
+    out.record(asdict(found), line)
 
 
 def compare(options: argparse.Namespace, out: Printer) -> int:

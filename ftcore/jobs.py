@@ -124,6 +124,12 @@ def position(run_id: str) -> int | None:
         return _where(run_id)
 
 
+def busy() -> bool:
+    """Whether this process trains, or is about to."""
+    with _changed:
+        return _current is not None or bool(_waiting)
+
+
 def start() -> None:
     """Start the background thread of this process, once."""
     global _thread, _closing

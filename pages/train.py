@@ -14,6 +14,7 @@ from ftcore.errors import UnfreezeError
 from pages.components import settings_form as form, warm, words
 from pages.components.layers import layers
 from pages.components.marks import plain
+from pages.components.rate_finder import rate_button, rate_search
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
 

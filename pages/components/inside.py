@@ -207,7 +207,7 @@ def _text(row: int, texts: Sequence[str], asked: Sequence[Model]) -> str:
     truth = look.labels[look.truth[row]]
     answers = [f"{one.name}: {one.look.labels[one.said[row]]} {one.sure[row]:.1%}" for one in asked]
     colour = class_colours(look.labels)[truth]
-    return marks.example(texts[row], "  ·  ".join([truth, *answers]), colour, "", EXCERPT)
+    return marks.example(texts[row], " · ".join([truth, *answers]), colour, "", EXCERPT)
 
 
 def _choice(label: str, found: dict[str, Model], key: str) -> str:

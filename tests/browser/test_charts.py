@@ -1,0 +1,141 @@
+"""What only a browser shows of charts, of the picture of the model and of the report."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Position, expect
+
+from ftcore import datasets, insights
+from pages.components import report
+from tests import made, results
+from tests.browser.conftest import PAINT
+
+TEXTS = [f"review {row} <b>of</b> a film" for row in range(400)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def recorded(server_home: Path) -> None:
+    """A finished experiment, `made`, that was looked inside."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNFREEZE_HOME", str(server_home))
+        for one in made.experiment(("full", "last-layer")):
+            results.record(one, "made", "Made up")
+        texts = datasets.Texts(TEXTS, [0] * len(TEXTS))
+        insights.keep_texts(
+            datasets.TextDataset("made", "Made", made.LABELS, texts, texts, "here", True, "made")
+        )
+
+
+def blocks(page: Page) -> list[str]:
+    """How each block stands, the last layer first."""
+    return [one.get_attribute("data-state") or "" for one in page.locator(".uf-block").all()]
+
+
+def figure(page: Page, title: str) -> Locator:
+    return page.locator(".uf-figure").filter(has_text=title)
+
+
+def drawn(page: Page, title: str) -> Locator:
+    """The plot of a title, once it is there."""
+    plot = figure(page, title).locator(".js-plotly-plot")
+    expect(plot).to_be_visible(timeout=PAINT)
+    return plot
+
+
+def test_a_block_is_frozen_and_thawed_by_keyboard_and_mouse(page: Page, server: str) -> None:
+    page.goto(f"{server}/train")
+    layer = page.get_by_role("button", name=re.compile("^Layer 1 "))
+    expect(layer).to_have_attribute("aria-pressed", "true")
+    layer.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="Custom")).to_be_checked()
+    expect(layer).to_have_attribute("aria-pressed", "false")
+    expect(layer).to_be_focused()
+    page.get_by_role("button", name=re.compile("^New last layer ")).click()
+    expect(page.get_by_label("Groups that train")).to_have_value("layer 2, word vectors")
+    assert blocks(page) == ["frozen", "trains", "frozen", "trains"]
+    page.get_by_role("radio", name="Gradual").click()
+    expect(layer).to_contain_text("from epoch 3")
+    page.get_by_role("radio", name="Last 2 groups").click()
+    expect(layer).to_contain_text("frozen")
+    assert blocks(page) == ["trains", "trains", "frozen", "frozen"]
+
+
+def test_charts_keep_their_node_in_the_dark_and_are_saved_as_pictures(
+    page: Page, server: str, tmp_path: Path
+) -> None:
+    page.goto(f"{server}/compare?experiment=made")
+    plot = drawn(page, "Test accuracy over training time")
+    plot.evaluate("node => { node.firstChild.dataset.mark = 'same'; }")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "document.querySelector('.uf-figure .js-plotly-plot').layout.font.color === '#e7eaf0'"
+    )
+    assert plot.evaluate("node => node.firstChild.dataset.mark") == "same"
+    for kind, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download() as download:
+            figure(page, "Test accuracy over").get_by_role("button", name=f"Save as {kind}").click()
+        assert download.value.suggested_filename == f"unfreeze-trade-off.{kind.lower()}"
+        download.value.save_as(tmp_path / kind)
+        assert (tmp_path / kind).read_bytes().startswith(start)
+    assert "Test accuracy over training time" in (tmp_path / "SVG").read_text()
+
+
+def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None:
+    page.goto(f"{server}/compare?experiment=made&tab=Where+they+disagree")
+    cells = drawn(page, "Full against the truth").locator(".nsewdrag")
+    box = cells.bounding_box()
+    assert box is not None
+    upper_right: Position = {"x": box["width"] * 0.75, "y": box["height"] * 0.25}
+    cells.hover(position=upper_right)
+    cells.click(position=upper_right)
+    expect(page.get_by_role("radio", name="negative, said positive")).to_be_checked()
+    expect(page.get_by_text(re.compile("^negative · Full: positive"))).to_have_count(10)
+    expect(page.get_by_text(re.compile(r"^review \d+ <b>of</b> a film$"))).to_have_count(10)
+
+    page.get_by_role("tab", name="What it sees").click()
+    plot = drawn(page, "What Full sees")
+    plot.scroll_into_view_if_needed()
+    x, y = plot.evaluate(
+        """plot => {
+          const {x, y} = plot._fullData[0], {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+          return [box.x + xaxis._offset + xaxis.d2p(x[0]), box.y + yaxis._offset + yaxis.d2p(y[0])];
+        }"""
+    )
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+    expect(plot.locator(".hoverlayer")).to_contain_text("<b>of</b> a film")
+    page.mouse.click(x, y)
+    expect(page.get_by_text(re.compile(r"^(negative|positive) · Full: "))).to_be_visible()
+
+
+def test_report_opens_by_itself_and_draws_all_it_holds(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(insights, "texts", lambda fingerprint: TEXTS)
+    file = tmp_path / "report.html"
+    file.write_bytes(report.html(made.experiment(seeds=(0, 1))))
+    context = chromium.new_context(
+        offline=True, color_scheme="dark", viewport={"width": 390, "height": 844}
+    )
+    page = context.new_page()
+    asked, failed = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on(
+        "console", lambda message: failed.append(message.text) if message.type == "error" else None
+    )
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.goto(file.as_uri())
+    count = page.locator("[data-figure]").count()
+    page.wait_for_function(
+        "count => document.querySelectorAll('.js-plotly-plot .main-svg').length >= count", arg=count,
+        timeout=PAINT * 4,
+    )  # fmt: skip
+    expect(page.locator(".js-plotly-plot")).to_have_count(count)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as PNG").first.click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    context.close()
+    assert all(url.startswith(("file:", "blob:")) for url in asked) and not failed

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ftcore import commands, config
+from ftcore import commands, comparing, config
 from ftcore.errors import UnfreezeError
 from ftcore.printer import Printer
 
@@ -47,14 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     config.add_arguments(command(commands.pretrain))
     config.add_arguments(command(commands.find_rate, "find-rate"))
 
-    sub = command(commands.compare)
+    sub = command(comparing.compare)
     config.add_arguments(sub, without=("mode", "seed"))
     sub.add_argument("--modes", default="full,last-layer,gradual,scratch", help="modes, by commas")
     sub.add_argument("--seeds", default="0", help="seeds, by commas; each mode runs with each")
     sub.add_argument("--references", action="store_true", help="also the reference lines")
     sub.add_argument("--export", default="", metavar="FOLDER", help="write it to a new folder")
-    command(commands.experiments)
-    sub = command(commands.export_experiment, "export-experiment")
+    command(comparing.experiments)
+    sub = command(comparing.export_experiment, "export-experiment")
     sub.add_argument("experiment", help="its id, as `experiments` lists it")
     sub.add_argument("to", help="folder to create")
 

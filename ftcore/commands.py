@@ -2,20 +2,15 @@
 
 import argparse
 import signal
-import statistics
 import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftcore.config import NEW_MODEL, FineTuneConfig
-from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Task, drain
 from ftcore.printer import Printer
-
-if TYPE_CHECKING:
-    from ftcore.experiments import Result
 
 
 def datasets(options: argparse.Namespace, out: Printer) -> None:
@@ -142,75 +137,13 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     out.record(asdict(found), line)
 
 
-def compare(options: argparse.Namespace, out: Printer) -> int:
-    """Train in several modes from the same start, and say what came out."""
-    from ftcore import experiments, jobs, tracking
-    from ftcore.verdict import further, sentence
-
-    given = vars(options)
-    base = FineTuneConfig.from_dict(given)
-    modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
-    rates = {mode: base.learning_rate for mode in modes} if "learning_rate" in given else {}
-    configs = experiments.plan(base, modes, _numbers(options.seeds), rates, options.references)
-    for config in configs:
-        jobs.check(config)
-    if options.export and Path(options.export).exists():
-        raise UnfreezeError(f"{options.export} is already there; name a new folder.")
-    experiment, name = experiments.new_id(), base.name or experiments.title(configs)
-    out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
-    out.brief = True
-    stop = _stopped_by_signal()
-    for number, config in enumerate(configs, start=1):
-        run_id = tracking.create_run(config, experiment, name)
-        out.record(
-            {"event": "created", "run_id": run_id, "config": config.to_dict()},
-            f"Run {run_id}, {number} of {len(configs)}: {config.name}",
-        )
-        last = _execute(run_id, stop, out)
-        out.event(last)
-        if last.status == "failed":
-            print(last.message, file=sys.stderr)
-        if stop.is_set():
-            break
-    results = experiments.load(experiment)
-    rows = _table(results)
-    verdict, more = sentence(results), further(results)
-    out.record(
-        {"experiment": experiment, "name": name, "modes": rows, "verdict": verdict,
-         "further": more},
-        "\n".join(["", *_lined(rows), "", verdict, *more, "", f"Experiment {experiment}"]),
-    )  # fmt: skip
-    if options.export:
-        experiments.export(experiment, Path(options.export))
-    return int(any(one.run.status == "failed" for one in results))
-
-
-def experiments(options: argparse.Namespace, out: Printer) -> None:
-    """List the experiments, newest first."""
-    from ftcore import experiments
-
-    for row in experiments.listed().to_dict("records"):
-        row["started"] = row["started"].isoformat(timespec="seconds")
-        out.record(
-            row, f"{row['experiment']:12}  {row['status']:11} {row['runs']:3} runs  {row['name']}"
-        )
-
-
-def export_experiment(options: argparse.Namespace, out: Printer) -> None:
-    """Write an experiment to a folder: its runs, curves and what they came to."""
-    from ftcore import experiments
-
-    experiments.export(options.experiment, Path(options.to))
-    out.record({"exported": options.to}, f"Exported to {options.to}")
-
-
 def _train(config: FineTuneConfig, out: Printer) -> int:
     from ftcore import jobs, tracking
 
     jobs.check(config)
     run_id = tracking.create_run(config)
     out.record({"event": "created", "run_id": run_id, "config": config.to_dict()}, f"Run {run_id}")
-    last = _execute(run_id, _stopped_by_signal(), out)
+    last = execute(run_id, stopped_by_signal(), out)
     facts = tracking.run(run_id).facts
     figures = {
         "run_id": run_id, "status": last.status, "message": last.message, "mode": config.mode,
@@ -234,7 +167,7 @@ def _train(config: FineTuneConfig, out: Printer) -> int:
     return 1 if last.status == "failed" else 0
 
 
-def _stopped_by_signal() -> threading.Event:
+def stopped_by_signal() -> threading.Event:
     """Set by Ctrl-C and SIGTERM, so that a run ends at its next step and keeps its best."""
     stop = threading.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
@@ -242,7 +175,7 @@ def _stopped_by_signal() -> threading.Event:
     return stop
 
 
-def _execute(run_id: str, stop: threading.Event, out: Printer) -> Finished:
+def execute(run_id: str, stop: threading.Event, out: Printer) -> Finished:
     """Run a run here, print its events, and return the last one."""
     from ftcore import jobs
 
@@ -253,54 +186,6 @@ def _execute(run_id: str, stop: threading.Event, out: Printer) -> Finished:
         else:
             out.event(event)
     return last
-
-
-def _numbers(listed: str) -> list[int]:
-    try:
-        return [int(one) for one in listed.split(",")]
-    except ValueError:
-        raise UnfreezeError(f"Seeds are {listed!r}; give whole numbers, such as 0,1,2.") from None
-
-
-def _table(results: "list[Result]") -> list[dict[str, Any]]:
-    """Means over the seeds of each mode, and their standard deviation where there are several."""
-    from ftcore.comparison import sides
-
-    rows = []
-    for side in sides(results):
-        row: dict[str, Any] = {
-            "mode": side.mode, "label": side.label, "seeds": sorted(side.by_seed),
-            "train_seconds": side.seconds, "trainable_parameters": side.trained,
-            "parameters": side.parameters,
-        }  # fmt: skip
-        for split in ("val", "test"):
-            values = [one.run.metrics[f"{split}_accuracy"] for one in side.results]
-            row[f"{split}_accuracy"] = statistics.fmean(values)
-            row[f"{split}_spread"] = statistics.stdev(values) if len(values) > 1 else None
-        rows.append(row)
-    return rows
-
-
-def _lined(rows: list[dict[str, Any]]) -> list[str]:
-    """The table for a person; ± is the standard deviation over seeds."""
-
-    def percent(row: dict[str, Any], split: str) -> str:
-        spread = row[f"{split}_spread"]
-        return f"{row[f'{split}_accuracy']:.1%}" + ("" if spread is None else f" ± {spread:.1%}")
-
-    cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")] + [
-        (
-            row["label"], ", ".join(map(str, row["seeds"])), percent(row, "val"),
-            percent(row, "test"), f"{row['train_seconds']:.1f} s",
-            f"{row['trainable_parameters']:,}" if row["parameters"] else "",
-        )
-        for row in rows
-    ]  # fmt: skip
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    ]
 
 
 def _summary(figures: dict[str, Any]) -> str:

@@ -147,6 +147,14 @@ def test_moved_is_a_column_a_mode_and_zero_is_frozen() -> None:
     assert shade == sorted(shade, reverse=True) and shade[0] == 1 and fig.data[1].z[1][0] == 0
 
 
+def test_a_change_too_small_to_write_is_not_called_frozen() -> None:
+    one = made.result()
+    assert one.insights is not None
+    moves = {"head": 0.5, "word vectors": 0.0002}
+    side = sides([replace(one, insights=replace(one.insights, moved=moves))])
+    assert [row[0] for row in charts_inside.moved(side).data[0].text] == ["50%", "&lt; 0.1%"]
+
+
 def test_forgotten_is_drawn_for_those_that_were_asked() -> None:
     found = networks()
     known = [side for side in found if charts_inside.forgotten(side)]

@@ -1,5 +1,6 @@
 """Home and Train through AppTest: what stands on the page, and what a click does."""
 
+import json
 import re
 from pathlib import Path
 
@@ -178,6 +179,29 @@ def test_live_run_shows_its_phase_its_figures_and_its_own_settings() -> None:
     progress = app.get("progress")[0].proto
     assert progress.value == 50 and "4 of 8 steps" in progress.text
     assert {"Epochs": "3", "Name": "mine"}.items() <= dict(app.table[0].value.iloc[:, 0]).items()
+
+
+def test_a_gradual_run_shows_what_trains_at_this_moment() -> None:
+    run_id = tiny.run("running", mode="gradual", saved=False)  # in its first epoch
+    app = page("train", run=run_id)
+    drawn = json.loads(app.get("bidi_component")[0].proto.json)["blocks"]
+    assert [one["state"] for one in drawn] == ["trains", "later", "later", "later"]
+    assert not app.exception
+
+
+def test_modes_are_those_of_the_checkpoint_and_blocks_tell_what_trains() -> None:
+    app = page("train")
+    mode = app.segmented_control(key="setting_mode")
+    titles = ["Full", "Last layer", "Last 2 groups", "Gradual", "From scratch", "Custom"]
+    assert mode.options == titles
+    app = mode.set_value("custom").run()
+    assert not app.exception and app.text_input(key="setting_groups").value == "head"
+    drawn = json.loads(app.get("bidi_component")[0].proto.json)
+    assert drawn["clicks"] and [one["state"] for one in drawn["blocks"]][:2] == ["trains", "frozen"]
+    assert app.segmented_control(key="preset").value == "Quick"
+    app.text_input(key="setting_groups").set_value("layer 7").run()
+    assert "no group 'layer 7'" in said(app)
+    assert next(button for button in app.button if button.label == "Start").disabled
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def _time(seconds: float) -> str:
 def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
     """Write each side's name beside its marker."""
     (left, right), (bottom, top) = fig.layout.xaxis.range, fig.layout.yaxis.range
-    wide, high = 300, 330  # pixels of the plot on a phone; more room elsewhere does no harm
+    wide, high = 300.0, 330.0  # pixels of the plot on a phone; more room elsewhere does no harm
     across = [math.log10(side.seconds) if log else side.seconds for side in networks]
     spots = [
         Spot(
@@ -275,8 +275,8 @@ def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
         for side, x in zip(networks, across, strict=True)
     ]
     levels = [(one.y - bottom) / (top - bottom) * high for one in fig.layout.annotations]
-    named = [(0.0, 100.0, y, y + 16) for y in levels]  # the level lines, above their left ends
-    for side, x, anchor in zip(networks, across, places(spots, named, wide), strict=True):
+    taken = [(0.0, wide, y - 1, y + 1) for y in levels] + [(0.0, 100.0, y, y + 16) for y in levels]
+    for side, x, anchor in zip(networks, across, places(spots, taken, wide), strict=True):
         fig.add_annotation(
             x=x, y=side.test, showarrow=False, text=html.escape(side.label), font={"size": 14},
             **anchor,

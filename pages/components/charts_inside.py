@@ -242,4 +242,6 @@ def _share_of_log(move: float, there: Sequence[float]) -> float:
 def _amount(move: float) -> str:
     if not move:
         return "frozen"
+    if move < 0.0005:
+        return "&lt; 0.1%"
     return f"{move:.0%}" if move >= 0.1 else f"{move:.1%}"

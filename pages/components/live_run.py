@@ -118,11 +118,11 @@ def _end(run: tracking.Run) -> None:
 
 
 def _picture(run: tracking.Run, history: pd.DataFrame) -> None:
-    """The model: what trains at this very moment, or in a run that is over, ever did."""
+    """The model: what trains at this very moment, or did when the run ended."""
     shape = _shape(run)
     if shape is not None:
         reached = int(history["epoch"].max()) if len(history) else 0
-        epoch = min(reached, run.config.epochs - 1) if run.live else None
+        epoch = min(reached, run.config.epochs - 1)
         layers(run.config, shape, key="layers", epoch=epoch, row=True)
 
 

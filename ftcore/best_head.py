@@ -32,10 +32,10 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     vectors and what is left in the folder `output` are as with the other modes. Raises UnfreezeError.
     """
     began = time.perf_counter()
-    alone = replace(config, self_training=False, watch="")
-    run = yield from preparation.prepare(alone, output or Path(), "")
+    like = replace(config, mode="last-layer", self_training=False, watch="")
+    run = yield from preparation.prepare(like, output or Path(), "")
     yield Started(
-        preparation.facts(run) | {"steps": len(PENALTIES)},
+        preparation.facts(run) | {"steps": 1, "steps_per_epoch": 1},
         (*run.notes, "A reference line: the best last layer is computed, and no model is kept."),
     )
     clock = time.perf_counter()

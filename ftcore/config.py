@@ -30,11 +30,12 @@ class ModeDefaults:
     epochs: int = 4
     learning_rate: float = 1.5e-3
     layer_decay: float = 1.0
+    batch_size: int = 64
 
 
 MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "full": ModeDefaults(),
-    "last-layer": ModeDefaults(epochs=20, learning_rate=0.05),
+    "last-layer": ModeDefaults(epochs=20, learning_rate=0.05, batch_size=128),
     "last-2": ModeDefaults(),
     "gradual": ModeDefaults(learning_rate=3e-3, layer_decay=0.385),  # 1 / 2.6, as in ULMFiT
     "scratch": ModeDefaults(),
@@ -115,7 +116,9 @@ class FineTuneConfig:
         0, "Use only this many training texts, drawn by seed; 0 takes all.",
         label="Training texts", low=0, high=10_000_000, shown=True,
     )  # fmt: skip
-    batch_size: int = _setting(64, "Texts a step.", label="Batch size", low=1, high=4096)
+    batch_size: int = _setting(
+        0, "Texts a step; 0 takes the mode's default.", label="Batch size", low=0, high=4096
+    )
     optimizer: Literal["adamw", "sgd"] = _setting("adamw", "How gradients become steps.")
     schedule: Literal["one-cycle", "constant"] = _setting(
         "one-cycle", "The learning rate over time: up and down once, or never changed."

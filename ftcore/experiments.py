@@ -62,6 +62,10 @@ def plan(
         raise UnfreezeError("An experiment needs at least one mode and one seed; name some.")
     rates, usual = rates or {}, mode_defaults(base.mode)
     rate = base.learning_rate if base.learning_rate != usual.learning_rate else 0.0
+    # One size for all, as only then they take the same batches.
+    batch = (
+        base.batch_size if base.batch_size != usual.batch_size else mode_defaults("full").batch_size
+    )
     decay = base.layer_decay if base.layer_decay != usual.layer_decay else 0.0
     evaluations = max(base.evaluations, math.ceil(EVALUATIONS / base.epochs))
     planned = []
@@ -70,7 +74,7 @@ def plan(
             planned.append(
                 replace(
                     base, mode=mode, seed=seed, evaluations=evaluations, name=_name(base, mode, seed),
-                    learning_rate=rates.get(mode, rate), layer_decay=decay,
+                    learning_rate=rates.get(mode, rate), layer_decay=decay, batch_size=batch,
                 )
             )  # fmt: skip
     lines = [mode for mode in REFERENCES if mode in modes or (references and _fits(mode, base))]

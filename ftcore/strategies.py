@@ -21,7 +21,7 @@ def trained_groups(config: FineTuneConfig, shape: ModelShape, epoch: int | None 
     the model does not have.
     """
     names = list(shape.group_sizes())
-    if config.mode in ("last-layer", "best-head"):
+    if config.mode == "last-layer":
         return {"head"}
     if count := last_groups(config.mode):
         if count > len(names):

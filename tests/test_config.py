@@ -16,7 +16,7 @@ from ftcore.errors import UnfreezeError
         ({"epochs": 1.5e9}, "Epochs"),
         ({"learning_rate": float("nan")}, "Learning rate"),
         ({"learning_rate": float("inf")}, "Learning rate"),
-        ({"batch_size": 0}, "Batch size"),
+        ({"batch_size": -1}, "Batch size"),
         ({"dropout": 1.0}, "Dropout"),
         ({"max_length": 1_000_000}, "Longest text"),
         ({"train_embeddings": "perhaps"}, "Train word vectors"),

@@ -66,6 +66,12 @@ def test_the_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
         assert (one.learning_rate, one.layer_decay) == (usual.learning_rate, usual.layer_decay)
 
 
+@pytest.mark.parametrize("mode", ["full", "last-layer"])
+def test_all_modes_take_batches_of_one_size(mode: str) -> None:
+    planned = experiments.plan(base(mode=mode), ["full", "last-layer"], [0], references=False)
+    assert [one.batch_size for one in planned] == [mode_defaults("full").batch_size] * 2
+
+
 @pytest.mark.parametrize("epochs", [1, 3, 4, 30])
 def test_there_are_twenty_evaluations_a_run_at_least(epochs: int) -> None:
     for one in experiments.plan(base(epochs=epochs), ["full", "last-layer"], [0], references=False):

@@ -38,8 +38,8 @@ def trained_groups(config: FineTuneConfig, shape: ModelShape, epoch: int | None 
         return chosen
     if not config.train_embeddings:
         names.remove(WORD_VECTORS)
-    if config.mode == "gradual" and epoch is not None:
-        names = names[: epoch + 1]  # a group an epoch from the top (Howard & Ruder 2018)
+    if config.mode == "gradual":  # a group an epoch from the top (Howard & Ruder 2018)
+        names = names[: config.epochs if epoch is None else epoch + 1]
     return set(names)
 
 

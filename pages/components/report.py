@@ -17,6 +17,7 @@ from pages.components import assets, charts, charts_inside, marks, words
 from pages.components.live_chart import METRICS
 from pages.components.palette import model_colour
 
+WATCHED = "Watched sentences"
 CSV_COLUMNS = ("run", "name", "mode", "seed", "split", "step", "epoch", "seconds", "examples",
                "loss", "accuracy", "lr")  # fmt: skip
 HEAD = """<!doctype html>
@@ -82,7 +83,7 @@ def html(results: Sequence[Result]) -> bytes:
         ("", False, list(_result(results))),
         ("", True, list(_curves(results))),
         ("What happened inside", False, list(_inside(sides))),
-        ("Watched sentences", True, list(_watched(results))),
+        (WATCHED, True, list(_watched(results))),
         ("What each model answers", True, list(_answers(sides))),
         ("What each model sees", False, list(_maps(sides))),
     ]
@@ -91,6 +92,11 @@ def html(results: Sequence[Result]) -> bytes:
     parts.append(_table(sides))
     for heading, small, pictures in sections:
         parts.append(f"<h2>{heading}</h2>" if heading and pictures else "")
+        if heading == WATCHED and pictures:  # one legend for all of them
+            networks = [side for side in sides if not side.is_reference]
+            colours = charts.colours(networks)
+            legend = dict(zip((side.label for side in networks), colours, strict=True))
+            parts.append(marks.legend(legend))
         parts.append(f'<section class="{"small" if small else ""}">')
         parts += [f'<div data-figure="{len(drawn) + n}"></div>' for n in range(len(pictures))]
         parts.append("</section>")

@@ -42,7 +42,7 @@ def work(config: FineTuneConfig) -> float:
     validation = int(texts * _VALIDATION)
     train = min(config.limit or texts, texts - validation)
     read = min(tokens, config.max_length)
-    steps = config.epochs * math.ceil(train / config.batch_size)
+    steps = config.epochs * math.ceil(train / max(1, config.batch_size))  # a reference has none
     evaluated = config.epochs * config.evaluations * validation
     total = _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * _FORWARD_TOKEN
     if config.mode in ("last-layer", "best-head"):  # the body runs once for each text

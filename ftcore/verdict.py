@@ -69,7 +69,8 @@ def _most_accurate(networks: list[Side], even: list[Side]) -> str:
     shares = _listed([_percent(side.test) for side in even])
     if len(even) == 1:
         ahead = f"{_points(Pair(best, networks[1]))} more than {networks[1].label}"
-        control = ", so pretraining did not help here" if best.mode == "scratch" else ""
+        told = best.mode == "scratch" and networks[1].mode == "full"
+        control = ", so pretraining did not help here" if told else ""
         return (
             f"{best.label} is the most accurate: {shares} of {best.texts:,} test texts, "
             f"{ahead}{control}."
@@ -103,9 +104,11 @@ def _quickest(networks: list[Side], even: list[Side]) -> str:
 def _pretraining(networks: list[Side]) -> str:
     """What the pretrained body is worth: full against scratch."""
     full, scratch = _of(networks, "full"), _of(networks, "scratch")
-    if full is None or scratch is None or networks[:2] == [scratch, full]:  # said already
+    if full is None or scratch is None:
         return ""
     pair = Pair(full, scratch)
+    if pair.clear and networks[:2] == [scratch, full]:
+        return ""  # the verdict says so
     reached = f"from scratch the same training reaches {_percent(scratch.test)}"
     if not pair.clear:
         return f"Whether pretraining helped cannot be told: {reached}, {_points(pair)} from Full."

@@ -3,9 +3,10 @@
 from contextlib import suppress
 from datetime import datetime
 
+import pandas as pd
 import streamlit as st
 
-from ftcore import datasets, estimate
+from ftcore import datasets, estimate, settings
 from ftcore.checkpoints import list_checkpoints
 from ftcore.config import MODE_DEFAULTS, FineTuneConfig, mode_defaults, mode_title
 from ftcore.errors import UnfreezeError
@@ -100,14 +101,15 @@ with choose:
         help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
     )  # fmt: skip
     rates = {}
-    if modes:
-        with st.expander("Learning rates"), st.grid(4, min_column_width=130, gap="medium") as grid:
+    with st.expander("Learning rates"):
+        with st.grid(4, min_column_width=130, gap="medium") as grid:
             for mode in modes:
                 with grid.cell():
                     rates[mode] = st.number_input(
                         mode_title(mode), 1e-6, 10.0, mode_defaults(mode).learning_rate,
                         step=None, format="%g", key=f"compare_rate_{mode}", persist_state="session",
                     )  # fmt: skip
+        st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
 
 
 def planned() -> list[FineTuneConfig]:
@@ -121,6 +123,14 @@ def planned() -> list[FineTuneConfig]:
     return experiments.plan(base, modes, range(seed_count), rates, references)
 
 
+@st.cache_data(ttl=3, show_spinner=False)
+def known(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs and experiments of that home; read once for a few clicks."""
+    from ftcore import experiments, tracking
+
+    return tracking.runs(), experiments.listed()
+
+
 @st.fragment(run_every=None if warm.loading().done() else 0.5)
 def time_needed(waiting: bool) -> None:
     """The estimate, once MLflow, which knows the pace of earlier runs, is imported."""
@@ -129,10 +139,10 @@ def time_needed(waiting: bool) -> None:
         return
     if waiting:
         st.rerun()
-    from ftcore import tracking
-
+    if len(modes) < 2:
+        return
     with suppress(UnfreezeError):  # which Run will name
-        earlier = tracking.runs()
+        earlier, _ = known(str(settings.home()))
         configs = planned()
         seconds = sum(estimate.seconds(config, earlier) for config in configs)
         st.markdown(f"**{len(configs)} runs**, one after the other, so that the clock is fair")
@@ -142,8 +152,7 @@ def time_needed(waiting: bool) -> None:
 with summary.container(border=True):
     if len(modes) < 2:
         st.info("Choose two modes or more.")
-    else:
-        time_needed(not warm.loading().done())
+    time_needed(not warm.loading().done())
     if st.button(
         "Run the experiment", type="primary", icon=":material/play_arrow:",
         disabled=len(modes) < 2, width="stretch",
@@ -162,31 +171,23 @@ with summary.container(border=True):
             st.rerun()
 
 
-@st.fragment(run_every=None if warm.loading().done() else 0.5)
-def earlier(waiting: bool) -> None:
-    """Experiments there are, each a link."""
-    if not warm.loading().done():
-        st.skeleton(height=80)
-        return
-    if waiting:
-        st.rerun()
-    from ftcore import experiments
-
-    try:
-        found = experiments.listed()
-    except UnfreezeError as error:
-        st.error(plain(str(error)))
-        return
-    for row in found.itertuples():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.page_link(
-                "compare.py", label=plain(row.name), icon=":material/compare_arrows:",
-                query_params={"experiment": row.experiment},
-            )  # fmt: skip
-            st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
-            st.caption(f"{row.runs} runs")
-
-
 st.space("small")
 st.subheader("Earlier experiments", anchor=False)
-earlier(not warm.loading().done())
+if not warm.loading().done():  # the estimate above draws the page anew when it is
+    st.skeleton(height=80)
+    st.stop()
+try:
+    _, found = known(str(settings.home()))
+except UnfreezeError as error:
+    st.error(plain(str(error)))
+    st.stop()
+for row in found.itertuples():
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "compare.py", label=plain(row.name), icon=":material/compare_arrows:",
+            query_params={"experiment": row.experiment},
+        )  # fmt: skip
+        st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
+        st.caption(f"{row.runs} runs")
+if found.empty:
+    st.caption("None yet.")

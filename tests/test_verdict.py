@@ -207,6 +207,8 @@ def test_what_the_verdict_says_is_not_said_again() -> None:
     results = [result("full", noisy(900, 2)), result("scratch", noisy(980, 1))]
     assert "did not help" in verdict.sentence(results)
     assert not [one for one in verdict.further(results) if "retraining" in one]
+    close = [result("full", noisy(900, 2)), result("scratch", noisy(901, 1))]
+    assert verdict.further(close)[0].startswith("Whether pretraining helped cannot be told")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import streamlit as st
 from ftcore import comparison, verdict
 from ftcore.comparison import Side
 from ftcore.experiments import Result
-from pages.components import charts, inside, overlay, words
+from pages.components import charts, inside, overlay, report, words
 from pages.components.figure import figure
 from pages.components.live_chart import packed
 from pages.components.marks import plain
@@ -46,11 +46,23 @@ def outcome(results: list[Result]) -> None:
     with more:
         st.markdown("\n".join(f"- {plain(one)}" for one in further[AT_ONCE:]))
     st.table(figures(sides), border="horizontal", hide_index=True)
-    if parameters := max(side.parameters for side in sides):
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        parameters = max(side.parameters for side in sides)
         st.caption(
-            f"± is half of a 95% interval. Trained parameters as a share of all {parameters:,}, most of "
-            "which are word vectors."
+            "± is half of a 95% interval."
+            + f" Trained parameters as a share of all {parameters:,}." * bool(parameters),
+            width="content",
         )
+        with st.container(horizontal=True, width="content"):
+            st.download_button(
+                "Report", lambda: report.html(results), "unfreeze-report.html", "text/html",
+                icon=":material/description:", on_click="ignore",
+                help="One file with every chart and figure, which opens anywhere.",
+            )  # fmt: skip
+            st.download_button(
+                "Curves", lambda: report.csv(results), "unfreeze-curves.csv", "text/csv",
+                icon=":material/table:", on_click="ignore", help="Every point, as CSV.",
+            )  # fmt: skip
     st.space("small")
     _inside(results)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -28,6 +28,7 @@ FLAGS = [
 ]
 PATIENCE = 900_000  # milliseconds, for what waits for a training; a click has PAINT
 PAINT = 30_000
+expect.set_options(timeout=PAINT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

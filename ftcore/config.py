@@ -27,7 +27,7 @@ _LAST = re.compile(r"last-([1-9]\d?)")
 class ModeDefaults:
     """What a setting of 0 stands for in a mode."""
 
-    epochs: int = 4
+    epochs: int = 3
     learning_rate: float = 1.5e-3
     layer_decay: float = 1.0
     batch_size: int = 64
@@ -37,7 +37,9 @@ MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "full": ModeDefaults(),
     "last-layer": ModeDefaults(epochs=20, learning_rate=0.05, batch_size=128),
     "last-2": ModeDefaults(),
-    "gradual": ModeDefaults(learning_rate=3e-3, layer_decay=0.385),  # 1 / 2.6, as in ULMFiT
+    "gradual": ModeDefaults(
+        epochs=4, learning_rate=3e-3, layer_decay=0.385
+    ),  # 1 / 2.6, as in ULMFiT
     "scratch": ModeDefaults(),
     "custom": ModeDefaults(),
 }
@@ -134,7 +136,7 @@ class FineTuneConfig:
         0.0, "Share of features dropped while the body trains.", low=0.0, high=0.9
     )
     word_dropout: float = _setting(
-        0.2, "Share of words hidden from the body while it trains.", label="Word dropout",
+        0.3, "Share of words hidden from the body while it trains.", label="Word dropout",
         low=0.0, high=0.9,
     )  # fmt: skip
     train_embeddings: bool = _setting(
@@ -238,8 +240,7 @@ class FineTuneConfig:
 PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
     "Best": {
-        "epochs": 4, "max_length": 512, "embedding_rate": 0.4, "word_dropout": 0.3,
-        "self_training": True,
+        "epochs": 4, "max_length": 512, "embedding_rate": 0.4, "self_training": True,
     },
     "Lesson": {
         "epochs": 100, "learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant",

@@ -79,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("to", help="folder to create")
     sub.add_argument("--title", default="")
 
+    sub = command(commands.export_data, "export-data")
+    sub.add_argument("dataset", choices=["sample"], help="the one that is built in")
+    sub.add_argument("to", help="folder to write train.csv and test.csv into")
+
+    command(commands.code).add_argument("run", help="id of a run")
+
     sub = command(commands.predict)
     which = sub.add_mutually_exclusive_group()
     which.add_argument("--run", default="", help="id of a run")

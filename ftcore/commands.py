@@ -105,6 +105,22 @@ def export(options: argparse.Namespace, out: Printer) -> None:
     out.record({"exported": str(target)}, f"Exported to {target}")
 
 
+def export_data(options: argparse.Namespace, out: Printer) -> None:
+    """Write the built-in sample to a folder, as the code of a run reads it."""
+    from ftcore import script
+
+    script.export_sample(Path(options.to))
+    out.record({"exported": options.to}, f"Exported to {options.to}")
+
+
+def code(options: argparse.Namespace, out: Printer) -> None:
+    """Print the plain PyTorch code of a run."""
+    from ftcore import script
+
+    found = script.script(options.run)
+    out.record({"code": found}, found.rstrip("\n"))
+
+
 def predict(options: argparse.Namespace, out: Printer) -> None:
     """Classify texts."""
     from ftcore.predict import predict

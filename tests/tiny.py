@@ -14,6 +14,11 @@ from ftcore.shape import ModelShape, Window
 
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
+FACTS: dict[str, str | int | float] = {
+    "steps": 8, "steps_per_epoch": 4, "train_texts": 512, "trainable_parameters": 18,
+    "device": "cpu", "precision": "fp32",
+}  # fmt: skip
+
 
 def checkpoint(
     path: Path,
@@ -47,7 +52,7 @@ def run(
     if status == "queued":
         return run_id
     with tracking.Recorder(run_id) as recorder:
-        recorder.write(Started({"steps": 8, "trainable_parameters": 18}))
+        recorder.write(Started(FACTS))
         recorder.write(Evaluation("val", 0, 0.0, 0.0, 0, 0.7, 0.5))
         recorder.write(Step(4, 0.5, 2.0, 128, 0.6, 0.7, 0.001))
         recorder.write(Evaluation("val", 4, 0.5, 2.0, 128, 0.5, 0.75))

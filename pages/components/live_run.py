@@ -15,6 +15,7 @@ from pages.components import palette, settings_form, words
 from pages.components.layers import layers
 from pages.components.live_chart import AXES, Trace, live_charts
 from pages.components.marks import plain
+from pages.components.script_button import script_button
 
 
 def live_run(run_id: str) -> None:
@@ -115,6 +116,8 @@ def _end(run: tracking.Run) -> None:
             settings_form.fill(run.config.to_dict() | {"name": ""})
             st.query_params.clear()
             st.rerun()
+        if again and run.status == "finished":
+            script_button(run)
 
 
 def _picture(run: tracking.Run, history: pd.DataFrame) -> None:

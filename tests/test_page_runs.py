@@ -154,6 +154,7 @@ def test_a_reference_reaches_from_its_own_end_to_that_of_the_others() -> None:
     assert val["seconds"].tolist() == [5.0, 60.0] and val["step"].tolist() == [0, 40]
     assert val["accuracy"].tolist() == [0.9, 0.9]
     assert found.loc[found["split"] == "test", "epoch"].tolist() == [2.0]
+    assert found["t"].tolist() == [5.0, 5.0, 5.0]  # in a replay, all of it at once
 
 
 def reference(mode: str, seed: int) -> str:

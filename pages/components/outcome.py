@@ -139,8 +139,9 @@ def figures(sides: list[Side]) -> pd.DataFrame:
                 words.duration(side.passed(level)) if network else words.NONE
             )
         share = side.trained / side.parameters if side.parameters else 0
+        of_all = "all" if share == 1 else f"{share:.2%}"
         row["Trained parameters"] = (
-            f"{side.trained:,} ({share:.2%})" if network and side.trained else words.NONE
+            f"{side.trained:,} ({of_all})" if network and side.trained else words.NONE
         )
         rows.append(row)
     return pd.DataFrame(rows)

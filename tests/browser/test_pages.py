@@ -85,6 +85,36 @@ def test_a_sentence_is_answered_by_the_keyboard_alone(page: Page, server: str) -
     assert page.evaluate("window.hit") is None
 
 
+def test_why_shades_each_word_by_what_it_adds(page: Page, server: str) -> None:
+    page.goto(f"{server}/predict?models=sentiment,starter")
+    text = page.get_by_label("Text", exact=True)
+    text.fill("A superb film, but <b>dreadful</b> acting.")
+    text.press("Control+Enter")
+    page.get_by_text("Why", exact=True).click()
+    expect(page.get_by_text("for negative")).to_be_visible()
+    shades = {
+        word: page.get_by_test_id("stHtml")
+        .get_by_text(word, exact=True)
+        .first.evaluate("node => getComputedStyle(node).backgroundColor")
+        for word in ("superb", "a")
+    }
+    opacity = {word: float(shade.split(",")[-1].strip(" )")) for word, shade in shades.items()}
+    assert opacity["superb"] > opacity["a"], shades
+    expect(page.get_by_test_id("stHtml").locator("b")).to_have_count(0)
+
+
+def test_the_code_of_a_run_is_shown_and_downloaded(
+    page: Page, server: str, runs: dict[str, str], tmp_path: Path
+) -> None:
+    page.goto(f"{server}/train?run={runs['All layers']}")
+    page.get_by_role("button", name=re.compile("Show the code$")).click()
+    expect(page.get_by_role("dialog").get_by_text("torch.manual_seed").first).to_be_visible()
+    with page.expect_download() as download:
+        dialog_button(page, "Download").click()
+    download.value.save_as(tmp_path / "run.py")
+    compile((tmp_path / "run.py").read_text("utf-8"), "run.py", "exec")
+
+
 def test_many_texts_come_as_a_csv(page: Page, server: str, tmp_path: Path) -> None:
     page.goto(f"{server}/predict?models=starter-tiny")
     page.get_by_text("Many texts at once").click()

@@ -20,7 +20,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     from ftcore import experiments, jobs, tracking
     from ftcore.verdict import further, sentence
 
-    given = vars(options)
+    given = {"epochs": experiments.EPOCHS, **vars(options)}
     base = FineTuneConfig.from_dict(given)
     modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
     rates = {mode: base.learning_rate for mode in modes} if "learning_rate" in given else {}

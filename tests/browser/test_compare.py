@@ -59,7 +59,7 @@ def test_two_clicks_from_home_to_the_verdict_of_an_experiment(page: Page, server
     assert "experiment=" in address
 
     expect(verdict(page)).to_contain_text("texts", timeout=PATIENCE)
-    expect(verdict(page)).to_contain_text("Last layer trained")
+    expect(verdict(page)).to_contain_text("trained")
     expect(page.get_by_role("table")).to_contain_text("From scratch")
     expect(button(page, "Stop")).to_have_count(0)
     assert page.url == address

@@ -26,7 +26,7 @@ from ftcore.insights import Insights
 from ftcore.tracking import Run
 
 BUNDLED = "sample"  # the id of the experiment that comes with Unfreeze
-EPOCHS = 4  # where nobody says otherwise: gradual unfreezing takes one a group
+EPOCHS = mode_defaults("gradual").epochs  # where nobody says otherwise: it opens a group in each
 EVALUATIONS = 20  # at least, a run: enough to see when each mode passed an accuracy
 FORMAT = 1
 _PATHS = ("source", "own_data", "unlabelled", "vectors")  # settings of this machine alone

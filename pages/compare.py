@@ -85,7 +85,7 @@ with choose:
         help="Each mode runs once a seed. Several show how much of a difference is luck.",
     )  # fmt: skip
     epoch_count = epochs.number_input(
-        "Epochs", 1, 1000, mode_defaults("full").epochs, key="compare_epochs",
+        "Epochs", 1, 1000, mode_defaults("gradual").epochs, key="compare_epochs",
         persist_state="session", help="Passes over the training texts, the same for all modes.",
     )  # fmt: skip
     with limit:

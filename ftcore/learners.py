@@ -42,7 +42,9 @@ class Learner:
         with devices.autocast(self.device, self.number_format):
             return self.net(*self.inputs(rows)).float()
 
-    def predict(self, rows: Tensor, phase: Literal["evaluating", "testing", "teaching"]) -> Task[Tensor]:
+    def predict(
+        self, rows: Tensor, phase: Literal["evaluating", "testing", "teaching"]
+    ) -> Task[Tensor]:
         """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU."""
         places = torch.empty(len(self.labels), dtype=torch.long)
         places[rows] = torch.arange(len(rows))

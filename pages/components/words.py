@@ -4,8 +4,8 @@ import math
 
 PHASES: dict[str, str] = {
     "waiting": "Starting", "downloading": "Downloading", "reading": "Reading", "encoding": "Encoding",
-    "vectors": "Reading word vectors", "features": "Computing text vectors", "teaching": "Labelling unlabelled texts",
-    "training": "Training",
+    "vectors": "Reading word vectors", "features": "Computing text vectors",
+    "teaching": "Labelling unlabelled texts", "training": "Training",
     "evaluating": "Evaluating", "testing": "Testing", "looking inside": "Looking inside", "saving": "Saving",
     "done": "Done",
 }  # fmt: skip

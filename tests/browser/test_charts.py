@@ -99,7 +99,8 @@ def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None
     plot.scroll_into_view_if_needed()
     x, y = plot.evaluate(
         """plot => {
-          const {x, y} = plot._fullData[0], {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+          const {x, y} = plot._fullData[0], {xaxis, yaxis} = plot._fullLayout;
+          const box = plot.getBoundingClientRect();
           return [box.x + xaxis._offset + xaxis.d2p(x[0]), box.y + yaxis._offset + yaxis.d2p(y[0])];
         }"""
     )

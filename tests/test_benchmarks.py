@@ -203,7 +203,10 @@ def test_the_trainer_trains_our_model_too(reviews: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(plain, "MEGABATCH", 2)
     run = ours.fresh(ours.prepare(ours.config(reviews)))
     before = run.model.classifier.weight.clone()
-    assert next(plain.trainer_stretches(run, "fp32", our_model=True)).reviews == 2 * run.config.batch_size
+    assert (
+        next(plain.trainer_stretches(run, "fp32", our_model=True)).reviews
+        == 2 * run.config.batch_size
+    )
     assert not torch.equal(run.model.classifier.weight, before)
 
 

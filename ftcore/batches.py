@@ -13,6 +13,7 @@ from ftcore.text import PAD
 POOL = (
     50  # batches sorted by length together: long enough to pad little, short enough to stay random
 )
+STRIDE = 16  # batches are a multiple of it long: oneDNN keeps memory for every size it meets
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,19 @@ class Tokens:
         """Number of tokens read of each text, int64 [texts]."""
         return self.offsets.diff().clamp(max=window.length)
 
-    def batch(self, rows: Tensor, window: Window) -> tuple[Tensor, Tensor]:
-        """What is read of the texts of `rows`, padded: ids int64 [rows, longest], lengths [rows]."""
+    def batch(
+        self, rows: Tensor, window: Window, longest: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What is read of the texts of `rows`, padded: ids int64 [rows, columns], lengths [rows].
+
+        Who knows the `longest` of the lengths says so: else an accelerator has to be waited for.
+        """
         starts = self.offsets[rows]
         whole = self.offsets[rows + 1] - starts
         lengths = whole.clamp(max=window.length)
-        columns = torch.arange(int(lengths.max()), device=rows.device)
+        longest = int(lengths.max()) if longest is None else longest
+        count = min(-(-longest // STRIDE) * STRIDE, window.length)
+        columns = torch.arange(count, device=rows.device)
         inside = columns < lengths[:, None]
         # Behind the head a longer text goes on with its end.
         skipped = (whole - lengths)[:, None] * (columns >= window.head)
@@ -77,6 +85,11 @@ def shuffled_batches(
         for batch in pool[lengths[pool].argsort(stable=True)].split(batch_size)
     ]
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def placed(batches: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+    """The same batches in the memory of a device, brought there at once: one a step would make it wait."""
+    return list(torch.cat(list(batches)).to(device).split([len(batch) for batch in batches]))
 
 
 def sorted_batches(lengths: Tensor, rows: Tensor, tokens: int) -> Iterator[Tensor]:

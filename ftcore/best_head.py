@@ -41,7 +41,7 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     clock = time.perf_counter()
     rows = torch.cat([run.train_rows, run.val_rows])
     learner = yield from learners.for_mode(run, run.model, run.train, rows)
-    [vectors] = learner.inputs(rows.to(run.device))
+    [vectors] = learner.inputs(rows.to(run.device), None)
     labels = learner.labels.cpu()[rows]
     mean, spread = vectors.mean(0), vectors.std(0).clamp(min=1e-6)
     scaled = ((vectors - mean) / spread).cpu().double()  # its minimum is the same, and nearer
@@ -58,7 +58,7 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     yield validated
     rows = torch.arange(len(run.test))
     tests = yield from learners.for_mode(run, run.model, run.test, rows)
-    [vectors] = tests.inputs(rows.to(run.device))
+    [vectors] = tests.inputs(rows.to(run.device), None)
     truth, shares = run.test.labels.cpu().numpy(), answers(vectors).numpy()
     tested = baselines.evaluation("test", shares, truth, seconds, train)
     yield tested

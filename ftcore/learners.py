@@ -23,13 +23,13 @@ FORMAT = 2  # of kept vectors; raise it when the body computes something else fr
 
 @dataclass(frozen=True)
 class Learner:
-    """A network and its inputs by row; `lengths` orders the rows into batches.
+    """A network and its inputs by rows and their longest; `lengths`, on the CPU, orders them into batches.
 
     Without gradients a batch has at most `batch_tokens`, by these lengths and with their padding.
     """
 
     net: nn.Module
-    inputs: Callable[[Tensor], tuple[Tensor, ...]]
+    inputs: Callable[[Tensor, int | None], tuple[Tensor, ...]]
     labels: Tensor
     lengths: Tensor
     device: torch.device
@@ -37,10 +37,14 @@ class Learner:
     batch_tokens: int
     metrics: dict[str, float] = field(default_factory=dict)  # what making the inputs took
 
-    def logits(self, rows: Tensor) -> Tensor:
-        """Scores [rows, classes] in fp32."""
+    def logits(self, rows: Tensor, longest: int | None = None) -> Tensor:
+        """Scores [rows, classes] in fp32; see `Tokens.batch`."""
         with devices.autocast(self.device, self.number_format):
-            return self.net(*self.inputs(rows)).float()
+            return self.net(*self.inputs(rows, longest)).float()
+
+    def longest(self, rows: Tensor) -> int:
+        """The greatest length of some rows, which are on the CPU."""
+        return int(self.lengths[rows].max())
 
     def predict(
         self, rows: Tensor, phase: Literal["evaluating", "testing", "teaching"]
@@ -50,16 +54,15 @@ class Learner:
         places[rows] = torch.arange(len(rows))
         self.net.eval()
         found: list[Tensor] = []
-        where: list[Tensor] = []
         done = 0
-        for batch in batches.sorted_batches(self.lengths, rows, self.batch_tokens):
+        order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens))
+        for batch, here in zip(order, batches.placed(order, self.device), strict=True):
             with torch.inference_mode():
-                found.append(self.logits(batch.to(self.device)))
-            where.append(places[batch])
+                found.append(self.logits(here, self.longest(batch)))
             done += len(batch)
             yield Progress(phase, done, len(rows), "texts")
         scores = torch.cat(found).cpu()
-        return torch.empty_like(scores).index_copy_(0, torch.cat(where), scores)
+        return torch.empty_like(scores).index_copy_(0, places[torch.cat(order)], scores)
 
 
 def whole_model(
@@ -67,7 +70,7 @@ def whole_model(
 ) -> Learner:
     """A model over the tokens of a dataset; both are on `device`."""
     return Learner(
-        model, lambda rows: tokens.batch(rows, window), tokens.labels,
+        model, lambda rows, longest: tokens.batch(rows, window, longest), tokens.labels,
         tokens.lengths(window).cpu(), device, number_format, devices.batch_tokens(device),
     )  # fmt: skip
 
@@ -88,7 +91,7 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     vectors = torch.zeros(len(tokens), model.shape.dim, device=run.device)
     vectors[rows.to(run.device)] = torch.from_numpy(found).to(run.device)
     return Learner(
-        model.classifier, lambda rows: (vectors[rows],), whole.labels, whole.lengths,
+        model.classifier, lambda rows, _: (vectors[rows],), whole.labels, whole.lengths,
         run.device, "fp32", HEAD_TOKENS, metrics,
     )  # fmt: skip
 
@@ -123,16 +126,18 @@ def features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor
     """The body's vector in eval mode for each of `rows`, fp32 [rows, dim]."""
     places = torch.empty(len(whole.labels), dtype=torch.long)
     places[rows] = torch.arange(len(rows))
-    vectors = torch.zeros(len(rows), model.shape.dim, device=whole.device)
+    found: list[Tensor] = []
     model.eval()
     done = 0
-    for batch in batches.sorted_batches(whole.lengths, rows, whole.batch_tokens):
-        here, batch = places[batch].to(whole.device), batch.to(whole.device)
+    order = list(batches.sorted_batches(whole.lengths, rows, whole.batch_tokens))
+    for batch, here in zip(order, batches.placed(order, whole.device), strict=True):
         with torch.no_grad(), devices.autocast(whole.device, whole.number_format):
-            vectors[here] = model.features(*whole.inputs(batch)).float()
+            found.append(model.features(*whole.inputs(here, whole.longest(batch))).float())
         done += len(batch)
         yield Progress("features", done, len(rows), "texts")
-    return vectors
+    vectors = torch.cat(found)
+    where = places[torch.cat(order)].to(whole.device)
+    return torch.empty_like(vectors).index_copy_(0, where, vectors)
 
 
 def _name(

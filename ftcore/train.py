@@ -139,13 +139,13 @@ def fit(run: Run, validate: bool = True) -> Task[None]:
         yield from _validate(run, learner)
     for epoch in range(config.epochs):
         strategies.freeze(run.model, config, epoch)
-        for rows in batches.shuffled_batches(
+        order = batches.shuffled_batches(
             learner.lengths, run.train_rows, config.batch_size, shuffle
-        ):
+        )
+        for batch, rows in zip(order, batches.placed(order, run.device), strict=True):
             clock = time.perf_counter()
             learner.net.train()
-            rows = rows.to(run.device)
-            logits = learner.logits(rows)
+            logits = learner.logits(rows, learner.longest(batch))
             loss = F.cross_entropy(logits, targets[rows])
             optimizer.zero_grad()
             loss.backward()

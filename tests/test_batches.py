@@ -20,6 +20,24 @@ def test_a_batch_holds_its_texts_cut_and_padded() -> None:
     assert lengths.tolist() == [4, 1]
 
 
+def test_batches_have_few_widths_and_the_longest_text_may_be_told() -> None:
+    texts = [list(range(2, 2 + size)) for size in (5, 17, 40, 300)]
+    tokens = packed(texts)
+    widths = [tokens.batch(torch.tensor([row]), Window(250))[0].shape[1] for row in range(4)]
+    assert widths == [16, 32, 48, 250]
+    rows = torch.tensor([0, 1])
+    for told, found in zip(
+        tokens.batch(rows, Window(250), longest=17), tokens.batch(rows, Window(250)), strict=True
+    ):
+        assert told.equal(found)
+
+
+def test_placed_batches_are_the_same() -> None:
+    order = [torch.tensor([3, 1]), torch.tensor([2]), torch.tensor([0, 5, 4])]
+    placed = batches.placed(order, torch.device("cpu"))
+    assert [one.tolist() for one in placed] == [one.tolist() for one in order]
+
+
 @given(
     sizes=st.lists(st.integers(1, 20), min_size=1, max_size=8),
     length=st.integers(1, 12),

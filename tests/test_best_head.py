@@ -34,7 +34,7 @@ def test_the_smallest_penalty_ends_at_the_minimum_of_the_training_loss(
     monkeypatch.setattr(best_head, "PENALTIES", (1e-2, 1e-9))
     run = drain(preparation.prepare(settings(mode="last-layer"), Path(), ""))
     learner = drain(learners.for_mode(run, run.model, run.train, run.train_rows))
-    [vectors] = learner.inputs(run.train_rows)
+    [vectors] = learner.inputs(run.train_rows, None)
     train, labels = vectors.double(), run.train.labels[run.train_rows]
     found = drain(best_head._best(train, labels, train, labels, 2))
 

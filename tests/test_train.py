@@ -2,12 +2,14 @@
 
 import math
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from ftcore import batches, checkpoints, datasets, preparation, settings, train
+from ftcore import batches, checkpoints, datasets, learners, preparation, settings, train
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import (
@@ -58,6 +60,14 @@ def run(settings_of_run: FineTuneConfig, ref: str = "made") -> list[Event]:
     return events
 
 
+def trained(settings_of_run: FineTuneConfig) -> dict[str, torch.Tensor]:
+    """The last weights of a run, which need not be its best."""
+    path = checkpoints.run_path("made")
+    prepared = drain(preparation.prepare(settings_of_run, path, "made"))
+    drain(train.fit(prepared))
+    return prepared.model.state_dict()
+
+
 def of(kind: type, events: list[Event]) -> list:
     return [event for event in events if isinstance(event, kind)]
 
@@ -100,12 +110,8 @@ def test_only_what_the_mode_names_moves() -> None:
 
 def test_gradual_moves_a_layer_only_from_its_epoch_on() -> None:
     """Two epochs open the head and the layer below it; layer 1 waits for a third."""
-    run(config(mode="gradual", epochs=2), "two")
-    run(config(mode="gradual", epochs=3, evaluations=1), "three")
-    before, two, three = (
-        checkpoints.load_model(checkpoints.find(ref)).state_dict()
-        for ref in ("base", "two", "three")
-    )
+    before = checkpoints.load_model(checkpoints.find("base")).state_dict()
+    two, three = (trained(config(mode="gradual", epochs=epochs)) for epochs in (2, 3))
     first, second = ([name for name in before if f"layers.{number}." in name] for number in (0, 1))
     assert all(torch.equal(two[name], before[name]) for name in first)
     assert not all(torch.equal(two[name], before[name]) for name in second)
@@ -125,7 +131,12 @@ def test_watched_sentences_are_answered_at_every_validation() -> None:
 def test_self_training_learns_from_texts_that_two_teachers_labelled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    extra = ["the film is not bad", "a bad film . not good", "film is good", "the bad film"] * 20
+    extra = [
+        "not bad . the film is good",
+        "a bad film . not good",
+        "film is good",
+        "the bad film",
+    ] * 20
 
     def unlabelled(name: str, source: str = "") -> datasets.Task[list[str]]:
         yield Progress("reading", len(extra), None, "texts")
@@ -133,7 +144,9 @@ def test_self_training_learns_from_texts_that_two_teachers_labelled(
 
     monkeypatch.setattr(datasets, "unlabelled", unlabelled)
     prepared = drain(
-        preparation.prepare(config(self_training=True), checkpoints.run_path("made"), "made")
+        preparation.prepare(
+            config(self_training=True, epochs=8), checkpoints.run_path("made"), "made"
+        )
     )
     steps, labelled = prepared.steps_per_epoch, prepared.train_rows.tolist()
     drain(train.self_train(prepared))
@@ -143,8 +156,9 @@ def test_self_training_learns_from_texts_that_two_teachers_labelled(
     assert prepared.targets[200:].sum(1).tolist() == pytest.approx([1.0] * 80)
     assert 0 < prepared.targets[200:].min() < 0.5  # soft: a teacher says how sure it is
     assert prepared.train.labels[200:].tolist()[:4] == [1, 0, 1, 0]
-    ids, _ = prepared.train.batch(torch.tensor([202]), Window(16))
-    assert ids.tolist() == [[tiny.WORDS.index(word) for word in ("film", "is", "good")]]
+    ids, [length] = prepared.train.batch(torch.tensor([202]), Window(16))
+    words = [tiny.WORDS[token] for token in ids[0, :length].tolist()]
+    assert words == ["film", "is", "good"]
     assert prepared.steps_per_epoch == steps == math.ceil(270 / 16)
 
     events = run(config(self_training=True), "whole")
@@ -249,6 +263,35 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_step_waits_for_no_device() -> None:
+    """Reading one value of a tensor makes the program wait for all that an accelerator has still to do."""
+
+    class Watch(TorchDispatchMode):
+        waits: ClassVar[list[str]] = []
+
+        def __torch_dispatch__(  # type: ignore[override]
+            self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            name = str(function)
+            if any(one in name for one in ("_local_scalar_dense", "nonzero", "masked_select")):
+                self.waits.append(name)
+            return function(*args, **(kwargs or {}))
+
+    prepared = drain(preparation.prepare(config(), checkpoints.run_path("made"), "made"))
+    learner = drain(
+        learners.for_mode(prepared, prepared.model, prepared.train, prepared.train_rows)
+    )
+    learner.net.train()
+    rows = prepared.train_rows[:16]
+    longest = learner.longest(rows)
+    optimizer = train.make_optimizer(prepared)
+    with Watch():
+        F.cross_entropy(learner.logits(rows, longest), learner.labels[rows]).backward()
+        torch.nn.utils.clip_grad_norm_(prepared.model.parameters(), 1.0)
+        optimizer.step()
+    assert Watch.waits == []
 
 
 def test_a_new_head_is_announced_and_the_same_labels_keep_the_old_one() -> None:

@@ -14,9 +14,7 @@ from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.errors import UnfreezeError
 
 TEMPLATE = Path(__file__).with_name("script.txt")
-WRITTEN_OUT = 512  # tokens; as in models.py, which would bring torch along
 SAMPLE = "sample"  # the folder beside the code
-HEAD_TOKENS = 1 << 24  # as in learners.py
 
 
 def script(run_id: str) -> str:
@@ -94,6 +92,10 @@ def sample_archive() -> bytes:
 def _filling(
     name: str, config: FineTuneConfig, facts: dict[str, Any]
 ) -> tuple[set[str], dict[str, Any]]:
+    import torch  # late, as a page shows a run before it is needed
+
+    from ftcore import batches, devices, learners, models
+
     parent = checkpoints.find(config.checkpoint)
     words = parent if parent.words == parent.ref else checkpoints.find(parent.words)
     labels = datasets.LABELS[config.dataset]
@@ -122,9 +124,9 @@ def _filling(
         "new_head": parent.labels != labels,
         "bf16": bf16,
         "written": bf16 and device == "cpu",
-        "fused": config.max_length > WRITTEN_OUT,
+        "fused": config.max_length > models.WRITTEN_OUT,
     }
-    tokens = 8_192 if device == "cpu" else 131_072  # as in devices.py
+    tokens = devices.batch_tokens(torch.device(device))
     return {flag for flag, on in conditions.items() if on}, {
         "about": f"{_on_one_line(name)}: {config.mode} on {datasets.TITLES[config.dataset]}.",
         "checkpoint": _quoted(parent.path), "words": _quoted(words.path),
@@ -138,7 +140,8 @@ def _filling(
         "dropout": config.dropout, "word_dropout": config.word_dropout, "clip": config.clip,
         "parent_classes": parent.model.classes,
         "autocast_too": ", torch.autocast(DEVICE, torch.bfloat16)" if bf16 else "",
-        "batch_tokens": tokens, "evaluation_tokens": HEAD_TOKENS if alone else tokens,
+        "stride": batches.STRIDE, "written_out": models.WRITTEN_OUT,
+        "batch_tokens": tokens, "evaluation_tokens": learners.HEAD_TOKENS if alone else tokens,
         "unfrozen": "; in epoch n the first n do" if config.mode == "gradual" else "",
         "groups": "\n".join(f"    ({_module(group)}, {rate!r})," for group, rate in rates.items()),
         "optimizer": "AdamW" if config.optimizer == "adamw" else "SGD",

@@ -19,7 +19,7 @@ from typing import overload
 
 import numpy as np
 
-from ftcore import checkpoints, datasets, files, settings
+from ftcore import cache, checkpoints, datasets, files, settings
 from ftcore.datasets import TextDataset
 from ftcore.errors import UnfreezeError, advice
 from ftcore.events import drain
@@ -143,8 +143,11 @@ def texts(dataset_fingerprint: str) -> Sequence[str]:
 
     Raises UnfreezeError where they are not on this disk, as after the cache was emptied.
     """
+    file = _texts_file(dataset_fingerprint)
     try:
-        return StoredTexts(_texts_file(dataset_fingerprint))
+        found = StoredTexts(file)
+        cache.used(file)
+        return found
     except (OSError, ValueError):
         sample, fingerprint = _sample()
         if dataset_fingerprint == fingerprint:

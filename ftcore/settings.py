@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from ftcore.errors import UnfreezeError
+
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLED_CHECKPOINTS = ROOT / "checkpoints"
 BUNDLED_EXPERIMENTS = ROOT / "experiments"
@@ -21,6 +23,17 @@ def downloads_dir() -> Path:
 def cache_dir() -> Path:
     """What can be computed again: encoded texts, pooled vectors."""
     return home() / "cache"
+
+
+def cache_bytes() -> float:
+    """How large the cache may grow (`UNFREEZE_CACHE_GB`, by default 5). Raises UnfreezeError."""
+    given = os.environ.get("UNFREEZE_CACHE_GB") or "5"
+    try:
+        return max(0.0, float(given)) * 1e9
+    except ValueError:
+        raise UnfreezeError(
+            f"UNFREEZE_CACHE_GB is {given!r}; give a number of gigabytes, such as 5."
+        ) from None
 
 
 def checkpoints_dir() -> Path:

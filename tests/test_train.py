@@ -248,7 +248,7 @@ def test_kept_vectors_serve_only_what_they_were_computed_for() -> None:
 
 def test_kept_vectors_that_broke_are_computed_again(home: Path) -> None:
     run(config(mode="last-layer"), "first")
-    for file in (home / "cache").glob("features-*"):
+    for file in (home / "cache").glob("features-*/vectors.npy"):
         file.write_bytes(file.read_bytes()[:-30])
     assert features(run(config(mode="last-layer"), "again")) == 200 + len(TEXTS)
     assert features(run(config(mode="last-layer"), "third")) == 0

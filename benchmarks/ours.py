@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Side, Stretch
-from ftcore import checkpoints, preparation, train
+from ftcore import checkpoints, loop, preparation
 from ftcore.config import PRESETS, FineTuneConfig
 from ftcore.events import Evaluation, Event, Progress, Step, drain
 from ftcore.preparation import Run
@@ -53,7 +53,7 @@ def again_and_again(prepared: Run) -> Side:
 
 def timed(run: Run) -> Iterator[tuple[Event, float]]:
     """The events of the training loop, each with the seconds that it took to come."""
-    events = train.fit(run)
+    events = loop.fit(run)
     while True:
         clock = time.perf_counter()
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import data, ours, report
-from ftcore import checkpoints, datasets, encoding, jobs, predict, text, train
+from ftcore import checkpoints, datasets, encoding, jobs, loop, predict, text
 from ftcore.events import Evaluation, drain
 from ftcore.preparation import Run
 
@@ -100,7 +100,7 @@ def _encoding(dataset: datasets.TextDataset, vocab: text.Vocab) -> float:
 
 def _checkpoint(run: Run) -> str:
     """Save the untrained two-class model, which predicts as fast as a trained one."""
-    events = train.fit(ours.fresh(run))
+    events = loop.fit(ours.fresh(run))
     next(event for event in events if isinstance(event, Evaluation))
     next(events)  # saving
     events.close()

@@ -89,6 +89,8 @@ def shuffled_batches(
 
 def placed(batches: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     """The same batches in the memory of a device, brought there at once: one a step would make it wait."""
+    if not batches:
+        return []
     return list(torch.cat(list(batches)).to(device).split([len(batch) for batch in batches]))
 
 

@@ -164,23 +164,26 @@ def save(
 
     The word vectors are left to `parent` where they are still the parent's.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    from safetensors.torch import save as packed
+
+    contents: dict[str, bytes] = {}
     tensors = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
     vectors = tensors.pop("embedding.weight")
     words, words_fingerprint = ref, fingerprint(vocabulary)
     if parent is not None and not model.embedding.weight.requires_grad:
         words = parent.words
     else:
-        files.write(path / VOCABULARY, json.dumps(vocabulary, ensure_ascii=False).encode())
-        _write_tensors(path / WORDS, {"embedding.weight": _compact(vectors)})
-    _write_tensors(path / WEIGHTS, tensors)
+        contents[VOCABULARY] = json.dumps(vocabulary, ensure_ascii=False).encode()
+        contents[WORDS] = packed({"embedding.weight": _compact(vectors)})
+    contents[WEIGHTS] = packed({name: tensor.contiguous() for name, tensor in tensors.items()})
     config = {
         "format": FORMAT, "title": title, "labels": labels, "model": asdict(model.shape),
         "max_length": window.length, "tail": window.tail, "dataset": dataset, "words": words,
         "words_fingerprint": words_fingerprint, "parent": parent.ref if parent else "",
         "metrics": metrics or {}, "origin": origin or {},
     }  # fmt: skip
-    files.write(path / CONFIG, json.dumps(config, indent=1).encode())
+    contents[CONFIG] = json.dumps(config, indent=1).encode()
+    files.write_together(path, contents)
 
 
 def update(path: Path, title: str = "", metrics: dict[str, float] | None = None) -> None:
@@ -239,8 +242,10 @@ def _folders() -> Iterator[tuple[Literal["bundled", "imported", "run"], Path]]:
         yield "bundled", file.parent
     for file in sorted(settings.checkpoints_dir().glob(f"[!.]*/{CONFIG}")):
         yield "imported", file.parent
-    runs = settings.runs_dir().glob(f"*/artifacts/checkpoint/{CONFIG}")
-    for file in sorted(runs, key=lambda file: file.stat().st_mtime, reverse=True):
+    for path in settings.runs_dir().glob("*/artifacts/checkpoint"):
+        files.settle(path)  # its process may have been killed while it saved
+    saved = settings.runs_dir().glob(f"*/artifacts/checkpoint/{CONFIG}")
+    for file in sorted(saved, key=lambda file: file.stat().st_mtime, reverse=True):
         yield "run", file.parent
 
 
@@ -283,12 +288,6 @@ def _compact(vectors: "Tensor") -> "Tensor":
     """Half precision where not one value changes by it."""
     half = vectors.half()
     return half if half.float().equal(vectors) else vectors
-
-
-def _write_tensors(file: Path, tensors: "dict[str, Tensor]") -> None:
-    from safetensors.torch import save
-
-    files.write(file, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
 def _broken(checkpoint: Checkpoint, fault: str) -> UnfreezeError:

@@ -58,6 +58,15 @@ def describe() -> str:
     return f"{device.type.upper()}, {torch.get_num_threads()} threads{bf16}"
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError)
+        and any(words in said for words in ("allocate memory", "out of memory", "out_of_memory"))
+    )
+
+
 def release() -> None:
     """Give the memory of a finished run back to the device."""
     gc.collect()

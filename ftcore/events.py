@@ -14,7 +14,9 @@ Phase = Literal[
     "waiting", "downloading", "reading", "encoding", "vectors", "features", "teaching",
     "training", "evaluating", "testing", "looking inside", "saving", "done",
 ]  # fmt: skip
-Status = Literal["queued", "running", "finished", "stopped", "failed", "interrupted"]
+Status = Literal[
+    "queued", "running", "paused", "finished", "stopped", "failed", "interrupted"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,20 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that a viewer should know, found out while the run went on."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """The state of the run is about to be kept: it will go on behind all that was said so far."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a run, with the figures that its last line, its card and its notice show."""
 
@@ -90,7 +106,15 @@ class Finished:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-Event = Progress | Started | Step | Evaluation | Watched | Saved | Finished
+class Stop(Exception):
+    """Thrown into the task of a run to end it at its next event and keep the best so far."""
+
+
+class Pause(Exception):
+    """Thrown into the task of a run to end it at its next event, so that it can be resumed there."""
+
+
+Event = Progress | Started | Step | Evaluation | Watched | Saved | Noted | Resumable | Finished
 T = TypeVar("T")
 Task = Generator[Event, None, T]
 

@@ -58,7 +58,9 @@ class Learner:
         order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens))
         for batch, here in zip(order, batches.placed(order, self.device), strict=True):
             with torch.inference_mode():
-                found.append(self.logits(here, self.longest(batch)))
+                found += _in_parts(
+                    lambda rows, text: self.logits(rows, self.longest(text)), here, batch
+                )
             done += len(batch)
             yield Progress(phase, done, len(rows), "texts")
         scores = torch.cat(found).cpu()
@@ -132,12 +134,33 @@ def features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor
     order = list(batches.sorted_batches(whole.lengths, rows, whole.batch_tokens))
     for batch, here in zip(order, batches.placed(order, whole.device), strict=True):
         with torch.no_grad(), devices.autocast(whole.device, whole.number_format):
-            found.append(model.features(*whole.inputs(here, whole.longest(batch))).float())
+            found += _in_parts(
+                lambda rows, text: model.features(*whole.inputs(rows, whole.longest(text))).float(),
+                here, batch,
+            )  # fmt: skip
         done += len(batch)
         yield Progress("features", done, len(rows), "texts")
     vectors = torch.cat(found)
     where = places[torch.cat(order)].to(whole.device)
     return torch.empty_like(vectors).index_copy_(0, where, vectors)
+
+
+def _in_parts(
+    compute: Callable[[Tensor, Tensor], Tensor], here: Tensor, batch: Tensor
+) -> list[Tensor]:
+    """What `compute` makes of a batch (its rows on the device, and on the CPU), or of its halves, where
+    the whole does not fit into memory."""
+    try:
+        return [compute(here, batch)]
+    except (RuntimeError, MemoryError) as error:
+        if len(batch) == 1 or not devices.out_of_memory(error):
+            raise
+    devices.release()
+    half = len(batch) // 2
+    return [
+        *_in_parts(compute, here[:half], batch[:half]),
+        *_in_parts(compute, here[half:], batch[half:]),
+    ]
 
 
 def _name(

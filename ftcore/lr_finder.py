@@ -52,7 +52,7 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     import torch.nn.functional as F
     from torch import nn
 
-    from ftcore import learners, preparation, strategies, train
+    from ftcore import learners, loop, preparation, strategies
 
     if config.mode in REFERENCES:
         raise UnfreezeError("A reference has no learning rate; choose a mode that trains.")
@@ -62,7 +62,7 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     rows = run.train_rows[: STEPS * config.batch_size]
     learner = yield from learners.for_mode(run, run.model, run.train, rows)
     untouched = replace(learner, net=copy.deepcopy(learner.net).eval())
-    optimizer = train.make_optimizer(run)
+    optimizer = loop.make_optimizer(run)
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     shares = [group["lr"] / config.learning_rate for group in optimizer.param_groups]
     torch.manual_seed(config.seed)

@@ -1,6 +1,7 @@
 """What a run works with: data, words and a model, ready on its device."""
 
 import math
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class Run:
     examples: int = 0
     train_seconds: float = 0.0
     best: Evaluation | None = None
+    began: float = field(default_factory=time.perf_counter)
+    parts: int = 1  # that a batch is cut into, where it does not fit into memory whole
     metrics: dict[str, float] = field(default_factory=dict)  # what making text vectors took
 
     @property

@@ -6,7 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ftcore.events import Evaluation, Event, Progress, Saved, Started, Step, Watched
+from ftcore.events import (
+    Evaluation,
+    Event,
+    Noted,
+    Progress,
+    Resumable,
+    Saved,
+    Started,
+    Step,
+    Watched,
+)
 
 
 class Printer:
@@ -24,7 +34,8 @@ class Printer:
 
     def event(self, event: Event) -> None:
         """One event of a task; progress is thinned to a line a second."""
-        if self.brief and not self.as_json and isinstance(event, Progress | Step | Saved | Watched):
+        quiet = Progress | Step | Saved | Watched if self.brief else Resumable
+        if isinstance(event, quiet | Resumable) and not self.as_json:
             return
         if isinstance(event, Progress):
             now = time.monotonic()
@@ -46,8 +57,10 @@ class Printer:
             line = f"watch  step {event.step:>6,}  {shares}"
         elif isinstance(event, Saved):
             line = f"       step {event.step:>6,}  saved: the best so far"
+        elif isinstance(event, Resumable):
+            line = ""
         else:
-            line = event.message
+            line = event.note if isinstance(event, Noted) else event.message
         self.record({"event": type(event).__name__.lower(), **_plain(asdict(event))}, line)
 
 

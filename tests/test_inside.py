@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from ftcore import checkpoints, datasets, downloads, inside, insights, learners, settings, train
+from ftcore import (
+    checkpoints,
+    datasets,
+    downloads,
+    events,
+    inside,
+    insights,
+    learners,
+    settings,
+    train,
+)
 from ftcore.config import FineTuneConfig
 from ftcore.events import Event, Finished, Progress, drain
 from ftcore.insights import Insights
@@ -243,6 +253,6 @@ def test_stop_while_looking_inside_leaves_a_finished_run(news: str) -> None:
     for event in task:
         if isinstance(event, Progress) and event.phase == "looking inside":
             break
-    rest = [task.throw(train.Stop), *task]
+    rest = [task.throw(events.Stop), *task]
     assert [type(event) for event in rest] == [Finished]
     assert rest[0].status == "finished"  # type: ignore[union-attr]

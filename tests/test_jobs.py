@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftcore import jobs, settings, tracking, train
+from ftcore import events, jobs, settings, tracking, train
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress, Task
@@ -34,7 +34,7 @@ class Led:
         try:
             while not self.go[config.name].is_set():
                 yield Progress("training", 1, 2, "steps")
-        except train.Stop:
+        except events.Stop:
             yield Finished("stopped", "Stopped at step 1.")
             return
         yield Finished("finished", "Done.", {"val_accuracy": 1.0})

@@ -9,7 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ftcore import batches, checkpoints, datasets, learners, preparation, settings, train
+from ftcore import (
+    batches,
+    checkpoints,
+    datasets,
+    events,
+    learners,
+    loop,
+    preparation,
+    settings,
+    train,
+)
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import (
@@ -64,7 +74,7 @@ def trained(settings_of_run: FineTuneConfig) -> dict[str, torch.Tensor]:
     """The last weights of a run, which need not be its best."""
     path = checkpoints.run_path("made")
     prepared = drain(preparation.prepare(settings_of_run, path, "made"))
-    drain(train.fit(prepared))
+    drain(loop.fit(prepared))
     return prepared.model.state_dict()
 
 
@@ -179,7 +189,7 @@ def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None
     prepared = drain(task)
     plain = drain(preparation.prepare(settings_of_run, checkpoints.run_path("other"), "other"))
     plain.model.load_state_dict(prepared.model.state_dict())
-    drain(train.fit(prepared))
+    drain(loop.fit(prepared))
 
     torch.manual_seed(settings_of_run.seed)
     shuffle = torch.Generator().manual_seed(settings_of_run.seed)
@@ -286,7 +296,7 @@ def test_a_step_waits_for_no_device() -> None:
     learner.net.train()
     rows = prepared.train_rows[:16]
     longest = learner.longest(rows)
-    optimizer = train.make_optimizer(prepared)
+    optimizer = loop.make_optimizer(prepared)
     with Watch():
         F.cross_entropy(learner.logits(rows, longest), learner.labels[rows]).backward()
         torch.nn.utils.clip_grad_norm_(prepared.model.parameters(), 1.0)
@@ -309,7 +319,7 @@ def test_stop_ends_within_a_step_and_keeps_the_best() -> None:
     for event in task:
         if isinstance(event, Progress) and event.phase == "training" and event.done == 7:
             break
-    rest = [task.throw(train.Stop), *task]
+    rest = [task.throw(events.Stop), *task]
     assert [type(event) for event in rest] == [Finished]
     assert rest[0].status == "stopped"  # type: ignore[union-attr]
     assert checkpoints.load_model(checkpoints.find("made")).shape.classes == 2
@@ -348,8 +358,8 @@ def test_a_new_model_is_pretrained_from_a_file_of_vectors(tmp_path: Path) -> Non
 
 
 def test_one_cycle_warms_up_and_ends_at_zero() -> None:
-    rate = train._rate(config(), 100)
+    rate = loop._rate(config(), 100)
     assert rate(0) < rate(10) < rate(19) == 1.0
     assert rate(50) < 1.0
     assert rate(99) < 0.01
-    assert train._rate(config(schedule="constant"), 100)(99) == 1.0
+    assert loop._rate(config(schedule="constant"), 100)(99) == 1.0

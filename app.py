@@ -1,22 +1,26 @@
-"""The entry point, `streamlit run app.py`: start-up, shut-down and headers; pages/ draws the rest."""
+"""The entry point, `streamlit run app.py`: start-up, shut-down, the door and headers; pages/ draws."""
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ftcore import __version__, access
 from ftcore.errors import UnfreezeError
-from pages.components import assets, warm
+from pages.components import assets, sign_in, warm
 from pages.components.marks import plain
 
 log = logging.getLogger("unfreeze")
+BEGAN = time.monotonic()
+PATIENCE = 5.0  # seconds that /health waits for the record of runs
 
 HEADERS = {
     # Nothing is loaded from elsewhere and no other site may frame the dashboard. Streamlit's
@@ -97,11 +101,51 @@ async def asset(request: Request) -> Response:
     return FileResponse(path, headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
+async def health(request: Request) -> Response:
+    """For those who run it for others: JSON, and 503 where the record of runs cannot be read."""
+    about = {"version": __version__, "uptime": round(time.monotonic() - BEGAN)}
+    loading = warm.loading()
+    if not loading.done():  # torch and MLflow are being imported, which takes seconds
+        return JSONResponse({"status": "starting"} | about)
+    try:
+        loading.result()
+        from ftcore.health import report
+
+        found = await asyncio.wait_for(asyncio.to_thread(report), PATIENCE)
+    except Exception as error:
+        said = str(error) if isinstance(error, UnfreezeError) else type(error).__name__
+        return JSONResponse({"status": "failing", "problem": said} | about, 503)
+    return JSONResponse({"status": "ok"} | about | found)
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """What is said where the server itself fails; no layer of ours sees that answer."""
+    headers = {name.decode(): value.decode() for name, value in HEADERS.items()}
+    return PlainTextResponse("Something unexpected went wrong; see the log.", 500, headers)
+
+
+def door() -> list[Middleware]:
+    """The layers around everything; ends the program where it would stand open to a network."""
+    try:
+        password, streamlits = sign_in.configured(), sign_in.by_streamlit()
+        access.check(st.get_option("server.address") or "", streamlits or password is not None)
+    except UnfreezeError as error:
+        raise SystemExit(str(error)) from None
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(sign_in.SignIn, password=password, streamlits=streamlits),
+    ]
+
+
 app = st.App(
     "pages/_main.py",
     lifespan=lifespan,
     on_script_error=show_error,
-    middleware=[Middleware(SecurityHeaders)],
-    # Streamlit prefixes its own routes with server.baseUrlPath, so these take any prefix.
-    routes=[Route("/{base:path}" + assets.FOLDER + "/{name}", asset)],
+    middleware=door(),
+    exception_handlers={Exception: broken},
+    # Streamlit prefixes its own routes with server.baseUrlPath; of ours, the first takes any prefix.
+    routes=[
+        Route("/{base:path}" + assets.FOLDER + "/{name}", asset),
+        Route(sign_in.address(sign_in.HEALTH), health),
+    ],
 )

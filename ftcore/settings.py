@@ -1,10 +1,13 @@
 """Where things are: folders of this installation and addresses of publishers, all from the environment."""
 
+import logging
 import os
+import stat
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError
 
+log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLED_CHECKPOINTS = ROOT / "checkpoints"
 BUNDLED_EXPERIMENTS = ROOT / "experiments"
@@ -13,6 +16,26 @@ BUNDLED_EXPERIMENTS = ROOT / "experiments"
 def home() -> Path:
     """The one folder for everything that Unfreeze writes (`UNFREEZE_HOME`, by default ~/.unfreeze)."""
     return Path(os.environ.get("UNFREEZE_HOME") or Path.home() / ".unfreeze").expanduser().resolve()
+
+
+def make_private() -> None:
+    """Let only its owner read the home folder and the record of runs, also where they had more rights.
+
+    What cannot be changed is said in the log: the folder of somebody else, or one that all share, as /tmp.
+    """
+    folder = home()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in (folder, *folder.glob("mlflow.db*")):
+            rights = path.stat().st_mode
+            if rights & stat.S_ISVTX:
+                log.warning(
+                    "All can write to %s; let UNFREEZE_HOME name a folder of your own.", path
+                )
+            elif rights & 0o077 and os.name != "nt":
+                path.chmod(rights & 0o700)
+    except OSError as error:
+        log.warning("The rights of %s cannot be set (%s).", folder, error.strerror)
 
 
 def downloads_dir() -> Path:
@@ -48,7 +71,12 @@ def runs_dir() -> Path:
 
 def tracking_uri() -> str:
     """MLflow's store: the server that `MLFLOW_TRACKING_URI` names, else SQLite in the home folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store_file()}"
+
+
+def store_file() -> Path:
+    """The database that holds the record of runs where nobody names another store."""
+    return home() / "mlflow.db"
 
 
 def imdb_url() -> str:

@@ -1,8 +1,10 @@
-"""What every page shares: its title, its logo and the way to the others."""
+"""What every page shares: its title, its logo, Streamlit's sign-in and the way to the others."""
 
 from pathlib import Path
 
 import streamlit as st
+
+from pages.components import sign_in
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -14,6 +16,10 @@ st.set_page_config(
     menu_items={"About": "**Unfreeze** fine-tunes text classifiers in the browser."},
 )
 st.logo(str(IMAGES / "logo.svg"), size="large")
+
+if sign_in.by_streamlit() and not st.user.get("is_logged_in"):
+    sign_in.ask_streamlit()
+    st.stop()
 
 st.navigation(
     [

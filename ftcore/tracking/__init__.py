@@ -10,7 +10,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
-from ftcore.tracking.reader import Run, history, run, runs, watched
+from ftcore.tracking.reader import Run, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import Recorder, create_run, finish
 from ftcore.tracking.upkeep import close_interrupted, delete, disk_use, rename
 
@@ -23,6 +23,7 @@ __all__ = [
     "disk_use",
     "finish",
     "history",
+    "last_failure",
     "rename",
     "run",
     "runs",

@@ -86,6 +86,21 @@ def run(run_id: str) -> Run:
     return as_run(found)
 
 
+def last_failure() -> str | None:
+    """What the run that failed last said. Raises UnfreezeError where the record cannot be read."""
+    client, experiment = connect()
+    try:
+        found = client.search_runs(
+            [experiment], f"tags.`{tag('status')}` = 'failed'", max_results=1,
+            order_by=["attributes.end_time DESC"],
+        )  # fmt: skip
+    except MlflowException as error:
+        raise UnfreezeError(
+            "The record of runs cannot be read; see whether the disk, or the tracking server, answers."
+        ) from error
+    return as_run(found[0]).message if found else None
+
+
 def history(run_id: str) -> pd.DataFrame:
     """The curves of a run: split, step, epoch, seconds, examples, loss, accuracy, lr; in order of steps."""
     client, _ = connect()

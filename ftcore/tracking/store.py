@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from ftcore import settings
 from ftcore.errors import UnfreezeError
+from ftcore.tracking import schema
 
 EXPERIMENT = "unfreeze"
 MLFLOW_STATUS = {
@@ -30,19 +31,24 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
     # Its errors reach us as exceptions; it would print them, with their traceback, as well.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    settings.home().mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.make_private()
     try:
+        schema.prepare(uri)
         client = MlflowClient(tracking_uri=uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
             return client, str(experiment.experiment_id)
         root = None if on_a_server(uri) else settings.runs_dir().as_uri()
         return client, str(client.create_experiment(EXPERIMENT, artifact_location=root))
+    except UnfreezeError:
+        raise
     except Exception as error:
         where = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else settings.home()
         raise UnfreezeError(
             f"The record of runs cannot be opened ({type(error).__name__}); check the disk and {where}."
         ) from error
+    finally:
+        settings.make_private()  # the file that MLflow has just made, too
 
 
 def on_a_server(uri: str) -> bool:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def server(server_home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[str]:
+def serve(home: Path, *options: str, **environment: str) -> Iterator[str]:
     """Run the dashboard, as a user starts it, with this home; it is stopped, not killed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -72,9 +73,10 @@ def serve(home: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "streamlit", "run", "app.py",
-                "--server.headless", "true", "--server.port", str(port),
+                "--server.headless", "true", "--server.port", str(port), *options,
             ],
-            cwd=ROOT, env=os.environ | {"UNFREEZE_HOME": str(home)}, stdout=out, stderr=out,
+            cwd=ROOT, env=os.environ | {"UNFREEZE_HOME": str(home)} | environment,
+            stdout=out, stderr=out,
         )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:
@@ -92,6 +94,8 @@ def _wait_until_up(address: str, process: "subprocess.Popen[bytes]", log: Path) 
         try:
             urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
             return
+        except urllib.error.HTTPError:
+            return  # it is there, and wants a sign-in first
         except OSError:
             continue
     pytest.fail(f"the server did not start:\n{log.read_text()}")

@@ -47,7 +47,8 @@ MODE_DEFAULTS: dict[str, ModeDefaults] = {
 
 def mode_title(mode: str) -> str:
     """A mode's name for a person."""
-    return MODES.get(mode) or f"Last {last_groups(mode)} groups"
+    groups = last_groups(mode)
+    return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
 
 
 def mode_defaults(mode: str) -> ModeDefaults:

@@ -190,7 +190,7 @@ def read(folder: Path) -> list[Result]:
                 for one in record["runs"]
             )
         ]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UnfreezeError(
             f"{folder} holds no experiment that can be read; export it again."
         ) from None
@@ -232,7 +232,7 @@ def _row(
 ) -> dict[str, Any]:
     """Running while one runs, else queued while one waits, finished where all are, else what went wrong."""
     states = list(states)
-    order = ("running", "queued", "failed", "interrupted", "stopped", "finished")
+    order = ("running", "queued", "paused", "failed", "interrupted", "stopped", "finished")
     return {
         "experiment": experiment, "name": name, "started": min(started), "runs": len(states),
         "status": min(states, key=order.index),

@@ -12,9 +12,10 @@ from ftcore.errors import UnfreezeError
 from ftcore.tracking import schema
 
 EXPERIMENT = "unfreeze"
+FORMAT = 1  # of what a run's tags say; the first runs do not name theirs
 MLFLOW_STATUS = {
     "queued": "SCHEDULED", "running": "RUNNING", "finished": "FINISHED",
-    "stopped": "KILLED", "failed": "FAILED", "interrupted": "FAILED",
+    "stopped": "KILLED", "paused": "KILLED", "failed": "FAILED", "interrupted": "FAILED",
 }  # fmt: skip
 _lock = threading.Lock()
 

@@ -26,8 +26,8 @@ CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
 OTHER_CLASSES = ("#7C3AED", "#0891B2", "#CA8A04", "#DC2626", "#4D7C0F", "#9333EA", "#475569")
 
 BADGES: dict[str, str] = {
-    "queued": "gray", "running": "blue", "finished": "green",
-    "stopped": "orange", "failed": "red", "interrupted": "red",
+    "queued": "gray", "running": "blue", "paused": "violet", "finished": "green",
+    "stopped": "orange", "failed": "red", "interrupted": "red", "unreadable": "gray",
 }  # fmt: skip
 """The colour of a run's status in `st.badge` and Markdown."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ftcore import downloads, readers, sample, settings
+from ftcore import downloads, guard, readers, sample, settings
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
@@ -212,6 +212,7 @@ def existing(source: str) -> Path:
     path = Path(source).expanduser()
     if not path.exists():
         raise UnfreezeError(f"{source} is not there: correct the path, or leave it empty.")
+    guard.openable(path)
     return path
 
 

@@ -16,6 +16,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
+LARGEST = 10_000_000_000  # bytes of a file whose size nobody has said
 _PIECE = 1 << 16  # bytes read at once
 _TICK = 0.2  # seconds between two reports
 
@@ -73,6 +74,12 @@ def _fetch(url: str, target: Path, size: int | None, md5: str | None) -> Task[No
                 for piece in response.raw.stream(_PIECE, decode_content=False):
                     file.write(piece)
                     done += len(piece)
+                    if done > (LARGEST if size is None else size):
+                        keep = False
+                        raise UnfreezeError(
+                            f"{url} sends far more than it should and was thrown away: "
+                            "give the path of a copy on this machine instead."
+                        )
                     if time.monotonic() - reported > _TICK:
                         reported = time.monotonic()
                         yield Progress("downloading", done, total, "bytes")

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ftcore import checkpoints, datasets, devices, learners, settings, text
+from ftcore import checkpoints, datasets, devices, guard, learners, settings, text
 from ftcore.batches import Tokens
 from ftcore.checkpoints import Checkpoint
 from ftcore.config import PRESETS
@@ -61,6 +61,7 @@ def import_lesson(
     behind where the task fails or is closed early. Raises UnfreezeError.
     """
     target = _target(name)
+    guard.openable(path, vectors)
     weights = yield from _read(path)
     shape = _shape(path, weights, heads)
     rows = shape.vocab_size
@@ -119,7 +120,8 @@ def _read(path: Path) -> Task[dict[str, Tensor]]:
     try:
         size = path.stat().st_size
         yield Progress("reading", 0, size, "bytes")
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        swollen = guard.swells(path)
+        loaded = {} if swollen else torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UnfreezeError(f"{path} cannot be read ({error.strerror}): correct it.") from error
     except Exception as error:  # a damaged file fails in whatever way its bytes lead to
@@ -134,6 +136,8 @@ def _read(path: Path) -> Task[dict[str, Tensor]]:
             f"fetch it again, or {_GIVE}"
         ) from error
     yield Progress("reading", size, size, "bytes")
+    if swollen:
+        raise UnfreezeError(f"{path.name} unpacks to far more than its size: {_GIVE}")
     if not isinstance(loaded, dict) or not loaded:
         raise UnfreezeError(f"{path.name} holds no weights by name: {_GIVE}")
     if strange := [str(name) for name, value in loaded.items() if not _is_plain(value)]:

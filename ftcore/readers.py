@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import os
 import tarfile
 import zlib
@@ -12,6 +13,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
 _LARGEST_REVIEW = 10_000_000  # bytes; a larger member is no review
+_LARGEST_HEADER = 1_000_000  # bytes; longer names and notes on a member are no reviews' either
 _LARGEST_ARCHIVE = 2_000_000_000  # bytes once decompressed; the official one has some 0.4 billion
 _TICK = 500  # reviews between two reports
 
@@ -52,30 +54,63 @@ def ag_news_rows(file: Path) -> Iterator[tuple[str, int]]:
         raise UnfreezeError(f"{file} cannot be read ({error.strerror}).") from error
 
 
+class _TooMuch(Exception):
+    """More comes out of an archive than reviews can be."""
+
+
+class _Bounded(gzip.GzipFile):
+    """What a gzip file unpacks to, up to a size in all and up to another at once.
+
+    tarfile believes a header that says how long the next header is, and reads that much into memory: two
+    megabytes of archive became two gigabytes.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _LARGEST_HEADER:
+            raise _TooMuch
+        if self.tell() > _LARGEST_ARCHIVE:
+            raise _TooMuch
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < self.tell():
+            raise tarfile.ReadError("a size below zero leads back")  # and round for ever
+        if offset > _LARGEST_ARCHIVE:
+            raise _TooMuch
+        return super().seek(offset, whence)
+
+
 def _archive_reviews(archive: Path, folders: tuple[str, ...]) -> Task[list[Review]]:
     """Read in one pass, without unpacking; progress is by compressed bytes, as nobody knows more."""
     found: list[Review] = []
-    unpacked = 0
     try:
         size = archive.stat().st_size
-        with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+        with (
+            archive.open("rb") as file,
+            _Bounded(fileobj=file, mode="rb") as unpacked,
+            tarfile.open(fileobj=unpacked, mode="r:") as tar,
+        ):
             for number, member in enumerate(tar):
-                unpacked += member.size
                 name = member.name.removeprefix("./").removeprefix("aclImdb/")
                 wanted = _is_review(name, folders)
-                _refuse_unsafe(archive, member, wanted, unpacked)
+                _refuse_unsafe(archive, member, wanted)
                 if wanted and member.isreg():
                     content = tar.extractfile(member)
                     assert content is not None  # true of regular members
-                    found.append((name, content.read().decode("utf-8", errors="replace")))
+                    pieces = iter(lambda: content.read(1 << 16), b"")  # noqa: B023  used at once
+                    found.append((name, b"".join(pieces).decode("utf-8", errors="replace")))
                 if number % _TICK == 0:
                     yield Progress("reading", file.tell(), size, "bytes")
                     # tarfile keeps a record of each of the 100,000 members, and nobody needs it.
                     tar.members.clear()  # type: ignore[attr-defined]
+                    tar.pax_headers = {}  # and of each note that is meant for all of them
             # To tarfile a damaged header is the end, and the checksum stands at the very end.
-            assert tar.fileobj is not None
-            if tar.fileobj.read(1 << 20).strip(b"\0"):
+            if unpacked.read(_LARGEST_HEADER).strip(b"\0"):
                 raise tarfile.ReadError("members after the end")
+    except _TooMuch as error:
+        raise UnfreezeError(
+            f"{archive} unpacks to far more than reviews: give the official archive."
+        ) from error
     except (EOFError, zlib.error, tarfile.ReadError, gzip.BadGzipFile) as error:
         raise UnfreezeError(
             f"{archive} is no tar.gz archive, is damaged, or is cut short: fetch it again."
@@ -91,7 +126,7 @@ def _is_review(name: str, folders: tuple[str, ...]) -> bool:
     return folder in folders and file.endswith(".txt") and not file.startswith(".")
 
 
-def _refuse_unsafe(archive: Path, member: tarfile.TarInfo, wanted: bool, unpacked: int) -> None:
+def _refuse_unsafe(archive: Path, member: tarfile.TarInfo, wanted: bool) -> None:
     """Nothing is written to disk, yet an archive with such members is not what it claims to be."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
@@ -99,7 +134,7 @@ def _refuse_unsafe(archive: Path, member: tarfile.TarInfo, wanted: bool, unpacke
             f"{archive} holds {member.name[:80]!r}, which leads out of the archive: "
             "do not trust it, and fetch the official one."
         )
-    if (wanted and member.size > _LARGEST_REVIEW) or unpacked > _LARGEST_ARCHIVE:
+    if member.size > (_LARGEST_REVIEW if wanted else _LARGEST_ARCHIVE):
         raise UnfreezeError(
             f"{archive} holds far more than reviews ({member.name[:80]!r}): "
             "give the official archive."

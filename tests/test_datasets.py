@@ -1,9 +1,12 @@
 """Datasets from files in their publishers' layout, written here, and from the real ones."""
 
 import csv
+import gzip
 import io
+import os
 import shutil
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,16 +123,23 @@ def test_empty_texts_are_left_out_and_counted(tmp_path: Path) -> None:
         member("/etc/outside.txt", b"x"),
         member("aclImdb/train/pos/9_9.txt", kind=tarfile.SYMTYPE),
         member("aclImdb/train/pos/9_9.txt", kind=tarfile.LNKTYPE),
+        member("aclImdb/train/pos/9_9.txt", kind=tarfile.CHRTYPE),
+        member("aclImdb/train/pos/9_9.txt", kind=tarfile.BLKTYPE),
+        member("aclImdb/train/pos/9_9.txt", kind=tarfile.FIFOTYPE),
     ],
-    ids=["parent", "inner parent", "absolute", "symbolic link", "hard link"],
-)
+    ids=[
+        "parent", "inner parent", "absolute", "symbolic link", "hard link", "device", "disk", "pipe",
+    ],
+)  # fmt: skip
 def test_members_that_climb_out_are_refused(
     tmp_path: Path, bad: tuple[tarfile.TarInfo, bytes]
 ) -> None:
     bad[0].linkname = "/etc/hostname" if bad[0].type != tarfile.REGTYPE else ""
     path = archive(tmp_path / "a.tar.gz", REVIEWS, bad)
+    there = set(tmp_path.parent.rglob("*"))
     with pytest.raises(UnfreezeError, match="leads out of the archive"):
         load("imdb", path)
+    assert set(tmp_path.parent.rglob("*")) == there and not Path("/etc/outside.txt").exists()
 
 
 def test_a_review_that_is_none_by_its_size(tmp_path: Path) -> None:
@@ -145,6 +155,57 @@ def test_an_archive_that_swells_is_refused_before_it_is_read(
     path = archive(tmp_path / "a.tar.gz", REVIEWS | OTHER)
     with pytest.raises(UnfreezeError, match="far more than reviews"):
         load("imdb", path)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
+def test_a_header_that_swells_does_not_fill_the_memory(tmp_path: Path, kind: bytes) -> None:
+    header = tarfile.TarInfo("notes")
+    header.type, header.size = kind, 1_000_000_000
+    path = tmp_path / "a.tar.gz"
+    with gzip.open(path, "wb", 1) as packed:  # 64 MB of a header that claims a gigabyte
+        packed.write(header.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(64):
+            packed.write(bytes(1_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnfreezeError, match="unpacks to far more than reviews"):
+            load("imdb", path)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_archive_that_swells_in_what_is_skipped_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_LARGEST_ARCHIVE", 20_000_000)
+    skipped = {f"train/unsup/{number}_0.bin": bytes(9_000_000) for number in range(3)}
+    path = archive(tmp_path / "a.tar.gz", REVIEWS | skipped)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UnfreezeError, match="unpacks to far more than reviews"):
+        load("imdb", path)
+
+
+def test_a_size_below_zero_does_not_read_the_same_for_ever(tmp_path: Path) -> None:
+    bad = tarfile.TarInfo("aclImdb/train/pos/9_9.txt")
+    data = bytearray(bad.tobuf(tarfile.GNU_FORMAT))
+    data[124:136] = (-512).to_bytes(12, "big", signed=True)  # leads tarfile back to this header
+    data[148:156] = b"%06o\0 " % tarfile.calc_chksums(data)[0]
+    path = tmp_path / "a.tar.gz"
+    first = tarfile.TarInfo("aclImdb/README").tobuf(tarfile.GNU_FORMAT)
+    path.write_bytes(gzip.compress(first + bytes(data) + bytes(10_240)))
+    with pytest.raises(UnfreezeError, match=CUT):
+        load("imdb", path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+@pytest.mark.parametrize("name", ["imdb", "ag_news"])
+def test_a_pipe_in_a_files_place_does_not_hang(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "train.csv")
+    with pytest.raises(UnfreezeError, match="neither a file nor a folder"):
+        load(name, tmp_path / "train.csv")
 
 
 @pytest.fixture(scope="module")

@@ -146,13 +146,27 @@ def test_a_second_download_waits_for_the_first(server: FileServer, target: Path)
 
 @pytest.mark.parametrize(
     ("check", "sentence"),
-    [({"md5": "0" * 32}, "damaged"), ({"size": 5}, "1,000,000 bytes instead of 5")],
+    [
+        ({"md5": "0" * 32}, "damaged"),
+        ({"size": 2_000_000}, "1,000,000 bytes instead of 2,000,000"),
+        ({"size": 5}, "sends far more than it should"),
+    ],
 )
 def test_throws_away_what_is_not_the_publishers_file(
     server: FileServer, target: Path, check: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(UnfreezeError, match=sentence):
         drain(downloads.fetch(f"{server.url}/file.bin", target, **check))  # type: ignore[arg-type]
+    assert names(target) == []
+
+
+def test_a_server_that_never_stops_does_not_fill_the_disk(
+    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "LARGEST", 200_000)
+    server.sends_length = False
+    with pytest.raises(UnfreezeError, match="sends far more than it should"):
+        drain(downloads.fetch(f"{server.url}/file.bin", target))
     assert names(target) == []
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import pickle
 import random
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -333,6 +334,29 @@ def test_a_file_that_wants_to_run_code_is_refused_and_nothing_runs(
     assert not marker.exists()
     open_it()
     assert marker.exists()  # so the file was dangerous indeed
+
+
+def test_a_file_that_swells_is_refused_before_it_fills_the_memory(lesson: Lesson) -> None:
+    lesson.save({"emb.weight": torch.zeros(2_000_000)})
+    with zipfile.ZipFile(lesson.file) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(lesson.file, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name, data in parts.items():
+            bomb.writestr(name, data)
+    assert lesson.file.stat().st_size < 20_000
+    assert len(torch.load(lesson.file, weights_only=True)["emb.weight"]) == 2_000_000  # it works
+    assert "unpacks to far more than its size" in lesson.refused()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+def test_a_pipe_in_a_files_place_does_not_hang(lesson: Lesson, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    lesson.save(net())
+    lesson.file, kept = pipe, lesson.file
+    assert "neither a file nor a folder" in lesson.refused()
+    lesson.file, lesson.vectors = kept, pipe
+    assert "neither a file nor a folder" in lesson.refused()
 
 
 def test_a_whole_module_is_refused(lesson: Lesson) -> None:

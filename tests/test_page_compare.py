@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ftcore import comparison, jobs, settings, tracking
@@ -27,7 +28,7 @@ def bundled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "BUNDLED_EXPERIMENTS", home / "none")
     tiny.bundled(home / "bundled")
     warm.loading().result()
-    race.snapshot.clear()
+    st.cache_data.clear()
 
 
 @pytest.fixture

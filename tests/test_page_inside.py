@@ -2,21 +2,35 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from ftcore import insights
-from ftcore.errors import UnfreezeError
+from ftcore import datasets, insights, settings
+from pages.components import charts, charts_inside
 from pages.components.answers import ANY, Model, cell_texts
+from pages.components.kept import kept
 from tests import made
 
 TEXTS = [f"review {row} <b>is</b> here" for row in range(400)]
 
 
 @pytest.fixture(autouse=True)
-def texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insights, "texts", lambda fingerprint: TEXTS)
+def texts() -> None:
+    """Those of the made-up dataset are there, and no figure is left of another test."""
+    keep_texts()
+    st.cache_data.clear()
+
+
+def keep_texts() -> None:
+    """As a run on the made-up dataset does."""
+    test = datasets.Texts(TEXTS, [0] * len(TEXTS))
+    insights.keep_texts(
+        datasets.TextDataset("imdb", "Made", made.LABELS, test, test, "x", False, "made")
+    )
 
 
 def view(name: str, state: dict[str, str] | None = None, **more: object) -> AppTest:
@@ -96,14 +110,50 @@ def test_map_names_its_model_and_another_can_be_chosen() -> None:
     assert figures(app)[0]["layout"]["title"]["text"] == "What Gradual, seed 1 sees"
 
 
-def test_texts_that_are_gone_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(fingerprint: str) -> None:
-        raise UnfreezeError("The test texts are not on this disk.")
+@pytest.mark.parametrize("name", ["sees", "disagreements"])
+def test_texts_that_are_gone_are_one_sentence_and_come_back(name: str) -> None:
+    view(name)  # figures of it are kept
+    shutil.rmtree(settings.cache_dir())  # as when somebody makes room
+    app = view(name)
+    assert not app.exception and not app.error
+    assert "one run on this dataset brings them back" in app.info[0].value.replace("\\", "")
+    assert not read(app) and len(figures(app)) == (name == "disagreements")
+    if name == "disagreements":  # the rest goes on
+        app.selectbox(key="inside_second").set_value("gradual-0").run()
+        app.button_group(key="inside_cell_pair").set_value("1-0").run()
+        assert not app.exception and "Gradual" in figures(app)[0]["layout"]["title"]["text"]
+    keep_texts()
+    app.run()
+    assert not app.info and figures(app) and (read(app) or name == "sees")
 
-    monkeypatch.setattr(insights, "texts", gone)
-    for name in ("sees", "disagreements"):
+
+def test_views_that_need_no_texts_stay_without_them() -> None:
+    shutil.rmtree(settings.cache_dir())
+    for name in ("watched", "moved", "forgot"):
         app = view(name)
-        assert not app.exception and "not on this disk" in app.info[0].value
+        assert not app.exception and not app.info and figures(app)
+
+
+def test_a_figure_is_drawn_once_for_all_who_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    count: list[str] = []
+    for place, name in ((charts_inside, "moved"), (charts_inside, "vectors"), (charts, "watched")):
+        real = getattr(place, name)
+        monkeypatch.setattr(
+            place, name, lambda *a, name=name, real=real: count.append(name) or real(*a)
+        )
+    for _ in range(2):
+        for name in ("moved", "sees", "watched"):
+            assert figures(view(name))
+    assert sorted(count) == ["moved", "vectors", *["watched"] * len(made.SENTENCES)]
+
+
+def test_a_run_in_another_state_is_drawn_anew() -> None:
+    runs = made.experiment(("full", "last-layer"))
+    assert kept(runs, ("one",), lambda: 1) == 1
+    assert kept(runs, ("one",), lambda: 2) == 1
+    assert kept(runs, ("other",), lambda: 2) == 2
+    runs[0] = replace(runs[0], run=replace(runs[0].run, status="interrupted"))
+    assert kept(runs, ("one",), lambda: 3) == 3
 
 
 def test_a_chart_for_each_watched_sentence_of_the_class_and_axis_chosen() -> None:

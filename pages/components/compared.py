@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ftcore import datasets, experiments
+from ftcore import datasets, experiments, settings
 from ftcore.config import REFERENCES
 from ftcore.experiments import Result
 from ftcore.tracking import Run
@@ -18,10 +18,10 @@ def compared(experiment: str, run_ids: Sequence[str]) -> None:
     """Draw the experiment, or the runs. Raises UnfreezeError where there is none of that id."""
     bundled = experiment == experiments.BUNDLED
     if bundled:
-        results = _results((experiment,))
+        results = _results(((experiment, ""),))
         runs = [result.run for result in results]
     else:
-        runs = [seen(run_id) for run_id in run_ids or experiments.run_ids(experiment)]
+        runs = [seen(run_id) for run_id in run_ids or _ids(experiment, str(settings.home()))]
     ids = [run.run_id for run in runs]
     live = any(run.live for run in runs)
     _head(runs, ids if live else [])
@@ -29,13 +29,20 @@ def compared(experiment: str, run_ids: Sequence[str]) -> None:
     if live:
         race(ids)
         return
-    outcome(results if bundled else _results(tuple(ids)))
+    outcome(results if bundled else _results(tuple((run.run_id, run.status) for run in runs)))
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def _ids(experiment: str, home: str) -> list[str]:
+    """Those of its runs in that home, read once for a few clicks."""
+    return experiments.run_ids(experiment)
 
 
 @st.cache_resource(max_entries=10, show_spinner="Reading the runs …")
-def _results(which: tuple[str, ...]) -> list[Result]:
-    """Of runs that are over; nobody changes them."""
-    return experiments.load(which[0] if which == (experiments.BUNDLED,) else list(which))
+def _results(which: tuple[tuple[str, str], ...]) -> list[Result]:
+    """Of runs that are over, each with its status, as one that was interrupted may be resumed."""
+    ids = [run_id for run_id, _ in which]
+    return experiments.load(ids[0] if ids == [experiments.BUNDLED] else ids)
 
 
 def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:

@@ -22,19 +22,20 @@ _mount = st.components.v2.component(
 
 
 def figure(
-    fig: go.Figure,
+    fig: go.Figure | str,
     key: str,
     name: str,
     clicks: bool = False,
     on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any] | None:
-    """Draw a figure of `charts`; with `clicks`, return the point just clicked: x, y and its customdata.
+    """Draw a figure, or its JSON; with `clicks`, return the point just clicked: x, y and its customdata.
 
     `on_click` is called with it before the page runs again, so that what stands above may follow. Zoom is
     kept while `layout.uirevision`, or else `name`, stays the same. Pictures are saved under `name`.
     """
     clicks = clicks or on_click is not None
-    data = {"figure": fig.to_json(), "name": f"unfreeze-{name}", "clicks": clicks}
+    drawn = fig if isinstance(fig, str) else fig.to_json()
+    data = {"figure": drawn, "name": f"unfreeze-{name}", "clicks": clicks}
     if not clicks:
         _mount(key=key, data=data)
         return None

@@ -1,13 +1,16 @@
 """What happened inside the runs of a comparison: a view a function, for the tabs of a page.
 
-All of it was computed at the end of the runs (`ftcore.insights`); here it is only counted and drawn.
+All of it was computed at the end of the runs (`ftcore.insights`); here it is only counted and drawn, once
+for all who look.
 """
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from ftcore import comparison, insights
@@ -16,6 +19,7 @@ from ftcore.experiments import Result
 from pages.components import charts, charts_inside as drawn, marks, overlay, words
 from pages.components.answers import ANY, Model, cell_texts, models, parsed
 from pages.components.figure import figure
+from pages.components.kept import kept_figure
 from pages.components.live_chart import AXES
 from pages.components.marks import plain
 from pages.components.palette import class_colours, model_colour
@@ -35,7 +39,8 @@ def moved(results: Sequence[Result]) -> None:
         st.info(NOTHING.format("Run the experiment again to see how far its layers move."))
         return
     with st.container(width=WIDTH):
-        figure(drawn.moved(found), key="inside_moved", name="what-moved")
+        fig = kept_figure(results, ("moved",), lambda: drawn.moved(found))
+        figure(fig, key="inside_moved", name="what-moved")
 
 
 def forgot(results: Sequence[Result]) -> None:
@@ -44,7 +49,8 @@ def forgot(results: Sequence[Result]) -> None:
     known = [side for side in networks if drawn.forgotten(side)]
     if known:
         with st.container(width=WIDTH):
-            figure(drawn.forgot(known), key="inside_forgot", name="what-it-forgot")
+            fig = kept_figure(results, ("forgot",), lambda: drawn.forgot(known))
+            figure(fig, key="inside_forgot", name="what-it-forgot")
     without = [side.label for side in networks if side not in known and side.mode != "scratch"]
     if without and not known:
         st.info(
@@ -70,9 +76,12 @@ def sees(results: Sequence[Result]) -> None:
         st.info(plain(str(error)))
         return
     rows = [int(row) for row in chosen.look.rows]
-    fig = drawn.vectors(
-        chosen.look, [texts[row] for row in rows], f"What {html.escape(chosen.name)} sees"
-    )
+
+    def draw() -> go.Figure:
+        title = f"What {html.escape(chosen.name)} sees"
+        return drawn.vectors(chosen.look, [texts[row] for row in rows], title)
+
+    fig = kept_figure(results, ("map", chosen.result.run.run_id), draw)
     point = figure(fig, key="inside_map", name="what-it-sees", clicks=True)
     if point:
         st.html(_text(rows[int(point["customdata"][0])], texts, [chosen]))
@@ -113,27 +122,27 @@ def watched(results: Sequence[Result]) -> None:
         )
         return
     labels, sentences = charts.classes(found[0]), found[0].run.config.watched
+    _forget_unknown("inside_label", range(len(labels)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.segmented_control(
             "Probability of", range(len(labels)), default=len(labels) - 1, required=True,
             format_func=lambda number: plain(labels[number]), key="inside_label",
+            persist_state="session",
         )  # fmt: skip
         axis = st.segmented_control(
-            "Over",
-            AXES,
-            default="step",
-            required=True,
-            format_func=AXES.get,
-            key="inside_over",
-            wrap=True,
-        )
+            "Over", AXES, default="step", required=True, format_func=AXES.get, key="inside_over",
+            persist_state="session", wrap=True,
+        )  # fmt: skip
     groups = comparison.grouped(found)
     shades = overlay.colours([group[0].run.config.mode for _, group in groups])
     st.html(marks.legend(dict(zip((name for name, _ in groups), shades, strict=True))))
     with st.grid(2, min_column_width=320, gap="medium") as grid:
         for number in range(len(sentences)):
             with grid.cell():
-                fig = charts.watched(found, number, label, axis)
+                fig = kept_figure(
+                    results, ("watched", number, label, axis),
+                    partial(charts.watched, found, number, label, axis),
+                )  # fmt: skip
                 figure(fig, key=f"inside_watched_{number}", name=f"watched-{number + 1}")
 
 
@@ -215,6 +224,7 @@ def _choice(label: str, found: dict[str, Model], key: str) -> str:
     return st.pills(
         label, list(found), required=True, default=None if key in st.session_state else next(iter(found)),
         format_func=lambda one: plain(found[one].name), key=key, label_visibility="collapsed", wrap=True,
+        persist_state="session",
     )  # fmt: skip
 
 
@@ -225,10 +235,10 @@ def _select(label: str, found: dict[str, Model | None] | dict[str, Model], key: 
         model = found[one]
         return model.name if model else one
 
-    return st.selectbox(label, list(found), format_func=called, key=key)
+    return st.selectbox(label, list(found), format_func=called, key=key, persist_state="session")
 
 
-def _forget_unknown(key: str, found: dict[str, Model]) -> None:
+def _forget_unknown(key: str, found: Collection[Hashable]) -> None:
     """A choice of another comparison means nothing here."""
     if st.session_state.get(key, next(iter(found))) not in found:
         del st.session_state[key]

@@ -1,6 +1,7 @@
 """What a finished comparison came to: the verdict, the curves and their replay, the figures, the inside."""
 
 import re
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
@@ -8,8 +9,9 @@ import streamlit as st
 from ftcore import comparison, verdict
 from ftcore.comparison import Side
 from ftcore.experiments import Result
-from pages.components import charts, inside, overlay, report, words
+from pages.components import charts, inside, overlay, report, warm, words
 from pages.components.figure import figure
+from pages.components.kept import kept, kept_figure
 from pages.components.live_chart import packed
 from pages.components.marks import plain
 from pages.components.models import models
@@ -24,33 +26,36 @@ PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 AT_ONCE = 2  # further sentences that stand below the verdict, the rest besides the trade-off
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What is said of a comparison, without what draws it."""
+
+    verdict: list[tuple[str, str]]  # as `parts`
+    further: list[str]
+    table: pd.DataFrame
+    parameters: int  # the most that a model has
+
+
 def outcome(results: list[Result]) -> None:
     """Draw it all; while it is replayed, what it came to stays hidden."""
-    sides = comparison.sides(results)
-    further = verdict.further(results)
-    above = st.container()
-    axis = axis_input()
-    ids = ",".join(result.run.run_id for result in results)
-    story = {
-        "verdict": parts(verdict.sentence(results), sides),
-        "further": [unbroken(one) for one in further[:AT_ONCE]],
-    }
-    with above:
-        replay(packed(overlay.race(results), axis, ids, timed=True, story=story), key=REPLAY)
-    if replaying(REPLAY) or not sides:
+    summary = kept(results, ("summary",), lambda: summed_up(results))
+    hidden = replaying(REPLAY)
+    _curves(results, summary, hidden)
+    if hidden or summary.table.empty:
         return
     st.space("small")
     chart, more = st.columns([3, 2], gap="large", vertical_alignment="center")
     with chart:
-        figure(charts.tradeoff(results), key="tradeoff", name="trade-off")
+        drawn = kept_figure(results, ("tradeoff",), lambda: charts.tradeoff(results))
+        figure(drawn, key="tradeoff", name="trade-off")
     with more:
-        st.markdown("\n".join(f"- {plain(one)}" for one in further[AT_ONCE:]))
-    st.table(figures(sides), border="horizontal", hide_index=True)
+        st.markdown("\n".join(f"- {plain(one)}" for one in summary.further[AT_ONCE:]))
+    st.table(summary.table, border="horizontal", hide_index=True)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        parameters = max(side.parameters for side in sides)
         st.caption(
             "± is half of a 95% interval."
-            + f" Trained parameters as a share of all {parameters:,}." * bool(parameters),
+            + f" Trained parameters as a share of all {summary.parameters:,}."
+            * bool(summary.parameters),
             width="content",
         )
         with st.container(horizontal=True, width="content"):
@@ -67,8 +72,41 @@ def outcome(results: list[Result]) -> None:
     _inside(results)
 
 
+def summed_up(results: list[Result]) -> Summary:
+    """The verdict, and the figures of each side."""
+    sides = comparison.sides(results)
+    return Summary(
+        parts(verdict.sentence(results), sides),
+        verdict.further(results),
+        figures(sides),
+        max((side.parameters for side in sides), default=0),
+    )
+
+
+@st.fragment
+def _curves(results: list[Result], summary: Summary, hidden: bool) -> None:
+    """The verdict and the curves with their replay; `hidden` says whether the rest is, as it stands."""
+    above = st.container()
+    axis = axis_input()
+    with above:
+        replay(kept(results, ("curves", axis), lambda: _packed(results, summary, axis)), key=REPLAY)
+    if replaying(REPLAY) != hidden:
+        st.rerun()  # of the whole page: what it came to goes, or comes back
+
+
+def _packed(results: list[Result], summary: Summary, axis: str) -> bytes:
+    story = {
+        "verdict": summary.verdict,
+        "further": [unbroken(one) for one in summary.further[:AT_ONCE]],
+    }
+    ids = ",".join(result.run.run_id for result in results)
+    return packed(overlay.race(results), axis, ids, timed=True, story=story)
+
+
+@st.fragment
 def _inside(results: list[Result]) -> None:
     """What happened inside, a tab a view; which one is open stands in the address."""
+    warm.explaining()  # for Why
     views = {
         "Watched sentences": inside.watched,
         "Where they disagree": inside.disagreements,

@@ -82,19 +82,19 @@ def end(results: Sequence[Result], axis: str) -> float | None:
 
 
 def seen(run_id: str) -> Run:
-    """A run; one that is over is not read again."""
-    kept = _over()
-    if run_id in kept:
-        return kept[run_id]
+    """A run; one that came to its end is not read again. Any other may yet be resumed."""
+    known = _over()
+    if run_id in known:
+        return known[run_id]
     run = tracking.run(run_id)
-    if not run.live:
-        kept[run_id] = run
+    if run.status == "finished":
+        known[run_id] = run
     return run
 
 
 @st.cache_resource(show_spinner=False)
 def _over() -> dict[str, Run]:
-    """Runs that ended, by id."""
+    """Runs that came to their end, by id."""
     return {}
 
 

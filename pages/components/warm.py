@@ -1,18 +1,35 @@
 """The imports that take seconds, done behind the first page."""
 
 import functools
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 
 @functools.cache
 def loading() -> Future[None]:
     """Begins once for the process; pages ask whether it is `done()` and never wait for it."""
+    return _beside(_load)
+
+
+@functools.cache
+def explaining() -> Future[None]:
+    """The same of what only the reasons for an answer need; begun where they are a click away."""
+    return _beside(_load_explaining)
+
+
+def _beside(load: Callable[[], None]) -> Future[None]:
     pool = ThreadPoolExecutor(1, "warm-up")
     try:
-        return pool.submit(_load)
+        return pool.submit(load)
     finally:
         pool.shutdown(wait=False)
 
 
 def _load() -> None:
     from ftcore import devices, jobs, predict, tracking  # noqa: F401
+
+
+def _load_explaining() -> None:
+    from captum import attr  # noqa: F401
+
+    from ftcore import explain  # noqa: F401

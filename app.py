@@ -4,7 +4,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -20,6 +22,7 @@ from pages.components.marks import plain
 
 log = logging.getLogger("unfreeze")
 BEGAN = time.monotonic()
+asking = ThreadPoolExecutor(1, "health")
 PATIENCE = 5.0  # seconds that /health waits for the record of runs
 
 HEADERS = {
@@ -70,9 +73,9 @@ def start_jobs() -> None:
 
     try:
         tracking.close_interrupted()
+        jobs.start()
     except UnfreezeError as error:  # every page will say so too
         log.warning("%s", error)
-    jobs.start()
 
 
 def stop_jobs() -> None:
@@ -111,7 +114,9 @@ async def health(request: Request) -> Response:
         loading.result()
         from ftcore.health import report
 
-        found = await asyncio.wait_for(asyncio.to_thread(report), PATIENCE)
+        # In a thread of its own: where the record hangs, that must not hold up anything else.
+        task = asyncio.get_running_loop().run_in_executor(asking, report)
+        found = await asyncio.wait_for(task, PATIENCE)
     except Exception as error:
         said = str(error) if isinstance(error, UnfreezeError) else type(error).__name__
         return JSONResponse({"status": "failing", "problem": said} | about, 503)
@@ -131,6 +136,10 @@ def door() -> list[Middleware]:
         access.check(st.get_option("server.address") or "", streamlits or password is not None)
     except UnfreezeError as error:
         raise SystemExit(str(error)) from None
+    if streamlits and not find_spec("authlib"):
+        log.warning(
+            "Nobody can sign in: Streamlit's sign-in needs the package Authlib; install it."
+        )
     return [
         Middleware(SecurityHeaders),
         Middleware(sign_in.SignIn, password=password, streamlits=streamlits),

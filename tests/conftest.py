@@ -12,6 +12,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 OUTSIDE = (
+    "UNFREEZE_PASSWORD",
     "MLFLOW_TRACKING_URI",
     "UNFREEZE_IMDB_URL",
     "UNFREEZE_AG_NEWS_URL",

@@ -1,0 +1,117 @@
+"""No text that a user types or a dataset holds is ever taken as HTML, on any page."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ftcore import checkpoints, tracking
+from tests import tiny
+from tests.browser.conftest import PAINT, serve
+from tests.test_datasets import ROWS, csvs
+
+EVIL = '<img src=x onerror="window.hacked=1">'
+SIGNS = "<img src=x"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("evil-home")
+
+
+@pytest.fixture(scope="module")
+def runs(home: Path) -> list[str]:
+    """Two runs of one experiment with a name, labels, a message, a checkpoint and a card of that kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNFREEZE_HOME", str(home))
+        tiny.checkpoint(
+            home / "checkpoints" / "evil", "evil", title=EVIL, labels=(EVIL, "fine"), dataset=EVIL,
+            metrics={"test_accuracy": 0.5},
+        )  # fmt: skip
+        (home / "checkpoints" / "evil" / checkpoints.CARD).write_text(f"{EVIL}\n\n<b>{EVIL}</b>")
+        made = [
+            tiny.run(
+                name=f"{EVIL} {mode}", mode=mode, checkpoint="evil", experiment=EVIL, watch=EVIL
+            )
+            for mode in ("full", "last-layer")
+        ]
+        for run_id in made:
+            with tracking.Recorder(run_id) as recorder:
+                recorder.write(tiny.Started(tiny.FACTS | {"device": EVIL}, [EVIL]))
+                recorder.write(tiny.Finished("failed", EVIL))
+        return made
+
+
+@pytest.fixture(scope="module")
+def dashboard(home: Path, runs: list[str]) -> Iterator[str]:
+    with serve(home) as address:
+        yield address
+
+
+@pytest.fixture
+def evil(chromium: Browser) -> Iterator[Page]:
+    """A page that has not been taken over when the test ends, in any part of it."""
+    page = chromium.new_page(viewport={"width": 1440, "height": 2400})
+    page.set_default_timeout(PAINT)
+    yield page
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.locator("img[src='x' i]")).to_have_count(0)  # looks into open shadow roots, too
+    assert page.evaluate("window.hacked") is None
+    page.context.close()
+
+
+def seen(page: Page) -> None:
+    """Wait until the text stands there, letter by letter."""
+    expect(page.get_by_text(SIGNS).filter(visible=True).first).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/checkpoints", "/predict?models=evil", "/runs"])
+def test_names_and_titles(evil: Page, dashboard: str, path: str) -> None:
+    evil.goto(dashboard + path)
+    expect(evil.get_by_role("heading", level=1)).to_be_visible()
+    if path == "/predict?models=evil":
+        evil.get_by_label("Text", exact=True).fill(f"{EVIL} the film is good {EVIL}")
+        evil.keyboard.press("Control+Enter")
+    if path not in ("/", "/runs"):  # Home names no finished run, and the list is a canvas
+        seen(evil)
+    if path == "/checkpoints":
+        evil.get_by_role("button", name="Details").nth(2).click()  # after the two that are bundled
+        expect(evil.get_by_role("dialog")).to_contain_text(SIGNS)
+
+
+def test_a_run(evil: Page, dashboard: str, runs: list[str]) -> None:
+    evil.goto(f"{dashboard}/train?run={runs[0]}")
+    seen(evil)
+
+
+def test_runs_on_one_chart_and_an_experiment(evil: Page, dashboard: str, runs: list[str]) -> None:
+    evil.goto(f"{dashboard}/compare?runs={','.join(runs)}")
+    expect(evil.get_by_role("heading", level=1)).to_contain_text(SIGNS[:4], ignore_case=True)
+
+
+def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
+    csvs(
+        tmp_path,
+        [(row[0], f"{EVIL} {row[1]}", f"{row[2]} <script>hacked=1</script>") for row in ROWS],
+    )
+    evil.goto(f"{dashboard}/data")
+    evil.get_by_text("AG News", exact=True).click()
+    evil.get_by_label("Where it is").fill(str(tmp_path))
+    evil.get_by_role("button", name="Load").click()
+    seen(evil)
+    evil.get_by_label("Search").fill("<img")
+    evil.keyboard.press("Enter")
+    expect(evil.locator("mark").first).to_have_text("<img")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/train?run={}", "/runs?runs={}", "/compare?runs={}", "/predict?models={}", "/data?dataset={}", "/{}",
+     "/train?by={}", "/checkpoints?x={}"],
+)  # fmt: skip
+def test_addresses(evil: Page, dashboard: str, path: str) -> None:
+    evil.goto(dashboard + path.format("%3Cimg%20src%3Dx%20onerror%3D%22window.hacked%3D1%22%3E"))
+    expect(evil.get_by_test_id("stMain").get_by_text(re.compile(r"\w")).first).to_be_visible()

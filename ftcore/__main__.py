@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("dataset", choices=["sample"], help="the one that is built in")
     sub.add_argument("to", help="folder to write train.csv and test.csv into")
 
+    command(commands.resume).add_argument("run", help="id of a run")
     command(commands.code).add_argument("run", help="id of a run")
 
     sub = command(commands.predict)

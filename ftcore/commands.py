@@ -3,14 +3,17 @@
 import argparse
 import signal
 import sys
-import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftcore.config import NEW_MODEL, FineTuneConfig
+from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Task, drain
 from ftcore.printer import Printer
+
+if TYPE_CHECKING:
+    from ftcore.jobs import Request
 
 
 def datasets(options: argparse.Namespace, out: Printer) -> None:
@@ -153,17 +156,43 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     out.record(asdict(found), line)
 
 
+def resume(options: argparse.Namespace, out: Printer) -> int:
+    """Go on with a run that was paused or interrupted."""
+    from ftcore import jobs, tracking
+
+    one = tracking.run(options.run)
+    if one.status == "finished":
+        print("There was nothing to do: this run is finished.", file=sys.stderr)
+        return _closing(one.run_id, Finished("finished", one.message, one.metrics), out)
+    if not one.resumable and one.status != "queued":
+        raise UnfreezeError(
+            f"This run is {one.status}; only one that was paused or interrupted can be resumed."
+        )
+    jobs.check(one.config)
+    out.record(
+        {"event": "resumed", "run_id": one.run_id, "config": one.config.to_dict()},
+        f"Run {one.run_id}",
+    )
+    return _closing(one.run_id, execute(one.run_id, asked_by_signal(), out), out)
+
+
 def _train(config: FineTuneConfig, out: Printer) -> int:
     from ftcore import jobs, tracking
 
     jobs.check(config)
     run_id = tracking.create_run(config)
     out.record({"event": "created", "run_id": run_id, "config": config.to_dict()}, f"Run {run_id}")
-    last = execute(run_id, stopped_by_signal(), out)
-    facts = tracking.run(run_id).facts
+    return _closing(run_id, execute(run_id, asked_by_signal(), out), out)
+
+
+def _closing(run_id: str, last: Finished, out: Printer) -> int:
+    """Say how a run ended, in its last line; returns the exit status."""
+    from ftcore import tracking
+
+    one = tracking.run(run_id)
     figures = {
-        "run_id": run_id, "status": last.status, "message": last.message, "mode": config.mode,
-        "dataset": config.dataset,
+        "run_id": run_id, "status": last.status, "message": last.message, "mode": one.config.mode,
+        "dataset": one.config.dataset,
         "val_accuracy": last.metrics.get("val_accuracy"),
         "test_accuracy": last.metrics.get("test_accuracy"),
         "seconds": last.metrics.get("seconds"),
@@ -171,32 +200,45 @@ def _train(config: FineTuneConfig, out: Printer) -> int:
         "reviews_per_second": last.metrics.get("reviews_per_second"),
         "features_seconds": last.metrics.get("features_seconds"),
         "features_kept": last.metrics.get("features_kept"),
-        "trainable_parameters": facts.get("trainable_parameters"),
-        "parameters": facts.get("parameters"),
+        "trainable_parameters": one.facts.get("trainable_parameters"),
+        "parameters": one.facts.get("parameters"),
     }  # fmt: skip
-    if last.status == "failed":
+    failed = last.status in ("failed", "interrupted")
+    if failed:
         print(last.message, file=sys.stderr)
+    again = f"Go on: python -m ftcore resume {run_id}" if last.status == "interrupted" else ""
     trial = f'Try it: python -m ftcore predict --run {run_id} "a text"' * (
         "best_step" in last.metrics
     )
-    out.record(figures, f"{last.status}: {last.message}\n{_summary(figures)}\n{trial}".rstrip())
-    return 1 if last.status == "failed" else 0
+    lines = [f"{last.status}: {last.message}", _summary(figures), again, trial]
+    out.record(figures, "\n".join(filter(None, lines)))
+    return int(failed)
 
 
-def stopped_by_signal() -> threading.Event:
-    """Set by Ctrl-C and SIGTERM, so that a run ends at its next step and keeps its best."""
-    stop = threading.Event()
+def asked_by_signal() -> "Request":
+    """Asks for a run's end on Ctrl-C and SIGTERM: at its next step, and so that it can be resumed.
+
+    A second Ctrl-C does not wait for that.
+    """
+    from ftcore.jobs import Request
+
+    request = Request()
+
+    def ask(*_: object) -> None:
+        request.ending = "interrupt"
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
     for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: stop.set())
-    return stop
+        signal.signal(ending, ask)
+    return request
 
 
-def execute(run_id: str, stop: threading.Event, out: Printer) -> Finished:
+def execute(run_id: str, request: "Request", out: Printer) -> Finished:
     """Run a run here, print its events, and return the last one."""
     from ftcore import jobs
 
     last = Finished("failed", "The run ended without a result.")
-    for event in jobs.execute(run_id, stop):
+    for event in jobs.execute(run_id, request):
         if isinstance(event, Finished):
             last = event
         else:

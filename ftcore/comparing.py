@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftcore.commands import execute, stopped_by_signal
+from ftcore.commands import asked_by_signal, execute
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.printer import Printer
@@ -32,18 +32,18 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     experiment, name = experiments.new_id(), base.name or experiments.title(configs)
     out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
     out.brief = True
-    stop = stopped_by_signal()
+    request = asked_by_signal()
     for number, config in enumerate(configs, start=1):
         run_id = tracking.create_run(config, experiment, name)
         out.record(
             {"event": "created", "run_id": run_id, "config": config.to_dict()},
             f"Run {run_id}, {number} of {len(configs)}: {config.name}",
         )
-        last = execute(run_id, stop, out)
+        last = execute(run_id, request, out)
         out.event(last)
-        if last.status == "failed":
+        if last.status in ("failed", "interrupted"):
             print(last.message, file=sys.stderr)
-        if stop.is_set():
+        if request.ending:
             break
     results = experiments.load(experiment)
     rows = _table(results)

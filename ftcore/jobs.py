@@ -1,27 +1,45 @@
-"""One training at a time: the queue, and the background thread of this process that works it off."""
+"""One training at a time: the queue, and the background thread of this process that works it off.
 
+The queue stands in the record of runs, each with its place. A process that starts to work takes what
+waits there and nobody has, so a restart loses nothing.
+"""
+
+import contextlib
 import logging
 import threading
-from collections import deque
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
 
 from ftcore import baselines, checkpoints, datasets, tracking
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
-from ftcore.errors import UnfreezeError, advice
-from ftcore.events import Event, Finished, Status
+from ftcore.errors import Diverged, UnfreezeError, advice, disk_is_full
+from ftcore.events import Event, Finished, Pause, Status, Stop, Task
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
+class Request:
+    """What somebody, in another thread or by a signal, asks of a run that goes on."""
+
+    ending: Literal["", "stop", "discard", "pause", "interrupt"] = ""
+
+
+@dataclass
 class _Job:
     run_id: str
-    stop: threading.Event = field(default_factory=threading.Event)
+    place: float
+    claim: FileLock
+    request: Request = field(default_factory=Request)
 
 
 _changed = threading.Condition()
-_waiting: deque[_Job] = deque()
+_waiting: list[_Job] = []
 _current: _Job | None = None
 _thread: threading.Thread | None = None
 _closing = False
@@ -33,12 +51,26 @@ def submit(config: FineTuneConfig, experiment: str = "", experiment_name: str = 
     Raises UnfreezeError where its checkpoint is not there.
     """
     check(config)
-    run_id = tracking.create_run(config, experiment, experiment_name)
+    place = time.time()
+    run_id = tracking.create_run(config, experiment, experiment_name, place)
+    start()
+    _line_up(run_id, place)
+    return run_id
+
+
+def resume(run_id: str) -> None:
+    """Put a paused or interrupted run first on the queue; it goes on where it was."""
+    one = tracking.run(run_id)
+    if not one.resumable:
+        raise UnfreezeError(
+            f"This run is {one.status}; only one that was paused or interrupted can be resumed."
+        )
+    check(one.config)
     start()
     with _changed:
-        _waiting.append(_Job(run_id))
-        _changed.notify_all()
-    return run_id
+        place = min((job.place for job in _waiting), default=time.time()) - 1
+    tracking.enqueue(run_id, place)
+    _line_up(run_id, place)
 
 
 def check(config: FineTuneConfig) -> None:
@@ -50,72 +82,107 @@ def check(config: FineTuneConfig) -> None:
             datasets.existing(path)
 
 
-def execute(run_id: str, stop: threading.Event) -> Generator[Event, None, None]:
-    """Train, record every event and pass it on; whatever goes wrong becomes the run's last event."""
-    # torch takes seconds to import, and a page submits before it is needed
-    from ftcore import best_head, devices
-    from ftcore.train import Stop, train
+def execute(
+    run_id: str, request: Request, claim: FileLock | None = None
+) -> Generator[Event, None, None]:
+    """Train, record every event and pass it on; whatever goes wrong becomes the run's last event.
 
-    config = tracking.run(run_id).config
-    with tracking.Recorder(run_id) as recorder:
-        if config.mode in REFERENCES:
-            reference = best_head if config.mode == "best-head" else baselines
-            task = reference.measure(config, checkpoints.run_path(run_id).parent)
-        else:
-            task = train(config, checkpoints.run_path(run_id), run_id)
-        stopping = False
-        try:
-            for event in task:
-                recorder.write(event)
-                yield event
-                if stop.is_set() and not stopping:
-                    stopping = True
-                    event = task.throw(Stop)
-                    recorder.write(event)
-                    yield event
-            return
-        except GeneratorExit:
-            recorder.write(_ended(run_id, "interrupted", "The program ended during this run."))
-            raise
-        except StopIteration:
-            return
-        except Stop:
-            last = _ended(run_id, "stopped", "Stopped before training; there is nothing to keep.")
-        except Exception as error:
-            sentence = advice(error)
-            if not sentence:
-                log.exception("run %s failed", run_id)
-                kind = type(error).__name__
-                sentence = f"Something unexpected went wrong ({kind}: {error}); see the log."
-            last = _ended(run_id, "failed", sentence)
-        finally:
-            task.close()
-            devices.release()
-        try:
-            recorder.write(last)
-        except UnfreezeError as error:
-            last = replace(last, message=f"{last.message} {error}")
-        yield last
+    A run that was begun before goes on where it was. The claim, taken where none is given, is given back
+    at the end. Raises UnfreezeError where another process has it.
+    """
+    # torch takes seconds to import, and a page submits before it is needed
+    from ftcore import devices, snapshots
+
+    claim = claim or tracking.claim(run_id)
+    output = checkpoints.run_path(run_id)
+    try:
+        with tracking.Recorder(run_id) as recorder:
+            try:
+                with contextlib.closing(_task(run_id, output)) as task:
+                    for event in _led(task, request):
+                        if isinstance(event, Finished):
+                            last = event
+                        else:
+                            recorder.write(event)
+                            yield event
+            except GeneratorExit:
+                recorder.write(_ended(run_id, "interrupted", "The program ended during this run."))
+                raise
+            except Stop:
+                last = _ended(
+                    run_id, "stopped", "Stopped before training; there is nothing to keep."
+                )
+            except Pause:
+                last = _ended(run_id, "paused", "Paused before training; resume it to begin.")
+            except Exception as error:
+                last = _failed(run_id, error, snapshots.path(output).exists())
+            if last.status == "paused" and request.ending == "interrupt":
+                message = last.message.replace("Paused", "The program was stopped", 1)
+                last = replace(last, status="interrupted", message=message)
+            try:
+                recorder.write(last)
+            except UnfreezeError as error:
+                last = replace(last, status="interrupted", message=f"{error} Then resume the run.")
+            if last.status not in ("paused", "interrupted"):
+                snapshots.discard(output)
+            yield last
+    finally:
+        devices.release()
+        claim.release()
 
 
 def stop(run_id: str) -> None:
-    """End a run at its next step, keeping the best so far; one that waits leaves the queue."""
+    """End a run at its next step, or one that was paused or interrupted, and keep the best so far.
+
+    One that waits leaves the queue. Raises UnfreezeError where another process works on it.
+    """
+    if _ask(run_id, "stop"):
+        return
+    if job := _take_off(run_id):
+        tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
+        job.claim.release()
+        return
+    if _nobody_has(run_id).resumable:
+        from ftcore import snapshots
+
+        snapshots.discard(checkpoints.run_path(run_id))
+        tracking.finish(run_id, _ended(run_id, "stopped", "Ended; there was nothing to keep yet."))
+
+
+def discard(run_id: str) -> None:
+    """End a run wherever it is, and delete it. Raises UnfreezeError where another process works on it."""
+    if _ask(run_id, "discard"):
+        return
+    if job := _take_off(run_id):
+        tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
+        job.claim.release()
+    _nobody_has(run_id)
+    tracking.delete(run_id)
+
+
+def pause(run_id: str) -> None:
+    """End a run at its next step so that it can be resumed there, also by another process."""
+    if not _ask(run_id, "pause"):
+        _nobody_has(run_id)
+
+
+def move(run_id: str, by: int) -> None:
+    """Let a run that waits change places with the one before it (-1) or behind it (1)."""
     with _changed:
-        if _current is not None and _current.run_id == run_id:
-            _current.stop.set()
+        here = next((n for n, job in enumerate(_waiting) if job.run_id == run_id), None)
+        if here is None or not 0 <= here + by < len(_waiting):
             return
-        for job in _waiting:
-            if job.run_id == run_id:
-                _waiting.remove(job)
-                break
-        else:
-            one = tracking.run(run_id)
-            if one.live:
-                raise UnfreezeError(
-                    f"This run belongs to another process ({one.host}, {one.pid}); stop it there."
-                )
-            return
-    tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
+        one, other = _waiting[here], _waiting[here + by]
+        one.place, other.place = other.place, one.place
+        _waiting[here], _waiting[here + by] = other, one
+    for job in (one, other):
+        tracking.enqueue(job.run_id, job.place)
+
+
+def queue() -> list[str]:
+    """The run being trained, then those that wait, in their order; empty when idle."""
+    with _changed:
+        return [job.run_id for job in (_current, *_waiting) if job]
 
 
 def position(run_id: str) -> int | None:
@@ -126,33 +193,35 @@ def position(run_id: str) -> int | None:
 
 def busy() -> bool:
     """Whether this process trains, or is about to."""
-    with _changed:
-        return _current is not None or bool(_waiting)
+    return bool(queue())
 
 
 def start() -> None:
-    """Start the background thread of this process, once."""
+    """Start the background thread of this process, once, with what waits and nobody has."""
     global _thread, _closing
     with _changed:
         _closing = False
-        if _thread is None or not _thread.is_alive():
-            _thread = threading.Thread(target=_work, name="trainer", daemon=True)
-            _thread.start()
+        if _thread is not None and _thread.is_alive():
+            return
+        _thread = threading.Thread(target=_work, name="trainer", daemon=True)
+        _thread.start()
+    for one in tracking.waiting():
+        _line_up(one.run_id, one.place)
 
 
 def shutdown(timeout: float = 10.0) -> None:
-    """Stop the current run, keeping its best, leave what waits as interrupted, and end the thread."""
+    """Interrupt the current run so that it can be resumed, leave what waits to the next start, and end
+    the thread."""
     global _closing
     with _changed:
         _closing = True
-        left = list(_waiting)
+        for job in _waiting:
+            job.claim.release()
         _waiting.clear()
         if _current is not None:
-            _current.stop.set()
+            _current.request.ending = _current.request.ending or "interrupt"
         _changed.notify_all()
         thread = _thread
-    for job in left:
-        tracking.finish(job.run_id, Finished("interrupted", "The program ended before it began."))
     if thread is not None and thread is not threading.current_thread():
         thread.join(timeout)
 
@@ -164,18 +233,89 @@ def _work() -> None:
             _changed.wait_for(lambda: _waiting or _closing)
             if _closing:
                 return
-            _current = _waiting.popleft()
+            job = _current = _waiting.pop(0)
         try:
-            for _ in execute(_current.run_id, _current.stop):
+            for _ in execute(job.run_id, job.request, job.claim):
                 pass
-        except (
-            Exception
-        ):  # the record itself failed (a full disk): the next job must still have its turn
-            log.exception("run %s could not be recorded", _current.run_id)
+            if job.request.ending == "discard":
+                tracking.delete(job.run_id)
+        except Exception:  # the record failed (a full disk): the next job must still have its turn
+            log.exception("run %s could not be recorded", job.run_id)
         finally:
             with _changed:
                 _current = None
                 _changed.notify_all()
+
+
+def _line_up(run_id: str, place: float) -> None:
+    """Queue a run by its place, unless another process was quicker."""
+    with contextlib.suppress(UnfreezeError):
+        job = _Job(run_id, place, tracking.claim(run_id))
+        with _changed:
+            _waiting.append(job)
+            _waiting.sort(key=lambda one: one.place)
+            _changed.notify_all()
+
+
+def _ask(run_id: str, ending: Literal["stop", "discard", "pause"]) -> bool:
+    """Ask the run being trained for its end; whether it is that one."""
+    with _changed:
+        if _current is None or _current.run_id != run_id:
+            return False
+        _current.request.ending = ending
+        return True
+
+
+def _take_off(run_id: str) -> _Job | None:
+    """Remove a run from those that wait; it is still claimed."""
+    with _changed:
+        job = next((job for job in _waiting if job.run_id == run_id), None)
+        if job:
+            _waiting.remove(job)
+        return job
+
+
+def _nobody_has(run_id: str) -> tracking.Run:
+    """A run that no process works on. Raises UnfreezeError where one does."""
+    one = tracking.run(run_id)
+    if one.live:
+        raise UnfreezeError(
+            f"This run belongs to another process ({one.host}, {one.pid}); stop it there."
+        )
+    return one
+
+
+def _task(run_id: str, output: Path) -> Task[None]:
+    """What a run is: a training, which goes on where it was, or a reference."""
+    from ftcore import best_head, train
+
+    config = tracking.run(run_id).config
+    if config.mode not in REFERENCES:
+        return train.train(config, output, run_id, resume=True)
+    reference = best_head if config.mode == "best-head" else baselines
+    return reference.measure(config, output.parent)
+
+
+def _led(task: Task[None], request: Request) -> Generator[Event, None, None]:
+    """The events of a task, which ends early once that is asked for."""
+    for event in task:
+        yield event
+        if request.ending and not isinstance(event, Finished):
+            yield task.throw(Stop if request.ending in ("stop", "discard") else Pause)
+            yield from task
+            return
+
+
+def _failed(run_id: str, error: Exception, begun: bool) -> Finished:
+    """The last event of a run that an error ended; what it had `begun` can be gone on with, once mended."""
+    sentence = advice(error)
+    if not sentence:
+        log.error("run %s failed", run_id, exc_info=error)
+        kind = type(error).__name__
+        sentence = f"Something unexpected went wrong ({kind}: {error}); see the log."
+    if disk_is_full(error) or (begun and not isinstance(error, Diverged)):
+        return _ended(run_id, "interrupted", f"{sentence} The run can be resumed.")
+    return _ended(run_id, "failed", sentence)
 
 
 def _where(run_id: str) -> int | None:
@@ -189,4 +329,7 @@ def _ended(run_id: str, status: Status, message: str) -> Finished:
         saved = checkpoints.find(run_id)
     except UnfreezeError:
         return Finished(status, message)
+    if status == "stopped":
+        step = saved.metrics.get("best_step", 0)
+        message = f"Stopped; the best model, of step {step:,.0f}, is kept."
     return Finished(status, message, saved.metrics)

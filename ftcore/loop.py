@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ftcore import batches, devices, learners, preparation, snapshots, strategies
 from ftcore.batches import Tokens
 from ftcore.config import FineTuneConfig, mode_defaults
-from ftcore.errors import UnfreezeError
+from ftcore.errors import Diverged
 from ftcore.events import (
     Evaluation,
     Noted,
@@ -220,7 +220,7 @@ def _evaluation_steps(run: Run) -> set[int]:
 def _check_finite(loss: float, run: Run) -> None:
     if not math.isfinite(loss):
         kept = f"; the best model, of step {run.best.step:,}, is kept" if run.best else ""
-        raise UnfreezeError(
+        raise Diverged(
             f"The loss stopped being a number at step {run.step:,}{kept}. Try a smaller learning "
             f"rate than {run.config.learning_rate:g} (Quick takes "
             f"{mode_defaults(run.config.mode).learning_rate:g}), or gradient clipping."

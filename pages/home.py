@@ -73,6 +73,14 @@ def state(waiting: bool) -> None:
         runs.markdown(f"**{len(table)}**, the last one {table.iloc[0]['status']}")
     else:
         runs.markdown("None yet")
+    broken_off = table[table["status"] == "interrupted"]
+    for _, one in broken_off.head(3).iterrows():
+        st.page_link(
+            "train.py",
+            label=f"**{plain(one['name'])}** was interrupted. Resume or keep it",
+            icon=":material/error:",
+            query_params={"run": one["run_id"]},
+        )
 
 
 state(not warm.loading().done())

@@ -24,6 +24,7 @@ try:
     from ftcore import tracking
     from pages.components.live_chart import AXES, live_charts
     from pages.components.overlay import traces
+    from pages.components.queue import queue
     from pages.components.side_by_side import side_by_side, unfair
 
     runs = tracking.runs()
@@ -161,6 +162,7 @@ def references(run_id: str) -> list[str]:
 
 
 with waiting.container():
+    queue()
     table()
 
 names = dict(zip(runs["run_id"], runs["name"], strict=True))

@@ -23,7 +23,7 @@ class Led:
         self.go = {}
         self.changed = threading.Condition()
 
-    def __call__(self, config: FineTuneConfig, output: Path, ref: str) -> Task[None]:
+    def __call__(self, config: FineTuneConfig, output: Path, ref: str, resume: bool) -> Task[None]:
         with self.changed:
             self.began.append(config.name)
             self.changed.notify_all()
@@ -36,6 +36,9 @@ class Led:
                 yield Progress("training", 1, 2, "steps")
         except events.Stop:
             yield Finished("stopped", "Stopped at step 1.")
+            return
+        except events.Pause:
+            yield Finished("paused", "Paused at step 1.")
             return
         yield Finished("finished", "Done.", {"val_accuracy": 1.0})
 
@@ -102,15 +105,93 @@ def test_a_failing_job_says_why_and_never_blocks_the_next(led: Led) -> None:
     assert tracking.run(refused).message == "Do it otherwise."
 
 
-def test_shutdown_ends_what_runs_and_what_waits(led: Led) -> None:
-    first, second = led.submit("first"), led.submit("second")
+def test_shutdown_interrupts_what_runs_and_the_next_start_takes_up_what_waits(led: Led) -> None:
+    first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
     led.wait("first")
+    jobs.move(third, -1)
     jobs.shutdown()
-    assert tracking.run(first).status == "stopped"
-    assert tracking.run(second).status == "interrupted"
-    third = led.submit("third")  # the queue can be used again
-    led.go["third"].set()
+    assert tracking.run(first).status == "interrupted"
+    assert "The program was stopped at step 1" in tracking.run(first).message
+    assert tracking.run(second).status == tracking.run(third).status == "queued"
+    assert jobs.queue() == []
+
+    jobs.start()
+    led.wait("third")
+    assert jobs.queue() == [third, second]
+    jobs.resume(first)
+    assert jobs.queue() == [third, first, second]
+    for name in ("third", "first", "second"):
+        led.go[name].set()
+    assert ended(second) == "finished"
+    assert tracking.run(first).status == "finished"
+    assert led.began == ["first", "third", "first", "second"]
+
+
+def test_what_another_process_has_is_left_to_it(led: Led) -> None:
+    run_id = tracking.create_run(FineTuneConfig(name="elsewhere"), place=1.0)
+    claim = tracking.claim(run_id)
+    jobs.start()
+    mine = led.submit("mine")
+    led.wait("mine")
+    assert jobs.queue() == [mine]
+    for act in (jobs.stop, jobs.discard, jobs.pause):
+        with pytest.raises(UnfreezeError, match="belongs to another process"):
+            act(run_id)
+    claim.release()
+
+
+def test_a_paused_run_lets_the_next_begin_and_goes_on_before_those_that_wait(led: Led) -> None:
+    first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
+    led.wait("first")
+    jobs.pause(first)
+    led.wait("second")
+    assert tracking.run(first).status == "paused"
+    jobs.resume(first)
+    with pytest.raises(UnfreezeError, match="is queued"):
+        jobs.resume(first)
+    assert jobs.queue() == [second, first, third]
+    for name in ("first", "second", "third"):
+        led.go[name].set()
     assert ended(third) == "finished"
+    assert led.began == ["first", "second", "first", "third"]
+
+
+def test_the_queue_can_be_put_in_another_order(led: Led) -> None:
+    led.submit("first")
+    led.wait("first")
+    one, two, three = (led.submit(name) for name in ("one", "two", "three"))
+    jobs.move(three, -1)
+    assert jobs.queue()[1:] == [one, three, two]
+    jobs.move(one, 1)
+    assert jobs.queue()[1:] == [three, one, two]
+    jobs.move(three, -1)  # it is the first already
+    jobs.move(two, 1)
+    assert jobs.queue()[1:] == [three, one, two]
+    places = [tracking.run(run_id).place for run_id in jobs.queue()[1:]]
+    assert places == sorted(places)
+
+
+def test_a_discarded_run_is_gone_wherever_it_was(led: Led) -> None:
+    running, waiting, paused = led.submit("running"), led.submit("waiting"), led.submit("paused")
+    led.wait("running")
+    jobs.discard(waiting)
+    jobs.discard(running)
+    led.wait("paused")
+    jobs.pause(paused)
+    assert ended(paused) == "paused"
+    jobs.discard(paused)
+    assert tracking.runs().empty
+
+
+def test_keeping_a_paused_run_ends_it(led: Led) -> None:
+    run_id = led.submit("one")
+    led.wait("one")
+    jobs.pause(run_id)
+    assert ended(run_id) == "paused"
+    jobs.stop(run_id)
+    assert tracking.run(run_id).status == "stopped"
+    with pytest.raises(UnfreezeError, match="is stopped"):
+        jobs.resume(run_id)
 
 
 def test_a_missing_checkpoint_is_told_before_a_run_is_made(led: Led) -> None:

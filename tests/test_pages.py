@@ -175,7 +175,7 @@ def test_live_run_shows_its_phase_its_figures_and_its_own_settings() -> None:
     assert not app.exception and app.title[0].value == "mine"
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures["Best validation"] == "75.0%" and figures["Speed"] == "64 texts/s"
-    assert any(button.label == "Stop" for button in app.button)
+    assert any(button.label == "Stop and keep" for button in app.button)
     progress = app.get("progress")[0].proto
     assert progress.value == 50 and "4 of 8 steps" in progress.text
     assert {"Epochs": "3", "Name": "mine"}.items() <= dict(app.table[0].value.iloc[:, 0]).items()
@@ -210,7 +210,7 @@ def test_modes_are_those_of_the_checkpoint_and_blocks_tell_what_trains() -> None
 def test_ended_run_says_how_it_ended(status: str, kind: str) -> None:
     app = page("train", run=tiny.run(status, saved=False))
     assert "That was it" in app.get(kind)[0].value
-    assert not any(button.label in ("Stop", "Try it") for button in app.button)
+    assert not any(button.label in ("Stop and keep", "Try it") for button in app.button)
 
 
 def test_finished_run_can_be_tried() -> None:

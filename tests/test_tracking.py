@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ftcore import checkpoints, settings, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
+from ftcore.tracking import recorder
 from tests import tiny
 
 
@@ -93,7 +95,8 @@ def test_there_is_an_empty_history_before_the_first_point() -> None:
 def test_a_run_whose_process_is_gone_reads_as_interrupted() -> None:
     code = (
         "from ftcore import tracking; from ftcore.config import FineTuneConfig; import os;"
-        "r = tracking.create_run(FineTuneConfig()); tracking.Recorder(r).__enter__();"
+        "r = tracking.create_run(FineTuneConfig()); c = tracking.claim(r);"
+        "tracking.Recorder(r).__enter__();"
         "print(r, flush=True); os._exit(9)"
     )
     done = subprocess.run(
@@ -109,10 +112,32 @@ def test_a_run_whose_process_is_gone_reads_as_interrupted() -> None:
 
 def test_a_run_of_a_living_process_is_never_taken_for_interrupted() -> None:
     run_id = tracking.create_run(FineTuneConfig())
+    claim = tracking.claim(run_id)
     with tracking.Recorder(run_id):
+        client = MlflowClient(tracking_uri=settings.tracking_uri())
+        client.set_tag(run_id, "unfreeze.heartbeat", "0")  # busy with something long
         tracking.close_interrupted()
         one = tracking.run(run_id)
         assert (one.status, one.host, one.pid) == ("running", socket.gethostname(), os.getpid())
+    claim.release()
+
+
+def test_a_run_on_another_machine_counts_by_its_signs_of_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its lock is elsewhere: the heartbeat, which goes on while nothing happens, tells."""
+    monkeypatch.setattr(recorder, "HEARTBEAT_SECONDS", 0.01)
+    run_id = tracking.create_run(FineTuneConfig())
+    client = MlflowClient(tracking_uri=settings.tracking_uri())
+    with tracking.Recorder(run_id):
+        client.set_tag(run_id, "unfreeze.host", "elsewhere")
+        client.set_tag(run_id, "unfreeze.heartbeat", "0")
+        until = time.monotonic() + 20
+        while tracking.run(run_id).status != "running" and time.monotonic() < until:
+            pass
+        assert tracking.run(run_id).status == "running"
+    client.set_tag(run_id, "unfreeze.heartbeat", str(time.time() - 200))
+    assert tracking.run(run_id).status == "interrupted"
 
 
 def test_rename_and_delete() -> None:

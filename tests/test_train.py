@@ -36,32 +36,13 @@ from ftcore.events import (
 from ftcore.shape import Window
 from tests import tiny
 
-TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
+TEXTS = tiny.TEXTS
+config = tiny.config
 
 
 @pytest.fixture(autouse=True)
 def small_world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
-    """A checkpoint called base, and the sample replaced by 200 short texts."""
-    tiny.checkpoint(settings.checkpoints_dir() / "base", "base")
-    texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
-    made = datasets.TextDataset(
-        "sample", "Made up", ("negative", "positive"), texts, datasets.Texts(TEXTS, [1, 0, 1, 0]),
-        "this test", True, "0123456789abcdef",
-    )  # fmt: skip
-
-    def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
-        yield Progress("reading", 200, 200, "texts")
-        return made
-
-    monkeypatch.setattr(datasets, "load", load)
-    return made
-
-
-def config(**values: object) -> FineTuneConfig:
-    return FineTuneConfig.from_dict(
-        {"checkpoint": "base", "epochs": 3, "batch_size": 16, "max_length": 16, "device": "cpu",
-         "learning_rate": 0.02, "train_embeddings": False, "word_dropout": 0.1} | values
-    )  # fmt: skip
+    return tiny.world(monkeypatch)
 
 
 def run(settings_of_run: FineTuneConfig, ref: str = "made") -> list[Event]:

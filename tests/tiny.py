@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
-from ftcore import checkpoints, datasets, tracking
+from ftcore import checkpoints, datasets, settings, tracking
 from ftcore.checkpoints import Checkpoint
 from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation, Finished, Progress, Started, Status, Step
@@ -44,10 +45,10 @@ def checkpoint(
 
 
 def run(
-    status: Status | str = "finished", saved: bool = True, experiment: str = "", **settings: Any
+    status: Status | str = "finished", saved: bool = True, experiment: str = "", **values: Any
 ) -> str:
     """Record a run with a few points; `saved` leaves its checkpoint, a child of `starter`."""
-    config = FineTuneConfig(**{"checkpoint": "starter"} | settings)
+    config = FineTuneConfig(**{"checkpoint": "starter"} | values)
     run_id = tracking.create_run(config, experiment, experiment.title())
     if status == "queued":
         return run_id
@@ -76,4 +77,32 @@ def bundled(folder: Path) -> None:
     checkpoint(
         folder / "sentiment", "sentiment", datasets.SENTIMENTS, "imdb", starter, seed=1,
         metrics={"test_accuracy": 0.87}, origin={"config": {"mode": "full"}},
+    )  # fmt: skip
+
+
+TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
+
+
+def world(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
+    """A checkpoint called base, and the sample replaced by 200 short texts."""
+    checkpoint(settings.checkpoints_dir() / "base", "base")
+    texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
+    made = datasets.TextDataset(
+        "sample", "Made up", ("negative", "positive"), texts, datasets.Texts(TEXTS, [1, 0, 1, 0]),
+        "this test", True, "0123456789abcdef",
+    )  # fmt: skip
+
+    def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
+        yield Progress("reading", 200, 200, "texts")
+        return made
+
+    patch.setattr(datasets, "load", load)
+    return made
+
+
+def config(**values: object) -> FineTuneConfig:
+    """Settings for a run of a second or less in that world."""
+    return FineTuneConfig.from_dict(
+        {"checkpoint": "base", "epochs": 3, "batch_size": 16, "max_length": 16, "device": "cpu",
+         "learning_rate": 0.02, "train_embeddings": False, "word_dropout": 0.1} | values
     )  # fmt: skip

@@ -10,22 +10,33 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
+from ftcore.tracking.claims import claim
 from ftcore.tracking.reader import Run, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import Recorder, create_run, finish
-from ftcore.tracking.upkeep import close_interrupted, delete, disk_use, rename
+from ftcore.tracking.upkeep import (
+    close_interrupted,
+    delete,
+    disk_use,
+    enqueue,
+    rename,
+    waiting,
+)
 
 __all__ = [
     "Recorder",
     "Run",
+    "claim",
     "close_interrupted",
     "create_run",
     "delete",
     "disk_use",
+    "enqueue",
     "finish",
     "history",
     "last_failure",
     "rename",
     "run",
     "runs",
+    "waiting",
     "watched",
 ]

@@ -1,10 +1,11 @@
 """Reads runs and their curves back as records and tables."""
 
+import contextlib
 import json
-import os
 import re
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +17,17 @@ from mlflow.tracking import MlflowClient
 
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.tracking.store import connect, tag
+from ftcore.tracking.claims import claimed, lock_file
+from ftcore.tracking.store import FORMAT, connect, tag
 
 STALE_SECONDS = 120  # without a sign of life, a run on another machine counts as interrupted
+# What runs did before they had these settings, which is not today's default.
+_EARLIER = {"word_dropout": 0.0, "embedding_rate": 1.0, "tail": 0.0}
 _WATCHED = re.compile(r"watch/\d+/\d+")
+
+
+class Broken(UnfreezeError):
+    """The record of a run is in disorder; the run can only be deleted."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +52,21 @@ class Run:
     pid: int
     experiment: str = ""  # the id of the paired experiment that it is part of
     experiment_name: str = ""
+    place: float = 0.0  # on the queue: lower ones come first
 
     @property
     def live(self) -> bool:
         """Whether it may still change."""
         return self.status in ("queued", "running")
 
+    @property
+    def resumable(self) -> bool:
+        """Whether it can go on where it was."""
+        return self.status in ("paused", "interrupted")
+
 
 def runs() -> pd.DataFrame:
-    """All runs, newest first, a row each."""
+    """All runs, newest first, a row each; `unreadable` ones too, with the reason as their message."""
     client, experiment = connect()
     found: list[MlflowRun] = []
     token = None
@@ -67,7 +81,8 @@ def runs() -> pd.DataFrame:
     columns = ["run_id", "name", "status", "mode", "dataset", "checkpoint", "started", "seconds",
                "val_accuracy", "test_accuracy", "epochs", "limit", "seed", "experiment",
                "experiment_name", "message"]  # fmt: skip
-    return pd.DataFrame([_row(as_run(one)) for one in found], columns=columns)
+    rows = [_row(one) for one in found if tag("config") in one.data.tags]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def run(run_id: str) -> Run:
@@ -141,17 +156,41 @@ def _points(client: MlflowClient, run_id: str, metric: str) -> dict[int, float |
     return {point.step: point.value for point in client.get_metric_history(run_id, metric)}
 
 
+def readable(found: Iterable[MlflowRun]) -> list[Run]:
+    """The runs among those found that can be read; one that cannot must not hide the others."""
+    runs = []
+    for one in found:
+        with contextlib.suppress(UnfreezeError):
+            runs.append(as_run(one))
+    return runs
+
+
 def as_run(found: MlflowRun) -> Run:
-    """A run of the store in our terms."""
+    """A run of the store in our terms. Raises UnfreezeError for a newer one, `Broken` for one in disorder."""
     tags = {key.removeprefix("unfreeze."): value for key, value in found.data.tags.items()}
+    try:
+        newer = int(tags.get("format", 0)) > FORMAT
+        if not newer:
+            return _as_run(found, tags)
+    except (ValueError, TypeError, KeyError, AttributeError, UnfreezeError) as error:
+        raise Broken(
+            f"The record of {_name(found)} cannot be read; delete this run, or open it with the version of "
+            f"Unfreeze that wrote it ({tags.get('version', 'unknown')})."
+        ) from error
+    raise UnfreezeError(
+        f"{_name(found)} was written by a newer version of Unfreeze; update to open it."
+    )
+
+
+def _as_run(found: MlflowRun, tags: dict[str, str]) -> Run:
     done, total, unit = (tags.get("progress", "0||") + "||").split("|")[:3]
-    status, message = _status(tags)
+    status, message = _status(found.info.run_id, tags)
     return Run(
         run_id=found.info.run_id,
-        name=found.info.run_name or found.info.run_id,
+        name=_name(found),
         status=status,
         message=message,
-        config=FineTuneConfig.from_dict(json.loads(tags["config"])),
+        config=FineTuneConfig.from_dict(_EARLIER | json.loads(tags["config"])),
         facts=json.loads(tags.get("facts", "{}")),
         notes=json.loads(tags.get("notes", "[]")),
         phase=tags.get("phase", "waiting"),
@@ -160,37 +199,46 @@ def as_run(found: MlflowRun) -> Run:
         phase_unit=unit,
         phase_seconds=time.time() - float(tags.get("phase_began", time.time())),
         metrics=dict(found.data.metrics),
-        created=datetime.fromtimestamp(found.info.start_time / 1000, UTC).astimezone(),
+        created=_created(found),
         host=tags.get("host", ""),
         pid=int(tags.get("pid", 0)),
         experiment=tags.get("experiment", ""),
         experiment_name=tags.get("experiment_name", ""),
+        place=float(tags.get("place") or 0),
     )
 
 
-def _status(tags: dict[str, str]) -> tuple[str, str]:
+def _name(found: MlflowRun) -> str:
+    return found.info.run_name or found.info.run_id
+
+
+def _created(found: MlflowRun) -> datetime:
+    return datetime.fromtimestamp(found.info.start_time / 1000, UTC).astimezone()
+
+
+def _status(run_id: str, tags: dict[str, str]) -> tuple[str, str]:
     """The state of a run as it is: one whose process is gone is interrupted, whatever it last wrote."""
     status, message = tags.get("status", "failed"), tags.get("message", "")
-    if status not in ("queued", "running"):
+    if status not in ("queued", "running") or claimed(run_id):
         return status, message
-    here = tags.get("host") == socket.gethostname()
+    if status == "queued" and tags.get("place"):  # for whoever works the queue off next
+        return status, message
+    here = tags.get("host") == socket.gethostname() and lock_file(run_id).exists()
     silent = time.time() - float(tags.get("heartbeat", 0)) > STALE_SECONDS
-    if (here and not _alive(int(tags.get("pid", 0)))) or (status == "running" and silent):
+    if here or silent:
         return "interrupted", "The program ended while this run was under way."
     return status, message
 
 
-def _alive(pid: int) -> bool:
+def _row(found: MlflowRun) -> dict[str, Any]:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _row(one: Run) -> dict[str, Any]:
+        one = as_run(found)
+    except UnfreezeError as error:
+        return {
+            "run_id": found.info.run_id, "name": _name(found), "status": "unreadable", "mode": "",
+            "dataset": "", "checkpoint": "", "started": _created(found), "epochs": 0, "limit": 0,
+            "seed": 0, "experiment": "", "experiment_name": "", "message": str(error),
+        }  # fmt: skip
     return {
         "run_id": one.run_id, "name": one.name, "status": one.status, "mode": one.config.mode,
         "dataset": one.config.dataset, "checkpoint": one.config.checkpoint, "started": one.created,

@@ -1,5 +1,6 @@
 """Writes a run down: its config when it is made, its events while it goes."""
 
+import contextlib
 import functools
 import json
 import logging
@@ -7,6 +8,7 @@ import os
 import platform
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -18,27 +20,44 @@ from mlflow.entities import Metric, Param, RunTag
 from ftcore import __version__, checkpoints, insights, settings
 from ftcore.config import FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, Event, Finished, Progress, Started, Step, Watched
-from ftcore.tracking.store import MLFLOW_STATUS, connect, on_a_server, tag
+from ftcore.events import (
+    Evaluation,
+    Event,
+    Finished,
+    Noted,
+    Progress,
+    Resumable,
+    Started,
+    Step,
+    Watched,
+)
+from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, on_a_server, tag
 
 FLUSH_SECONDS = 0.5
+HEARTBEAT_SECONDS = 20.0
 BATCH = 900  # MLflow takes at most 1,000 values at once
 log = logging.getLogger(__name__)
 
 
-def create_run(config: FineTuneConfig, experiment: str = "", experiment_name: str = "") -> str:
-    """A new, queued run for a config, part of an experiment where its id is given; returns the run's id."""
+def create_run(
+    config: FineTuneConfig, experiment: str = "", experiment_name: str = "", place: float = 0.0
+) -> str:
+    """A new, queued run for a config, part of an experiment where its id is given; returns the run's id.
+
+    With a `place`, the time at which it lined up, it stays queued for whoever works the queue off.
+    """
     name = (
         config.name or f"{mode_title(config.mode)} · {config.dataset} · {datetime.now():%H:%M:%S}"
     )
     tags = {
         "status": "queued", "config": json.dumps(replace(config, name=name).to_dict()),
         "host": socket.gethostname(), "pid": str(os.getpid()), "heartbeat": str(time.time()),
-        "version": __version__, "git_commit": _git_commit(), "python": platform.python_version(),
-        "experiment": experiment, "experiment_name": experiment_name,
+        "format": str(FORMAT), "version": __version__, "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "experiment": experiment, "experiment_name": experiment_name, "place": f"{place or ''}",
     }  # fmt: skip
-    client, place = connect()
-    run = client.create_run(place, tags={tag(k): v for k, v in tags.items()}, run_name=name)
+    client, all_runs = connect()
+    run = client.create_run(all_runs, tags={tag(k): v for k, v in tags.items()}, run_name=name)
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
     client.log_batch(run.info.run_id, params=params)
     client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
@@ -56,11 +75,17 @@ class Recorder:
         self._flushed = 0.0
         self._phase = ""
         self._began: dict[str, float] = {}  # a phase that comes again goes on where it was
+        self._notes: list[str] = []
+        self._over = threading.Event()
 
     def __enter__(self) -> Self:
-        self._tags |= {"status": "running", "host": socket.gethostname(), "pid": str(os.getpid())}
+        self._tags |= {
+            "status": "running", "message": "", "place": "", "heartbeat": str(time.time()),
+            "host": socket.gethostname(), "pid": str(os.getpid()),
+        }  # fmt: skip
         self._flush(must=True)
         self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         return self
 
     def write(self, event: Event) -> None:
@@ -74,7 +99,14 @@ class Recorder:
                 total = "" if event.total is None else f"{event.total:g}"
                 self._tags["progress"] = f"{event.done:g}|{total}|{event.unit}"
             case Started():
-                self._tags |= {"facts": json.dumps(event.facts), "notes": json.dumps(event.notes)}
+                self._notes = list(event.notes)
+                self._tags |= {"facts": json.dumps(event.facts), "notes": json.dumps(self._notes)}
+            case Noted():
+                self._notes.append(event.note)
+                self._tags["notes"] = json.dumps(self._notes)
+            case Resumable():  # what was said before must not be missing where the run goes on
+                self._flush()
+                return
             case Step():
                 self._point("train", event, accuracy=event.accuracy, loss=event.loss, lr=event.lr)
             case Evaluation():
@@ -100,7 +132,14 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._over.set()
         self._flush()
+
+    def _beat(self) -> None:
+        """Say on other machines, too, that somebody works on this run."""
+        while not self._over.wait(HEARTBEAT_SECONDS):
+            with contextlib.suppress(Exception):  # the next one will do
+                self._client.set_tag(self.run_id, tag("heartbeat"), str(time.time()))
 
     def _point(self, split: str, event: Step | Evaluation | Watched, **values: float) -> None:
         now = int(time.time() * 1000)
@@ -131,10 +170,7 @@ class Recorder:
 
     def _flush(self, must: bool = False) -> None:
         """Write what has gathered. Where that fails, keep it for the next time, unless it `must` be."""
-        tags = [
-            RunTag(tag(key), value)
-            for key, value in (self._tags | {"heartbeat": str(time.time())}).items()
-        ]
+        tags = [RunTag(tag(key), value) for key, value in self._tags.items()]
         self._flushed = time.monotonic()
         try:
             while self._metrics or tags:

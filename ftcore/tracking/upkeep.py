@@ -1,13 +1,17 @@
 """Changes what the record holds: names, runs deleted, runs that ended without a word."""
 
+import contextlib
 import shutil
+
+from mlflow.entities import RunTag
 
 from ftcore import checkpoints, settings
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
-from ftcore.tracking.reader import as_run, run
+from ftcore.tracking.claims import claimed
+from ftcore.tracking.reader import Broken, Run, readable, run
 from ftcore.tracking.recorder import finish
-from ftcore.tracking.store import connect
+from ftcore.tracking.store import MLFLOW_STATUS, connect, tag
 
 
 def rename(run_id: str, name: str) -> None:
@@ -23,8 +27,9 @@ def rename(run_id: str, name: str) -> None:
 
 def delete(run_id: str) -> None:
     """Remove a run and its checkpoint for good. Raises UnfreezeError where it lives or is needed."""
-    if run(run_id).live:
-        raise UnfreezeError("This run is not over; stop it first.")
+    with contextlib.suppress(Broken):
+        if run(run_id).live:
+            raise UnfreezeError("This run is not over; stop it first.")
     if needing := checkpoints.dependents(run_id):
         names = ", ".join(other.title for other in needing)
         raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
@@ -39,11 +44,29 @@ def disk_use(run_id: str) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
+def enqueue(run_id: str, place: float) -> None:
+    """Put a run on the queue, or elsewhere on it."""
+    client, _ = connect()
+    tags = {"status": "queued", "message": "", "place": str(place)}
+    client.log_batch(run_id, tags=[RunTag(tag(key), value) for key, value in tags.items()])
+    client.update_run(run_id, status=MLFLOW_STATUS["queued"])
+
+
+def waiting() -> list[Run]:
+    """The runs on the queue that no process works on, first come first."""
+    client, experiment = connect()
+    found = client.search_runs(
+        [experiment], f"attributes.status = '{MLFLOW_STATUS['queued']}'", order_by=["start_time"]
+    )
+    queued = [one for one in readable(found) if one.status == "queued" and one.place]
+    return sorted((one for one in queued if not claimed(one.run_id)), key=lambda one: one.place)
+
+
 def close_interrupted() -> None:
     """Write down which runs ended without a word; they already read as interrupted."""
     client, experiment = connect()
     for status in ("SCHEDULED", "RUNNING"):  # MLflow's filter knows no IN and no OR
-        for found in client.search_runs([experiment], f"attributes.status = '{status}'"):
-            seen = as_run(found)
+        found = client.search_runs([experiment], f"attributes.status = '{status}'")
+        for seen in readable(found):
             if seen.status == "interrupted":
                 finish(seen.run_id, Finished("interrupted", seen.message))

@@ -11,7 +11,7 @@ from ftcore import checkpoints, config, datasets, jobs, tracking
 from ftcore.config import NEW_MODEL, mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.shape import ModelShape
-from pages.components import palette, settings_form, words
+from pages.components import ending, palette, settings_form, words
 from pages.components.layers import layers
 from pages.components.live_chart import AXES, Trace, live_charts
 from pages.components.marks import plain
@@ -61,14 +61,8 @@ def _head(run: tracking.Run) -> None:
             st.badge(mode_title(run.config.mode), color=palette.mode_badge(run.config.mode))
         st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
         st.space("stretch")
-        if run.live and st.button(
-            "Stop", key="stop", icon=":material/stop_circle:", help="Keeps the best so far."
-        ):
-            try:
-                jobs.stop(run.run_id)
-                st.toast("Stopping after this step." if run.status == "running" else "Taken off.")
-            except UnfreezeError as error:
-                st.error(plain(str(error)))
+        if run.live:
+            ending.while_it_goes(run)
         if st.button("New run", key="new", icon=":material/add:"):
             st.query_params.clear()
             st.rerun()
@@ -76,8 +70,13 @@ def _head(run: tracking.Run) -> None:
 
 def _progress(run: tracking.Run, history: pd.DataFrame) -> None:
     if run.status == "queued":
-        place = jobs.position(run.run_id)  # None in another process
-        st.progress(0.0, f"**Waiting**  ·  place {place} in the queue" if place else "**Waiting**")
+        order = jobs.queue()
+        said = ["**Waiting**"]
+        if run.run_id in order[1:]:  # else it is on the queue of another process
+            place = order.index(run.run_id)
+            before = plain(tracking.run(order[place - 1]).name)
+            said += [f"place {place} in the queue", f"after {before}"]
+        st.progress(0.0, "  ·  ".join(said))
         return
     done, total, unit = run.phase_done, run.phase_total, run.phase_unit
     left = words.time_left(run.phase_seconds, done, total)
@@ -103,11 +102,17 @@ def _end(run: tracking.Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if run.status == "finished":
             st.success(f"**Finished.** {plain(run.message)}", icon=":material/check_circle:")
-        elif run.status == "stopped":
-            st.info(plain(run.message), icon=":material/stop_circle:")
+        elif run.status in ("stopped", "paused"):
+            icon = "stop_circle" if run.status == "stopped" else "pause_circle"
+            st.info(plain(run.message), icon=f":material/{icon}:")
         else:
             st.error(plain(run.message), icon=":material/error:")
-        if kept and st.button("Try it", key="try", type="primary", icon=":material/chat:"):
+        if run.resumable:
+            ending.when_it_rests(run, kept is not None)
+        if kept and st.button(
+            "Try it", key="try", type="secondary" if run.resumable else "primary",
+            icon=":material/chat:",
+        ):  # fmt: skip
             st.switch_page("predict.py", query_params={"model": run.run_id})
         again = run.config.checkpoint not in ("", NEW_MODEL)  # a reference starts from none
         if again and st.button(

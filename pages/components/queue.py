@@ -1,0 +1,50 @@
+"""The queue: what trains, what waits for it, and in which order."""
+
+import streamlit as st
+
+from ftcore import jobs, tracking
+from ftcore.errors import UnfreezeError
+from pages.components.marks import plain
+
+SHOWN = 10  # of those that wait
+
+
+def queue() -> None:
+    """The runs that wait, to be put earlier, later or taken off; nothing where none does."""
+    order = jobs.queue()
+    if len(order) > 1:
+        st.fragment(_draw, run_every=2.0)(tuple(order))
+
+
+def _draw(seen: tuple[str, ...]) -> None:
+    order = jobs.queue()
+    if tuple(order) != seen:
+        st.rerun()  # of the whole page: who waits changed
+    with st.container(border=True, key="queue"):
+        st.markdown(f"**Waiting: {len(order) - 1}**, one after the other")
+        names = {run_id: plain(tracking.run(run_id).name) for run_id in order[: SHOWN + 1]}
+        for place, run_id in enumerate(order[1 : SHOWN + 1], start=1):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f"{place}. {names[run_id]}", width="stretch")
+                st.caption(f"after {names[order[place - 1]]}", width="content")
+                for name, icon, by in (
+                    ("Earlier", "arrow_upward", -1),
+                    ("Later", "arrow_downward", 1),
+                ):
+                    if st.button(
+                        name, key=f"{name}_{run_id}", icon=f":material/{icon}:", type="tertiary",
+                        disabled=not 1 <= place + by < len(order),
+                    ):  # fmt: skip
+                        jobs.move(run_id, by)
+                        st.rerun()
+                if st.button(
+                    "Take off", key=f"off_{run_id}", icon=":material/close:", type="tertiary"
+                ):
+                    try:
+                        jobs.stop(run_id)
+                    except UnfreezeError as error:
+                        st.error(plain(str(error)))
+                    else:
+                        st.rerun()
+        if len(order) - 1 > SHOWN:
+            st.caption(f"and {len(order) - 1 - SHOWN} more")

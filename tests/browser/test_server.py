@@ -15,12 +15,14 @@ from time import monotonic
 from types import SimpleNamespace
 
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, expect
 
 from ftcore import checkpoints, tracking
 from pages.components import assets, sign_in
 from tests import tiny
 from tests.browser.conftest import PATIENCE, ROOT, serve
+from tests.test_lesson_import import Bomb
 
 SECRET = "open sesame"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -31,7 +33,11 @@ HANDSHAKE = {
 
 
 def ask(
-    address: str, path: str = "/", method: str = "GET", body: str | None = None, **headers: str
+    address: str,
+    path: str = "/",
+    method: str = "GET",
+    body: str | bytes | None = None,
+    **headers: str,
 ) -> SimpleNamespace:
     """One request, no redirect followed: status, headers, text."""
     place = address.removeprefix("http://")
@@ -181,6 +187,39 @@ def test_streamlits_own_sign_in_stands_before_every_page(chromium: Browser, tmp_
             expect(page.get_by_role("navigation")).to_have_count(0)
         page.context.close()
         assert ask(address, "/_stcore/upload_file/a/b", "PUT", "x").status == 401
+
+
+def test_an_upload_is_limited_and_cannot_run_code(page: Page, tmp_path: Path) -> None:
+    marker, bomb, words = (tmp_path / name for name in ("it-ran", "model.pth", "glove.txt"))
+    torch.save({"classifier.bias": Bomb(marker)}, bomb)
+    words.write_text("word 1 2 3\n")
+    home = tmp_path / "home"
+    home.mkdir()
+    with serve(home, "--server.maxUploadSize", "1") as address:
+        page.goto(f"{address}/checkpoints")
+        page.get_by_role("tab", name="Import").click()
+        uploads = page.locator("input[type=file]")
+        with page.expect_request(lambda request: request.method == "PUT") as sent:
+            uploads.nth(0).set_input_files(bomb)
+        headers = sent.value.all_headers()
+        expect(page.get_by_text("model.pth")).to_be_visible()
+        uploads.nth(1).set_input_files(words)
+        expect(page.get_by_text("glove.txt")).to_be_visible()
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_text("was refused, and nothing in it was run")).to_be_visible()
+
+        url = sent.value.url.removeprefix(address)
+        kept = {name: headers[name] for name in ("cookie", "x-xsrftoken")}
+        kept["content-type"] = "multipart/form-data; boundary=edge"
+        before = b'--edge\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+        for size, status in ((1_000, 204), (3_000_000, 413)):
+            body = before + bytes(size) + b"\r\n--edge--\r\n"
+            assert ask(address, url, "PUT", body, **kept).status == status
+        assert ask(address, url, "PUT", b"", **(kept | {"x-xsrftoken": "x"})).status == 403
+        page.goto("about:blank")
+    assert not marker.exists()
+    torch.load(bomb, weights_only=False)
+    assert marker.exists(), "so it was dangerous indeed"
 
 
 def health(address: str) -> tuple[int, dict[str, object]]:

@@ -81,6 +81,8 @@ def start_jobs() -> None:
 def stop_jobs() -> None:
     from ftcore import jobs
 
+    if jobs.busy():
+        print("What trains can be resumed at the next start; what waits goes on then.", flush=True)
     jobs.shutdown()
 
 

@@ -65,6 +65,17 @@ def server(server_home: Path) -> Iterator[str]:
 @contextmanager
 def serve(home: Path, *options: str, **environment: str) -> Iterator[str]:
     """Run the dashboard, as a user starts it, with this home; it is stopped, not killed."""
+    with started(home, *options, **environment) as (address, _):
+        yield address
+    log = (home / "server.log").read_text()
+    assert "Traceback" not in log, log
+
+
+@contextmanager
+def started(
+    home: Path, *options: str, **environment: str
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The same, with the process, which may be killed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -81,11 +92,10 @@ def serve(home: Path, *options: str, **environment: str) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(address, process, log)
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.wait(60)
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def _wait_until_up(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -99,6 +99,7 @@ def test_charts_keep_their_node_and_zoom_while_a_run_goes_on(page: Page, server:
     page.wait_for_function("document.querySelector('.uf-plot').layout.xaxis.title.text === 'Epoch'")
     assert page.evaluate(RANGE) != zoomed
     button(page, "Stop").click()
+    button(page, "Stop and keep").click()
     expect(button(page, "Run again with these settings")).to_be_visible(timeout=PATIENCE)
     expect(button(page, "Try it")).to_be_visible()
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ftcore import checkpoints, experiments, insights, tracking
 from ftcore.config import FineTuneConfig
-from ftcore.events import Evaluation, Finished, Progress, Started, Step
+from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
 
 TEXTS = 1_000
 _GROUPS = {"full": 133_458, "last-layer": 202, "gradual": 133_458, "scratch": 133_458}
@@ -50,7 +50,8 @@ def result(
     run = tracking.Run(
         run_id=f"{mode}-{seed}", name=f"{mode} {seed}", status=status, message="", config=config,
         facts={
-            "dataset_fingerprint": "made", "test_texts": len(right), "parameters": 3_081_658, "steps": 100,
+            "dataset_fingerprint": "made", "labels": "negative, positive", "test_texts": len(right),
+            "parameters": 3_081_658, "steps": 100,
             "trainable_parameters": _GROUPS.get(mode, 0),
             "split_fingerprint": split or f"split-{seed}-{config.limit}",
         },
@@ -103,6 +104,10 @@ def record(made: experiments.Result, experiment: str = "", name: str = "") -> st
         for row in rows.itertuples():
             at = (int(row.step), row.epoch, row.seconds, int(row.examples), row.loss, row.accuracy)
             recorder.write(Step(*at, 0.001) if row.split == "train" else Evaluation(row.split, *at))
+        if made.run.config.watched:  # the one sentence of `watched`
+            for step, rows in made.watched.groupby("step"):
+                first, shares = rows.iloc[0], tuple(rows["probability"])
+                recorder.write(Watched(step, first.epoch, first.seconds, first.examples, (shares,)))
         recorder.write(Progress("training", 50, 100, "steps"))
         if made.run.status != "running":
             recorder.write(Finished(made.run.status, "Over.", made.run.metrics))  # type: ignore[arg-type]

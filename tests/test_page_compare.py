@@ -210,6 +210,21 @@ def test_several_seeds_show_their_spread_and_a_band() -> None:
     assert "low" in head(app)["curves"][0]["parts"]
 
 
+def test_watched_sentences_are_replayed_by_the_clock_of_the_curves() -> None:
+    for seed in (0, 1):
+        for mode, seconds in (("last-layer", 5), ("full", 20)):
+            made = result(mode, seed=seed, seconds=seconds, watch="A <b>fine</b> film.")
+            results.record(made, "one")
+    drawn = head(page(experiment="one", by="Seconds"))
+    [chart] = drawn["story"]["watched"]
+    assert chart["title"] == "positive: “A <b>fine</b> film.”"  # drawn as text
+    ends = {drawn["runs"][one["run"]]["label"]: one["t"] for one in chart["curves"]}
+    assert ends == {"Full": [0, 20], "Last layer": [0, 5]}
+    assert all(one["x"] == one["t"] and one["y"] == [0.2, 0.9] for one in chart["curves"])
+    finished()
+    assert head(page(experiment="one", by="Seconds"))["story"]["watched"]
+
+
 def test_the_address_chooses_axis_and_tab() -> None:
     finished(epochs=4)
     app = page(experiment="one", by="Seconds", tab="Settings")

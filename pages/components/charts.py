@@ -10,10 +10,8 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
-from ftcore import comparison
 from ftcore.comparison import Side, sides, tested, training_seconds
 from ftcore.config import REFERENCES
 from ftcore.experiments import Result
@@ -121,32 +119,23 @@ def watched(results: Sequence[Result], sentence: int, label: int, axis: str = "s
     fig = base(
         f"“{html.escape(textwrap.shorten(said, LABEL_LENGTH, placeholder=' …'))}”", height=230
     )
-    found = [
-        (name, group)
-        for name, group in comparison.grouped([comparison.on_a_fair_clock(one) for one in results])
-        if len(group[0].watched)
-    ]
-    shades = overlay.colours([group[0].run.config.mode for _, group in found])
-    for (name, group), colour in zip(found, shades, strict=True):
-        rows = pd.concat([one.watched for one in group])
-        rows = rows[(rows["sentence"] == sentence) & (rows["label"] == label)]
-        by_step = rows.groupby("step")
-        x, y = (
-            by_step[axis].mean() if axis != "step" else by_step.size().index,
-            by_step["probability"],
-        )
-        if len(group) > 1:
-            _band(fig, np.asarray(x), y.min().to_numpy(), y.max().to_numpy(), colour)
+    found = overlay.minds(results, sentence, label)
+    shades = overlay.colours([one.run.config.mode for one in found])
+    several = len({one.run.config.seed for one in results}) > 1
+    for one, colour in zip(found, shades, strict=True):
+        x, name = one.history[axis].to_numpy(float), html.escape(one.label)
+        y, low, high = (one.history[part].to_numpy() for part in ("probability", "low", "high"))
+        if several:
+            _band(fig, x, low, high, colour)
         fig.add_scatter(
-            x=np.asarray(x), y=y.mean().to_numpy(), mode="lines", cliponaxis=False,
-            name=html.escape(name), line={"color": colour, "width": 2.5},
-            hovertemplate=f"{html.escape(name)}<br>%{{y:.0%}}<extra></extra>",
+            x=x, y=y, mode="lines", cliponaxis=False, name=name,
+            line={"color": colour, "width": 2.5}, hovertemplate=f"{name}<br>%{{y:.0%}}<extra></extra>",
         )  # fmt: skip
     fig.add_hline(y=0.5, line={"dash": "dash", "width": 1.5, "color": "#808080"}, layer="below")
     fig.update_layout(meta={"legend": "picture"})  # on a page, one stands above all sentences
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
     fig.update_yaxes(
-        title_text=html.escape(classes(found[0][1][0])[label]), tickformat=".0%",
+        title_text=html.escape(classes(results[0])[label]), tickformat=".0%",
         range=[-0.02, 1.02], tickvals=[0, 0.5, 1], showgrid=False,
     )  # fmt: skip
     return fig

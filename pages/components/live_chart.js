@@ -34,6 +34,7 @@ export async function show(parentElement, { head, curves }, plotlyAddress) {
   library(plotlyAddress); // begins to load beside the legend
   const view = (parentElement.ufView ??= build(parentElement));
   const theme = readTheme(parentElement);
+  fit(view, head.metrics);
   drawLegend(view, head, curves, theme, () => drawCharts(view, head, curves, theme));
   const Plotly = await library(plotlyAddress);
   if (parentElement.ufView !== view || !parentElement.isConnected) return;
@@ -60,21 +61,34 @@ function build(parent) {
   const root = document.createElement("div");
   root.innerHTML = `<style>${STYLE}</style>
     <div class="uf-legend" role="group" aria-label="Curves"></div>
-    <div class="uf-charts">
-      <figure style="margin:0"><figcaption class="uf-title"></figcaption>
-        <div class="uf-plot" data-metric="loss"></div></figure>
-      <figure style="margin:0"><figcaption class="uf-title"></figcaption>
-        <div class="uf-plot" data-metric="accuracy"></div></figure>
-    </div>`;
+    <div class="uf-charts"></div>`;
   parent.append(root);
   const plots = {};
-  for (const plot of root.querySelectorAll(".uf-plot")) plots[plot.dataset.metric] = plot;
   const view = { root, plots, hidden: new Set(), Plotly: null };
   view.observer = new ResizeObserver(() => {
     for (const plot of Object.values(plots)) if (plot.data && plot.offsetParent) view.Plotly.Plots.resize(plot);
   });
   view.observer.observe(root);
   return view;
+}
+
+// A chart for each metric that there is now.
+function fit(view, metrics) {
+  for (const [metric, plot] of Object.entries(view.plots)) {
+    if (metric in metrics) continue;
+    view.Plotly?.purge(plot);
+    plot.parentElement.remove();
+    delete view.plots[metric];
+  }
+  for (const metric of Object.keys(metrics)) {
+    if (metric in view.plots) continue;
+    const figure = document.createElement("figure");
+    figure.style.margin = 0;
+    figure.innerHTML = `<figcaption class="uf-title"></figcaption><div class="uf-plot"></div>`;
+    view.root.querySelector(".uf-charts").append(figure);
+    view.plots[metric] = figure.lastElementChild;
+    view.plots[metric].dataset.metric = metric;
+  }
 }
 
 // The layout is told in `packed` of live_chart.py.
@@ -145,7 +159,7 @@ function trace(curve, head, theme, hidden) {
       array: curve.high.map((high, i) => high - curve.y[i]),
       arrayminus: curve.low.map((low, i) => curve.y[i] - low),
     } } : {}),
-    hovertemplate: curve.metric === "accuracy" ? "%{y:.1%}" : "%{y:.3f}",
+    hovertemplate: curve.metric === "loss" ? "%{y:.3f}" : "%{y:.1%}",
   };
 }
 
@@ -178,7 +192,7 @@ function layout(metric, head, theme, empty) {
       rangemode: "tozero", showspikes: false, ...(head.ranges && { range: head.ranges.x }),
     },
     yaxis: {
-      ...axis, tickformat: metric === "accuracy" ? ".0%" : "", nticks: 6,
+      ...axis, tickformat: metric === "loss" ? "" : ".0%", nticks: 6,
       ...(head.ranges && { range: head.ranges[metric] }),
     },
     annotations: empty

@@ -17,7 +17,7 @@ from pages.components.marks import plain
 from pages.components.models import models
 from pages.components.palette import mode_badge, model_colour
 from pages.components.race import axis_input
-from pages.components.replay import replay, replaying
+from pages.components.replay import replay, replaying, watched
 from pages.components.side_by_side import side_by_side
 from pages.components.why import why
 
@@ -95,12 +95,14 @@ def _curves(results: list[Result], summary: Summary, hidden: bool) -> None:
 
 
 def _packed(results: list[Result], summary: Summary, axis: str) -> bytes:
+    traces = overlay.race(results)
     story = {
         "verdict": summary.verdict,
         "further": [unbroken(one) for one in summary.further[:AT_ONCE]],
+        "watched": watched(results, traces, axis),
     }
     ids = ",".join(result.run.run_id for result in results)
-    return packed(overlay.race(results), axis, ids, timed=True, story=story)
+    return packed(traces, axis, ids, timed=True, story=story)
 
 
 @st.fragment

@@ -70,6 +70,23 @@ def mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
     return found.sort_index().reset_index()
 
 
+def minds(results: "Sequence[Result]", sentence: int, label: int) -> list[Lane]:
+    """A lane a side: how probable a class was for one watched sentence, by step.
+
+    `probability` is the mean over its seeds; `low` and `high` are the lowest and the highest of them.
+    """
+    found = []
+    for name, group in comparison.grouped([comparison.on_a_fair_clock(one) for one in results]):
+        rows = pd.concat([one.watched for one in group])
+        by_step = rows[(rows["sentence"] == sentence) & (rows["label"] == label)].groupby("step")
+        if len(by_step):
+            table = by_step[[*(axis for axis in AXES if axis != "step"), "probability"]].mean()
+            table["low"] = by_step["probability"].min()
+            table["high"] = by_step["probability"].max()
+            found.append(Lane(group[0].run, table.reset_index(), name))
+    return found
+
+
 def is_line(run: Run) -> bool:
     """Whether a run is a reference: one figure, and no curve."""
     return run.config.mode in REFERENCES

@@ -1,5 +1,6 @@
 // A finished experiment: its verdict and its curves, and both once more at any speed. The curves are those
-// of live_chart.js, cut at a time; until the end the standings take the place of the verdict.
+// of live_chart.js, cut at a time; until the end the standings take the place of the verdict, and the answers
+// to the watched sentences, which have a place of their own in the rest of the page, stand below the curves.
 
 const SPEEDS = [1, 4, 16, 64];
 const WATCHABLE = 25; // seconds that a replay takes at most, at the speed that it begins with
@@ -91,6 +92,7 @@ function load(view, whole) {
   view.whole = whole;
   view.total = Math.max(...whole.curves.map((curve) => curve.t.at(-1) ?? 0));
   whole.head.ranges = ranges(whole.curves);
+  view.watched = watched(whole.head);
   if (!view.speed) choose(view, SPEEDS.find((one) => view.total / one <= WATCHABLE) ?? 64);
   view.standings.replaceChildren(...whole.head.runs.map((run) => {
     const item = document.createElement("div");
@@ -186,7 +188,7 @@ function said(seconds) {
 
 // What had happened until the time of the view.
 function cut(view) {
-  const { head, curves } = view.whole;
+  const { head, curves } = view.time < view.total ? together(view.whole, view.watched) : view.whole;
   return {
     head,
     curves: curves.map((curve) => {
@@ -194,6 +196,30 @@ function cut(view) {
       const parts = curve.parts.map((part) => [part, curve[part].subarray(0, points)]);
       return { ...curve, points, ...Object.fromEntries(parts) };
     }),
+  };
+}
+
+// The answers to the watched sentences as curves of further charts.
+function watched({ story }) {
+  const found = { metrics: {}, ranges: {}, curves: [] };
+  story.watched.forEach(({ title, curves }, number) => {
+    const metric = `watched-${number}`;
+    found.metrics[metric] = title;
+    found.ranges[metric] = [-0.02, 1.02];
+    for (const { run, ...values } of curves) {
+      const parts = Object.entries(values).map(([part, numbers]) => [part, Float32Array.from(numbers)]);
+      found.curves.push({ run, metric, split: "val", points: values.x.length,
+        parts: parts.map(([part]) => part), ...Object.fromEntries(parts) });
+    }
+  });
+  return found;
+}
+
+function together({ head, curves }, more) {
+  const metrics = { ...head.metrics, ...more.metrics };
+  return {
+    head: { ...head, metrics, ranges: { ...head.ranges, ...more.ranges } },
+    curves: [...curves, ...more.curves],
   };
 }
 

@@ -3,10 +3,15 @@
 The browser cuts the curves; nothing is computed, and a class of watchers costs the server nothing.
 """
 
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
 import streamlit as st
 
-from pages.components import assets
-from pages.components.live_chart import FETCH
+from ftcore.experiments import Result
+from pages.components import assets, charts, overlay
+from pages.components.live_chart import FETCH, Trace
 
 _mount = st.components.v2.component(
     "unfreeze_replay",
@@ -19,8 +24,31 @@ _mount = st.components.v2.component(
 
 def replay(data: bytes, key: str) -> None:
     """Draw charts that were `packed` with the time of each point, and `story`: the verdict, as parts of a
-    text with a colour each or none, and further sentences."""
+    text with a colour each or none, further sentences, and what was `watched`."""
     _mount(key=key, data=data, on_replaying_change=lambda: None)
+
+
+def watched(results: Sequence[Result], traces: Sequence[Trace], axis: str) -> list[dict[str, Any]]:
+    """How probable the last class was for each watched sentence: a chart each, with curves of the traces."""
+    found = charts.watching(results)
+    if not found:
+        return []
+    label = charts.classes(found[0])[-1]
+    place = {trace.run_id: number for number, trace in enumerate(traces)}
+    return [
+        {
+            "title": f"{label}: “{textwrap.shorten(said, charts.LABEL_LENGTH, placeholder=' …')}”",
+            "curves": [
+                {"run": place[lane.run.run_id]}
+                | {part: lane.history[column].round(5).tolist() for part, column in (
+                    ("x", axis), ("y", "probability"), ("t", "seconds"), ("low", "low"), ("high", "high"),
+                )}
+                for lane in overlay.minds(found, number, len(charts.classes(found[0])) - 1)
+                if lane.run.run_id in place
+            ],
+        }
+        for number, said in enumerate(found[0].run.config.watched)
+    ]  # fmt: skip
 
 
 def replaying(key: str) -> bool:

@@ -110,6 +110,8 @@ def test_a_replay_keeps_the_end_to_itself_and_moves_nothing(page: Page, server: 
     settled(page)
     assert page.evaluate(POINTS) < whole
     assert play.bounding_box() == place
+    watched = page.locator("figure", has_text="A <b>fine</b> film.")
+    expect(watched).to_be_visible()
     play.click()
     clock = page.locator(".uf-replay output")
     stopped = clock.inner_text()
@@ -122,11 +124,16 @@ def test_a_replay_keeps_the_end_to_itself_and_moves_nothing(page: Page, server: 
     expect(page.locator(".uf-standings")).to_contain_text("Last layer")
 
     slider = page.get_by_role("slider", name="Time")
+    slider.fill("10")
+    sentence = page.locator(".uf-plot[data-metric=watched-0]")
+    count = "node => node.data.filter(one => one.mode !== 'lines').map(one => one.x.length)"
+    assert set(sentence.evaluate(count)) == {1}  # the first answer alone, by then
     slider.fill("990")
     page.get_by_role("radio", name=re.compile("^64")).click()
     play.click()
     expect(verdict(page)).to_be_visible()
     expect(page.get_by_role("table")).to_be_visible()
+    expect(page.locator(".uf-stage .uf-plot")).to_have_count(2)
     assert page.evaluate(POINTS) == whole
     slider.focus()
     page.keyboard.press("Home")
@@ -147,14 +154,15 @@ def test_a_report_and_the_curves_are_taken_along(page: Page, server: str, tmp_pa
 
 def test_a_link_opens_the_same_view(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?experiment=made")
-    page.get_by_role("radio", name="Texts seen").click()
+    over = page.get_by_role("radiogroup", name="Horizontal axis")  # not that of the sentences
+    over.get_by_role("radio", name="Texts seen").click()
     page.get_by_role("tab", name="Settings").click()
     expect(page.get_by_text("Differences only")).to_be_visible()
     address = page.url
     page.goto("about:blank")
     page.goto(address)
     expect(page.get_by_role("tab", name="Settings")).to_have_attribute("aria-selected", "true")
-    expect(page.get_by_role("radio", name="Texts seen")).to_be_checked()
+    expect(over.get_by_role("radio", name="Texts seen")).to_be_checked()
     page.wait_for_function(
         "document.querySelector('.uf-plot')?.layout?.xaxis.title.text === 'Texts seen'"
     )

@@ -87,7 +87,10 @@ def at_hand(name: str, source: str = "") -> bool:
     if name == "sample":
         return True
     if source:
-        return Path(source).expanduser().exists()
+        try:
+            return existing(source).exists()
+        except UnfreezeError:
+            return False
     return name in _DOWNLOADED and all(file.is_file() for file in downloaded(name))
 
 
@@ -209,11 +212,7 @@ def _download(url: str, target: Path) -> Task[Path]:
 
 def existing(source: str) -> Path:
     """The path that a user gave. Raises UnfreezeError where there is nothing."""
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise UnfreezeError(f"{source} is not there: correct the path, or leave it empty.")
-    guard.openable(path)
-    return path
+    return guard.there(source)
 
 
 def _dataset(
@@ -223,6 +222,11 @@ def _dataset(
     whole = len(train.texts) + len(test.texts)
     train, test = _not_empty(train), _not_empty(test)
     if empty := whole - len(train.texts) - len(test.texts):
+        for title, part in (("training", train), ("test", test)):
+            if missing := [one for row, one in enumerate(labels) if row not in part.labels]:
+                raise UnfreezeError(
+                    f"All {title} texts of class {missing[0]} in {source} are empty: give others."
+                )
         source += f" ({empty} empty texts left out)"
     digest = hashlib.sha256(repr(labels).encode())
     for part in (train, test):

@@ -1,9 +1,34 @@
-"""What is asked of a file that somebody brings before it is opened."""
+"""What is asked of a file that somebody brings before it is opened, and of what it says."""
 
+import errno
 import zipfile
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError
+
+
+def there(path: str) -> Path:
+    """The file or folder that somebody named. Raises UnfreezeError where there is none that can be opened."""
+    try:
+        found = Path(path).expanduser()
+        found.stat()
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL in it; the home of nobody we know
+        reason = "is not there"
+        if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            reason = f"cannot be opened ({error.strerror})"
+        raise UnfreezeError(
+            f"{shown(path)} {reason}: correct the path, or leave it empty."
+        ) from None
+    openable(found)
+    return found
+
+
+def shown(words: str) -> str:
+    """What somebody typed, short enough for a sentence and without what would garble it."""
+    start = "".join(
+        one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in words[:200]
+    )
+    return start + "…" * (len(words) > 200)
 
 
 def openable(*paths: Path) -> None:

@@ -31,7 +31,7 @@ def ag_news_rows(file: Path) -> Iterator[tuple[str, int]]:
     """Text and label of each row of an official AG News CSV."""
     row = 0
     try:
-        with file.open(encoding="utf-8", errors="replace", newline="") as lines:
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
             for row, values in enumerate(csv.reader(lines, strict=True), start=1):
                 if len(values) != 3:
                     raise UnfreezeError(
@@ -46,12 +46,23 @@ def ag_news_rows(file: Path) -> Iterator[tuple[str, int]]:
                 # A backslash stands for a line break of the article.
                 text = f"{values[1]} {values[2]}".replace("\\", " ")
                 yield text, int(values[0]) - 1
+        if row and not _ends_a_line(file):
+            raise UnfreezeError(
+                f"{file.name} ends within row {row}, as if cut short: fetch the file again, or end "
+                "that row with a line break."
+            )
     except csv.Error as error:
         raise UnfreezeError(
             f"{file.name} cannot be read after row {row} ({error}): fetch the file again."
         ) from error
     except OSError as error:
         raise UnfreezeError(f"{file} cannot be read ({error.strerror}).") from error
+
+
+def _ends_a_line(file: Path) -> bool:
+    with file.open("rb") as content:
+        content.seek(-1, io.SEEK_END)
+        return content.read() in b"\r\n"
 
 
 class _TooMuch(Exception):
@@ -104,9 +115,12 @@ def _archive_reviews(archive: Path, folders: tuple[str, ...]) -> Task[list[Revie
                     # tarfile keeps a record of each of the 100,000 members, and nobody needs it.
                     tar.members.clear()  # type: ignore[attr-defined]
                     tar.pax_headers = {}  # and of each note that is meant for all of them
-            # To tarfile a damaged header is the end, and the checksum stands at the very end.
-            if unpacked.read(_LARGEST_HEADER).strip(b"\0"):
-                raise tarfile.ReadError("members after the end")
+            # To tarfile a damaged header is the end, and so is an archive that ends without its mark.
+            if unpacked.tell() == tar.offset:
+                raise tarfile.ReadError("no mark of the end")
+            while rest := unpacked.read(_LARGEST_HEADER):  # the checksum stands at the very end
+                if rest.strip(b"\0"):
+                    raise tarfile.ReadError("members after the end")
     except _TooMuch as error:
         raise UnfreezeError(
             f"{archive} unpacks to far more than reviews: give the official archive."

@@ -22,7 +22,7 @@ from torchtext.vocab import (
     Vocab as Vocab,  # the type of a vocabulary, for other modules
 )
 
-from ftcore import downloads, settings
+from ftcore import downloads, guard, settings
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
@@ -37,7 +37,7 @@ _CHUNK = 64  # texts between two yields, some milliseconds of work under the GIL
 _BLOCK = 1 << 20  # bytes of GloVe in one request
 _LINES = 1000  # vectors between two yields
 _LONGEST_LINE = 100_000  # bytes; a longer one is no word with its vector
-_HEADER = re.compile(rb"\d+ \d+\s*")
+_HEADER = re.compile(rb"(\d{1,12}) (\d{1,5})\s*")
 
 _EXPECTED = "give a text file such as glove.6B.100d.txt, a word and its numbers on each line."
 
@@ -91,9 +91,10 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor]]
     """
     names: list[str] = []
     parts: list[torch.Tensor] = []
+    shown = guard.shown(str(path))
     try:
         with path.open("rb") as file, tempfile.TemporaryDirectory() as folder:
-            lines = _checked_lines(path, file, words)
+            lines = _checked_lines(shown, file, words)
             # In parts, as torchtext takes a file in one go, and keeps a copy that outlives changes.
             for part in iter(lambda: list(islice(lines, _LINES)), []):
                 copy = Path(folder, f"{len(parts)}.txt")
@@ -103,11 +104,13 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor]]
                 parts.append(vectors.vectors[: len(vectors.itos)])
                 yield Progress("vectors", len(names), words, "words")
     except OSError as error:
-        raise UnfreezeError(f"{path} cannot be read ({error.strerror}): correct it.") from error
+        raise UnfreezeError(f"{shown} cannot be read ({error.strerror}): correct it.") from error
     except ValueError as error:
-        raise UnfreezeError(f"{path} holds no word vectors ({error}): {_EXPECTED}") from error
-    if not names or not all(part.isfinite().all() for part in parts):
-        raise UnfreezeError(f"{path} holds no usable word vectors: {_EXPECTED}")
+        reason = guard.shown(str(error))
+        raise UnfreezeError(f"{shown} holds no word vectors ({reason}): {_EXPECTED}") from error
+    # They are kept in half precision, so what is infinite there is of no use here.
+    if not names or not all(part.half().isfinite().all() for part in parts):
+        raise UnfreezeError(f"{shown} holds no usable word vectors: {_EXPECTED}")
     first = {word: row for row, word in reversed(list(enumerate(names))) if word not in SPECIALS}
     rows = sorted(first.values())
     return [names[row] for row in rows], torch.cat(parts)[rows]
@@ -161,25 +164,30 @@ def _fetch_head(url: str, member: str, words: int, target: Path) -> Task[None]:
         ) from error
 
 
-def _checked_lines(path: Path, file: BinaryIO, words: int) -> Iterator[bytes]:
+def _checked_lines(name: str, file: BinaryIO, words: int) -> Iterator[bytes]:
     """The first `words` lines, each a word and as many values as the first one has."""
-    size = count = 0
+    size = count = said = 0
     for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), b""), start=1):
         if count == words:
             return
-        if number == 1 and _HEADER.fullmatch(line):  # of word2vec: how many words, how many values
+        if number == 1 and (header := _HEADER.fullmatch(line)):  # of word2vec
+            said, size = int(header[1]), int(header[2])
             continue
         values = line.rstrip().count(b" ")
         size = size or values
-        if values < size and not line.endswith(b"\n"):
-            raise UnfreezeError(
-                f"{path} is cut short at line {number}: fetch it again, "
-                f"or ask for at most {count:,} words."
-            )
+        if not line.endswith(b"\n") and len(line) < _LONGEST_LINE:
+            raise _cut_short(name, number, count)
         if values != size or size < 3:  # with fewer, torchtext sees no vectors
-            raise UnfreezeError(f"{path} holds no word vector on line {number}: {_EXPECTED}")
+            raise UnfreezeError(f"{name} holds no word vector on line {number}: {_EXPECTED}")
         count += 1
         yield line
+    if count < said:
+        raise _cut_short(name, count + 1, count)
+
+
+def _cut_short(name: str, line: int, count: int) -> UnfreezeError:
+    less = f", or ask for at most {count:,} words" if count else ""
+    return UnfreezeError(f"{name} is cut short at line {line}: fetch it again{less}.")
 
 
 def _read(file: Path) -> Vectors:

@@ -131,7 +131,7 @@ def test_words_stay_with_their_vectors_where_some_are_left_out(tmp_path: Path) -
         b"<unk> 6 6 6",
         b"film 7 7 7",
     ]
-    (tmp_path / "v.txt").write_bytes(b"\n".join(lines))
+    (tmp_path / "v.txt").write_bytes(b"\n".join([*lines, b""]))
     words, vectors = load(tmp_path / "v.txt")
     assert words == ["the", "a", "film"]
     assert vectors[:, 0].tolist() == [1, 4, 7]

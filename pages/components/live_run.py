@@ -13,25 +13,39 @@ from ftcore.errors import UnfreezeError
 from ftcore.shape import ModelShape
 from pages.components import ending, palette, settings_form, words
 from pages.components.layers import layers
-from pages.components.live_chart import AXES, Trace, live_charts
+from pages.components.live_chart import AXES, Trace, live_charts_of, packed
 from pages.components.marks import plain
 from pages.components.script_button import script_button
+
+TICK = 1.0  # seconds from one drawing to the next
 
 
 def live_run(run_id: str) -> None:
     """Draw the run. Raises UnfreezeError where there is none of that id."""
-    live = tracking.run(run_id).live
-    st.fragment(_draw, run_every=1.0 if live else None)(run_id, live)
+    _now.clear(run_id)  # it may have been resumed a moment ago
+    run = tracking.run(run_id)
+    st.fragment(_draw, run_every=TICK if run.live else None)(run_id, run.live, bool(run.facts))
+    _record(run)
 
 
-def _draw(run_id: str, ticking: bool) -> None:
+@st.cache_data(ttl=0.9 * TICK, max_entries=20, show_spinner=False)  # ten tabs look, and one reads
+def _now(run_id: str) -> tuple[tracking.Run, pd.DataFrame]:
+    return tracking.run(run_id), tracking.history(run_id)
+
+
+@st.cache_data(ttl=0.9 * TICK, max_entries=20, show_spinner=False)
+def _curves(run_id: str, name: str, colour: str, axis: str, _history: pd.DataFrame) -> bytes:
+    return packed([Trace(run_id, name, colour, _history)], axis, revision=run_id)
+
+
+def _draw(run_id: str, ticking: bool, begun: bool) -> None:
     try:
-        run, history = tracking.run(run_id), tracking.history(run_id)
+        run, history = _now(run_id)
     except UnfreezeError as error:  # deleted in another tab
         st.error(plain(str(error)))
         return
-    if ticking and not run.live:
-        st.rerun()  # of the whole page, which draws the end of the run and no longer ticks
+    if (run.live, bool(run.facts)) != (ticking, begun):
+        st.rerun()  # of the whole page, which draws its settings, or its end, and no longer ticks
 
     _head(run)
     if run.live:
@@ -46,10 +60,7 @@ def _draw(run_id: str, ticking: bool) -> None:
         key="axis", persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
     colour = palette.model_colour(run.config.mode)
-    live_charts(
-        [Trace(run_id, run.name, colour, history)], axis, revision=run_id, key="live_charts"
-    )
-    _record(run)
+    live_charts_of(_curves(run_id, run.name, colour, axis, history), key="live_charts")
 
 
 def _head(run: tracking.Run) -> None:

@@ -12,6 +12,7 @@ word vectors did not change uses those of the checkpoint that it started from.
 
 import hashlib
 import json
+import math
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ftcore import files, settings
+from ftcore import files, guard, settings
 from ftcore.errors import UnfreezeError
-from ftcore.shape import ModelShape, Window
+from ftcore.shape import LONGEST, ModelShape, Window
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
     from torch import Tensor
@@ -72,13 +73,16 @@ class Checkpoint:
     @property
     def card(self) -> str:
         """What its maker says of it, Markdown."""
-        card = self.path / CARD
-        return card.read_text("utf-8") if card.exists() else ""
+        try:
+            guard.openable(self.path / CARD)
+            return (self.path / CARD).read_text("utf-8", errors="replace")
+        except (OSError, UnfreezeError):
+            return ""
 
     @property
     def version(self) -> float:
         """Changes whenever the weights on disk do."""
-        return (self.path / WEIGHTS).stat().st_mtime
+        return _written(self.path / WEIGHTS)
 
 
 def list_checkpoints() -> list[Checkpoint]:
@@ -108,11 +112,11 @@ def load_vocabulary(checkpoint: Checkpoint) -> "text.Vocab":
 
     owner = checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
     try:
-        words = json.loads((owner.path / VOCABULARY).read_text("utf-8"))
+        words = guard.json_of(owner.path / VOCABULARY)
     except (OSError, ValueError):
         raise _broken(owner, "its vocabulary cannot be read") from None
     if (
-        not isinstance(words, list)
+        not guard.fits(words, list[str])
         or len(words) != checkpoint.model.vocab_size
         or fingerprint(words) != checkpoint.words_fingerprint
     ):
@@ -124,26 +128,37 @@ def load_model(
     checkpoint: Checkpoint, dropout: float = 0.0, word_dropout: float = 0.0
 ) -> "TextClassifier":
     """The model, on the CPU, in eval mode. Raises UnfreezeError where files are missing or do not fit."""
+    import torch
+
     from ftcore.models import TextClassifier
 
     owner = checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
-    model = TextClassifier(checkpoint.model, None, dropout, word_dropout)
-    tensors = {
-        **_load(checkpoint, checkpoint.path / WEIGHTS),
-        "embedding.weight": _load(owner, owner.path / WORDS).get("embedding.weight"),
-    }
-    expected = model.state_dict()
-    wrong = sorted(
+    with torch.device("meta"):  # sizes alone, which may be those of no memory
+        expected = TextClassifier(checkpoint.model).state_dict()
+    tensors = _load(owner, owner.path / WORDS) | _load(checkpoint, checkpoint.path / WEIGHTS)
+    wrong = [
         name
         for name in expected.keys() | tensors.keys()
         if getattr(tensors.get(name), "shape", None) != getattr(expected.get(name), "shape", None)
+    ]
+    _refuse(checkpoint, wrong, "missing or of another shape")
+    _refuse(
+        checkpoint,
+        [name for name in tensors if not tensors[name].is_floating_point()],
+        "no fractions",
     )
-    if wrong:
-        raise _broken(
-            checkpoint, f"these weights are missing or of another shape: {', '.join(wrong)}"
-        )
+    model = TextClassifier(checkpoint.model, None, dropout, word_dropout)
     model.load_state_dict(tensors)
+    weights = model.state_dict()
+    broken = [name for name in weights if not weights[name].isfinite().all()]
+    _refuse(checkpoint, broken, "not all numbers")
     return model.eval()
+
+
+def _refuse(checkpoint: Checkpoint, weights: list[str], fault: str) -> None:
+    if weights:
+        names = guard.shown(", ".join(sorted(weights)))
+        raise _broken(checkpoint, f"these weights are {fault}: {names}")
 
 
 def save(
@@ -245,8 +260,16 @@ def _folders() -> Iterator[tuple[Literal["bundled", "imported", "run"], Path]]:
     for path in settings.runs_dir().glob("*/artifacts/checkpoint"):
         files.settle(path)  # its process may have been killed while it saved
     saved = settings.runs_dir().glob(f"*/artifacts/checkpoint/{CONFIG}")
-    for file in sorted(saved, key=lambda file: file.stat().st_mtime, reverse=True):
+    for file in sorted(saved, key=_written, reverse=True):
         yield "run", file.parent
+
+
+def _written(file: Path) -> float:
+    """When it was; 0 where it is gone."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _ref(kind: str, path: Path) -> str:
@@ -256,7 +279,7 @@ def _ref(kind: str, path: Path) -> str:
 def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint:
     ref = _ref(kind, path)
     try:
-        config = json.loads((path / CONFIG).read_text("utf-8"))
+        config = guard.json_of(path / CONFIG)
         version = config.pop("format")
         if version > FORMAT:
             raise UnfreezeError(
@@ -265,13 +288,35 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         config["model"] = ModelShape.from_dict(config["model"])
         config["labels"] = tuple(config["labels"])
         checkpoint = Checkpoint(ref=ref, path=path, kind=kind, **config)
+        _check(checkpoint)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UnfreezeError(
-            f"The checkpoint {ref} is broken: its config.json cannot be read."
+            f"The checkpoint {guard.shown(ref)} is broken: its config.json cannot be read."
         ) from None
     if len(checkpoint.labels) != checkpoint.model.classes:
         raise _broken(checkpoint, "its labels and its last layer disagree")
     return checkpoint
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise TypeError or ValueError where a config says what no page could show."""
+    guard.check_types(checkpoint)
+    origin = checkpoint.origin
+    about = [
+        origin.get("trains") or "",
+        *((origin.get("config") or {}).get(key) or "" for key in ("mode", "source")),
+    ]
+    labels = [" ".join(label.split()) for label in checkpoint.labels]
+    checkpoint.ref.encode()  # a folder's name may be no text
+    if not (
+        guard.fits(about, list[str])
+        and all(labels)
+        and len(set(labels)) == len(labels)
+        and 1 <= checkpoint.max_length <= LONGEST
+        and 0 <= checkpoint.tail <= 1
+        and all(map(math.isfinite, checkpoint.metrics.values()))
+    ):
+        raise ValueError
 
 
 def _load(checkpoint: Checkpoint, file: Path) -> "dict[str, Tensor]":
@@ -279,6 +324,7 @@ def _load(checkpoint: Checkpoint, file: Path) -> "dict[str, Tensor]":
     from safetensors.torch import load_file
 
     try:
+        guard.openable(file)
         return load_file(file)
     except (OSError, SafetensorError):
         raise _broken(checkpoint, f"{file.name} is missing or cut short") from None

@@ -1,10 +1,15 @@
 """What is asked of a file that somebody brings before it is opened, and of what it says."""
 
 import errno
+import json
 import zipfile
 from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ftcore.errors import UnfreezeError
+
+_LARGEST_JSON = 200_000_000  # bytes; a vocabulary of two million words has a quarter of it
 
 
 def there(path: str) -> Path:
@@ -49,3 +54,46 @@ def swells(path: Path) -> bool:
         with zipfile.ZipFile(file) as members:
             unpacked = sum(member.file_size for member in members.infolist())
     return unpacked > 2 * path.stat().st_size
+
+
+def json_of(file: Path) -> Any:
+    """What a JSON file says. Raises OSError, or ValueError for whatever else is wrong with it."""
+    if not file.is_file():  # a pipe would never end
+        raise FileNotFoundError(errno.ENOENT, "no file", str(file))
+    if file.stat().st_size > _LARGEST_JSON:
+        raise ValueError("too large")
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        # Half of a character, which JSON can spell, can be shown nowhere.
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("too deep") from None
+    return found
+
+
+def check_types(record: Any) -> None:
+    """Raise TypeError where a field of a dataclass holds something else than it is annotated with."""
+    for name, kind in get_type_hints(type(record)).items():
+        if not fits(getattr(record, name), kind):
+            raise TypeError(f"{name} is of another type")
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of a type such as `dict[str, float]`; a number may be as large as a float."""
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
+    if origin is UnionType:
+        return any(fits(value, one) for one in args)
+    if origin is Literal:
+        return value in args
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            fits(key, args[0]) and fits(one, args[1]) for key, one in value.items()
+        )
+    if origin in (list, tuple):
+        return isinstance(value, origin) and all(fits(one, args[0]) for one in value)
+    if kind in (int, float):
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+        return whole or (kind is float and isinstance(value, float))
+    return value is None if kind is type(None) else isinstance(value, kind)

@@ -97,6 +97,10 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
         model, tokens.to(device), checkpoint.window, device, number_format
     )
     scores = yield from learner.predict(torch.arange(len(texts)), "testing")
+    if not scores.isfinite().all():
+        raise UnfreezeError(
+            f"The checkpoint {ref} cannot be used: its weights are so large that its answer is no number."
+        )
     best = scores.argmax(1).tolist()
     shares = scores.softmax(1).tolist()
     milliseconds = (time.perf_counter() - clock) * 1000 / len(texts)

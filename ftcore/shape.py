@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from ftcore.errors import UnfreezeError
 
 LONGEST = 4096  # tokens that a model can read of a text
+_LARGEST = {"vocab_size": 10**8, "layers": 200}  # and of anything else
+_LARGE = 10**6
 T = TypeVar("T")
 
 
@@ -45,10 +47,12 @@ class ModelShape:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise UnfreezeError(
                     f"The model's {name} is {value!r}; it must be a whole number above 0."
                 )
+            if value > _LARGEST.get(name, _LARGE):
+                raise UnfreezeError(f"The model's {name} is far more than any model has.")
         if self.dim % self.heads:
             raise UnfreezeError(
                 f"{self.dim}-d word vectors do not divide into {self.heads} attention heads; "

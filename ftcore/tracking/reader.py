@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +16,18 @@ from mlflow.entities import Run as MlflowRun, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from ftcore import settings
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.tracking.claims import claimed, lock_file
-from ftcore.tracking.store import FORMAT, connect, tag
+from ftcore.tracking.store import FORMAT, connect, tag, written
 
 STALE_SECONDS = 120  # without a sign of life, a run on another machine counts as interrupted
 # What runs did before they had these settings, which is not today's default.
 _EARLIER = {"word_dropout": 0.0, "embedding_rate": 1.0, "tail": 0.0}
+FRESH_SECONDS = 1.0  # a process that dies does not write it down
+_seen: tuple[object, float, pd.DataFrame] | None = None
+_reading = threading.Lock()
 _WATCHED = re.compile(r"watch/\d+/\d+")
 
 
@@ -66,7 +71,20 @@ class Run:
 
 
 def runs() -> pd.DataFrame:
-    """All runs, newest first, a row each; `unreadable` ones too, with the reason as their message."""
+    """All runs, newest first, a row each; `unreadable` ones too, with the reason as their message.
+
+    Many look at once, and reading takes a millisecond a run: while nothing is written, what was read in the
+    last second is handed out again.
+    """
+    global _seen
+    with _reading:
+        asked = (settings.tracking_uri(), written())
+        if _seen is None or _seen[0] != asked or time.monotonic() - _seen[1] > FRESH_SECONDS:
+            _seen = asked, time.monotonic(), _runs()
+        return _seen[2].copy()
+
+
+def _runs() -> pd.DataFrame:
     client, experiment = connect()
     found: list[MlflowRun] = []
     token = None
@@ -99,6 +117,15 @@ def run(run_id: str) -> Run:
     ):
         raise UnfreezeError(f"There is no run {run_id!r}; the list of runs shows those there are.")
     return as_run(found)
+
+
+def several(run_ids: Iterable[str]) -> list[Run]:
+    """Those of the runs that are there and can be read; any may be discarded at any moment."""
+    found = []
+    for run_id in run_ids:
+        with contextlib.suppress(UnfreezeError):
+            found.append(run(run_id))
+    return found
 
 
 def last_failure() -> str | None:

@@ -57,6 +57,16 @@ def on_a_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
+def written() -> object:
+    """Something else whenever our own store has been written to; never the same twice for another."""
+    try:
+        found = settings.store_file().stat()
+    except OSError:
+        return object()
+    ours = settings.tracking_uri() == f"sqlite:///{settings.store_file()}"
+    return (found.st_mtime_ns, found.st_size) if ours else object()
+
+
 def tag(name: str) -> str:
     """A tag's name in the store."""
     return f"unfreeze.{name}"

@@ -1,11 +1,13 @@
 """One run as it goes: its phase, figures and curves, drawn anew each second for as long as it lives."""
 
 import math
+import time
 from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ftcore import checkpoints, config, datasets, jobs, tracking
 from ftcore.config import NEW_MODEL, mode_title
@@ -17,15 +19,32 @@ from pages.components.live_chart import AXES, Trace, live_charts_of, packed
 from pages.components.marks import plain
 from pages.components.script_button import script_button
 
-TICK = 1.0  # seconds from one drawing to the next
+TICK = 1.0  # seconds from one drawing to the next, for a few who watch
+AT_ONCE = 3  # so many; with ten tabs each is drawn anew every four seconds, and training hardly notices
 
 
 def live_run(run_id: str) -> None:
     """Draw the run. Raises UnfreezeError where there is none of that id."""
     _now.clear(run_id)  # it may have been resumed a moment ago
     run = tracking.run(run_id)
-    st.fragment(_draw, run_every=TICK if run.live else None)(run_id, run.live, bool(run.facts))
+    tick = TICK * max(1, math.ceil(_watching(run_id) / AT_ONCE)) if run.live else None
+    st.fragment(_draw, run_every=tick)(run_id, run.live, bool(run.facts))
     _record(run)
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _watchers(run_id: str) -> dict[str, float]:
+    """When each browser tab was last drawn."""
+    return {}
+
+
+def _watching(run_id: str) -> int:
+    """How many tabs show a run now, this one among them."""
+    watchers, now = _watchers(run_id), time.monotonic()
+    context = get_script_run_ctx()
+    if context is not None:
+        watchers[context.session_id] = now
+    return sum(now - seen < 15 * TICK for seen in list(watchers.values()))
 
 
 @st.cache_data(ttl=0.9 * TICK, max_entries=20, show_spinner=False)  # ten tabs look, and one reads
@@ -39,6 +58,7 @@ def _curves(run_id: str, name: str, colour: str, axis: str, _history: pd.DataFra
 
 
 def _draw(run_id: str, ticking: bool, begun: bool) -> None:
+    _watching(run_id)
     try:
         run, history = _now(run_id)
     except UnfreezeError as error:  # deleted in another tab
@@ -85,8 +105,8 @@ def _progress(run: tracking.Run, history: pd.DataFrame) -> None:
         said = ["**Waiting**"]
         if run.run_id in order[1:]:  # else it is on the queue of another process
             place = order.index(run.run_id)
-            before = plain(tracking.run(order[place - 1]).name)
-            said += [f"place {place} in the queue", f"after {before}"]
+            said.append(f"place {place} in the queue")
+            said += [f"after {plain(one.name)}" for one in tracking.several([order[place - 1]])]
         st.progress(0.0, "  ·  ".join(said))
         return
     done, total, unit = run.phase_done, run.phase_total, run.phase_unit

@@ -49,9 +49,10 @@ def settle(folder: Path) -> None:
     ready = folder / _READY
     if not ready.is_dir():
         return
-    for file in list(ready.iterdir()):
-        with contextlib.suppress(FileNotFoundError):  # another process settles it, too
-            file.replace(folder / file.name)
+    with contextlib.suppress(FileNotFoundError):  # another settles it, too, and was quicker
+        for file in list(ready.iterdir()):
+            with contextlib.suppress(FileNotFoundError):
+                file.replace(folder / file.name)
     _sync(folder)
     with contextlib.suppress(OSError):
         ready.rmdir()

@@ -67,10 +67,17 @@ def resume(run_id: str) -> None:
         )
     check(one.config)
     start()
-    with _changed:
-        place = min((job.place for job in _waiting), default=time.time()) - 1
-    tracking.enqueue(run_id, place)
-    _line_up(run_id, place)
+    claim = tracking.claim(run_id)  # first, or two who resume at once would both write its state
+    try:
+        if (now := tracking.run(run_id).status) in ("finished", "stopped", "failed"):
+            raise UnfreezeError(f"This run is {now}; somebody was quicker.")
+        with _changed:
+            place = min((job.place for job in _waiting), default=time.time()) - 1
+        tracking.enqueue(run_id, place)
+    except BaseException:
+        claim.release()
+        raise
+    _append(_Job(run_id, place, claim))
 
 
 def check(config: FineTuneConfig) -> None:
@@ -175,8 +182,8 @@ def move(run_id: str, by: int) -> None:
         one, other = _waiting[here], _waiting[here + by]
         one.place, other.place = other.place, one.place
         _waiting[here], _waiting[here + by] = other, one
-    for job in (one, other):
-        tracking.enqueue(job.run_id, job.place)
+        for job in (one, other):  # still under the lock: once it begins, it is not queued any more
+            tracking.enqueue(job.run_id, job.place)
 
 
 def queue() -> list[str]:
@@ -248,13 +255,21 @@ def _work() -> None:
 
 
 def _line_up(run_id: str, place: float) -> None:
-    """Queue a run by its place, unless another process was quicker."""
+    """Queue a run by its place, unless somebody was quicker."""
     with contextlib.suppress(UnfreezeError):
-        job = _Job(run_id, place, tracking.claim(run_id))
-        with _changed:
-            _waiting.append(job)
-            _waiting.sort(key=lambda one: one.place)
-            _changed.notify_all()
+        claim = tracking.claim(run_id)
+        if tracking.run(run_id).status == "queued":
+            _append(_Job(run_id, place, claim))
+        else:  # it began, and was over, before it could be claimed
+            claim.release()
+
+
+def _append(job: _Job) -> None:
+    """Queue a run that is claimed, by its place."""
+    with _changed:
+        _waiting.append(job)
+        _waiting.sort(key=lambda one: one.place)
+        _changed.notify_all()
 
 
 def _ask(run_id: str, ending: Literal["stop", "discard", "pause"]) -> bool:

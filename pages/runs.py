@@ -206,7 +206,10 @@ if len(chosen) > MOST:
     st.info(f"Only the first {MOST} of {len(chosen)} are drawn.")
 
 drawn = chosen[:MOST]
-selected_runs = [tracking.run(run_id) for run_id in drawn]
+selected_runs = tracking.several(drawn)
+if not selected_runs:
+    st.info("These runs cannot be drawn; select others.")
+    st.stop()
 st.space("small")
 axis = st.segmented_control(
     "Axis", AXES, default="step", required=True, format_func=AXES.get, key="runs_axis",
@@ -217,8 +220,7 @@ axis = st.segmented_control(
 @st.fragment(run_every="2s" if any(run.live for run in selected_runs) else None)
 def charts() -> None:
     """Drawn again and again while one of them is live."""
-    now = [tracking.run(run_id) for run_id in drawn]
-    live_charts(traces(now), axis, revision=",".join(drawn), key="runs_charts")
+    live_charts(traces(tracking.several(drawn)), axis, revision=",".join(drawn), key="runs_charts")
 
 
 charts()

@@ -183,6 +183,29 @@ def test_a_discarded_run_is_gone_wherever_it_was(led: Led) -> None:
     assert tracking.runs().empty
 
 
+def test_a_run_that_two_resume_at_once_is_resumed_by_one(
+    led: Led, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = led.submit("first")
+    led.wait("first")
+    jobs.pause(run_id)
+    assert ended(run_id) == "paused"
+    led.began.clear()
+
+    def while_somebody_is_quicker(config: FineTuneConfig) -> None:
+        monkeypatch.setattr(jobs, "check", lambda config: None)
+        jobs.resume(run_id)
+        led.wait("first")
+
+    monkeypatch.setattr(jobs, "check", while_somebody_is_quicker)
+    with pytest.raises(UnfreezeError, match="works on this run"):
+        jobs.resume(run_id)
+    assert tracking.run(run_id).status == "running"
+    led.go["first"].set()
+    assert ended(run_id) == "finished"
+    assert led.began == ["first"]
+
+
 def test_keeping_a_paused_run_ends_it(led: Led) -> None:
     run_id = led.submit("one")
     led.wait("one")

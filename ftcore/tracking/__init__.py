@@ -11,7 +11,7 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
 from ftcore.tracking.claims import claim
-from ftcore.tracking.reader import Run, history, last_failure, run, runs, watched
+from ftcore.tracking.reader import Run, history, last_failure, run, runs, several, watched
 from ftcore.tracking.recorder import Recorder, create_run, finish
 from ftcore.tracking.upkeep import (
     close_interrupted,
@@ -37,6 +37,7 @@ __all__ = [
     "rename",
     "run",
     "runs",
+    "several",
     "waiting",
     "watched",
 ]

@@ -22,7 +22,10 @@ def _draw(seen: tuple[str, ...]) -> None:
         st.rerun()  # of the whole page: who waits changed
     with st.container(border=True, key="queue"):
         st.markdown(f"**Waiting: {len(order) - 1}**, one after the other")
-        names = {run_id: plain(tracking.run(run_id).name) for run_id in order[: SHOWN + 1]}
+        there = tracking.several(order[: SHOWN + 1])
+        names = {run_id: run_id[:8] for run_id in order} | {
+            one.run_id: plain(one.name) for one in there
+        }
         for place, run_id in enumerate(order[1 : SHOWN + 1], start=1):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f"{place}. {names[run_id]}", width="stretch")

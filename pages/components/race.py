@@ -13,6 +13,7 @@ from ftcore.experiments import Result
 from ftcore.tracking import Run
 from pages.components import overlay, words
 from pages.components.live_chart import AXES, live_charts_of, packed
+from pages.components.marks import plain
 from pages.components.palette import model_colour
 
 TICK = 1.0  # seconds from one drawing to the next
@@ -50,7 +51,11 @@ def axis_input() -> str:
 
 def _draw(run_ids: tuple[str, ...]) -> None:
     above = st.container()
-    now = snapshot(run_ids, axis_input())
+    try:
+        now = snapshot(run_ids, axis_input())
+    except UnfreezeError as error:  # one was deleted in another tab
+        st.error(plain(str(error)))
+        return
     if not now.live:
         st.rerun()
     with above:
@@ -158,4 +163,19 @@ def stop_button(run_ids: Sequence[str]) -> None:
         try:
             stop(run_ids)
         except UnfreezeError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
+
+
+def resume_button(run_ids: Sequence[str]) -> None:
+    """Draw the button that lets all of them go on, in their order."""
+    if st.button(
+        "Resume", key="resume", icon=":material/play_arrow:", type="primary",
+        help="What was paused or interrupted goes on where it was.",
+    ):  # fmt: skip
+        try:
+            for run_id in reversed(run_ids):  # each is put first
+                jobs.resume(run_id)
+        except UnfreezeError as error:
+            st.error(plain(str(error)))
+        else:
+            st.rerun()

@@ -163,6 +163,16 @@ def test_stop_ends_all_and_those_that_wait_first(monkeypatch: pytest.MonkeyPatch
     assert stopped == live[::-1] and not app.exception
 
 
+def test_an_experiment_that_broke_off_goes_on_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    results.record(result("full"), "one")
+    broken = [results.record(result(mode, status=status), "one") for mode, status in
+              (("last-layer", "interrupted"), ("gradual", "paused"))]  # fmt: skip
+    resumed: list[str] = []
+    monkeypatch.setattr(jobs, "resume", resumed.append)
+    app = press(page(experiment="one"), "Resume")
+    assert resumed == broken[::-1] and not app.exception  # each is put first
+
+
 def test_a_stop_that_cannot_be_is_one_sentence() -> None:
     results.record(result("full", status="running"), "one")  # belongs to no queue of this process
     app = press(page(experiment="one"), "Stop")

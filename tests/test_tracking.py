@@ -1,6 +1,7 @@
 """The record, in a real MLflow store on a file."""
 
 import json
+import math
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import requests
 from mlflow.tracking import MlflowClient
@@ -19,7 +21,7 @@ from ftcore import checkpoints, settings, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
-from ftcore.tracking import recorder
+from ftcore.tracking import recorder, store
 from tests import tiny
 
 
@@ -223,3 +225,32 @@ def test_a_tracking_server_gets_run_curves_and_checkpoint(
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
+
+
+def test_curves_read_straight_from_our_store_are_those_of_mlflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where a resumed run wrote a step once more, and a loss was no number."""
+    run_id = tiny.run(watch="good film.")
+    with tracking.Recorder(run_id) as again:
+        again.write(Step(4, 0.5, 3.0, 128, 0.55, 0.8, 0.002))
+        again.write(Step(6, 0.8, 4.0, 256, math.nan, 0.8, 0.002))
+        again.write(Watched(4, 0.5, 3.0, 128, ((0.25, 0.75),)))
+    straight = tracking.history(run_id), tracking.watched(run_id)
+    assert straight[0]["loss"].tolist().count(0.55) == 1
+    assert len(straight[1]) == 2
+    monkeypatch.setattr(store, "_ours", lambda: False)
+    for ours, theirs in zip(
+        straight, (tracking.history(run_id), tracking.watched(run_id)), strict=True
+    ):
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+
+
+def test_the_list_is_read_again_as_soon_as_something_is_written() -> None:
+    first = tiny.run(saved=False)
+    assert list(tracking.runs()["run_id"]) == [first]
+    tracking.rename(first, "Another name")
+    assert list(tracking.runs()["name"]) == ["Another name"]
+    shown = tracking.runs()
+    shown.loc[0, "name"] = "of one who looks"
+    assert list(tracking.runs()["name"]) == ["Another name"]

@@ -14,13 +14,12 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Run as MlflowRun, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
 
 from ftcore import settings
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.tracking.claims import claimed, lock_file
-from ftcore.tracking.store import FORMAT, connect, tag, written
+from ftcore.tracking.store import FORMAT, connect, points, tag, written
 
 STALE_SECONDS = 120  # without a sign of life, a run on another machine counts as interrupted
 # What runs did before they had these settings, which is not today's default.
@@ -77,6 +76,7 @@ def runs() -> pd.DataFrame:
     last second is handed out again.
     """
     global _seen
+    connect()  # which makes the store where there is none yet
     with _reading:
         asked = (settings.tracking_uri(), written())
         if _seen is None or _seen[0] != asked or time.monotonic() - _seen[1] > FRESH_SECONDS:
@@ -146,13 +146,16 @@ def last_failure() -> str | None:
 def history(run_id: str) -> pd.DataFrame:
     """The curves of a run: split, step, epoch, seconds, examples, loss, accuracy, lr; in order of steps."""
     client, _ = connect()
+    names = ["loss", "accuracy", "seconds", "epoch", "examples"]
+    columns = {"train": [*names, "lr"], "val": names, "test": names}
+    wanted = [f"{split}/{name}" for split, some in columns.items() for name in some]
+    found = points(client, run_id, wanted)
     parts = []
-    for split in ("train", "val", "test"):
-        columns = {}
-        names = ["loss", "accuracy", "seconds", "epoch", "examples"] + ["lr"] * (split == "train")
-        for name in names:
-            columns[name] = pd.Series(_points(client, run_id, f"{split}/{name}"), dtype=float)
-        part = pd.DataFrame(columns).rename_axis("step").sort_index().reset_index()
+    for split, some in columns.items():
+        part = pd.DataFrame(
+            {name: pd.Series(found[f"{split}/{name}"], dtype=float) for name in some}
+        )
+        part = part.rename_axis("step").sort_index().reset_index()
         parts.append(part.assign(split=split))
     parts = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(parts, ignore_index=True)
@@ -163,24 +166,18 @@ def watched(run_id: str) -> pd.DataFrame:
     probability; in order of sentences, labels and steps."""
     client, _ = connect()
     names = [name for name in client.get_run(run_id).data.metrics if _WATCHED.fullmatch(name)]
-    shared = {
-        column: _points(client, run_id, f"watch/{column}") if names else {}
-        for column in ("epoch", "seconds", "examples")
-    }
+    shared = [f"watch/{column}" for column in ("epoch", "seconds", "examples")]
+    found = points(client, run_id, [*names, *shared]) if names else {}
     rows = [
         {"sentence": int(sentence), "label": int(label), "step": step, "probability": share}
-        | {column: points.get(step) for column, points in shared.items()}
-        for _, sentence, label in (name.split("/") for name in names)
-        for step, share in _points(client, run_id, f"watch/{sentence}/{label}").items()
+        | {column.removeprefix("watch/"): found[column].get(step) for column in shared}
+        for name in names
+        for _, sentence, label in [name.split("/")]
+        for step, share in found[name].items()
     ]
     columns = ["sentence", "label", "step", "epoch", "seconds", "examples", "probability"]
-    found = pd.DataFrame(rows, columns=columns)
-    return found.sort_values(["sentence", "label", "step"], ignore_index=True)
-
-
-def _points(client: MlflowClient, run_id: str, metric: str) -> dict[int, float | None]:
-    """Values of a metric by step."""
-    return {point.step: point.value for point in client.get_metric_history(run_id, metric)}
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["sentence", "label", "step"], ignore_index=True)
 
 
 def readable(found: Iterable[MlflowRun]) -> list[Run]:

@@ -3,7 +3,10 @@
 import functools
 import logging
 import os
+import sqlite3
 import threading
+from collections.abc import Sequence
+from contextlib import closing
 
 from mlflow.tracking import MlflowClient
 
@@ -59,12 +62,40 @@ def on_a_server(uri: str) -> bool:
 
 def written() -> object:
     """Something else whenever our own store has been written to; never the same twice for another."""
-    try:
-        found = settings.store_file().stat()
-    except OSError:
+    if not _ours():
         return object()
-    ours = settings.tracking_uri() == f"sqlite:///{settings.store_file()}"
-    return (found.st_mtime_ns, found.st_size) if ours else object()
+    found = settings.store_file().stat()
+    return found.st_mtime_ns, found.st_size
+
+
+def points(
+    client: MlflowClient, run_id: str, metrics: Sequence[str]
+) -> dict[str, dict[int, float | None]]:
+    """Values by step, for each of these metrics of a run.
+
+    MLflow takes a question a metric and an object a point, 50 ms for the curves of one run. From our own
+    store they come in one, in 3 ms: a live page asks each second, on the cores that train.
+    """
+    if not _ours():
+        return {
+            name: {point.step: point.value for point in client.get_metric_history(run_id, name)}
+            for name in metrics
+        }
+    found: dict[str, dict[int, float | None]] = {name: {} for name in metrics}
+    with closing(sqlite3.connect(settings.store_file(), timeout=20)) as store:
+        for name, step, value in store.execute(
+            "SELECT key, step, CASE is_nan WHEN 1 THEN NULL ELSE value END FROM metrics "
+            "WHERE run_uuid = ? ORDER BY timestamp",
+            (run_id,),
+        ):
+            if name in found:
+                found[name][step] = value
+    return found
+
+
+def _ours() -> bool:
+    """Whether the store is the database in our home."""
+    return settings.tracking_uri() == f"sqlite:///{settings.store_file()}"
 
 
 def tag(name: str) -> str:

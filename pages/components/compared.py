@@ -10,7 +10,7 @@ from ftcore.config import REFERENCES
 from ftcore.experiments import Result
 from ftcore.tracking import Run
 from pages.components.outcome import outcome
-from pages.components.race import race, seen, stop_button
+from pages.components.race import race, resume_button, seen, stop_button
 from pages.components.side_by_side import unfair
 
 
@@ -58,6 +58,8 @@ def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
             width="content",
         )
         with st.container(horizontal=True, width="content"):
+            if resumable := [run.run_id for run in runs if run.resumable]:
+                resume_button(resumable)
             if stoppable:
                 stop_button(stoppable)
             if st.button("New experiment", key="new", icon=":material/add:"):

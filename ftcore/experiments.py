@@ -9,6 +9,7 @@ An experiment is the runs that carry its id. Exported, it is a folder that needs
 import functools
 import json
 import math
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from ftcore import files, insights, jobs, settings, tracking
+from ftcore import files, guard, insights, jobs, records, settings, tracking
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig, mode_defaults, mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.insights import Insights
@@ -175,25 +176,38 @@ def export(experiment: str, target: Path) -> None:
 def read(folder: Path) -> list[Result]:
     """An exported experiment, known by the name of its folder. Raises UnfreezeError."""
     try:
-        record = json.loads((folder / _RECORD).read_text("utf-8"))
-        if record["format"] > FORMAT:
-            raise UnfreezeError(f"{folder} was written by a newer version; update to open it.")
-        return [
-            Result(
-                _as_run(run),
-                _table(folder / run["folder"] / _HISTORY),
-                _table(folder / run["folder"] / _WATCHED),
-                insights.read(folder / run["folder"]),
-            )
-            for run in (
-                one | {"experiment": folder.name, "experiment_name": record["name"]}
-                for one in record["runs"]
-            )
-        ]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        record = guard.json_of(folder / _RECORD)
+        newer = record["format"] > FORMAT
+        results = (
+            [] if newer else [_read_run(folder, one, record["name"]) for one in record["runs"]]
+        )
+        if not newer and len({one.run.run_id for one in results}) < max(1, len(record["runs"])):
+            raise ValueError("no run, or one twice")
+    except insights.UNREADABLE:
         raise UnfreezeError(
             f"{folder} holds no experiment that can be read; export it again."
         ) from None
+    if newer:
+        raise UnfreezeError(f"{folder} was written by a newer version; update to open it.")
+    return results
+
+
+def _read_run(folder: Path, values: Mapping[str, Any], name: str) -> Result:
+    """A run of an exported experiment. Raises any of insights.UNREADABLE where it is in disorder."""
+    if not re.fullmatch(r"[\w-]+", values["folder"]):
+        raise ValueError("a folder elsewhere")
+    folder, experiment = folder / values["folder"], folder.name
+    run = _as_run({**values, "experiment": experiment, "experiment_name": name})
+    records.check_run(run)
+    history, watched = _table(folder / _HISTORY), _table(folder / _WATCHED)
+    look = insights.read(folder)
+    records.check_history(history)
+    if len(watched) or look is not None:  # a run that began, so it knows its data
+        labels = run.facts["labels"].split(", ")
+        if not run.facts["dataset_fingerprint"]:
+            raise ValueError("no data")
+        records.check_watched(watched, run.config.watched, labels)
+    return Result(run, history, watched, look)
 
 
 def _result(run_id: str) -> Result:
@@ -232,10 +246,9 @@ def _row(
 ) -> dict[str, Any]:
     """Running while one runs, else queued while one waits, finished where all are, else what went wrong."""
     states = list(states)
-    order = ("running", "queued", "paused", "failed", "interrupted", "stopped", "finished")
     return {
         "experiment": experiment, "name": name, "started": min(started), "runs": len(states),
-        "status": min(states, key=order.index),
+        "status": min(states, key=records.STATUSES.index),
     }  # fmt: skip
 
 

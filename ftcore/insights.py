@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import overload
 
 import numpy as np
 
-from ftcore import cache, checkpoints, datasets, files, settings
+from ftcore import cache, checkpoints, datasets, files, guard, settings
 from ftcore.datasets import TextDataset
 from ftcore.errors import UnfreezeError, advice
 from ftcore.events import drain
@@ -27,6 +28,11 @@ from ftcore.events import drain
 log = logging.getLogger(__name__)
 ARRAYS, REST = "insights.npz", "insights.json"
 _NOWHERE = np.zeros((0, 2), np.float32)
+# What a zip of arrays raises that is cut, damaged, or says that it is huge, locked, or packed otherwise.
+UNREADABLE = (
+    OSError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError, RuntimeError,
+    AttributeError, SyntaxError, zipfile.BadZipFile, zlib.error, UnfreezeError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,53 @@ def load(run_id: str) -> Insights | None:
 
 
 def read(folder: Path) -> Insights | None:
-    """What `write` left in a folder."""
+    """What `write` left in a folder; None where that is not whole."""
     try:
-        rest = json.loads((folder / REST).read_text("utf-8"))
+        rest = guard.json_of(folder / REST)
+        guard.openable(folder / ARRAYS)
         with np.load(folder / ARRAYS) as stored:
-            return Insights(
+            found = Insights(
                 tuple(rest["labels"]), moved=rest["moved"], forgot=rest["forgot"], **stored
             )
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+        _check(found)
+        return found
+    except UNREADABLE:
         return None
+
+
+def _check(look: Insights) -> None:
+    """Raise TypeError or ValueError where the parts do not fit together, as in a file that was changed."""
+    guard.check_types(look)
+    texts, points, classes = len(look.truth), len(look.rows), len(look.labels)
+    forgot = look.forgot
+    shapes = [
+        look.truth.shape,
+        look.rows.shape,
+        look.probabilities.shape,
+        look.before.shape,
+        look.after.shape,
+    ]
+    if not (
+        shapes == [(texts,), (points,), (texts, classes), (points, 2), (points, 2)]
+        and all(part.dtype.kind in "iu" for part in (look.truth, look.rows))
+        and all(part.dtype.kind == "f" for part in (look.probabilities, look.before, look.after))
+        and ((look.truth >= 0) & (look.truth < classes)).all()
+        and ((look.rows >= 0) & (look.rows < texts)).all()
+        and ((look.probabilities >= 0) & (look.probabilities <= 1)).all()
+        and np.isfinite(list(look.moved.values())).all()
+        and (forgot is None or _is_measured(forgot))
+    ):
+        raise ValueError("of another shape")
+
+
+def _is_measured(forgot: dict[str, float | str]) -> bool:
+    shares = [forgot["before"], forgot["after"]]
+    return (
+        guard.fits([*shares, forgot["texts"]], list[float])
+        and isinstance(forgot["task"], str)
+        and all(0 <= float(share) <= 1 for share in shares)
+        and 0 <= float(forgot["texts"]) < 1e15
+    )
 
 
 def keep(folder: Path, dataset: TextDataset, found: Insights) -> str:

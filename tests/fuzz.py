@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from hypothesis import (
     HealthCheck,
+    Phase,
     currently_in_test_context,
     event,
     settings,
@@ -46,6 +47,7 @@ def tries(count: int) -> settings:
         deadline=None,
         derandomize=MORE == 1,
         database=None,
+        phases=[Phase.explicit, Phase.generate],  # to shrink what fails takes minutes
         suppress_health_check=list(HealthCheck),
     )
 

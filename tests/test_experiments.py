@@ -231,7 +231,9 @@ def test_a_run_that_goes_on_is_read_anew() -> None:
 def exported(folder: Path) -> list[experiments.Result]:
     """An experiment of two runs, with all that a run leaves, written to a folder."""
     for mode in ("full", "last-layer"):
-        run_id = tiny.run(saved=False, experiment="one", mode=mode, source=str(folder.parent))
+        run_id = tiny.run(
+            saved=False, experiment="one", mode=mode, source=str(folder.parent), watch="A film."
+        )
         with tracking.Recorder(run_id) as recorder:
             recorder.write(Watched(0, 0.0, 0.0, 0, ((0.25, 0.75),)))
             recorder.write(Finished("finished", "Done.", {"test_accuracy": 2 / 3}))

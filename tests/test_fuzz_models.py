@@ -138,7 +138,8 @@ def test_a_folder_whose_name_is_no_text_hides_no_other(good: Path) -> None:
 
 TENSORS: dict[str, Any] = {
     "nan": lambda w: w.fill_(math.nan), "inf": lambda w: w.fill_(math.inf),
-    "one nan": lambda w: w.flatten().index_fill_(0, torch.tensor([0]), math.nan).view_as(w), "huge": lambda w: w.float() * 0 + 3e38,
+    "one nan": lambda w: w.flatten().index_fill_(0, torch.tensor([0]), math.nan).view_as(w),
+    "huge": lambda w: w.float() * 0 + 3e38,
     "int": lambda w: w.int(), "bool": lambda w: w.bool(), "complex": lambda w: w.to(torch.complex64),
     "flat": lambda w: w.flatten(), "none": lambda w: w[:0], "more": lambda w: w[None],
     "double": lambda w: w.double(), "f8": lambda w: w.to(torch.float8_e4m3fn), "bf16": lambda w: w.bfloat16(),

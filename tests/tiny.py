@@ -17,7 +17,7 @@ WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
 FACTS: dict[str, str | int | float] = {
     "steps": 8, "steps_per_epoch": 4, "train_texts": 512, "trainable_parameters": 18,
-    "device": "cpu", "precision": "fp32",
+    "device": "cpu", "precision": "fp32", "labels": "negative, positive", "dataset_fingerprint": "tiny",
 }  # fmt: skip
 
 

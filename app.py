@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -22,6 +24,11 @@ from pages.components.marks import plain
 
 log = logging.getLogger("unfreeze")
 BEGAN = time.monotonic()
+PAGES = Path(__file__).resolve().parent / "pages"
+# For each rerun Streamlit puts this folder before all others and takes it away behind it, unless it is
+# there. Who imports in another thread meanwhile misses a folder: then MLflow was not to be found, and
+# stayed half imported until the next start.
+sys.path.append(str(PAGES))
 asking = ThreadPoolExecutor(1, "health")
 PATIENCE = 5.0  # seconds that /health waits for the record of runs
 
@@ -149,7 +156,7 @@ def door() -> list[Middleware]:
 
 
 app = st.App(
-    "pages/_main.py",
+    PAGES / "_main.py",
     lifespan=lifespan,
     on_script_error=show_error,
     middleware=door(),

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, strategies as some
 from starlette.types import Message, Receive, Scope, Send
+from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
@@ -433,3 +435,11 @@ def test_home_that_all_share_is_left_alone_and_said(
     settings.make_private()
     assert rights(home) == "drwxrwxrwt"
     assert "let UNFREEZE_HOME name a folder of your own" in caplog.text
+
+
+def test_a_rerun_leaves_alone_where_imports_look() -> None:
+    """Many visitors import in many threads, and a folder taken away meanwhile hides another."""
+    before = list(sys.path)
+    with modified_sys_path(str(server.app.script_path)):
+        assert sys.path == before
+    assert sys.path == before

@@ -45,10 +45,16 @@ else:
     chosen = list(runs.loc[runs["val_accuracy"].notna(), "run_id"][:2])
 
 
-@st.cache_data(ttl=10, show_spinner=False)
-def disk_use(run_ids: tuple[str, ...]) -> dict[str, int]:
-    """Bytes by run."""
-    return {run_id: tracking.disk_use(run_id) for run_id in run_ids}
+@st.cache_data(ttl=60, max_entries=2_000, show_spinner=False)
+def disk_use(run_id: str, status: str) -> int:
+    """Bytes of a run, counted anew when its state changes."""
+    return tracking.disk_use(run_id)
+
+
+@st.cache_data(ttl=0.9, max_entries=50, show_spinner=False)
+def selected(run_ids: tuple[str, ...]) -> list[tracking.Run]:
+    """The runs that are drawn; the table and the charts below it read them once."""
+    return tracking.several(run_ids)
 
 
 @st.fragment(run_every="2s" if runs["status"].isin(["queued", "running"]).any() else None)
@@ -73,7 +79,7 @@ def table() -> None:
             "Data": now["dataset"],
             "Texts": [f"{limit:,}" if limit else "all" for limit in now["limit"]],
             "From": now["checkpoint"],
-            "Disk": [size.disk(disk_use(tuple(ids))[run_id]) for run_id in ids],
+            "Disk": [size.disk(disk_use(*run)) for run in zip(ids, now["status"], strict=True)],
             "Started": now["started"],
         }
     )
@@ -121,6 +127,7 @@ def ask_name(run_id: str, name: str) -> None:
                 st.error(str(error))
             else:
                 run_names.clear()
+                selected.clear()
                 st.rerun()
 
 
@@ -138,6 +145,7 @@ def ask_delete(doomed: dict[str, str]) -> None:
             else:
                 st.query_params.pop("runs", None)
                 run_names.clear()
+                selected.clear()
                 st.rerun()
         if st.button("Keep"):
             st.rerun()
@@ -197,7 +205,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         ask_name(chosen[0], names[chosen[0]])
     if st.button("Delete", icon=":material/delete:", disabled=not chosen):
         ask_delete({run_id: names[run_id] for run_id in chosen})
-    st.caption(f"{len(runs)} runs, {size.disk(sum(disk_use(tuple(runs['run_id'])).values()))}")
+    used = sum(disk_use(*run) for run in zip(runs["run_id"], runs["status"], strict=True))
+    st.caption(f"{len(runs)} runs, {size.disk(used)}")
 
 if not chosen:
     st.info("Select runs in the table, and their curves are drawn here.")
@@ -206,7 +215,7 @@ if len(chosen) > MOST:
     st.info(f"Only the first {MOST} of {len(chosen)} are drawn.")
 
 drawn = chosen[:MOST]
-selected_runs = tracking.several(drawn)
+selected_runs = selected(tuple(drawn))
 if not selected_runs:
     st.info("These runs cannot be drawn; select others.")
     st.stop()
@@ -220,7 +229,7 @@ axis = st.segmented_control(
 @st.fragment(run_every="2s" if any(run.live for run in selected_runs) else None)
 def charts() -> None:
     """Drawn again and again while one of them is live."""
-    live_charts(traces(tracking.several(drawn)), axis, revision=",".join(drawn), key="runs_charts")
+    live_charts(traces(selected(tuple(drawn))), axis, revision=",".join(drawn), key="runs_charts")
 
 
 charts()

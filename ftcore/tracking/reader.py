@@ -64,6 +64,11 @@ class Run:
         return self.status in ("queued", "running")
 
     @property
+    def state(self) -> str:
+        """Another one whenever a run that rests is not what it was: it may have gone on meanwhile."""
+        return f"{self.status} {self.metrics.get('seconds', 0.0)}"
+
+    @property
     def resumable(self) -> bool:
         """Whether it can go on where it was."""
         return self.status in ("paused", "interrupted")

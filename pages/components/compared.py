@@ -29,7 +29,7 @@ def compared(experiment: str, run_ids: Sequence[str]) -> None:
     if live:
         race(ids)
         return
-    outcome(results if bundled else _results(tuple((run.run_id, run.status) for run in runs)))
+    outcome(results if bundled else _results(tuple((run.run_id, run.state) for run in runs)))
 
 
 @st.cache_data(ttl=2, show_spinner=False)
@@ -40,7 +40,7 @@ def _ids(experiment: str, home: str) -> list[str]:
 
 @st.cache_resource(max_entries=10, show_spinner="Reading the runs …")
 def _results(which: tuple[tuple[str, str], ...]) -> list[Result]:
-    """Of runs that are over, each with its status, as one that was interrupted may be resumed."""
+    """Of runs that are over, each with its state, as one that was interrupted may be resumed."""
     ids = [run_id for run_id, _ in which]
     return experiments.load(ids[0] if ids == [experiments.BUNDLED] else ids)
 

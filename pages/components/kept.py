@@ -18,7 +18,7 @@ def kept(results: "Sequence[Result]", what: tuple[Hashable, ...], make: Callable
 
     `what` names it, with all that it depends on besides these runs and their state.
     """
-    runs = tuple((one.run.run_id, one.run.status, one.run.name) for one in results)
+    runs = tuple((one.run.run_id, one.run.state, one.run.name) for one in results)
     return _made(runs, what, make)
 
 

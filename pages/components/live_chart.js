@@ -39,11 +39,23 @@ export async function show(parentElement, { head, curves }, plotlyAddress) {
   const Plotly = await library(plotlyAddress);
   if (parentElement.ufView !== view || !parentElement.isConnected) return;
   view.Plotly = Plotly;
-  drawCharts(view, head, curves, theme);
+  whenSeen(view, () => drawCharts(view, head, curves, theme));
   return () => {
     view.observer.disconnect();
     for (const plot of Object.values(view.plots)) Plotly.purge(plot);
   };
+}
+
+// A tab in the background does not draw: the processor may be the one that trains.
+function whenSeen(view, paint) {
+  view.paint = paint;
+  if (!document.hidden) return paint();
+  if (view.waits) return;
+  view.waits = true;
+  document.addEventListener("visibilitychange", () => {
+    view.waits = false;
+    if (view.root.isConnected) view.paint();
+  }, { once: true });
 }
 
 // plotly.js, fetched once for all charts of a page.

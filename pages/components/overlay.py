@@ -132,10 +132,10 @@ def shade(colour: str, number: int) -> str:
 
 
 def curves(run: Run) -> pd.DataFrame:
-    """Its history, read anew only while it may grow."""
-    return history(run.run_id) if run.live else _kept_curves(run.run_id, run.status)
+    """Its history, read anew only while it may grow; what was interrupted may yet go on."""
+    return _kept_curves(run.run_id) if run.status == "finished" else history(run.run_id)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _kept_curves(run_id: str, status: str) -> pd.DataFrame:
+def _kept_curves(run_id: str) -> pd.DataFrame:
     return history(run_id)

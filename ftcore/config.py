@@ -2,12 +2,12 @@
 
 import argparse
 import dataclasses
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
+from ftcore import guard
 from ftcore.errors import UnfreezeError
 from ftcore.shape import LONGEST, Window
 
@@ -292,24 +292,36 @@ def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) 
 
 def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
     """`value` in the setting's type and range, or UnfreezeError."""
+    said = guard.shown(_spelt(value))
     name, low, high = label(setting), setting.metadata["low"], setting.metadata["high"]
-    if setting.name == "mode" and not (value in MODES or last_groups(str(value))):
-        raise UnfreezeError(f"Mode is {value!r}; choose one of {', '.join(MODES)}, last-2, last-3.")
+    if setting.name == "mode" and not (str(value) in MODES or last_groups(str(value))):
+        raise UnfreezeError(f"Mode is {said}; choose one of {', '.join(MODES)}, last-2, last-3.")
     if allowed := choices(setting):
         if value not in allowed:
-            raise UnfreezeError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")
+            raise UnfreezeError(f"{name} is {said}; choose one of {', '.join(allowed)}.")
         return value
     if setting.type is bool:
         if str(value).lower() not in ("true", "false", "1", "0"):
-            raise UnfreezeError(f"{name} is {value!r}; choose true or false.")
+            raise UnfreezeError(f"{name} is {said}; choose true or false.")
         return str(value).lower() in ("true", "1")
     if setting.type is str:
-        return str(value).strip()
+        text = str(value).strip()
+        if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
+            raise UnfreezeError(f"{name} is {said}; leave out what is no character.")
+        return text
     try:
         number = setting.type(value)  # type: ignore[operator]
     except (TypeError, ValueError, OverflowError):
         kind = "whole number" if setting.type is int else "number"
-        raise UnfreezeError(f"{name} is {value!r}; give a {kind}.") from None
-    if not (math.isfinite(number) and low <= number <= high):
-        raise UnfreezeError(f"{name} is {value!r}; choose from {low:g} to {high:g}.")
+        raise UnfreezeError(f"{name} is {said}; give a {kind}.") from None
+    if not low <= number <= high:
+        raise UnfreezeError(f"{name} is {said}; choose from {low:g} to {high:g}.")
     return number
+
+
+def _spelt(value: Any) -> str:
+    """As Python spells it, but for what has too many digits for that."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "a number of thousands of digits"

@@ -5,6 +5,7 @@ waits there and nobody has, so a restart loses nothing.
 """
 
 import contextlib
+import json
 import logging
 import threading
 import time
@@ -21,6 +22,9 @@ from ftcore.errors import Diverged, UnfreezeError, advice, disk_is_full
 from ftcore.events import Event, Finished, Pause, Status, Stop, Task
 
 log = logging.getLogger(__name__)
+LONGEST_RECORD = (
+    8_000  # characters of a run's settings; a tracking server takes no more in one piece
+)
 
 
 @dataclass
@@ -82,6 +86,10 @@ def resume(run_id: str) -> None:
 
 def check(config: FineTuneConfig) -> None:
     """Raise UnfreezeError for what can be told before a run is queued."""
+    if len(json.dumps(config.to_dict())) > LONGEST_RECORD:
+        raise UnfreezeError(
+            "Watched sentences, name or paths are too long to be kept; shorten them."
+        )
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         checkpoints.find(config.checkpoint)
     for path in (config.source, config.vectors, config.own_data):

@@ -1,12 +1,11 @@
 """Datasets: where they come from, how they are balanced, how long their texts are, and examples."""
 
 import random
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from ftcore import datasets
+from ftcore import datasets, guard
 from ftcore.datasets import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components import marks, words
@@ -40,16 +39,28 @@ def lengths(fingerprint: str, _texts: list[str]) -> np.ndarray:
 
 def changed(source: str) -> float:
     """When a file or folder was last written, so that a new one is read anew."""
-    path = Path(source).expanduser()
-    return path.stat().st_mtime if source and path.exists() else 0.0
+    try:
+        return guard.there(source).stat().st_mtime if source else 0.0
+    except (OSError, UnfreezeError):
+        return 0.0
 
 
 st.title("Data", anchor=False)
+# What is chosen stands in ?dataset=. A widget bound to it would put its title there, as it once did, and
+# know no other.
+titles = {one: datasets.TITLES[one].removesuffix(" (synthetic)") for one in datasets.NAMES}
+given = st.query_params.get("dataset", "")
+linked = next((one for one in datasets.NAMES if given in (one, titles[one])), "")
+if linked and linked != st.session_state.get("data_linked"):
+    st.session_state.dataset = linked
+st.session_state.setdefault("dataset", "sample")
 name = st.segmented_control(
-    "Dataset", datasets.NAMES, default="sample", required=True, key="dataset", bind="query-params",
-    format_func=lambda name: datasets.TITLES[name].removesuffix(" (synthetic)"),
+    "Dataset", datasets.NAMES, required=True, key="dataset", format_func=titles.get,
     label_visibility="collapsed",
 )  # fmt: skip
+if name != (given or "sample"):
+    st.query_params["dataset"] = name
+st.session_state.data_linked = name
 source = ""
 if name != "sample":
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -67,7 +78,7 @@ if dataset is None:
     try:
         dataset = run_task(datasets.load(name, source))
     except UnfreezeError as error:
-        st.error(str(error))
+        st.error(marks.plain(str(error)))
         st.stop()
     loaded()[key] = dataset
     while len(loaded()) > KEPT:

@@ -145,7 +145,10 @@ def last_failure() -> str | None:
         raise UnfreezeError(
             "The record of runs cannot be read; see whether the disk, or the tracking server, answers."
         ) from error
-    return as_run(found[0]).message if found else None
+    try:
+        return as_run(found[0]).message if found else None
+    except UnfreezeError as error:  # of that run alone, which must not stand for all
+        return str(error)
 
 
 def history(run_id: str) -> pd.DataFrame:

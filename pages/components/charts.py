@@ -33,7 +33,8 @@ _MINUTE, _HOUR = 60, 3600
 def tradeoff(results: Sequence[Result]) -> go.Figure:
     """Test accuracy over seconds of training: a marker a side, a level line a reference."""
     found = sides(results)
-    networks = [side for side in found if not side.is_reference]
+    # A run that an earlier version recorded may not say how long it trained.
+    networks = [side for side in found if not side.is_reference and 0 < side.seconds < math.inf]
     seconds = [training_seconds(one) for side in networks for one in side.results]
     log = bool(seconds) and max(seconds) > WIDE * min(seconds)
     fig = base("Test accuracy over training time", _sized(networks), height=440)

@@ -1,0 +1,50 @@
+"""The soak's own eyes: whatever is lost, broken or different is seen. `make soak` is the thing itself."""
+
+import pytest
+
+from benchmarks import ledger
+from ftcore import checkpoints, datasets, jobs, tracking
+from ftcore.checkpoints import WEIGHTS
+from tests import tiny
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
+    return tiny.world(monkeypatch)
+
+
+def trained(**values: object) -> str:
+    run_id = tracking.create_run(tiny.config(**values))
+    for _ in jobs.execute(run_id, jobs.Request()):
+        pass
+    return run_id
+
+
+def test_every_way_to_lose_a_run_is_seen(world: object) -> None:
+    kept = ledger.Ledger()
+    good, broken, gone, thrown_away = (trained(epochs=1, seed=n) for n in range(4))
+    for run_id in (good, broken, gone, thrown_away):
+        kept.start(run_id)
+    assert ledger.lost(kept) == {}
+    (checkpoints.run_path(broken) / WEIGHTS).write_bytes(b"half of it")
+    kept.discard(thrown_away)
+    for run_id in (gone, thrown_away):
+        tracking.delete(run_id)
+    stuck = tracking.create_run(tiny.config())
+    found = ledger.lost(kept)
+    assert found.keys() == {broken, gone, stuck}
+    assert "cannot be loaded" in found[broken]
+    assert found[gone] == "is not listed"
+    assert found[stuck].startswith("is queued")
+
+
+def test_a_run_whose_weights_differ_in_one_number_is_seen(world: object) -> None:
+    one, other = trained(epochs=1, name="one"), trained(epochs=1, name="other")
+    [(config, run_ids)] = ledger.alike().items()
+    assert set(run_ids) == {one, other}
+    assert ledger.unlike(config, run_ids) == {}
+    file = checkpoints.run_path(other) / WEIGHTS
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(bytes(content))
+    assert ledger.unlike(config, run_ids).keys() == {other}

@@ -95,7 +95,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--home", type=Path, help="an empty folder to use and keep")
     options = parser.parse_args(argv)
     if not picture.browser():
-        raise SystemExit("No chromium for one of the visitors: install it, or name it with CHROMIUM.")
+        raise SystemExit(
+            "No chromium for one of the visitors: install it, or name it with CHROMIUM."
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then the server goes, too
     report.heading("Soak")
     print(f"Seed {options.seed}.\n", flush=True)

@@ -43,6 +43,7 @@ class _Job:
 
 
 _changed = threading.Condition()
+_deciding = threading.RLock()  # of several who resume, keep or discard the same run, one is first
 _waiting: list[_Job] = []
 _current: _Job | None = None
 _thread: threading.Thread | None = None
@@ -64,24 +65,25 @@ def submit(config: FineTuneConfig, experiment: str = "", experiment_name: str = 
 
 def resume(run_id: str) -> None:
     """Put a paused or interrupted run first on the queue; it goes on where it was."""
-    one = tracking.run(run_id)
-    if not one.resumable:
-        raise UnfreezeError(
-            f"This run is {one.status}; only one that was paused or interrupted can be resumed."
-        )
-    check(one.config)
-    start()
-    claim = tracking.claim(run_id)  # first, or two who resume at once would both write its state
-    try:
-        if (now := tracking.run(run_id).status) in ("finished", "stopped", "failed"):
-            raise UnfreezeError(f"This run is {now}; somebody was quicker.")
-        with _changed:
-            place = min((job.place for job in _waiting), default=time.time()) - 1
-        tracking.enqueue(run_id, place)
-    except BaseException:
-        claim.release()
-        raise
-    _append(_Job(run_id, place, claim))
+    with _deciding:
+        one = tracking.run(run_id)
+        if not one.resumable:
+            raise UnfreezeError(
+                f"This run is {one.status}; only one that was paused or interrupted can be resumed."
+            )
+        check(one.config)
+        start()
+        claim = tracking.claim(run_id)  # first: another process may be about to write its state
+        try:
+            if (now := tracking.run(run_id).status) in ("finished", "stopped", "failed"):
+                raise UnfreezeError(f"This run is {now}; somebody was quicker.")
+            with _changed:
+                place = min((job.place for job in _waiting), default=time.time()) - 1
+            tracking.enqueue(run_id, place)
+        except BaseException:
+            claim.release()
+            raise
+        _append(_Job(run_id, place, claim))
 
 
 def check(config: FineTuneConfig) -> None:
@@ -151,28 +153,31 @@ def stop(run_id: str) -> None:
 
     One that waits leaves the queue. Raises UnfreezeError where another process works on it.
     """
-    if _ask(run_id, "stop"):
-        return
-    if job := _take_off(run_id):
-        tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
-        job.claim.release()
-        return
-    if _nobody_has(run_id).resumable:
-        from ftcore import snapshots
+    with _deciding:
+        if _ask(run_id, "stop"):
+            return
+        if job := _take_off(run_id):
+            tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
+            job.claim.release()
+            return
+        if _nobody_has(run_id).resumable:
+            from ftcore import snapshots
 
-        snapshots.discard(checkpoints.run_path(run_id))
-        tracking.finish(run_id, _ended(run_id, "stopped", "Ended; there was nothing to keep yet."))
+            ended = _ended(run_id, "stopped", "Ended; there was nothing to keep yet.")
+            tracking.finish(run_id, ended)
+            snapshots.discard(checkpoints.run_path(run_id))
 
 
 def discard(run_id: str) -> None:
     """End a run wherever it is, and delete it. Raises UnfreezeError where another process works on it."""
-    if _ask(run_id, "discard"):
-        return
-    if job := _take_off(run_id):
-        tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
-        job.claim.release()
-    _nobody_has(run_id)
-    tracking.delete(run_id)
+    with _deciding:
+        if _ask(run_id, "discard"):
+            return
+        if job := _take_off(run_id):
+            tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
+            job.claim.release()
+        _nobody_has(run_id)
+        tracking.delete(run_id)
 
 
 def pause(run_id: str) -> None:

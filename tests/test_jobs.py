@@ -1,7 +1,7 @@
 """The queue and its thread, over a training that the test leads by the hand."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -204,6 +204,43 @@ def test_a_run_that_two_resume_at_once_is_resumed_by_one(
     led.go["first"].set()
     assert ended(run_id) == "finished"
     assert led.began == ["first"]
+
+
+def test_of_those_who_decide_at_once_what_becomes_of_a_run_one_is_first(led: Led) -> None:
+    """Whoever comes later is told in a sentence, and nothing goes wrong behind it."""
+    for number in range(4):
+        run_id = led.submit(f"run {number}")
+        led.wait(f"run {number}")
+        jobs.pause(run_id)
+        assert ended(run_id) == "paused"
+        led.go[f"run {number}"].set()
+        together = threading.Barrier(6)
+        unexpected: list[BaseException] = []
+
+        def decide(
+            decision: Callable[[str], None], one: str, at: threading.Barrier, bad: list
+        ) -> None:
+            at.wait()
+            try:
+                decision(one)
+            except UnfreezeError:
+                pass
+            except Exception as error:
+                bad.append(error)
+
+        crowd = [
+            threading.Thread(target=decide, args=(decision, run_id, together, unexpected))
+            for decision in (jobs.resume, jobs.stop, jobs.discard) * 2
+        ]
+        for one in crowd:
+            one.start()
+        for one in crowd:
+            one.join()
+        assert not unexpected
+        with jobs._changed:
+            assert jobs._changed.wait_for(lambda: not jobs.busy(), WAIT)
+        left = tracking.several([run_id])
+        assert not left or left[0].status in ("finished", "stopped")
 
 
 def test_keeping_a_paused_run_ends_it(led: Led) -> None:

@@ -20,7 +20,7 @@ from pages.components.marks import plain
 from pages.components.script_button import script_button
 
 TICK = 1.0  # seconds from one drawing to the next, for a few who watch
-AT_ONCE = 3  # so many; with ten tabs each is drawn anew every four seconds, and training hardly notices
+AT_ONCE = 3  # so many; of ten tabs each is drawn anew every four seconds, and training goes on
 
 
 def live_run(run_id: str) -> None:

@@ -11,6 +11,10 @@ class Diverged(UnfreezeError):
     """The loss stopped being a number: going on would not help."""
 
 
+class Lost(UnfreezeError):
+    """The state that a run would go on from cannot be read: resuming it again would not help."""
+
+
 def advice(error: Exception) -> str:
     """What a person can do about an error, empty for one that nobody foresaw."""
     if isinstance(error, UnfreezeError):

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from ftcore import baselines, checkpoints, datasets, tracking
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
-from ftcore.errors import Diverged, UnfreezeError, advice, disk_is_full
+from ftcore.errors import Diverged, Lost, UnfreezeError, advice, disk_is_full
 from ftcore.events import Event, Finished, Pause, Status, Stop, Task
 
 log = logging.getLogger(__name__)
@@ -342,7 +342,8 @@ def _failed(run_id: str, error: Exception, begun: bool) -> Finished:
         kind = type(error).__name__
         sentence = f"Something unexpected went wrong ({kind}: {error}); see the log."
     if disk_is_full(error) or (begun and not isinstance(error, Diverged)):
-        return _ended(run_id, "interrupted", f"{sentence} The run can be resumed.")
+        again = "" if isinstance(error, Lost) else " The run can be resumed."
+        return _ended(run_id, "interrupted", f"{sentence}{again}")
     return _ended(run_id, "failed", sentence)
 
 

@@ -220,8 +220,29 @@ def _evaluation_steps(run: Run) -> set[int]:
 def _check_finite(loss: float, run: Run) -> None:
     if not math.isfinite(loss):
         kept = f"; the best model, of step {run.best.step:,}, is kept" if run.best else ""
+        if not run.step:
+            raise Diverged(
+                "The loss is no number before the first step: the weights that the run starts from, or "
+                "their word vectors, are too large; choose another checkpoint or other vectors."
+            )
         raise Diverged(
-            f"The loss stopped being a number at step {run.step:,}{kept}. Try a smaller learning "
-            f"rate than {run.config.learning_rate:g} (Quick takes "
-            f"{mode_defaults(run.config.mode).learning_rate:g}), or gradient clipping."
+            f"The loss stopped being a number at step {run.step:,}{kept}. "
+            f"Try {_what_helps(run.config)}."
         )
+
+
+def _what_helps(config: FineTuneConfig) -> str:
+    """What to change where a loss stops being a number."""
+    rate, usual = config.learning_rate, mode_defaults(config.mode).learning_rate
+    ways = [f"a smaller learning rate than {rate:g}"]
+    if rate > usual and config.optimizer == "adamw":
+        ways[0] += f" (Quick takes {usual:g})"
+    if (
+        config.weight_decay > 0.1 and rate * config.weight_decay > 1
+    ):  # a step takes away more than all
+        ways.append(f"a smaller weight decay than {config.weight_decay:g}")
+    if config.train_embeddings and config.embedding_rate > 1:
+        ways.append(f"a smaller rate of the word vectors than {config.embedding_rate:g}")
+    if not config.clip and config.optimizer == "sgd":  # AdamW's steps are as long without
+        ways.append("gradient clipping")
+    return ", or ".join(ways)

@@ -11,6 +11,7 @@ One safetensors file, written whole or not at all: tensors by name, all else as 
 
 import json
 import time
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from safetensors.torch import save as packed
 from torch import Tensor
 
 from ftcore import files, strategies
-from ftcore.errors import UnfreezeError
+from ftcore.errors import Lost, UnfreezeError
 from ftcore.events import Evaluation
 from ftcore.preparation import Run
 
@@ -86,7 +87,9 @@ def save(run: Run, loop: Loop) -> None:
         },
     }  # fmt: skip
     on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    files.write(path(run.output), packed(on_cpu, {"state": json.dumps(rest)}))
+    state = json.dumps(rest)
+    about = {"state": state, "checksum": _checksum(on_cpu, state)}
+    files.write(path(run.output), packed(on_cpu, about))
 
 
 def load(output: Path) -> Snapshot | None:
@@ -96,15 +99,32 @@ def load(output: Path) -> Snapshot | None:
         return None
     try:
         with safe_open(file, "pt") as stored:
-            rest = json.loads(stored.metadata()["state"])
+            about = stored.metadata()
+            rest = json.loads(about["state"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
-        raise UnfreezeError(
+        newer = rest["format"] > FORMAT
+        # The first of them had none.
+        if (
+            not newer
+            and about.get("checksum", checksum := _checksum(tensors, about["state"])) != checksum
+        ):
+            raise ValueError("damaged")
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, RecursionError):
+        raise Lost(
             "The state of this run cannot be read; keep its best model, or run it again."
         ) from None
-    if rest["format"] > FORMAT:
+    if newer:
         raise UnfreezeError("A newer version of Unfreeze began this run; update to resume it.")
     return Snapshot(tensors, rest)
+
+
+def _checksum(tensors: dict[str, Tensor], state: str) -> str:
+    """Of all that is kept: a changed bit would train on unnoticed."""
+    found = zlib.crc32(state.encode())
+    for name in sorted(tensors):
+        content = tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data
+        found = zlib.crc32(content, zlib.crc32(name.encode(), found))
+    return f"{found:08x}"
 
 
 def discard(output: Path) -> None:
@@ -150,5 +170,5 @@ def resume_loop(run: Run, loop: Loop, snapshot: Snapshot) -> None:
     run.train_seconds = rest["train_seconds"]
     loop.shuffle.set_state(tensors["shuffle"])
     torch.set_rng_state(tensors["random"])
-    if "accelerator" in tensors:
+    if "accelerator" in tensors and run.device.type == "cuda":  # it may go on elsewhere
         torch.cuda.set_rng_state(tensors["accelerator"], run.device)

@@ -7,6 +7,9 @@ import torch
 
 from ftcore.errors import UnfreezeError
 
+# The last is how oneDNN says it, which multiplies matrices on a CPU.
+_NO_MEMORY = ("allocate memory", "out of memory", "out_of_memory", "could not create a primitive")
+
 
 def pick(wanted: str = "auto") -> torch.device:
     """The device of a run: an accelerator where there is one, else the CPU."""
@@ -62,8 +65,7 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory did not suffice."""
     said = str(error).lower()
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(words in said for words in ("allocate memory", "out of memory", "out_of_memory"))
+        isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY)
     )
 
 

@@ -10,6 +10,7 @@ from ftcore import events, jobs, settings, tracking, train
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress, Task
+from ftcore.tracking import recorder
 from tests import tiny
 
 WAIT = 20.0
@@ -125,6 +126,20 @@ def test_shutdown_interrupts_what_runs_and_the_next_start_takes_up_what_waits(le
     assert ended(second) == "finished"
     assert tracking.run(first).status == "finished"
     assert led.began == ["first", "third", "first", "second"]
+
+
+def test_a_run_whose_process_was_killed_while_it_queued_it_is_not_forgotten(
+    led: Led, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(recorder, "MLFLOW_STATUS", {})  # so it ends before it tells MLflow
+        with pytest.raises(KeyError):
+            led.submit("first")
+    led.go["first"].set()
+    jobs.start()
+    led.wait("first")
+    [run_id] = tracking.runs()["run_id"]
+    assert ended(run_id) == "finished"
 
 
 def test_what_another_process_has_is_left_to_it(led: Led) -> None:

@@ -55,9 +55,9 @@ def enqueue(run_id: str, place: float) -> None:
 def waiting() -> list[Run]:
     """The runs on the queue that no process works on, first come first."""
     client, experiment = connect()
-    found = client.search_runs(
-        [experiment], f"attributes.status = '{MLFLOW_STATUS['queued']}'", order_by=["start_time"]
-    )
+    # By our own tag: a process that is killed while it queues a run leaves MLflow's status behind.
+    queued_ones = f"tags.`{tag('status')}` = 'queued'"
+    found = client.search_runs([experiment], queued_ones, order_by=["start_time"])
     queued = [one for one in readable(found) if one.status == "queued" and one.place]
     return sorted((one for one in queued if not claimed(one.run_id)), key=lambda one: one.place)
 

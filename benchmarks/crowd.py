@@ -19,7 +19,7 @@ from ftcore.config import mode_title
 
 PAGES = ("", "train", "compare", "predict", "runs", "checkpoints", "data")
 BACKLOG = 8  # runs that are not over; then nobody starts another
-STEADY = {"setting_epochs": 60, "setting_limit": 300, "setting_seed": 7, "setting_dropout": 0.1}
+STEADY = {"setting_epochs": 40, "setting_limit": 300, "setting_seed": 7, "setting_dropout": 0.1}
 RECIPES: tuple[tuple[str, dict[str, float]], ...] = (
     ("full", {"setting_epochs": 8, "setting_limit": 300, "setting_seed": 1}),
     ("gradual", {"setting_epochs": 6, "setting_limit": 400, "setting_seed": 2}),

@@ -26,9 +26,9 @@ from benchmarks.lives import Server
 from benchmarks.visitor import PATIENCE, NotThere, Visitor
 from ftcore import tracking
 
-MOST_MINUTES = 25.0  # of acting; the end takes a few more
+MOST_MINUTES = 20.0  # of acting; the end takes a few more
 STARTING = 10.0  # seconds: what takes long in so young a server waits for imports
-TO_THE_END = 300.0  # seconds for all that is left
+TO_THE_END = 360.0  # seconds for all that is left
 ATTEMPTS = 3  # to resume a run at the end
 STALE = 1.2  # seconds for which the list of runs may be what it was
 
@@ -89,7 +89,7 @@ class Monitor:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0, help="of acting, 25 at most")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of acting, 20 at most")
     parser.add_argument("--visitors", type=int, default=20, help="one of them a browser")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--home", type=Path, help="an empty folder to use and keep")

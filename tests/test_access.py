@@ -8,6 +8,7 @@ import re
 import stat
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -173,7 +174,8 @@ def ask(
         "headers": [(k.encode(), v.encode("latin-1")) for k, v in given.items()],
         "client": (client, 50000), "scheme": "http", "root_path": "", "server": ("127.0.0.1", 8501),
     }  # fmt: skip
-    asyncio.run(server.SecurityHeaders(door)(scope, receive, send))
+    with ThreadPoolExecutor(1) as apart:  # the browser's tests leave a loop in this thread
+        apart.submit(asyncio.run, server.SecurityHeaders(door)(scope, receive, send)).result()
     if reached:
         return Answer(status=0, headers={}, body="")
     if kind == "websocket":

@@ -1,7 +1,6 @@
 """The reference lines, on the built-in sample and on texts where the answer is known."""
 
 import math
-import threading
 
 import pytest
 
@@ -72,7 +71,7 @@ def test_a_reference_goes_through_the_queue_and_leaves_a_record_but_no_checkpoin
     config = FineTuneConfig.from_dict({"checkpoint": "gone", "mode": mode, "limit": 200})
     jobs.check(config)
     run_id = tracking.create_run(config)
-    events = list(jobs.execute(run_id, threading.Event()))
+    events = list(jobs.execute(run_id, jobs.Request()))
     last = events[-1]
     assert isinstance(last, Finished) and last.status == "finished"
     recorded = tracking.run(run_id)

@@ -1,6 +1,5 @@
 """The reference for the last layer: nothing linear on the same vectors may do better."""
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,7 @@ def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
     config = settings(watch="good.", self_training=True)
     jobs.check(config)
     run_id = tracking.create_run(config)
-    events = list(jobs.execute(run_id, threading.Event()))
+    events = list(jobs.execute(run_id, jobs.Request()))
     last = events[-1]
     assert isinstance(last, Finished) and last.status == "finished"
     assert last.metrics["test_accuracy"] > 0.5
@@ -68,7 +67,7 @@ def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
 def test_it_shares_split_and_vectors_with_the_last_layer(base: checkpoints.Checkpoint) -> None:
     def ran(mode: str) -> list[Event]:
         run_id = tracking.create_run(settings(mode=mode, epochs=1))
-        return list(jobs.execute(run_id, threading.Event()))
+        return list(jobs.execute(run_id, jobs.Request()))
 
     trained, best = ran("last-layer"), ran("best-head")
     splits = {

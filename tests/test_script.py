@@ -9,7 +9,6 @@ import runpy
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def base() -> str:
 def trained(**values: object) -> Run:
     """A run, worked off here."""
     run_id = tracking.create_run(FineTuneConfig(**values))  # type: ignore[arg-type]
-    for _ in jobs.execute(run_id, threading.Event()):
+    for _ in jobs.execute(run_id, jobs.Request()):
         pass
     run = tracking.run(run_id)
     assert run.status == "finished", run.message

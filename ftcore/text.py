@@ -177,7 +177,8 @@ def _checked_lines(name: str, file: BinaryIO, words: int) -> Iterator[bytes]:
         size = size or values
         if not line.endswith(b"\n") and len(line) < _LONGEST_LINE:
             raise _cut_short(name, number, count)
-        if values != size or size < 3:  # with fewer, torchtext sees no vectors
+        # With fewer, torchtext sees no vectors; without a word, the file's beginning is cut off.
+        if values != size or size < 3 or line.startswith(b" "):
             raise UnfreezeError(f"{name} holds no word vector on line {number}: {_EXPECTED}")
         count += 1
         yield line

@@ -119,7 +119,7 @@ def load(checkpoint: Checkpoint) -> tuple[TextClassifier, text.Vocab]:
     key = (checkpoint.ref, checkpoint.version)
     with _lock:
         if key not in _models:
-            model = checkpoints.load_model(checkpoint)
+            model = checkpoints.load_model(checkpoint, beside=True)
             with torch.inference_mode():  # the first pass of a process takes half a second
                 model(torch.tensor([[text.UNK]]), torch.tensor([1]))
             _models[key] = model, checkpoints.load_vocabulary(checkpoint)

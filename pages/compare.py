@@ -183,10 +183,13 @@ except UnfreezeError as error:
     st.stop()
 for row in found.itertuples():
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            "compare.py", label=plain(row.name), icon=":material/compare_arrows:",
-            query_params={"experiment": row.experiment},
-        )  # fmt: skip
+        # Not a link to this same page: that would leave its address as it is.
+        if st.button(
+            plain(row.name), key=f"open_{row.experiment}", icon=":material/compare_arrows:",
+            type="tertiary",
+        ):  # fmt: skip
+            st.query_params["experiment"] = row.experiment
+            st.rerun()
         st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
         st.caption(f"{row.runs} runs")
 if found.empty:

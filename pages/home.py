@@ -75,12 +75,10 @@ def state(waiting: bool) -> None:
         runs.markdown("None yet")
     broken_off = table[table["status"] == "interrupted"]
     for _, one in broken_off.head(3).iterrows():
-        st.page_link(
-            "train.py",
-            label=f"**{plain(one['name'])}** was interrupted. Resume or keep it",
-            icon=":material/error:",
-            query_params={"run": one["run_id"]},
-        )
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/error: **{plain(one['name'])}** was interrupted.")
+            if st.button("Resume or keep it", key=f"open_{one['run_id']}"):
+                st.switch_page("train.py", query_params={"run": one["run_id"]})
 
 
 state(not warm.loading().done())

@@ -200,7 +200,8 @@ def test_vectors_cut_anywhere_but_between_lines_are_refused(folder: Path, header
 
 LINES = some.sampled_from(
     [b"", b" ", b"word 1 2 3", b"word 1 2 3", b"other\t1 2 3", b"w 1 2", b"w 1e38 1e39 2", b"w 70000 1 2",
-     b"w nan 1 2", b"w 1 inf 2", b"\xff\xfe 1 2 3", b"w  1 2", b" 1 2 3", b"\0 1 2 3", b"w 1 2 3\r", b"<unk> 1 2 3",
+     b"w nan 1 2", b"w 1 inf 2", b"\xff\xfe 1 2 3", b"w  1 2", b" 1 2 3", b"\0 1 2 3", b"w 1 2 3\r",
+     b"<unk> 1 2 3",
      b"<pad> 1 2 3", b"9999999999 3", b"3 3", b"w 0x1 1_0 1", "\u202e 1 2 3".encode(), b"\xef\xbb\xbf 1 2 3",
      b"a b c d", b"w " + b"1 " * 300_000, "word\u00a0x 1 2 3".encode(), b"w 1 2 3 "]
 )  # fmt: skip

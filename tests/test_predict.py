@@ -84,3 +84,19 @@ def test_many_texts_keep_their_order_and_say_how_far_they_are(
 
 def test_no_texts_have_no_answers(base: checkpoints.Checkpoint) -> None:
     assert predict.predict("base", []) == []
+
+
+def test_an_answer_takes_no_random_number_from_a_training_beside_it(
+    base: checkpoints.Checkpoint,
+) -> None:
+    """All threads draw from the same; a run with dropout would end with other weights."""
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    predict.predict("base", ["good film", "bad"])
+    assert torch.equal(torch.get_rng_state(), before)
+    same = checkpoints.load_model(base)
+    assert not torch.equal(torch.get_rng_state(), before)  # the usual way does draw
+    beside = checkpoints.load_model(base, beside=True)
+    for name, weight in same.state_dict().items():
+        assert torch.equal(weight, beside.state_dict()[name])
+    assert torch.equal(same.positions, beside.positions)

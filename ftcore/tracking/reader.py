@@ -230,7 +230,11 @@ def _as_run(found: MlflowRun, tags: dict[str, str]) -> Run:
         phase_total=float(total) if total else None,
         phase_unit=unit,
         phase_seconds=time.time() - float(tags.get("phase_began", time.time())),
-        metrics=dict(found.data.metrics),
+        metrics={  # those of its last end are no more true while a resumed run goes on
+            name: value
+            for name, value in found.data.metrics.items()
+            if "/" in name or status not in ("queued", "running")
+        },
         created=_created(found),
         host=tags.get("host", ""),
         pid=int(tags.get("pid", 0)),

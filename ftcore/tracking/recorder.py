@@ -81,6 +81,7 @@ class Recorder:
     def __enter__(self) -> Self:
         self._tags |= {
             "status": "running", "message": "", "place": "", "heartbeat": str(time.time()),
+            "phase": "waiting", "progress": "",
             "host": socket.gethostname(), "pid": str(os.getpid()),
         }  # fmt: skip
         self._flush(must=True)

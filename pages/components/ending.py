@@ -8,6 +8,8 @@ from ftcore import jobs, tracking
 from ftcore.errors import UnfreezeError
 from pages.components.marks import plain
 
+_DISCARDED = "discarded_run"
+
 
 def while_it_goes(run: tracking.Run) -> None:
     """Pause and Stop, for a run that trains or waits."""
@@ -26,7 +28,13 @@ def while_it_goes(run: tracking.Run) -> None:
             if st.button("Stop and keep", key="stop_keep", type="primary"):
                 _do(jobs.stop, run, "Stopping after this step.")
             if st.button("Discard", key="discard", icon=":material/delete:"):
+                st.session_state[_DISCARDED] = run.run_id
                 _do(jobs.discard, run, "Discarding after this step.")
+
+
+def discarded(run_id: str) -> bool:
+    """Whether this tab asked for the run to be discarded; it is asked once."""
+    return bool(st.session_state.pop(_DISCARDED, "") == run_id)
 
 
 def when_it_rests(run: tracking.Run, kept: bool) -> None:

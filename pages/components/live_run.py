@@ -61,9 +61,10 @@ def _draw(run_id: str, ticking: bool, begun: bool) -> None:
     _watching(run_id)
     try:
         run, history = _now(run_id)
-    except UnfreezeError as error:  # deleted in another tab
-        st.error(plain(str(error)))
-        return
+    except UnfreezeError:  # it was deleted; the page says so, unless that was asked for here
+        if ending.discarded(run_id):
+            st.query_params.clear()
+        st.rerun()
     if (run.live, bool(run.facts)) != (ticking, begun):
         st.rerun()  # of the whole page, which draws its settings, or its end, and no longer ticks
 

@@ -58,6 +58,7 @@ input {{ color: inherit; background: var(--secondaryBackground); border: 1px sol
 button {{ color: #fff; background: var(--primary); border: 0; font-weight: 600; cursor: pointer; }}
 input:focus-visible, button:focus-visible {{ outline: 2px solid var(--primary); outline-offset: 2px; }}
 p {{ margin: 0; }}
+#said {{ color: light-dark(#b91c1c, #fca5a5); }}
 </style></head><body>
 <form method="post" action="{action}">
 {logo}

@@ -16,7 +16,7 @@ from typing import Literal
 
 from filelock import FileLock
 
-from ftcore import baselines, checkpoints, datasets, tracking
+from ftcore import baselines, checkpoints, datasets, settings, tracking
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.errors import Diverged, Lost, UnfreezeError, advice, disk_is_full
 from ftcore.events import Event, Finished, Pause, Status, Stop, Task
@@ -227,6 +227,7 @@ def start() -> None:
         _thread.start()
     for one in tracking.waiting():
         _line_up(one.run_id, one.place)
+    _forget_states()
 
 
 def shutdown(timeout: float = 10.0) -> None:
@@ -265,6 +266,16 @@ def _work() -> None:
             with _changed:
                 _current = None
                 _changed.notify_all()
+
+
+def _forget_states() -> None:
+    """Remove the states of runs that are over: left where the process was killed as it ended them."""
+    from ftcore import snapshots
+
+    for file in settings.runs_dir().glob(f"*/artifacts/{snapshots.NAME}"):
+        with contextlib.suppress(UnfreezeError):
+            if tracking.run(file.parent.parent.name).status in ("finished", "stopped"):
+                file.unlink(missing_ok=True)
 
 
 def _line_up(run_id: str, place: float) -> None:

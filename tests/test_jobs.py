@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftcore import events, jobs, settings, tracking, train
+from ftcore import checkpoints, events, jobs, settings, snapshots, tracking, train
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress, Task
@@ -140,6 +140,17 @@ def test_a_run_whose_process_was_killed_while_it_queued_it_is_not_forgotten(
     led.wait("first")
     [run_id] = tracking.runs()["run_id"]
     assert ended(run_id) == "finished"
+
+
+def test_a_start_forgets_the_states_of_runs_that_are_over(led: Led) -> None:
+    """As a process leaves them that is killed between the last word on a run and this."""
+    over, resting = tiny.run("stopped", saved=False), tiny.run("paused", saved=False)
+    files = [snapshots.path(checkpoints.run_path(run_id)) for run_id in (over, resting)]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"state")
+    jobs.start()
+    assert [file.exists() for file in files] == [False, True]
 
 
 def test_what_another_process_has_is_left_to_it(led: Led) -> None:

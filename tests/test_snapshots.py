@@ -1,6 +1,7 @@
 """A run that is paused anywhere ends as one that never was."""
 
 import random
+import threading
 from dataclasses import replace
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ftcore import checkpoints, datasets, jobs, loop, settings, snapshots, tracking, train
+from ftcore import checkpoints, datasets, jobs, loop, predict, settings, snapshots, tracking, train
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Pause, Progress, Resumable
@@ -79,6 +80,25 @@ def test_a_run_paused_at_ten_random_points_ends_with_the_very_same(mode: str) ->
     run_id, pauses = in_pieces(config, [draw.randrange(3, 25) for _ in range(PAUSES)])
     assert pauses >= 6
     same(whole(config), run_id)
+
+
+def test_so_does_one_while_others_load_models_and_ask_them() -> None:
+    """All threads share torch's random numbers; those of a run must be its own."""
+    config, over, answers = tiny.config(dropout=0.1, word_dropout=0.3), threading.Event(), []
+    plain = whole(config)
+
+    def ask() -> None:
+        while not over.is_set():
+            predict._models.clear()
+            answers.append(predict.predict("base", tiny.TEXTS))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    disturbed = whole(config)
+    over.set()
+    asking.join()
+    assert len(answers) > 10
+    same(plain, disturbed)
 
 
 def test_so_does_one_that_labels_texts_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,14 @@ def swells(path: Path) -> bool:
     return unpacked > 2 * path.stat().st_size
 
 
+def check_sums(path: Path) -> None:
+    """Raise BadZipFile where a zip archive has a member with another checksum: torch does not look."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as members:
+            if bad := members.testzip():
+                raise zipfile.BadZipFile(bad)
+
+
 def json_of(file: Path) -> Any:
     """What a JSON file says. Raises OSError, or ValueError for whatever else is wrong with it."""
     if not file.is_file():  # a pipe would never end

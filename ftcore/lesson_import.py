@@ -121,6 +121,8 @@ def _read(path: Path) -> Task[dict[str, Tensor]]:
         size = path.stat().st_size
         yield Progress("reading", 0, size, "bytes")
         swollen = guard.swells(path)
+        if not swollen:
+            guard.check_sums(path)
         loaded = {} if swollen else torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UnfreezeError(f"{path} cannot be read ({error.strerror}): correct it.") from error

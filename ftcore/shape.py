@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from ftcore import guard
 from ftcore.errors import UnfreezeError
 
 LONGEST = 4096  # tokens that a model can read of a text
@@ -49,7 +50,7 @@ class ModelShape:
         for name, value in asdict(self).items():
             if type(value) is not int or value < 1:
                 raise UnfreezeError(
-                    f"The model's {name} is {value!r}; it must be a whole number above 0."
+                    f"The model's {name} is {guard.shown(str(value))}; it must be a whole number above 0."
                 )
             if value > _LARGEST.get(name, _LARGE):
                 raise UnfreezeError(f"The model's {name} is far more than any model has.")

@@ -213,6 +213,8 @@ def show(
     grown = [one for one in world.answers if one[1] >= STARTING]
     finished = [run_id for run_ids in compared.values() for run_id in run_ids]
     again = [run_id for run_id in finished if monitor.interrupted[run_id]]
+    differ = [one for one in faults if " differs from " in one]
+    left = [one for one in faults if "its state is still there" in one]
     lost = [one for one in faults if one.startswith("run ") or "not listed" in one]
     stops = [life.ending for life in server.lives if life.ended == "Ctrl-C"]
     figures = {
@@ -228,7 +230,9 @@ def show(
         "most interruptions of one run": max(monitor.interrupted.values(), default=0),
         "interrupted runs that finished, compared bit for bit": len(again),
         "finished runs compared bit for bit": len(finished),
-        "lost": len(lost),
+        "lost": len(lost) - len(differ) - len(left),
+        "ended with other weights": len(differ),
+        "states left behind": len(left),
         "tracebacks": sum(life.tracebacks for life in server.lives),
         "clients' errors": len(world.errors),
         "actions": sum(world.acted.values()),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE, started
+from tests.browser.conftest import PAINT, PATIENCE, started
 
 AT_STEP = re.compile(r"[\d,]+ of [\d,]+ steps")
 
@@ -86,4 +86,5 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium: Browser, tmp_path:
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=PATIENCE)
         button(page, "Stop").click()
         button(page, "Discard").click()
-        expect(page.get_by_text("There is no run")).to_be_visible(timeout=PATIENCE)
+        expect(button(page, "Start")).to_be_visible(timeout=PAINT)  # back at the form
+        assert "run=" not in page.url

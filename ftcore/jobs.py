@@ -151,18 +151,22 @@ def execute(
 def stop(run_id: str) -> None:
     """End a run at its next step, or one that was paused or interrupted, and keep the best so far.
 
-    One that waits leaves the queue. Raises UnfreezeError where another process works on it.
+    One that waits leaves the queue; what it has done before stays. Raises UnfreezeError where another
+    process works on it.
     """
+    from ftcore import snapshots
+
     with _deciding:
         if _ask(run_id, "stop"):
             return
         if job := _take_off(run_id):
-            tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
+            last = Finished("stopped", "Taken off the queue; it never began.")
+            if snapshots.path(checkpoints.run_path(run_id)).exists():
+                last = Finished("paused", "Taken off the queue; resume it, and it goes on.")
+            tracking.finish(run_id, last)
             job.claim.release()
             return
         if _nobody_has(run_id).resumable:
-            from ftcore import snapshots
-
             ended = _ended(run_id, "stopped", "Ended; there was nothing to keep yet.")
             tracking.finish(run_id, ended)
             snapshots.discard(checkpoints.run_path(run_id))

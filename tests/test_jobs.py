@@ -142,6 +142,23 @@ def test_a_run_whose_process_was_killed_while_it_queued_it_is_not_forgotten(
     assert ended(run_id) == "finished"
 
 
+def test_a_run_that_was_begun_and_leaves_the_queue_can_still_go_on(led: Led) -> None:
+    first = led.submit("first")
+    led.wait("first")
+    begun = tiny.run("paused", saved=False)
+    file = snapshots.path(checkpoints.run_path(begun))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"state")
+    jobs.resume(begun)
+    assert jobs.queue() == [first, begun]
+    jobs.stop(begun)
+    assert tracking.run(begun).status == "paused"
+    assert file.exists()
+    jobs.stop(begun)
+    assert tracking.run(begun).status == "stopped"
+    assert not file.exists()
+
+
 def test_a_start_forgets_the_states_of_runs_that_are_over(led: Led) -> None:
     """As a process leaves them that is killed between the last word on a run and this."""
     over, resting = tiny.run("stopped", saved=False), tiny.run("paused", saved=False)

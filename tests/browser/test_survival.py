@@ -18,9 +18,12 @@ def button(page: Page, name: str) -> Locator:
 def start(page: Page, address: str, epochs: int) -> str:
     """Start a run on the sample; the address at which it is found again."""
     page.goto(f"{address}/train")
+    # Behind the first page the server still imports, and draws the form anew when it is done.
+    expect(page.get_by_text("on this machine")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio", name="Quick")).not_to_be_checked()
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value(str(epochs))
     button(page, "Start").click()
     page.wait_for_url(re.compile(r"\?run="))
     return page.url

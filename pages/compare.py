@@ -35,7 +35,7 @@ SENTENCES = {
 }
 
 experiment = st.query_params.get("experiment", "")
-run_ids = [one for one in st.query_params.get("runs", "").split(",") if one]
+run_ids = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",")) if one]
 if experiment or run_ids:
     try:
         with st.spinner("Opening …"):

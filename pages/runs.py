@@ -40,7 +40,8 @@ if runs.empty:
 
 # What is chosen stands in ?runs=, so a refresh or a colleague finds the same.
 if "runs" in st.query_params:
-    chosen = [one for one in st.query_params["runs"].split(",") if one in set(runs["run_id"])]
+    asked = dict.fromkeys(st.query_params["runs"].split(","))  # each once
+    chosen = [one for one in asked if one in set(runs["run_id"])]
 else:
     chosen = list(runs.loc[runs["val_accuracy"].notna(), "run_id"][:2])
 

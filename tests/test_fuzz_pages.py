@@ -96,6 +96,12 @@ def test_any_address_is_a_page(known: dict[str, str], name: str, data: some.Data
     page(name, data.draw(addresses(ids)))
 
 
+@pytest.mark.parametrize("name", ["runs", "compare", "predict"])
+def test_what_an_address_names_twice_is_there_once(known: dict[str, str], name: str) -> None:
+    twice = ",".join([known["finished"], known["last"]] * 2)
+    page(name, {"models" if name == "predict" else "runs": twice})
+
+
 @pytest.mark.parametrize("state", ["broken", "newer", "failed", "queued", "interrupted"])
 def test_a_run_in_any_state_is_at_every_address(known: dict[str, str], state: str) -> None:
     """Opened, listed among others, compared and asked."""

@@ -15,9 +15,9 @@ _LARGEST_JSON = 200_000_000  # bytes; a vocabulary of two million words has a qu
 def there(path: str) -> Path:
     """The file or folder that somebody named. Raises UnfreezeError where there is none that can be opened."""
     try:
-        found = Path(path).expanduser()
+        found = at(path)
         found.stat()
-    except (OSError, ValueError, RuntimeError) as error:  # a NUL in it; the home of nobody we know
+    except (OSError, ValueError) as error:  # such as a NUL in it
         reason = "is not there"
         if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
             reason = f"cannot be opened ({error.strerror})"
@@ -26,6 +26,14 @@ def there(path: str) -> Path:
         ) from None
     openable(found)
     return found
+
+
+def at(path: str) -> Path:
+    """The path that somebody typed, from whose home it is, where that is known."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def shown(words: str) -> str:
@@ -39,7 +47,13 @@ def shown(words: str) -> str:
 def openable(*paths: Path) -> None:
     """Raise UnfreezeError for a pipe or a device: opening it might never end, nor reading it."""
     for path in paths:
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        try:
+            strange = path.exists() and not (path.is_file() or path.is_dir())
+        except OSError as error:
+            raise UnfreezeError(
+                f"{shown(str(path))} cannot be opened ({error.strerror}): correct the path."
+            ) from None
+        if strange:
             raise UnfreezeError(f"{path} is neither a file nor a folder: correct the path.")
 
 

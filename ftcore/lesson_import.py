@@ -125,7 +125,9 @@ def _read(path: Path) -> Task[dict[str, Tensor]]:
             guard.check_sums(path)
         loaded = {} if swollen else torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise UnfreezeError(f"{path} cannot be read ({error.strerror}): correct it.") from error
+        raise UnfreezeError(
+            f"{guard.shown(str(path))} cannot be read ({error.strerror}): correct it."
+        ) from error
     except Exception as error:  # a damaged file fails in whatever way its bytes lead to
         # The name alone, as no module here imports pickle.
         if type(error).__name__ == "UnpicklingError":

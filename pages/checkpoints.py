@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ftcore import checkpoints
+from ftcore import checkpoints, guard
 from ftcore.config import MODE_DEFAULTS, NEW_MODEL, FineTuneConfig, label
 from ftcore.datasets import TITLES
 from ftcore.errors import UnfreezeError
@@ -182,11 +182,11 @@ if importing.open:
                     files = []
                     for path, uploaded in ((model_file, model_upload), (glove_file, glove_upload)):
                         if uploaded is not None:
-                            copy = Path(folder, f"{len(files)}-{Path(uploaded.name).name}")
+                            copy = Path(folder, f"{len(files)}-{Path(uploaded.name).name[-60:]}")
                             copy.write_bytes(uploaded.getbuffer())
                             files.append(copy)
                         elif path.strip():
-                            files.append(Path(path.strip()).expanduser())
+                            files.append(guard.at(path.strip()))
                     if len(files) < 2:
                         st.error("Both files are needed: give a path or upload each.")
                     else:

@@ -202,6 +202,8 @@ def test_any_path_typed_into_data_is_read_or_refused(known: dict[str, str], path
 
 
 @given(some.sampled_from(VALUES))
+@example("~nobody-of-that-name/x")
+@example("a" * 10_000)
 @tries(10)
 def test_any_path_typed_into_import_is_refused(known: dict[str, str], path: str) -> None:
     app = page("checkpoints", {})

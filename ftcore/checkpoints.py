@@ -10,7 +10,6 @@ The words stand only in the folder that `words` in config.json names: a fine-tun
 word vectors did not change uses those of the checkpoint that it started from.
 """
 
-import contextlib
 import hashlib
 import json
 import math
@@ -130,12 +129,11 @@ def load_model(
 ) -> "TextClassifier":
     """The model, on the CPU, in eval mode. Raises UnfreezeError where files are missing or do not fit.
 
-    `beside` a training, in another thread, no random number is drawn: all threads share torch's, and the
-    training would end with other weights.
+    `beside` a training, in another thread, no random number is drawn.
     """
     import torch
 
-    from ftcore.models import TextClassifier, sinusoids
+    from ftcore.models import TextClassifier, unfilled
 
     owner = checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
     with torch.device("meta"):  # sizes alone, which may be those of no memory
@@ -152,11 +150,8 @@ def load_model(
         [name for name in tensors if not tensors[name].is_floating_point()],
         "no fractions",
     )
-    with torch.device("meta") if beside else contextlib.nullcontext():
-        model = TextClassifier(checkpoint.model, None, dropout, word_dropout)
-    if beside:
-        model.to_empty(device="cpu")
-        model.positions.copy_(sinusoids(*model.positions.shape))
+    create = unfilled if beside else TextClassifier
+    model = create(checkpoint.model, dropout=dropout, word_dropout=word_dropout)
     model.load_state_dict(tensors)
     weights = model.state_dict()
     broken = [name for name in weights if not weights[name].isfinite().all()]

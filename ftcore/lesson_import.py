@@ -17,7 +17,7 @@ from ftcore.checkpoints import Checkpoint
 from ftcore.config import PRESETS
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
-from ftcore.models import TextClassifier, sinusoids
+from ftcore.models import TextClassifier, sinusoids, unfilled
 from ftcore.shape import LONGEST, ModelShape, Window
 
 WORDS = 40_000  # most frequent words that are kept
@@ -245,7 +245,7 @@ def _align(path: Path, rows: Tensor, file: Path, vectors: Tensor) -> Alignment:
 
 
 def _model(path: Path, weights: dict[str, Tensor], shape: ModelShape) -> TextClassifier:
-    model = TextClassifier(shape, dropout=0.0)
+    model = unfilled(shape)
     used = {name: weights[_lesson_name(name)] for name in model.state_dict()}
     if broken := [name for name, weight in used.items() if not weight.isfinite().all()]:
         raise UnfreezeError(

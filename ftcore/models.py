@@ -145,6 +145,19 @@ class TextClassifier(nn.Module):
         ]
 
 
+def unfilled(shape: ModelShape, dropout: float = 0.0, word_dropout: float = 0.0) -> TextClassifier:
+    """A model whose weights are about to be loaded.
+
+    None is drawn at random: all threads share torch's random numbers, and a training beside this would end
+    with other weights.
+    """
+    with torch.device("meta"):
+        model = TextClassifier(shape, None, dropout, word_dropout)
+    model.to_empty(device="cpu")
+    model.positions.copy_(sinusoids(*model.positions.shape))
+    return model
+
+
 def sinusoids(length: int, dim: int) -> Tensor:
     """Sinusoidal positions [length, dim] (Vaswani et al. 2017)."""
     angles = torch.arange(length)[:, None] * torch.exp(

@@ -131,28 +131,10 @@ def known(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     return tracking.runs(), experiments.listed()
 
 
-@st.fragment(run_every=None if warm.loading().done() else 0.5)
-def time_needed(waiting: bool) -> None:
-    """The estimate, once MLflow, which knows the pace of earlier runs, is imported."""
-    if not warm.loading().done():
-        st.caption("…")
-        return
-    if waiting:
-        st.rerun()
-    if len(modes) < 2:
-        return
-    with suppress(UnfreezeError):  # which Run will name
-        earlier, _ = known(str(settings.home()))
-        configs = planned()
-        seconds = sum(estimate.seconds(config, earlier) for config in configs)
-        st.markdown(f"**{len(configs)} runs**, one after the other, so that the clock is fair")
-        st.caption(f"About {words.roughly(seconds)} on this machine")
-
-
 with summary.container(border=True):
     if len(modes) < 2:
         st.info("Choose two modes or more.")
-    time_needed(not warm.loading().done())
+    time_needed = st.empty()
     if st.button(
         "Run the experiment", type="primary", icon=":material/play_arrow:",
         disabled=len(modes) < 2, width="stretch",
@@ -173,24 +155,32 @@ with summary.container(border=True):
 
 st.space("small")
 st.subheader("Earlier experiments", anchor=False)
-if not warm.loading().done():  # the estimate above draws the page anew when it is
-    st.skeleton(height=80)
-    st.stop()
+listed = st.empty()
+warm.ready(lambda: [slot.skeleton(height=80) for slot in (time_needed, listed)])
+time_needed.empty()
 try:
-    _, found = known(str(settings.home()))
+    runs, found = known(str(settings.home()))
 except UnfreezeError as error:
-    st.error(plain(str(error)))
+    listed.error(plain(str(error)))
     st.stop()
-for row in found.itertuples():
-    with st.container(horizontal=True, vertical_alignment="center"):
-        # Not a link to this same page: that would leave its address as it is.
-        if st.button(
-            plain(row.name), key=f"open_{row.experiment}", icon=":material/compare_arrows:",
-            type="tertiary",
-        ):  # fmt: skip
-            st.query_params["experiment"] = row.experiment
-            st.rerun()
-        st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
-        st.caption(f"{row.runs} runs")
+if len(modes) > 1:
+    with suppress(UnfreezeError), time_needed.container():  # which Run will name
+        configs = planned()
+        seconds = sum(estimate.seconds(config, runs) for config in configs)
+        st.markdown(f"**{len(configs)} runs**, one after the other, so that the clock is fair")
+        st.caption(f"About {words.roughly(seconds)} on this machine")
 if found.empty:
-    st.caption("None yet.")
+    listed.caption("None yet.")
+    st.stop()
+with listed.container():
+    for row in found.itertuples():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            # Not a link to this same page: that would leave its address as it is.
+            if st.button(
+                plain(row.name), key=f"open_{row.experiment}", icon=":material/compare_arrows:",
+                type="tertiary",
+            ):  # fmt: skip
+                st.query_params["experiment"] = row.experiment
+                st.rerun()
+            st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
+            st.caption(f"{row.runs} runs")

@@ -36,49 +36,40 @@ with picture:
             layers(FineTuneConfig(mode=mode), replace(starter, classes=2), key=f"layers_{mode}")
 
 
-@st.fragment(run_every=None if warm.loading().done() else 0.5)
-def state(waiting: bool) -> None:
-    """Device, runs and checkpoints; the first page does not wait for the imports that they need."""
-    cards = [column.container(border=True, height=104) for column in st.columns(3)]
-    for card, title in zip(cards, ("Device", "Runs", "Checkpoints"), strict=True):
-        card.caption(title)
-        if not warm.loading().done():
-            card.skeleton(height=24)
-    if not warm.loading().done():
-        return
-    if waiting:
-        st.rerun()
-    from ftcore import devices, tracking
+cards = []
+for column, title in zip(st.columns(3), ("Device", "Runs", "Checkpoints"), strict=True):
+    with column.container(border=True, height=104):
+        st.caption(title)
+        cards.append(st.empty())
+# The first page does not wait for the imports that these need.
+warm.ready(lambda: [card.skeleton(height=24) for card in cards])
+from ftcore import devices, tracking  # noqa: E402
 
-    device, runs, checkpoints = cards
-    device.markdown(f"**{devices.describe()}**")
-    found = list_checkpoints()
-    own = sum(checkpoint.kind == "run" for checkpoint in found)
-    checkpoints.markdown(
-        f"**{len(found)}**, {own} of them fine-tuned here" if found else "None yet"
+device, runs, checkpoints = cards
+device.markdown(f"**{devices.describe()}**")
+found = list_checkpoints()
+own = sum(checkpoint.kind == "run" for checkpoint in found)
+checkpoints.markdown(f"**{len(found)}**, {own} of them fine-tuned here" if found else "None yet")
+try:
+    table = tracking.runs()
+except UnfreezeError as error:
+    runs.empty()
+    st.error(plain(str(error)))
+    st.stop()
+running = table[table["status"] == "running"]
+if len(running):
+    runs.page_link(
+        "train.py",
+        label=f"**{len(table)}**, now training: {plain(running.iloc[0]['name'])}",
+        query_params={"run": running.iloc[0]["run_id"]},
     )
-    try:
-        table = tracking.runs()
-    except UnfreezeError as error:
-        st.error(plain(str(error)))
-        return
-    running = table[table["status"] == "running"]
-    if len(running):
-        runs.page_link(
-            "train.py",
-            label=f"**{len(table)}**, now training: {plain(running.iloc[0]['name'])}",
-            query_params={"run": running.iloc[0]["run_id"]},
-        )
-    elif len(table):
-        runs.markdown(f"**{len(table)}**, the last one {table.iloc[0]['status']}")
-    else:
-        runs.markdown("None yet")
-    broken_off = table[table["status"] == "interrupted"]
-    for _, one in broken_off.head(3).iterrows():
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/error: **{plain(one['name'])}** was interrupted.")
-            if st.button("Resume or keep it", key=f"open_{one['run_id']}"):
-                st.switch_page("train.py", query_params={"run": one["run_id"]})
-
-
-state(not warm.loading().done())
+elif len(table):
+    runs.markdown(f"**{len(table)}**, the last one {table.iloc[0]['status']}")
+else:
+    runs.markdown("None yet")
+broken_off = table[table["status"] == "interrupted"]
+for _, one in broken_off.head(3).iterrows():
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/error: **{plain(one['name'])}** was interrupted.")
+        if st.button("Resume or keep it", key=f"open_{one['run_id']}"):
+            st.switch_page("train.py", query_params={"run": one["run_id"]})

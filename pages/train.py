@@ -66,21 +66,6 @@ with choose:
                 form.setting_input(name, explain=True)
 
 
-@st.fragment(run_every=None if warm.loading().done() else 0.5)
-def time_needed(config: FineTuneConfig, waiting: bool) -> None:
-    """The estimate, once MLflow, which knows the pace of earlier runs, is imported."""
-    if not warm.loading().done():
-        st.caption("…")
-        return
-    if waiting:
-        st.rerun()
-    from ftcore import tracking
-
-    with suppress(UnfreezeError):  # of the record of runs, which Start will name
-        seconds = estimate.seconds(config, tracking.runs())
-        st.caption(f"About {words.roughly(seconds)} on this machine")
-
-
 with summary.container(border=True):
     layers(form.what_trains(), shape, key="layers", on_choice=form.choose_groups)
     config = None
@@ -95,8 +80,7 @@ with summary.container(border=True):
         config = wanted
     except UnfreezeError as error:
         st.error(plain(str(error)))
-    if config is not None:
-        time_needed(config, not warm.loading().done())
+    time_needed = st.empty()
     if st.button(
         "Start",
         type="primary",
@@ -135,3 +119,12 @@ with st.expander("What the lesson's code gets wrong, and what is done here"):
         title, _, text = LESSON.read_text("utf-8").partition("\n")
         with_bold = re.sub(r"^#+ (.*)$", r"**\1**", text, flags=re.MULTILINE)  # tiny in a dialog
         st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(with_bold))()
+
+if config is not None:  # last: the pace of earlier runs is known once MLflow is imported
+    warm.ready(lambda: time_needed.caption("…"))
+    time_needed.empty()
+    from ftcore import tracking
+
+    with suppress(UnfreezeError):  # of the record of runs, which Start will name
+        seconds = estimate.seconds(config, tracking.runs())
+        time_needed.caption(f"About {words.roughly(seconds)} on this machine")

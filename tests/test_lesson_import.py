@@ -243,6 +243,13 @@ def changed(change: Callable[[dict[str, Tensor]], object]) -> dict[str, Tensor]:
     return weights
 
 
+def test_draws_no_random_number_of_those_that_a_run_beside_it_draws(lesson: Lesson) -> None:
+    lesson.save(net())
+    before = torch.get_rng_state()
+    lesson.run()
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_names_every_mismatch(lesson: Lesson) -> None:
     layer = "transformer_encoder.layers"
 

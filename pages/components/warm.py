@@ -3,13 +3,23 @@
 import functools
 import gc
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
 @functools.cache
 def loading() -> Future[None]:
-    """Begins once for the process; pages ask whether it is `done()` and never wait for it."""
+    """Begins once for the process."""
     return _beside(_load)
+
+
+def ready(draw: Callable[[], object]) -> None:
+    """Wait for it at the end of a page, drawing what stands there meanwhile.
+
+    Each drawing is where Streamlit leaves the page for whatever was typed or pressed, so nobody else waits.
+    """
+    while not loading().done():
+        draw()
+        wait([loading()], timeout=0.2)
 
 
 @functools.cache

@@ -39,10 +39,6 @@ WRONG = (
     {"setting_limit": 10**12}, {"setting_device": "toaster"}, {"setting_groups": "<b>"},
     {"setting_watch": "\n".join(TEXTS)},
 )  # fmt: skip
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-)  # fmt: skip
 
 
 @dataclass
@@ -253,7 +249,7 @@ def browse(world: World) -> None:
     """The visitor with a real browser, one tab at a time, which comes back by itself when it can."""
     draw = random.Random(f"{world.seed}/browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=picture.browser(), args=FLAGS)
+        browser = picture.launch(playwright)
         page = _tab(world, browser.new_page())
         while not world.over.wait(draw.uniform(0.1, 1.5)):
             if draw.random() < 0.15:

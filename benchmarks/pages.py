@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from playwright.sync_api import sync_playwright
 
 from benchmarks import data, ours, picture, report
-from benchmarks.dashboard import PATIENCE, Dashboard, Viewer, serve
+from benchmarks.dashboard import PATIENCE, Dashboard, serve
 from benchmarks.measure import Pace, ratios
+from benchmarks.visitor import Visitor
 from ftcore import tracking
 from ftcore.config import FineTuneConfig, mode_defaults
 from ftcore.events import Evaluation, Finished, Started, Step
@@ -49,10 +49,6 @@ class Plan:
 
 
 SHORT, FULL = Plan(20, 2, 8, 5), Plan(200, 6, 20, 20)
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -98,13 +94,13 @@ def reruns(dashboard: Dashboard, run_id: str, plan: Plan) -> dict[str, float]:
     }  # fmt: skip
     times: dict[str, list[float]] = {}
     for name, (page, query) in pages.items():
-        viewer = Viewer(dashboard.port, page, query)
-        times[name] = [_timed(viewer.rerun) for _ in range(plan.reruns)]
+        visitor = Visitor(dashboard.address)
+        visitor.open(page, query)
+        times[name] = [_timed(visitor.rerun) for _ in range(plan.reruns)]
         _reached(run_id)
-        for fragment in list(viewer.ticks)[-1:]:
-            tick = partial(viewer.rerun, fragment)
-            times[f"{name}, tick"] = [_timed(tick) for _ in range(plan.reruns)]
-        viewer.close()
+        if visitor.ticks:
+            times[f"{name}, tick"] = [_timed(visitor.tick) for _ in range(plan.reruns)]
+        visitor.close()
     report.table(
         ["rerun of a page, ms", "p50", "p95", "longest"],
         [
@@ -133,7 +129,7 @@ def watched(dashboard: Dashboard, run_id: str, plan: Plan) -> dict[str, float]:
     paces: dict[str, Pace] = {}
     with ExitStack() as stack:
         sides[NOBODY] = ExitStack
-        sides[ELSEWHERE] = lambda: clients(dashboard.port, run_id)
+        sides[ELSEWHERE] = lambda: clients(dashboard.address, run_id)
         if picture.browser():
             tabs = stack.enter_context(chromium(address))
             sides[HERE] = lambda: going(tabs)
@@ -163,11 +159,13 @@ def watched(dashboard: Dashboard, run_id: str, plan: Plan) -> dict[str, float]:
 
 
 @contextmanager
-def clients(port: int, run_id: str) -> Iterator[None]:
+def clients(address: str, run_id: str) -> Iterator[None]:
     """Ten pages of the run, open and asking each second."""
     over = threading.Event()
-    viewers = [Viewer(port, "train", f"run={run_id}") for _ in range(TABS)]
-    threads = [threading.Thread(target=one.watch, args=(over,)) for one in viewers]
+    visitors = [Visitor(address) for _ in range(TABS)]
+    for visitor in visitors:
+        visitor.open("train", f"run={run_id}")
+    threads = [threading.Thread(target=one.watch, args=(over,)) for one in visitors]
     for thread in threads:
         thread.start()
         time.sleep(1 / TABS)  # nobody opens ten at the same instant
@@ -175,16 +173,16 @@ def clients(port: int, run_id: str) -> Iterator[None]:
         yield
     finally:
         over.set()
-        for thread, viewer in zip(threads, viewers, strict=True):
+        for thread, visitor in zip(threads, visitors, strict=True):
             thread.join()
-            viewer.close()
+            visitor.close()
 
 
 @contextmanager
 def chromium(address: str) -> Iterator[list[int]]:
     """Ten tabs that show the run's charts, in a browser that is halted; its processes."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=picture.browser(), args=FLAGS)
+        browser = picture.launch(playwright)
         context = browser.new_context()
         for _ in range(TABS):
             page = context.new_page()

@@ -1,4 +1,4 @@
-"""A plotly figure as an SVG file, drawn by plotly.js in the browser that the tests use too."""
+"""The browser that the tests use too, and a plotly figure as an SVG file, drawn in it."""
 
 import os
 import shutil
@@ -6,8 +6,13 @@ import urllib.parse
 from pathlib import Path
 
 import plotly.graph_objects as go
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 from plotly.offline import get_plotlyjs
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+)  # fmt: skip
 
 
 def browser() -> str | None:
@@ -15,15 +20,18 @@ def browser() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
-def save(figure: go.Figure, file: Path) -> None:
-    """Write `file`."""
+def launch(playwright: Playwright) -> Browser:
+    """Open it; it asks nobody else for anything. Ends the program where there is none."""
     path = browser()
     if not path:
-        raise SystemExit(f"No chromium to draw {file} with: install it, or name it with CHROMIUM.")
+        raise SystemExit("No chromium: install it, or name it with CHROMIUM.")
+    return playwright.chromium.launch(executable_path=path, args=FLAGS)
+
+
+def save(figure: go.Figure, file: Path) -> None:
+    """Write `file`."""
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
+        opened = launch(playwright)
         page = opened.new_page()
         page.add_script_tag(content=get_plotlyjs())
         address = page.evaluate(

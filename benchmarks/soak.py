@@ -176,7 +176,7 @@ def live(server: Server, world: World, monitor: Monitor, draw: random.Random) ->
 
 def to_the_end(address: str) -> None:
     """Resume what rests, and wait until nothing is left to do."""
-    visitor = Visitor(address, lambda page, seconds: None)
+    visitor = Visitor(address)
     tried: Counter[str] = Counter()
     end = time.monotonic() + TO_THE_END
     while time.monotonic() < end:

@@ -1,5 +1,6 @@
 """A visitor of the dashboard, over the WebSocket that a browser uses: opens pages, types, presses buttons."""
 
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -47,7 +48,9 @@ class Widget:
 class Visitor:
     """One browser tab. `timed` is told of each answer: the page, and the seconds that it took."""
 
-    def __init__(self, address: str, timed: Callable[[str, float], None]) -> None:
+    def __init__(
+        self, address: str, timed: Callable[[str, float], None] = lambda page, seconds: None
+    ) -> None:
         self._address, self._timed = address, timed
         self._socket: ClientConnection | None = None
         self._session = self._hash = self.page = self.query = ""
@@ -77,11 +80,22 @@ class Visitor:
             self._socket.close()
             self._socket = None
 
-    def tick(self) -> None:
-        """Ask for what draws itself again, as the page's timer does."""
-        for fragment in list(self.ticks):
-            if fragment in self.ticks:  # else the one before has drawn the whole page anew
-                self._ask(fragment, auto=True)
+    def rerun(self) -> float:
+        """Have the page run again; seconds from the question to the end of its script."""
+        return self._ask()
+
+    def tick(self) -> float:
+        """Ask for what draws itself again, as the page's timer does; seconds."""
+        return sum(
+            self._ask(fragment, auto=True)
+            for fragment in list(self.ticks)
+            if fragment in self.ticks  # else the one before has drawn the whole page anew
+        )
+
+    def watch(self, over: threading.Event) -> None:
+        """Tick whenever it is time, until it is over."""
+        while not over.wait(min(self.ticks.values())):
+            self.tick()
 
     def fill(self, **values: Any) -> None:
         """Type into inputs, by their keys, and let the page answer."""
@@ -129,8 +143,8 @@ class Visitor:
             max_size=None, open_timeout=PATIENCE, close_timeout=1, ping_interval=None,
         )  # type: ignore[arg-type]  # fmt: skip
 
-    def _ask(self, fragment: str = "", pressed: str = "", auto: bool = False) -> None:
-        """Have the page, or a fragment of it, run again, and take in what it draws."""
+    def _ask(self, fragment: str = "", pressed: str = "", auto: bool = False) -> float:
+        """Have the page, or a fragment of it, run again, and take in what it draws; seconds."""
         if self._socket is None:
             raise NotThere("no page is open")
         state = ClientState(
@@ -151,9 +165,11 @@ class Visitor:
                     raise PageFailed(f"/{self.page}?{self.query} does not compile")
                 if answer.script_finished in _DONE:
                     break
+        seconds = time.monotonic() - clock
         for gone in self._values.keys() - self._widgets.keys():
             del self._values[gone]
-        self._timed(self.page, time.monotonic() - clock)
+        self._timed(self.page, seconds)
+        return seconds
 
     def _take(self, answer: ForwardMsg) -> None:
         kind = answer.WhichOneof("type")

@@ -1,7 +1,8 @@
 """Which device and number format a run uses, said in words and given back at its end."""
 
+import ctypes
 import gc
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 import torch
 
@@ -70,7 +71,9 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def release() -> None:
-    """Give the memory of a finished run back to the device."""
+    """Give the memory of a finished run, or of an attempt, back to the device and to the machine."""
     gc.collect()
+    with suppress(AttributeError, OSError, TypeError):  # only glibc keeps it, and only it has this
+        ctypes.CDLL(None).malloc_trim(0)
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()

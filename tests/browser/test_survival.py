@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import PAINT, PATIENCE, started
+from tests.browser.wire import wire
 
 AT_STEP = re.compile(r"[\d,]+ of [\d,]+ steps")
 
@@ -18,8 +19,6 @@ def button(page: Page, name: str) -> Locator:
 def start(page: Page, address: str, epochs: int) -> str:
     """Start a run on the sample; the address at which it is found again."""
     page.goto(f"{address}/train")
-    # Behind the first page the server still imports, and draws the form anew when it is done.
-    expect(page.get_by_text("on this machine")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio", name="Quick")).not_to_be_checked()
@@ -91,3 +90,24 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium: Browser, tmp_path:
         button(page, "Discard").click()
         expect(button(page, "Start")).to_be_visible(timeout=PAINT)  # back at the form
         assert "run=" not in page.url
+
+
+def test_a_lost_network_is_nothing_to_a_run_and_the_page_goes_on(
+    chromium: Browser, server: str
+) -> None:
+    page = chromium.new_page()
+    with wire(server) as network:
+        start(page, network.address, 300)
+        expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=PATIENCE)
+        page.evaluate("window.never = 'reloaded'")
+        network.cut()
+        expect(page.get_by_text("Connecting")).to_be_visible()
+        alone = page.get_by_text(AT_STEP).inner_text()  # the last that was said
+        network.mend()
+        expect(page.get_by_text("Connecting")).not_to_be_visible()
+        expect(page.get_by_text(AT_STEP)).not_to_have_text(alone)
+        assert page.evaluate("window.never") == "reloaded"
+        page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).click()
+        button(page, "Stop and keep").click()
+        expect(page.get_by_text("Stopped at step")).to_be_visible()
+    page.close()

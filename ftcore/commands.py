@@ -204,13 +204,14 @@ def _closing(run_id: str, last: Finished, out: Printer) -> int:
         "parameters": one.facts.get("parameters"),
     }  # fmt: skip
     failed = last.status in ("failed", "interrupted")
+    told = f"{last.status}: {last.message}"
     if failed:
-        print(last.message, file=sys.stderr)
+        print(told, file=sys.stderr)
     again = f"Go on: python -m ftcore resume {run_id}" if last.status == "interrupted" else ""
     trial = f'Try it: python -m ftcore predict --run {run_id} "a text"' * (
         "best_step" in last.metrics
     )
-    lines = [f"{last.status}: {last.message}", _summary(figures), again, trial]
+    lines = ["" if failed else told, _summary(figures), again, trial]
     out.record(figures, "\n".join(filter(None, lines)))
     return int(failed)
 

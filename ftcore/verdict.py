@@ -24,7 +24,7 @@ def sentence(results: "Sequence[Result]") -> str:
     if len(networks) == 1:
         low, high = best.over_texts
         return (
-            f"{best.label} has {_percent(best.test)} of {best.texts:,} test texts right "
+            f"{best.label} has {_percent(best.test)} of {_texts(best, 'test texts')} right "
             f"(95% interval {_percent(low)} to {_percent(high)})."
         )
     even = [side for side in networks if side is best or not Pair(best, side).clear]
@@ -64,7 +64,7 @@ def _networks(results: "Sequence[Result]") -> list[Side]:
 
 def _most_accurate(networks: list[Side], even: list[Side]) -> str:
     best = networks[0]
-    on = f"{best.texts:,} texts" + f" and {len(best.results)} seeds" * (len(best.results) > 1)
+    on = _texts(best, "texts") + f" and {len(best.results)} seeds" * (len(best.results) > 1)
     names = _listed([side.label for side in even])
     shares = _listed([_percent(side.test) for side in even])
     if len(even) == 1:
@@ -72,7 +72,7 @@ def _most_accurate(networks: list[Side], even: list[Side]) -> str:
         told = best.mode == "scratch" and networks[1].mode == "full"
         control = ", so pretraining did not help here" if told else ""
         return (
-            f"{best.label} is the most accurate: {shares} of {best.texts:,} test texts, "
+            f"{best.label} is the most accurate: {shares} of {_texts(best, 'test texts')}, "
             f"{ahead}{control}."
         )
     if len(even) < len(networks):
@@ -215,6 +215,12 @@ def _chance(p: float) -> str:
 
 def _p(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def _texts(side: Side, what: str) -> str:
+    """What it was tested on; that the sample's are made up is never left out."""
+    made_up = "synthetic " * (side.results[0].run.config.dataset == "sample")
+    return f"{side.texts:,} {made_up}{what}"
 
 
 def _percent(share: float) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ftcore import datasets, estimate, settings
 from ftcore.checkpoints import list_checkpoints
-from ftcore.config import MODE_DEFAULTS, FineTuneConfig, mode_defaults, mode_title
+from ftcore.config import MODE_DEFAULTS, REFERENCES, FineTuneConfig, mode_defaults, mode_title
 from ftcore.errors import UnfreezeError
 from pages.components import settings_form as form, warm, words
 from pages.components.marks import plain
@@ -16,6 +16,7 @@ from pages.components.palette import BADGES, mode_badge
 
 CHOSEN = ("full", "last-layer", "gradual", "scratch")
 MOST_SEEDS = 5
+SAME = ("checkpoint", "dataset", "source", "limit", "own_data")  # as the Train form has them
 SENTENCES = {
     "sample": (
         "The plot is clever, but this is a dull film.",
@@ -101,15 +102,16 @@ with choose:
         help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
     )  # fmt: skip
     rates = {}
-    with st.expander("Learning rates"):
-        with st.grid(4, min_column_width=130, gap="medium") as grid:
+    with st.expander("More settings"):
+        with st.grid(2, min_column_width=180, gap="medium") as grid:
             for mode in modes:
                 with grid.cell():
                     rates[mode] = st.number_input(
-                        mode_title(mode), 1e-6, 10.0, mode_defaults(mode).learning_rate,
+                        f"{mode_title(mode)}: learning rate", 1e-6, 10.0, mode_defaults(mode).learning_rate,
                         step=None, format="%g", key=f"compare_rate_{mode}", persist_state="session",
                     )  # fmt: skip
         st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
+        form.setting_input("own_data", explain=True)
 
 
 def planned() -> list[FineTuneConfig]:
@@ -117,7 +119,7 @@ def planned() -> list[FineTuneConfig]:
     from ftcore import experiments  # imports MLflow
 
     base = FineTuneConfig(
-        **{name: st.session_state[form.key(name)] for name in ("checkpoint", "dataset", "source", "limit")},
+        **{name: st.session_state[form.key(name)] for name in SAME},
         epochs=epoch_count, watch=watch, groups=groups,
     )  # fmt: skip
     return experiments.plan(base, modes, range(seed_count), rates, references)
@@ -167,7 +169,9 @@ if len(modes) > 1:
     with suppress(UnfreezeError), time_needed.container():  # which Run will name
         configs = planned()
         seconds = sum(estimate.seconds(config, runs) for config in configs)
-        st.markdown(f"**{len(configs)} runs**, one after the other, so that the clock is fair")
+        lines = sum(config.mode in REFERENCES for config in configs)
+        of_them = f", {lines} of them for reference lines" * bool(lines)
+        st.markdown(f"**{len(configs)} runs**{of_them}. One at a time, so that the clock is fair.")
         st.caption(f"About {words.roughly(seconds)} on this machine")
 if found.empty:
     listed.caption("None yet.")

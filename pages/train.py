@@ -98,6 +98,7 @@ with summary.container(border=True):
         else:
             st.query_params["run"] = run_id
             st.rerun()
+    now_training = st.empty()
 
 with st.expander("What the lesson's code gets wrong, and what is done here"):
     st.markdown(
@@ -126,5 +127,14 @@ if config is not None:  # last: the pace of earlier runs is known once MLflow is
     from ftcore import tracking
 
     with suppress(UnfreezeError):  # of the record of runs, which Start will name
-        seconds = estimate.seconds(config, tracking.runs())
+        runs = tracking.runs()
+        seconds = estimate.seconds(config, runs)
         time_needed.caption(f"About {words.roughly(seconds)} on this machine")
+        for _, run in runs[runs["status"] == "running"].head(1).iterrows():
+            # Not a link to this same page: that would leave its address as it is.
+            if now_training.button(
+                f"Watch {plain(run['name'])}, which trains now", key="watch", type="tertiary",
+                icon=":material/visibility:", help="A run that is started now waits for it.",
+            ):  # fmt: skip
+                st.query_params["run"] = run["run_id"]
+                st.rerun()

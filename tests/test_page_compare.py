@@ -77,9 +77,8 @@ def finished(**more: object) -> None:
 def test_defaults_do_and_one_click_queues_all_runs(queued: None) -> None:
     app = page()
     assert not app.exception and app.title[0].value == "Compare"
-    assert f"**{len(MODES)} runs**" in said(app) and re.search(
-        r"About \d+ (s|min) on this machine", said(app)
-    )
+    assert f"**{len(MODES)} runs**, 3 of them for reference lines" in said(app)
+    assert re.search(r"About \d+ (s|min) on this machine", said(app))
     app = press(app, "Run the experiment")
     assert not app.exception and not app.error
     runs = tracking.runs().iloc[::-1]
@@ -192,7 +191,9 @@ def test_a_finished_experiment_begins_with_the_verdict() -> None:
     finished()
     app = page(experiment="one")
     assert not app.exception and not app.error
-    assert verdict(app).startswith("Full is the most accurate: 93.1% of 1,000 test texts, 3.1 ± ")
+    assert verdict(app).startswith(
+        "Full is the most accurate: 93.1% of 1,000 synthetic test texts, 3.1 ± "
+    )
     story = head(app)["story"]
     assert ["Full", "#2563EB"] in story["verdict"] and story["further"][0].startswith("Pretraining")
     assert "My experiment" in said(app) and not app.warning

@@ -58,6 +58,15 @@ def test_home_leads_to_the_run_that_trains() -> None:
     assert any("now training: mine" in label for label in links)
 
 
+def test_so_does_the_form_of_the_next_run() -> None:
+    app = page("train")
+    assert "watch" not in [button.key for button in app.button]
+    tiny.run("running", name="mine")
+    app.run()
+    app.button(key="watch").click().run()
+    assert not app.exception and "mine" in app.title[0].value
+
+
 def test_form_says_what_trains_and_that_the_head_is_new() -> None:
     app = page("train")
     assert not app.exception

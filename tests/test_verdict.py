@@ -129,9 +129,14 @@ def test_seeds_that_disagree_are_no_clear_difference() -> None:
 def test_the_verdict_names_the_winner_the_margin_and_the_price_of_speed() -> None:
     said = verdict.sentence([result("full", 931, seconds=19), result("last-layer", 660, seconds=3)])
     assert said == (
-        "Full is the most accurate: 93.1% of 1,000 test texts, 27.1 ± 2.8 points more than Last "
-        "layer. Last layer trained 6.3 times as fast as Full (3.0 s against 19 s)."
+        "Full is the most accurate: 93.1% of 1,000 synthetic test texts, 27.1 ± 2.8 points more than "
+        "Last layer. Last layer trained 6.3 times as fast as Full (3.0 s against 19 s)."
     )
+
+
+def test_real_texts_are_not_called_synthetic() -> None:
+    said = verdict.sentence([result("full", 900, dataset="imdb")])
+    assert said.startswith("Full has 90.0% of 1,000 test texts right")
 
 
 def noisy(right: int, seed: int) -> np.ndarray:
@@ -150,7 +155,9 @@ def test_what_is_too_close_is_called_so() -> None:
     )
     assert "Last layer trained 6.3 times as fast as Full (3.0 s against 19 s), for 27" in said
     two = verdict.sentence(three[:2])
-    assert two.startswith("Full and Gradual are too close to tell apart on 1,000 texts: 93.1% and")
+    assert two.startswith(
+        "Full and Gradual are too close to tell apart on 1,000 synthetic texts: 93.1% and"
+    )
     assert two.endswith("Gradual trained 1.6 times as fast as Full (12 s against 19 s).")
 
 
@@ -163,7 +170,7 @@ def test_a_control_that_wins_is_told_and_speed_is_told_of_what_is_offered() -> N
         ]
     )
     assert said.startswith(
-        "From scratch is the most accurate: 98.0% of 1,000 test texts, 4.9 ± 1.8"
+        "From scratch is the most accurate: 98.0% of 1,000 synthetic test texts, 4.9 ± 1.8"
     )
     assert "points more than Full, so pretraining did not help here. Last layer trained 5.5" in said
     assert said.endswith("times as fast as Full (2.0 s against 11 s), for 31.8 ± 3.5 points less.")
@@ -187,7 +194,9 @@ def test_speed_is_told_as_it_is(seconds: tuple[float, float], ending: str) -> No
 
 def test_a_single_network_gets_its_figure_alone() -> None:
     said = verdict.sentence([result("full", 900), result("tfidf", 800)])
-    assert said == "Full has 90.0% of 1,000 test texts right (95% interval 88.0% to 91.7%)."
+    assert (
+        said == "Full has 90.0% of 1,000 synthetic test texts right (95% interval 88.0% to 91.7%)."
+    )
 
 
 @pytest.mark.parametrize(

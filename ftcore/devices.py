@@ -8,9 +8,6 @@ import torch
 
 from ftcore.errors import UnfreezeError
 
-# The last is how oneDNN says it, which multiplies matrices on a CPU.
-_NO_MEMORY = ("allocate memory", "out of memory", "out_of_memory", "could not create a primitive")
-
 
 def pick(wanted: str = "auto") -> torch.device:
     """The device of a run: an accelerator where there is one, else the CPU."""
@@ -60,14 +57,6 @@ def describe() -> str:
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}{bf16}"
     return f"{device.type.upper()}, {torch.get_num_threads()} threads{bf16}"
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY)
-    )
 
 
 def release() -> None:

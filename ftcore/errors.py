@@ -2,6 +2,9 @@
 
 import errno
 
+# The last is how oneDNN says it, which multiplies matrices on a CPU.
+_NO_MEMORY = ("allocate memory", "out of memory", "out_of_memory", "could not create a primitive")
+
 
 class UnfreezeError(Exception):
     """Something the user can mend: one sentence that says what is wrong and the way out."""
@@ -19,11 +22,19 @@ def advice(error: Exception) -> str:
     """What a person can do about an error, empty for one that nobody foresaw."""
     if isinstance(error, UnfreezeError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if memory_is_out(error):
         return "The memory did not suffice; choose a smaller batch size or a shorter longest text."
     if disk_is_full(error):
         return "The disk is full; free some space, then go on."
     return ""
+
+
+def memory_is_out(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice; torch's own are RuntimeErrors."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY)
+    )
 
 
 def disk_is_full(error: Exception) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ftcore import checkpoints, datasets, insights, learners, text
 from ftcore.batches import Tokens
-from ftcore.events import Progress, Task
+from ftcore.events import Pause, Progress, Stop, Task
 from ftcore.insights import Insights
 from ftcore.models import TextClassifier
 from ftcore.preparation import Run
@@ -26,11 +26,15 @@ T = TypeVar("T")
 def gather(run: Run, scores: Tensor) -> Task[str]:
     """Leave in the run's folder what `insights.load` reads; `scores` [test texts, classes] are its answers.
 
-    Whatever fails, a run that is over stays so: the result is a sentence to add to its last words, empty
-    where all went well.
+    Whatever fails, or stops it, a run that is over stays so: the result is a sentence to add to its last
+    words, empty where all went well. A pause ends it, to look again.
     """
     try:
         yield from _inside(_gather(run, scores))
+    except Pause:
+        raise
+    except Stop:
+        return " Stopped before all was seen that happened inside."
     except Exception as error:
         return insights.unknown(error)
     return ""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ftcore import batches, cache, devices, strategies
 from ftcore.batches import Tokens
+from ftcore.errors import memory_is_out
 from ftcore.events import Progress, Task
 from ftcore.models import TextClassifier
 from ftcore.preparation import Run
@@ -153,7 +154,7 @@ def _in_parts(
     try:
         return [compute(here, batch)]
     except (RuntimeError, MemoryError) as error:
-        if len(batch) == 1 or not devices.out_of_memory(error):
+        if len(batch) == 1 or not memory_is_out(error):
             raise
     devices.release()
     half = len(batch) // 2

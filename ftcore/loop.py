@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ftcore import batches, devices, learners, preparation, snapshots, strategies
 from ftcore.batches import Tokens
 from ftcore.config import FineTuneConfig, mode_defaults
-from ftcore.errors import Diverged
+from ftcore.errors import Diverged, memory_is_out
 from ftcore.events import (
     Evaluation,
     Noted,
@@ -130,7 +130,7 @@ def _backward(
             )
         return found
     except (RuntimeError, MemoryError) as error:
-        if run.parts >= len(rows) or not devices.out_of_memory(error):
+        if run.parts >= len(rows) or not memory_is_out(error):
             raise
     return None
 
@@ -142,7 +142,7 @@ def _smaller_parts(run: Run) -> Noted:
     whole = run.config.batch_size
     run.notes.append(
         f"Memory did not suffice for {whole // (run.parts // 2)} texts at once: each step of {whole} "
-        f"texts is now computed in {run.parts} parts, with the same result."
+        f"texts is now computed in {run.parts} parts, whose gradients add up to the same."
     )
     return Noted(run.notes[-1])
 

@@ -21,15 +21,16 @@ if sign_in.by_streamlit() and not st.user.get("is_logged_in"):
     sign_in.ask_streamlit()
     st.stop()
 
-st.navigation(
-    [
-        st.Page("home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("train.py", title="Train", icon=":material/play_circle:"),
-        st.Page("compare.py", title="Compare", icon=":material/compare_arrows:"),
-        st.Page("predict.py", title="Predict", icon=":material/chat:"),
-        st.Page("runs.py", title="Runs", icon=":material/show_chart:"),
-        st.Page("checkpoints.py", title="Checkpoints", icon=":material/inventory_2:"),
-        st.Page("data.py", title="Data", icon=":material/table_rows:"),
-    ],
-    position="top",
-).run()
+PAGES = [
+    st.Page("home.py", title="Home", icon=":material/home:", default=True),
+    st.Page("train.py", title="Train", icon=":material/play_circle:"),
+    st.Page("compare.py", title="Compare", icon=":material/compare_arrows:"),
+    st.Page("predict.py", title="Predict", icon=":material/chat:"),
+    st.Page("runs.py", title="Runs", icon=":material/show_chart:"),
+    st.Page("checkpoints.py", title="Checkpoints", icon=":material/inventory_2:"),
+    st.Page("data.py", title="Data", icon=":material/table_rows:"),
+]
+if sign_in.needed():
+    way_out = {"title": "Sign out", "icon": ":material/logout:", "url_path": sign_in.SIGN_OUT}
+    PAGES.append(st.Page(sign_in.sign_out, **way_out))
+st.navigation(PAGES, position="top").run()

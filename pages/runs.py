@@ -43,7 +43,11 @@ if "runs" in st.query_params:
     asked = dict.fromkeys(st.query_params["runs"].split(","))  # each once
     chosen = [one for one in asked if one in set(runs["run_id"])]
 else:
-    chosen = list(runs.loc[runs["val_accuracy"].notna(), "run_id"][:2])
+    # The newest, and another mode on the same texts beside it.
+    curved = runs[runs["val_accuracy"].notna() & ~runs["mode"].isin(REFERENCES)]
+    texts = ["dataset", "limit"]
+    alike = curved[(curved[texts] == curved[texts].head(1).squeeze()).all(axis=1)]
+    chosen = list(alike.drop_duplicates("mode")["run_id"][:2])
 
 
 @st.cache_data(ttl=60, max_entries=2_000, show_spinner=False)

@@ -266,6 +266,14 @@ def test_whoever_opens_a_page_is_led_to_the_sign_in_and_back(password: Password)
     assert (again.status, again.headers["location"]) == (303, "/data")
 
 
+def test_signing_out_takes_the_cookie_back(password: Password) -> None:
+    for cookie in ("", f"{COOKIE}={password.ticket(time.time())}"):
+        out = ask(guarded(password), "/sign-out", cookie=cookie)
+        assert (out.status, out.headers["location"]) == (303, "/sign-in")
+        assert f'{COOKIE}="";' in out.headers["set-cookie"]
+        assert "Max-Age=0" in out.headers["set-cookie"] and "Path=/" in out.headers["set-cookie"]
+
+
 def post(door: SignIn, client: str = NETWORK, **fields: str) -> Answer:
     headers = {k.replace("-", "_"): v for k, v in FORM.items()}
     site = {k: fields.pop(k) for k in ("sec_fetch_site", "origin") if k in fields}

@@ -247,7 +247,9 @@ def test_a_failure_to_look_inside_does_not_undo_the_run() -> None:
     assert insights.load("made") is None
 
 
-def test_stop_while_looking_inside_leaves_a_finished_run(news: str) -> None:
+def test_stop_while_looking_inside_leaves_a_finished_run(
+    news: str, caplog: pytest.LogCaptureFixture
+) -> None:
     config = FineTuneConfig(checkpoint="base", epochs=1, device="cpu", own_data=news)
     task = train.train(config, checkpoints.run_path("made"), "made")
     for event in task:
@@ -256,3 +258,5 @@ def test_stop_while_looking_inside_leaves_a_finished_run(news: str) -> None:
     rest = [task.throw(events.Stop), *task]
     assert [type(event) for event in rest] == [Finished]
     assert rest[0].status == "finished"  # type: ignore[union-attr]
+    assert "Stopped before all was seen" in rest[0].message  # type: ignore[union-attr]
+    assert not caplog.records, "nothing went wrong"

@@ -71,11 +71,14 @@ def test_the_address_chooses_and_what_is_gone_is_passed_over() -> None:
     assert list(side_by_side(app).columns) == ["One", "Two"]
 
 
-def test_first_visit_overlays_the_two_newest_with_results() -> None:
-    for name in ("One", "Two", "Three"):
-        tiny.run(name=name)
-    tiny.run("queued", name="Four")
-    assert [run["label"] for run in charts(page())["runs"]] == ["Three", "Two"]
+def test_first_visit_overlays_the_newest_run_with_another_mode_on_the_same_texts() -> None:
+    for name, mode, limit in (
+        ("Before", "last-layer", 0), ("Last", "last-layer", 0), ("Few", "gradual", 300),
+        ("Same", "full", 0), ("Words", "tfidf", 0), ("Newest", "full", 0),
+    ):  # fmt: skip
+        tiny.run(saved=mode != "tfidf", name=name, mode=mode, limit=limit)
+    tiny.run("queued", name="Waiting")
+    assert [run["label"] for run in charts(page())["runs"]] == ["Newest", "Last"]
 
 
 def test_nothing_chosen_asks_for_a_choice() -> None:

@@ -164,22 +164,36 @@ run_id = tracking.create_run(config)
 for event in jobs.execute(run_id, jobs.Request()):
     if isinstance(event, Progress) and event.phase == "evaluating":
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 700_000_000, -1))
-print(tracking.run(run_id).status, *tracking.run(run_id).notes, sep="\\n")
+        resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]), -1))
+one = tracking.run(run_id)
+print(one.status, one.message, *one.notes, sep="\\n")
 """
 
 
-def test_memory_that_runs_out_for_real_ends_the_attempt_and_not_the_run(tmp_path: Path) -> None:
+def cramped(room: int, folder: Path) -> tuple[str, str, str]:
+    """Status, message and notes of a run that has so many bytes of memory more before its first step."""
     for name in ("train.csv", "test.csv"):
         rows = [f'"{row % 4 + 1}","Title {row}","{"word of news " * 170}"' for row in range(160)]
-        (tmp_path / name).write_text("\n".join([*rows, ""]))
+        (folder / name).write_text("\n".join([*rows, ""]))
     done = subprocess.run(
-        [sys.executable, "-c", CRAMPED, str(tmp_path)],
+        [sys.executable, "-c", CRAMPED, str(folder), str(room)],
         cwd=settings.ROOT,
         text=True,
         capture_output=True,
         timeout=300,
     )
-    status, *notes = done.stdout.splitlines()
-    assert status == "finished", done.stderr
-    assert "Memory did not suffice for 128 texts at once" in "".join(notes)
+    assert done.returncode == 0, done.stderr
+    status, message, *notes = done.stdout.splitlines()
+    return status, message, "".join(notes)
+
+
+def test_memory_that_runs_out_for_real_ends_the_attempt_and_not_the_run(tmp_path: Path) -> None:
+    status, message, notes = cramped(700_000_000, tmp_path)
+    assert status == "finished", message
+    assert "Memory did not suffice for 128 texts at once" in notes
+
+
+def test_memory_that_suffices_for_no_text_ends_it_with_advice(tmp_path: Path) -> None:
+    status, message, notes = cramped(1_000_000, tmp_path)
+    assert status == "failed", message
+    assert "choose a smaller batch size" in message and "for 2 texts at once" in notes

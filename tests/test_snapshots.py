@@ -9,7 +9,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ftcore import checkpoints, datasets, jobs, loop, predict, settings, snapshots, tracking, train
+from ftcore import (
+    checkpoints,
+    datasets,
+    insights,
+    jobs,
+    loop,
+    predict,
+    settings,
+    snapshots,
+    tracking,
+    train,
+)
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Pause, Progress, Resumable
@@ -80,6 +91,17 @@ def test_a_run_paused_at_ten_random_points_ends_with_the_very_same(mode: str) ->
     run_id, pauses = in_pieces(config, [draw.randrange(3, 25) for _ in range(PAUSES)])
     assert pauses >= 6
     same(whole(config), run_id)
+
+
+def test_so_does_one_that_is_paused_while_its_inside_is_looked_at() -> None:
+    run_id, request = tracking.create_run(tiny.config()), jobs.Request()
+    for event in jobs.execute(run_id, request):
+        if isinstance(event, Progress) and event.phase == "looking inside":
+            request.ending = "pause"
+    assert tracking.run(run_id).status == "paused"
+    assert go_on(run_id) == "finished"
+    same(whole(tiny.config()), run_id)
+    assert insights.load(run_id) is not None
 
 
 def test_so_does_one_while_others_load_models_and_ask_them() -> None:

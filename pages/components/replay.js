@@ -25,17 +25,19 @@ const STYLE = `
 .uf-curtain { display: grid; font-family: var(--st-font); color: var(--st-text-color);
   margin-bottom: 1rem; min-height: 6.5rem; }
 .uf-curtain > * { grid-area: 1 / 1; }
-.uf-curtain > .uf-hidden { visibility: hidden; }
+.uf-replay .uf-hidden, .uf-curtain > .uf-hidden { visibility: hidden; }
 .uf-verdict { max-width: 72rem; text-wrap: pretty; }
 .uf-verdict h2 { all: unset; display: block; font-weight: 600; line-height: 1.5;
   font-size: clamp(1.25rem, 2.1vw, 1.9rem); margin-bottom: 0.6rem; }
 .uf-verdict h2 span { border-bottom: 0.14em solid; }
 .uf-verdict p { margin: 0; font-size: 1.1rem; line-height: 1.6; }
-.uf-standings { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; align-content: center; }
-.uf-standings div { border-left: 0.35rem solid; padding-left: 0.75rem; min-width: 6.5rem; }
-.uf-standings b { display: block; font-size: clamp(1.6rem, 3vw, 2.6rem); line-height: 1.2;
+.uf-standings { align-self: center; }
+.uf-standings p { margin: 0 0 0.4rem; font-size: 0.95rem; }
+.uf-lanes { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; }
+.uf-lanes div { border-left: 0.35rem solid; padding-left: 0.75rem; min-width: 6.5rem; }
+.uf-lanes b { display: block; font-size: clamp(1.6rem, 3vw, 2.6rem); line-height: 1.2;
   font-variant-numeric: tabular-nums; }
-.uf-standings small { font-size: 0.95rem; }
+.uf-lanes small { font-size: 0.95rem; }
 `;
 
 // component: what Streamlit hands over; `chart` is the module live_chart.js.
@@ -57,10 +59,14 @@ function build(parent) {
   const root = document.createElement("div");
   root.innerHTML = `<style>${STYLE}</style>
     <div class="uf-curtain">
-      <div class="uf-verdict"><h2></h2></div><div class="uf-standings uf-hidden"></div>
+      <div class="uf-verdict"><h2></h2></div>
+      <div class="uf-standings uf-hidden">
+        <p>Validation accuracy at this moment</p><div class="uf-lanes"></div>
+      </div>
     </div>
     <div class="uf-replay" role="group" aria-label="Replay">
       <button type="button" class="uf-play"></button>
+      <button type="button" class="uf-end" aria-label="To the end" title="To the end">⏭</button>
       <span class="uf-speeds" role="radiogroup" aria-label="Speed"></span>
       <input type="range" min="0" max="1000" step="1" aria-label="Time">
       <output></output>
@@ -71,9 +77,14 @@ function build(parent) {
   const view = {
     root, stage: find(".uf-stage"), play: find(".uf-play"), slider: find("input"),
     clock: find("output"), verdict: find(".uf-verdict"), standings: find(".uf-standings"),
+    lanes: find(".uf-lanes"), end: find(".uf-end"),
     whole: null, time: Infinity, playing: false, replaying: false, speed: 0, frame: 0,
   };
   view.play.onclick = () => (view.playing ? pause(view) : start(view));
+  view.end.onclick = () => {
+    pause(view);
+    seek(view, view.total);
+  };
   view.slider.oninput = () => seek(view, (view.slider.value / 1000) * view.total);
   const speeds = find(".uf-speeds");
   for (const speed of SPEEDS) {
@@ -94,7 +105,7 @@ function load(view, whole) {
   whole.head.ranges = ranges(whole.curves);
   view.watched = watched(whole.head);
   if (!view.speed) choose(view, SPEEDS.find((one) => view.total / one <= WATCHABLE) ?? 64);
-  view.standings.replaceChildren(...whole.head.runs.map((run) => {
+  view.lanes.replaceChildren(...whole.head.runs.map((run) => {
     const item = document.createElement("div");
     item.style.borderColor = run.colour;
     const name = document.createElement("small");
@@ -170,8 +181,9 @@ function label(view) {
   view.clock.textContent = `${said(time)} of ${said(view.total)}`;
   view.verdict.classList.toggle("uf-hidden", !over);
   view.standings.classList.toggle("uf-hidden", over);
+  view.end.classList.toggle("uf-hidden", over);
   const { head, curves } = view.whole;
-  [...view.standings.children].forEach((item, run) => {
+  [...view.lanes.children].forEach((item, run) => {
     const curve = curves.find((one) =>
       one.run === run && one.metric === "accuracy" && one.split === "val");
     const seen = before(curve.t, time);

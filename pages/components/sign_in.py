@@ -21,7 +21,7 @@ from ftcore.access import Password, Tries, is_loopback
 from pages.components.marks import plain
 
 COOKIE = "unfreeze_sign_in"
-SIGN_IN, HEALTH = "sign-in", "health"  # paths, below server.baseUrlPath
+SIGN_IN, SIGN_OUT, HEALTH = "sign-in", "sign-out", "health"  # paths, below server.baseUrlPath
 LARGEST_FORM = 4_096  # bytes
 STREAMLITS_COOKIE = "_streamlit_user"
 # What Streamlit's own sign-in leaves open to those who have not signed in: all but what it shows there.
@@ -82,10 +82,28 @@ fetch(location.href, {redirect: "manual"}).then((answer) => {
 
 def configured() -> Password | None:
     """The shared password, of the environment or of the secrets. Raises UnfreezeError where too short."""
+    given = _given()
+    return Password(given) if given else None
+
+
+def _given() -> str:
     given = os.environ.get("UNFREEZE_PASSWORD", "")
     if not given and st.secrets.load_if_toml_exists():
         given = str(st.secrets.get("password", ""))
-    return Password(given) if given else None
+    return given
+
+
+def needed() -> bool:
+    """Whether whoever is here has signed in."""
+    return by_streamlit() or bool(_given())
+
+
+def sign_out() -> None:
+    """The page that ends it, at SIGN_OUT; asked for anew, the server itself answers there."""
+    if by_streamlit():
+        st.logout()
+    else:
+        st.html("<script>location.reload()</script>", unsafe_allow_javascript=True)
 
 
 def by_streamlit() -> bool:
@@ -147,6 +165,10 @@ class SignIn:
             return _sentence(UNSIGNED, 401) if stranger else None
         if self.password is None:
             return None if here else _sentence(ALONE, 403)
+        if path == SIGN_OUT and scope["type"] == "http":
+            answer = RedirectResponse(self.base + SIGN_IN, 303, _KEPT)
+            answer.delete_cookie(COOKIE, self.base)
+            return answer
         signed_in = self.password.honours(asked.cookies.get(COOKIE, ""), time.time())
         if path == SIGN_IN and scope["type"] == "http":
             request = Request(scope, receive)

@@ -52,7 +52,7 @@ def settled(page: Page) -> None:
 def test_two_clicks_from_home_to_the_verdict_of_an_experiment(page: Page, server: str) -> None:
     page.goto(server)
     button(page, "Compare the modes").click()
-    expect(page.get_by_text(f"{RUNS} runs, one after the other")).to_be_visible()
+    expect(page.get_by_text(f"{RUNS} runs, 3 of them for reference lines")).to_be_visible()
     button(page, "Run the experiment").click()
     expect(page.get_by_role("listitem")).to_have_count(RUNS)
     address = page.url
@@ -140,6 +140,12 @@ def test_a_replay_keeps_the_end_to_itself_and_moves_nothing(page: Page, server: 
     expect(verdict(page)).not_to_be_visible()
     page.keyboard.press("End")
     expect(verdict(page)).to_be_visible()
+    end = page.get_by_role("button", name="To the end")
+    expect(end).not_to_be_visible()
+    play.click()
+    end.click()
+    expect(verdict(page)).to_be_visible()
+    expect(page.get_by_role("table")).to_be_visible()
 
 
 def test_a_report_and_the_curves_are_taken_along(page: Page, server: str, tmp_path: Path) -> None:

@@ -119,6 +119,11 @@ def test_sign_in_as_one_does_it(chromium: Browser, guarded: str) -> None:
         )
         page.get_by_role("link", name="the run").click()
         expect(page.get_by_role("heading", name="Runs", level=1)).to_be_visible()
+        page.set_viewport_size({"width": 1440, "height": 844})  # else the way out is in a menu
+        page.get_by_role("link", name="Sign out").click()
+        expect(page.get_by_label("Password")).to_be_visible()
+        page.goto(f"{guarded}/runs")
+        expect(page.get_by_label("Password")).to_be_visible()
         page.context.close()
 
 

@@ -71,9 +71,9 @@ def _wait(process: "subprocess.Popen[str]", address: str) -> None:
 
 def _serve(port: int) -> None:
     """Be the dashboard; each line on stdin is a run to train."""
-    threading.Thread(target=_submit_all, daemon=True).start()
     from streamlit.web import cli
 
+    threading.Thread(target=_submit_all, daemon=True).start()
     sys.argv = [
         "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
     ]  # fmt: skip

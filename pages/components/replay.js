@@ -66,7 +66,7 @@ function build(parent) {
     </div>
     <div class="uf-replay" role="group" aria-label="Replay">
       <button type="button" class="uf-play"></button>
-      <button type="button" class="uf-end" aria-label="To the end" title="To the end">⏭</button>
+      <button type="button" class="uf-end" title="To the end">End</button>
       <span class="uf-speeds" role="radiogroup" aria-label="Speed"></span>
       <input type="range" min="0" max="1000" step="1" aria-label="Time">
       <output></output>

@@ -140,7 +140,7 @@ def test_a_replay_keeps_the_end_to_itself_and_moves_nothing(page: Page, server: 
     expect(verdict(page)).not_to_be_visible()
     page.keyboard.press("End")
     expect(verdict(page)).to_be_visible()
-    end = page.get_by_role("button", name="To the end")
+    end = button(page, "End")
     expect(end).not_to_be_visible()
     play.click()
     end.click()

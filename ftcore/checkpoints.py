@@ -14,7 +14,6 @@ import hashlib
 import json
 import math
 import shutil
-import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -215,19 +214,13 @@ def update(path: Path, title: str = "", metrics: dict[str, float] | None = None)
 
 def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
     """Copy a checkpoint to a folder whose name becomes its ref; words that it holds go with it."""
-    if target.exists():
-        raise UnfreezeError(f"{target.name} exists already; choose another name.")
-    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        shutil.copytree(checkpoint.path, staging)
+    with files.new_folder(target) as staging:
+        shutil.copytree(checkpoint.path, staging, dirs_exist_ok=True)
         config = json.loads((staging / CONFIG).read_text("utf-8"))
         config["title"] = title or config["title"]
         if config["words"] == checkpoint.ref:
             config["words"] = target.name
         files.write(staging / CONFIG, json.dumps(config, indent=1).encode())
-        staging.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def delete(ref: str) -> None:

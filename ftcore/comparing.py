@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftcore import files
 from ftcore.commands import asked_by_signal, execute
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
@@ -27,8 +28,8 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     configs = experiments.plan(base, modes, _numbers(options.seeds), rates, options.references)
     for config in configs:
         jobs.check(config)
-    if options.export and Path(options.export).exists():
-        raise UnfreezeError(f"{options.export} is already there; name a new folder.")
+    if options.export:
+        files.free(Path(options.export))
     experiment, name = experiments.new_id(), base.name or experiments.title(configs)
     out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
     out.brief = True

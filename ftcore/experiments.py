@@ -10,7 +10,6 @@ import functools
 import json
 import math
 import re
-import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -148,13 +147,10 @@ def load(which: str | Sequence[str]) -> list[Result]:
 
 def export(experiment: str, target: Path) -> None:
     """Write an experiment to a folder that does not exist yet, without paths of this machine."""
-    if target.exists():
-        raise UnfreezeError(f"{target} is already there; name a new folder.")
-    results = load(experiment)
-    if any(one.run.live for one in results):
-        raise UnfreezeError("This experiment is not over; export it when it is.")
-    staging = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
+    with files.new_folder(target) as staging:
+        results = load(experiment)
+        if any(one.run.live for one in results):
+            raise UnfreezeError("This experiment is not over; export it when it is.")
         runs: list[dict[str, Any]] = []
         for one in results:
             folder = f"{one.run.config.mode}-{one.run.config.seed}"
@@ -168,9 +164,6 @@ def export(experiment: str, target: Path) -> None:
                 insights.write(staging / folder, one.insights)
         record = {"format": FORMAT, "name": results[0].run.experiment_name, "runs": runs}
         files.write(staging / _RECORD, json.dumps(record, indent=1).encode())
-        staging.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def read(folder: Path) -> list[Result]:

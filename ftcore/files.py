@@ -7,8 +7,11 @@ import contextlib
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from ftcore.errors import UnfreezeError
+from ftcore.guard import shown
 
 _READY = ".ready"  # files that are whole, on their way to the folder above
 
@@ -56,6 +59,44 @@ def settle(folder: Path) -> None:
     _sync(folder)
     with contextlib.suppress(OSError):
         ready.rmdir()
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill, which is `target` at the end, and nothing where anything goes wrong before.
+
+    Raises UnfreezeError where something is there already, or nothing can be written there.
+    """
+    staging = None
+    try:
+        free(target)
+        staging = target.with_name(f".{uuid.uuid4().hex}")
+        staging.mkdir(parents=True)
+        yield staging
+        staging.rename(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def free(target: Path) -> None:
+    """Raise UnfreezeError where something new cannot be put, as something is there or nothing can be."""
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # such as a NUL in it
+        raise _unwritable(target, error) from None
+    raise UnfreezeError(f"{shown(str(target))} is already there; choose another name.")
+
+
+def _unwritable(target: Path, error: Exception) -> UnfreezeError:
+    reason = getattr(error, "strerror", None) or "no such name is possible"
+    return UnfreezeError(
+        f"{shown(str(target))} cannot be written ({reason}); choose another place or make room."
+    )
 
 
 def _sync(folder: Path) -> None:

@@ -1,8 +1,6 @@
 """The lesson's own model file: checked, given its words, measured, and saved as a checkpoint."""
 
 import re
-import shutil
-import uuid
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ftcore import checkpoints, datasets, devices, guard, learners, settings, text
+from ftcore import checkpoints, datasets, devices, files, guard, learners, settings, text
 from ftcore.batches import Tokens
 from ftcore.checkpoints import Checkpoint
 from ftcore.config import PRESETS
@@ -81,8 +79,7 @@ def import_lesson(
         metrics = {"test_accuracy": accuracy}
         measured = f"{accuracy:.1%} of {texts:,} AG News test texts are right, measured at import."
     yield Progress("saving", 0, 1, "checkpoint")
-    staging = target.with_name(f".{uuid.uuid4().hex}")
-    try:
+    with files.new_folder(target) as staging:
         checkpoints.save(
             model, staging, ref=name, title=title, labels=labels, vocabulary=vocabulary,
             window=WINDOW, dataset=dataset, metrics=metrics,
@@ -93,13 +90,6 @@ def import_lesson(
         )  # fmt: skip
         card = _card(path, vectors, shape, rows, alignment, measured)
         (staging / checkpoints.CARD).write_text(card, "utf-8")
-        staging.rename(target)
-    except OSError as error:
-        raise UnfreezeError(
-            f"{target} cannot be written ({error.strerror}): nothing was imported."
-        ) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return checkpoints.find(name)
 
 
@@ -294,8 +284,8 @@ def _card(
         f"{rows:,} rows, those of the most frequent words; all other words are unknown to it.",
         f"{shape.heads} attention heads, as given at import; the file does not say.",
     )
-    files = f"From {_code(path.name)}, with the words of {_code(vectors.name)}."
-    return "\n".join([files, "", *(f"- {fact}" for fact in facts), ""])
+    source = f"From {_code(path.name)}, with the words of {_code(vectors.name)}."
+    return "\n".join([source, "", *(f"- {fact}" for fact in facts), ""])
 
 
 def _code(name: str) -> str:

@@ -135,7 +135,7 @@ def test_an_exported_copy_stands_alone(parent: checkpoints.Checkpoint) -> None:
     copy = checkpoints.find("copy")
     assert (copy.title, copy.words) == ("A copy", "copy")
     assert isinstance(checkpoints.load_model(copy), TextClassifier)
-    with pytest.raises(UnfreezeError, match="exists"):
+    with pytest.raises(UnfreezeError, match="already there"):
         checkpoints.export(copy, settings.checkpoints_dir() / "copy")
 
 

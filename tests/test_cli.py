@@ -105,7 +105,7 @@ def test_compare_shows_a_person_a_table(base: str) -> None:
     assert done.returncode == 0, done.stderr
     heading = next(line for line in done.stdout.splitlines() if line.startswith("mode "))
     assert heading.split("  ")[-1] == "trained parameters"
-    assert "of 1,000 test texts right" in done.stdout
+    assert "of 1,000 synthetic test texts right" in done.stdout
 
 
 def test_datasets_are_listed() -> None:
@@ -169,7 +169,8 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
         capture_output=True, text=True, cwd=settings.ROOT, preexec_fn=_full_disk(2_000_000),
     )  # fmt: skip
     assert done.returncode != 0
-    assert done.stderr == "The disk is full; free some space, then go on. The run can be resumed.\n"
+    said = "The disk is full; free some space, then go on. The run can be resumed."
+    assert done.stderr == f"interrupted: {said}\n"
     assert list((home / "cache").iterdir()) == []
     assert lines(ftcore("runs", "--json"))[0]["status"] == "interrupted"
 

@@ -129,7 +129,8 @@ COMMANDS = [
     ["train", *NOWHERE], ["pretrain", "--vectors", "nowhere"], ["find-rate", *NOWHERE],
     ["compare", *NOWHERE], ["resume"], ["code"], ["predict"], ["export"], ["export-experiment"],
     ["import"], ["predict", "--checkpoint"], ["resume", "--json"], ["train", *NOWHERE, "--name"],
-    ["compare", *NOWHERE, "--modes"], ["compare", *NOWHERE, "--seeds"], ["train", "--checkpoint"],
+    ["export-data"], ["export", "base"], ["compare", *NOWHERE, "--modes"],
+    ["compare", *NOWHERE, "--seeds"], ["train", "--checkpoint"],
 ]  # fmt: skip
 
 

@@ -470,14 +470,14 @@ def test_nothing_is_left_where_the_data_is_missing_or_the_disk_refuses(lesson: L
     assert "is not there" in lesson.refused(ag_news_source="/nowhere")
     settings.home().mkdir()
     settings.checkpoints_dir().write_text("in the way")
-    assert "nothing was imported" in lesson.refused()
+    assert "cannot be written" in lesson.refused()
 
 
 def test_a_failure_in_the_middle_of_saving_leaves_nothing(
     lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "CARD", "no such folder/README.md")
-    assert "nothing was imported" in lesson.save(net()).refused()
+    assert "cannot be written" in lesson.save(net()).refused()
 
 
 def test_the_command_line_imports_and_refuses(

@@ -163,8 +163,7 @@ def stop(run_id: str) -> None:
             last = Finished("stopped", "Taken off the queue; it never began.")
             if snapshots.path(checkpoints.run_path(run_id)).exists():
                 last = Finished("paused", "Taken off the queue; resume it, and it goes on.")
-            tracking.finish(run_id, last)
-            job.claim.release()
+            _leave(job, last)
             return
         if _nobody_has(run_id).resumable:
             ended = _ended(run_id, "stopped", "Ended; there was nothing to keep yet.")
@@ -178,15 +177,22 @@ def discard(run_id: str) -> None:
         if _ask(run_id, "discard"):
             return
         if job := _take_off(run_id):
-            tracking.finish(run_id, Finished("stopped", "Taken off the queue; it never began."))
-            job.claim.release()
+            _leave(job, Finished("stopped", "Taken off the queue; it never began."))
         _nobody_has(run_id)
         tracking.delete(run_id)
 
 
 def pause(run_id: str) -> None:
-    """End a run at its next step so that it can be resumed there, also by another process."""
-    if not _ask(run_id, "pause"):
+    """End a run at its next step so that it can be resumed there, also by another process.
+
+    One that waits leaves the queue. Raises UnfreezeError where another process works on it.
+    """
+    with _deciding:
+        if _ask(run_id, "pause"):
+            return
+        if job := _take_off(run_id):
+            _leave(job, Finished("paused", "Paused while it waited; resume it, and it goes on."))
+            return
         _nobody_has(run_id)
 
 
@@ -316,6 +322,12 @@ def _take_off(run_id: str) -> _Job | None:
         if job:
             _waiting.remove(job)
         return job
+
+
+def _leave(job: _Job, last: Finished) -> None:
+    """Write down why a run that was taken off the queue no longer waits, and let others have it."""
+    tracking.finish(job.run_id, last)
+    job.claim.release()
 
 
 def _nobody_has(run_id: str) -> tracking.Run:

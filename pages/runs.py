@@ -84,6 +84,7 @@ def table() -> None:
             "Data": now["dataset"],
             "Texts": [f"{limit:,}" if limit else "all" for limit in now["limit"]],
             "From": now["checkpoint"],
+            "Experiment": now["experiment_name"],
             "Disk": [size.disk(disk_use(*run)) for run in zip(ids, now["status"], strict=True)],
             "Started": now["started"],
         }
@@ -211,7 +212,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Delete", icon=":material/delete:", disabled=not chosen):
         ask_delete({run_id: names[run_id] for run_id in chosen})
     used = sum(disk_use(*run) for run in zip(runs["run_id"], runs["status"], strict=True))
-    st.caption(f"{len(runs)} runs, {size.disk(used)}")
+    st.caption(f"{len(runs)} run{'s' * (len(runs) > 1)}, {size.disk(used)}")
 
 if not chosen:
     st.info("Select runs in the table, and their curves are drawn here.")

@@ -18,7 +18,7 @@ from pages.components.rate_finder import rate_button, rate_search
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
 
-if "run" in st.query_params:
+if st.query_params.get("run"):
     try:
         with st.spinner("Opening the run …"):
             from pages.components.live_run import live_run  # imports MLflow

@@ -106,6 +106,19 @@ def test_a_failing_job_says_why_and_never_blocks_the_next(led: Led) -> None:
     assert tracking.run(refused).message == "Do it otherwise."
 
 
+def test_a_run_that_waits_is_paused_and_waits_again_when_it_is_resumed(led: Led) -> None:
+    first, second = led.submit("first"), led.submit("second")
+    led.wait("first")
+    jobs.pause(second)
+    assert tracking.run(second).status == "paused" and jobs.position(second) is None
+    jobs.resume(second)
+    assert tracking.run(second).status == "queued" and jobs.position(second) == 1
+    jobs.pause(second)
+    jobs.stop(first)
+    assert ended(first) == "stopped"
+    assert led.began == ["first"] and tracking.run(second).status == "paused"
+
+
 def test_shutdown_interrupts_what_runs_and_the_next_start_takes_up_what_waits(led: Led) -> None:
     first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
     led.wait("first")

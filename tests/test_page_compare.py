@@ -152,14 +152,17 @@ def test_a_line_a_run_says_how_far_it_is() -> None:
     assert drawn["axis"] == "Step" and "story" not in drawn
 
 
-def test_stop_ends_all_and_those_that_wait_first(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("ending", "label"), [("stop", "Stop all"), ("pause", "Pause")])
+def test_stop_and_pause_reach_all_and_those_that_wait_first(
+    monkeypatch: pytest.MonkeyPatch, ending: str, label: str
+) -> None:
     results.record(result("full"), "one")
     live = [results.record(result(mode, status=status), "one") for mode, status in
             (("last-layer", "running"), ("gradual", "queued"), ("scratch", "queued"))]  # fmt: skip
-    stopped: list[str] = []
-    monkeypatch.setattr(jobs, "stop", stopped.append)
-    app = press(page(experiment="one"), "Stop")
-    assert stopped == live[::-1] and not app.exception
+    reached: list[str] = []
+    monkeypatch.setattr(jobs, ending, reached.append)
+    app = press(page(experiment="one"), label)
+    assert reached == live[::-1] and not app.exception
 
 
 def test_an_experiment_that_broke_off_goes_on_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +177,7 @@ def test_an_experiment_that_broke_off_goes_on_in_its_order(monkeypatch: pytest.M
 
 def test_a_stop_that_cannot_be_is_one_sentence() -> None:
     results.record(result("full", status="running"), "one")  # belongs to no queue of this process
-    app = press(page(experiment="one"), "Stop")
+    app = press(page(experiment="one"), "Stop all")
     assert "stop it there" in app.error[0].value
 
 

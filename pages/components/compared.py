@@ -10,7 +10,8 @@ from ftcore.config import REFERENCES
 from ftcore.experiments import Result
 from ftcore.tracking import Run
 from pages.components.outcome import outcome
-from pages.components.race import race, resume_button, seen, stop_button
+from pages.components.palette import BADGES
+from pages.components.race import race, resume_button, seen, while_it_goes
 from pages.components.side_by_side import unfair
 
 
@@ -61,7 +62,10 @@ def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
             if resumable := [run.run_id for run in runs if run.resumable]:
                 resume_button(resumable)
             if stoppable:
-                stop_button(stoppable)
+                while_it_goes(stoppable)
+            else:
+                for status in sorted({run.status for run in runs} - {"finished"}):
+                    st.badge(status.capitalize(), color=BADGES.get(status, "gray"))
             if st.button("New experiment", key="new", icon=":material/add:"):
                 st.query_params.clear()
                 st.rerun()

@@ -1,7 +1,7 @@
 """Runs that go on: the state of each in a line, and all curves on the same axes."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -34,11 +34,14 @@ def race(run_ids: Sequence[str]) -> None:
     st.fragment(_draw, run_every=TICK)(tuple(run_ids))
 
 
-def stop(run_ids: Sequence[str]) -> None:
-    """End all of them; those that wait first, so that none begins meanwhile."""
-    for run_id in reversed(run_ids):
-        if tracking.run(run_id).live:
-            jobs.stop(run_id)
+def for_all(action: Callable[[str], None], run_ids: Sequence[str]) -> None:
+    """Pause or stop all that are not over; those that wait first, so that none begins meanwhile."""
+    try:
+        for run_id in reversed(run_ids):
+            if tracking.run(run_id).live:
+                action(run_id)
+    except UnfreezeError as error:
+        st.error(plain(str(error)))
 
 
 def axis_input() -> str:
@@ -154,16 +157,17 @@ def progress(run: Run, history: pd.DataFrame) -> tuple[float, str]:
     return share, words.PHASES[run.phase].lower()
 
 
-def stop_button(run_ids: Sequence[str]) -> None:
-    """Draw the button that ends all."""
+def while_it_goes(run_ids: Sequence[str]) -> None:
+    """Draw the buttons that pause all, or end all."""
     if st.button(
-        "Stop", key="stop", icon=":material/stop_circle:",
-        help="The run in training keeps its best so far; those that wait never begin.",
+        "Pause", key="pause", icon=":material/pause:",
+        help="Go on later with all that is not done, also after a restart.",
     ):  # fmt: skip
-        try:
-            stop(run_ids)
-        except UnfreezeError as error:
-            st.error(plain(str(error)))
+        for_all(jobs.pause, run_ids)
+    with st.popover("Stop", key="stop", icon=":material/stop_circle:"):
+        st.markdown("The run in training keeps its best so far; those that wait never begin.")
+        if st.button("Stop all", key="stop_all", type="primary"):
+            for_all(jobs.stop, run_ids)
 
 
 def resume_button(run_ids: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -123,6 +123,16 @@ def page(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+def button(page: Page | Locator, name: str) -> Locator:
+    """The button of that name."""
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def stop(page: Page) -> Locator:
+    """Our Stop; Streamlit shows one of its own while a page takes long."""
+    return page.locator(".st-key-stop").get_by_role("button").first
 
 
 def _error(message: ConsoleMessage) -> list[str]:

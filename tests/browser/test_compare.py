@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from ftcore.config import REFERENCES
 from tests import results
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import PATIENCE, button, stop
 from tests.results import result
 
 RUNS = 4 + len(REFERENCES)
@@ -28,10 +28,6 @@ def recorded(server_home: Path) -> None:
                 made = result(mode, right + seed, seed, watch="A <b>fine</b> film.")
                 results.record(made, "made", "Made <i>up</i>")
         results.record(result("tfidf", 860, seconds=2), "made", "Made <i>up</i>")
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def verdict(page: Page) -> Locator:
@@ -61,7 +57,7 @@ def test_two_clicks_from_home_to_the_verdict_of_an_experiment(page: Page, server
     expect(verdict(page)).to_contain_text("texts", timeout=PATIENCE)
     expect(verdict(page)).to_contain_text("trained")
     expect(page.get_by_role("table")).to_contain_text("From scratch")
-    expect(button(page, "Stop")).to_have_count(0)
+    expect(stop(page)).to_have_count(0)
     assert page.url == address
     for name in TABS:
         page.get_by_role("tab", name=name).click()
@@ -90,8 +86,17 @@ def test_a_race_is_found_again_keeps_its_charts_and_is_stopped_as_a_whole(
     grow(page, points)
     assert plot.evaluate("node => node.firstChild.dataset.mark") == "same"
 
-    button(page, "Stop").click()
+    button(page, "Pause").click()
+    expect(button(page, "Resume")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Paused", exact=True)).to_be_visible()
+    button(page, "Resume").click()
+    expect(lanes.first).to_contain_text(re.compile(r"training \d+%"), timeout=PATIENCE)
+    expect(lanes.nth(1)).to_contain_text("waiting")
+
+    stop(page).click()
+    button(page, "Stop all").click()
     expect(verdict(page)).to_contain_text("nothing to compare", timeout=PATIENCE)
+    expect(page.get_by_text("Stopped", exact=True)).to_be_visible()
     button(page, "New experiment").click()
     expect(button(page, "Run the experiment")).to_be_visible()
     assert "experiment=" not in page.url

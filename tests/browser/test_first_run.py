@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import PATIENCE, button, stop
 
 POINTS = """() => {
   const plot = document.querySelector('.uf-plot[data-metric=loss]');
@@ -29,10 +29,6 @@ def grow(page: Page, than: int = 0) -> int:
     """Wait until the charts hold more points than that; their number."""
     page.wait_for_function(f"than => ({POINTS})() > than", arg=than, timeout=PATIENCE)
     return int(page.evaluate(POINTS))
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 @pytest.mark.parametrize("mode", ["Full", "Last layer"])
@@ -98,7 +94,7 @@ def test_charts_keep_their_node_and_zoom_while_a_run_goes_on(page: Page, server:
     page.get_by_role("radio", name="Epoch").click()  # another axis: the zoom would make no sense
     page.wait_for_function("document.querySelector('.uf-plot').layout.xaxis.title.text === 'Epoch'")
     assert page.evaluate(RANGE) != zoomed
-    button(page, "Stop").click()
+    stop(page).click()
     button(page, "Stop and keep").click()
     expect(button(page, "Run again with these settings")).to_be_visible(timeout=PATIENCE)
     expect(button(page, "Try it")).to_be_visible()

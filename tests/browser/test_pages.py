@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from ftcore import checkpoints, tracking
 from tests import tiny
-from tests.browser.conftest import PAINT
+from tests.browser.conftest import PAINT, button
 
 PAGES = ("predict", "runs", "checkpoints", "data")
 ROW = 35  # pixels of a table's row
@@ -32,10 +32,6 @@ def runs(server_home: Path) -> Iterator[dict[str, str]]:
 def home(server_home: Path, runs: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test looks where the server writes."""
     monkeypatch.setenv("UNFREEZE_HOME", str(server_home))
-
-
-def button(page: Page | Locator, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def dialog_button(page: Page, name: str) -> Locator:

@@ -4,16 +4,12 @@ import re
 import signal
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PAINT, PATIENCE, started
+from tests.browser.conftest import PAINT, PATIENCE, button, started, stop
 from tests.browser.wire import wire
 
 AT_STEP = re.compile(r"[\d,]+ of [\d,]+ steps")
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def start(page: Page, address: str, epochs: int) -> str:
@@ -86,7 +82,7 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium: Browser, tmp_path:
         button(page, "New run").click()
         start(page, address, 300)
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=PATIENCE)
-        button(page, "Stop").click()
+        stop(page).click()
         button(page, "Discard").click()
         expect(button(page, "Start")).to_be_visible(timeout=PAINT)  # back at the form
         assert "run=" not in page.url
@@ -107,7 +103,7 @@ def test_a_lost_network_is_nothing_to_a_run_and_the_page_goes_on(
         expect(page.get_by_text("Connecting")).not_to_be_visible()
         expect(page.get_by_text(AT_STEP)).not_to_have_text(alone)
         assert page.evaluate("window.never") == "reloaded"
-        page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).click()
+        stop(page).click()
         button(page, "Stop and keep").click()
         expect(page.get_by_text("Stopped at step")).to_be_visible()
     page.close()

@@ -101,7 +101,7 @@ def find(ref: str) -> Checkpoint:
         if _ref(kind, path) == ref:
             return _read(kind, path)
     raise UnfreezeError(
-        f"There is no checkpoint {ref!r}; `python -m ftcore checkpoints` lists what there is."
+        f"There is no checkpoint {guard.shown(ref)!r}; `python -m ftcore checkpoints` lists what there is."
     )
 
 

@@ -10,6 +10,7 @@ from ftcore import files
 from ftcore.commands import asked_by_signal, execute
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
+from ftcore.guard import shown
 from ftcore.printer import Printer
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def _numbers(listed: str) -> list[int]:
     try:
         return [int(one) for one in listed.split(",")]
     except ValueError:
-        raise UnfreezeError(f"Seeds are {listed!r}; give whole numbers, such as 0,1,2.") from None
+        raise UnfreezeError(
+            f"Seeds are {shown(listed)!r}; give whole numbers, such as 0,1,2."
+        ) from None
 
 
 def _table(results: "list[Result]") -> list[dict[str, Any]]:

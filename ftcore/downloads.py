@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
+from ftcore.guard import shown
 
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
 LARGEST = 10_000_000_000  # bytes of a file whose size nobody has said
@@ -124,7 +125,9 @@ def explained(url: str, folder: Path) -> Iterator[None]:
             f"{url} answers {status}: give the path of a copy on this machine instead."
         ) from error
     except _NO_ADDRESS as error:
-        raise UnfreezeError(f"{url!r} is no address to download from: correct it.") from error
+        raise UnfreezeError(
+            f"{shown(url)!r} is no address to download from: correct it."
+        ) from error
     except requests.Timeout as error:
         raise UnfreezeError(
             f"{host} does not answer: try again later, or give the path of a copy on this machine."

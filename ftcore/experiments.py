@@ -133,7 +133,8 @@ def run_ids(experiment: str) -> list[str]:
         found.reverse()
     if not found:
         raise UnfreezeError(
-            f"There is no experiment {experiment!r}; `python -m ftcore experiments` lists what there is."
+            f"There is no experiment {guard.shown(experiment)!r}; the Compare page and "
+            "`python -m ftcore experiments` list what there is."
         )
     return found
 

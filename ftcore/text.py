@@ -57,7 +57,7 @@ def vocab_from_tokens(tokens: Sequence[str]) -> Vocab:
     if len(set(tokens)) < len(tokens):
         word, times = Counter(tokens).most_common(1)[0]
         raise UnfreezeError(
-            f"A vocabulary must hold each word once, but has {word!r} {times} times."
+            f"A vocabulary must hold each word once, but has {guard.shown(word)!r} {times} times."
         )
     return Vocab(Counter(), specials=list(tokens))
 

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from ftcore import settings
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
+from ftcore.guard import shown
 from ftcore.tracking.claims import claimed, lock_file
 from ftcore.tracking.store import FORMAT, connect, points, tag, written
 
@@ -120,7 +121,9 @@ def run(run_id: str) -> Run:
         or found.info.lifecycle_stage != "active"
         or tag("config") not in found.data.tags
     ):
-        raise UnfreezeError(f"There is no run {run_id!r}; the list of runs shows those there are.")
+        raise UnfreezeError(
+            f"There is no run {shown(run_id)!r}; the list of runs shows those there are."
+        )
     return as_run(found)
 
 

@@ -84,9 +84,9 @@ def table() -> None:
             "Data": now["dataset"],
             "Texts": [f"{limit:,}" if limit else "all" for limit in now["limit"]],
             "From": now["checkpoint"],
-            "Experiment": now["experiment_name"],
             "Disk": [size.disk(disk_use(*run)) for run in zip(ids, now["status"], strict=True)],
             "Started": now["started"],
+            "Experiment": now["experiment_name"],
         }
     )
     modes = sorted(set(now["mode"]))

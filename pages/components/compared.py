@@ -58,14 +58,14 @@ def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
             f'<div style="font-size:.9rem;opacity:.75">{html.escape(about(runs, name))}</div>',
             width="content",
         )
-        with st.container(horizontal=True, width="content"):
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            if not stoppable:
+                for status in sorted({run.status for run in runs} - {"finished"}):
+                    st.badge(status.capitalize(), color=BADGES.get(status, "gray"))
             if resumable := [run.run_id for run in runs if run.resumable]:
                 resume_button(resumable)
             if stoppable:
                 while_it_goes(stoppable)
-            else:
-                for status in sorted({run.status for run in runs} - {"finished"}):
-                    st.badge(status.capitalize(), color=BADGES.get(status, "gray"))
             if st.button("New experiment", key="new", icon=":material/add:"):
                 st.query_params.clear()
                 st.rerun()

@@ -93,8 +93,8 @@ class Visitor:
         )
 
     def watch(self, over: threading.Event) -> None:
-        """Tick whenever it is time, until it is over."""
-        while not over.wait(min(self.ticks.values())):
+        """Tick whenever it is time, until it is over, or nothing on the page goes on."""
+        while self.ticks and not over.wait(min(self.ticks.values())):
             self.tick()
 
     def fill(self, **values: Any) -> None:

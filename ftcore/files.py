@@ -74,6 +74,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         staging.mkdir(parents=True)
         yield staging
         staging.rename(target)
+        _sync(target.parent)
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
@@ -93,7 +94,7 @@ def free(target: Path) -> None:
 
 
 def _unwritable(target: Path, error: Exception) -> UnfreezeError:
-    reason = getattr(error, "strerror", None) or "no such name is possible"
+    reason = getattr(error, "strerror", None) or shown(str(error))  # copies of many files have none
     return UnfreezeError(
         f"{shown(str(target))} cannot be written ({reason}); choose another place or make room."
     )

@@ -48,3 +48,28 @@ def test_fifty_runs_leave_memory_level(device: str) -> None:
     # The first runs load libraries and find their sizes; what counts is that it grows no more.
     early, late = median(used[10:20]), median(used[-10:])
     assert late <= 1.05 * early, [round(one / 1e6) for one in used]
+
+
+FREED = """
+import resource
+from ftcore import devices
+
+def used():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+
+pieces = [b"x" * 100_000 for _ in range(2_000)]  # small enough for the heap, which the last one pins
+full = used()
+del pieces[:-1]
+kept = used()
+devices.release()
+print(full - kept, full - used())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's heap")
+def test_what_is_freed_goes_back_to_the_system() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FREED], cwd=settings.ROOT, capture_output=True, text=True
+    )
+    before, after = map(int, done.stdout.split())
+    assert before < 50_000_000 < 150_000_000 < after, done.stderr

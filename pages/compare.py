@@ -65,7 +65,7 @@ with choose:
     modes = st.pills(
         "Modes", list(MODE_DEFAULTS), selection_mode="multi", default=CHOSEN,
         format_func=lambda mode: f":{mode_badge(mode)}[⬤]  {mode_title(mode)}",
-        key="compare_modes", persist_state="session",
+        key="compare_modes", persist_state="session", wrap=True,
     )  # fmt: skip
     start, data = st.columns(2)
     with start:
@@ -77,7 +77,7 @@ with choose:
         names = list(checkpoints[st.session_state[form.key("checkpoint")]].model.group_sizes())
         chosen = st.pills(
             "Groups that train in Custom", names, selection_mode="multi", default=names[:1],
-            key="compare_groups", persist_state="session",
+            key="compare_groups", persist_state="session", wrap=True,
         )  # fmt: skip
         groups = ", ".join(chosen)
     seeds, epochs, limit = st.columns(3)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ftcore import checkpoints, jobs, snapshots, tracking
+from ftcore import checkpoints, execution, snapshots, tracking
 from ftcore.config import REFERENCES, FineTuneConfig
 from ftcore.errors import UnfreezeError
 
@@ -71,7 +71,7 @@ def alike() -> dict[FineTuneConfig, list[str]]:
 def unlike(config: FineTuneConfig, run_ids: list[str]) -> dict[str, str]:
     """Run → in what it differs from one of this config that is trained now and never interrupted."""
     undisturbed = tracking.create_run(config)
-    for _ in jobs.execute(undisturbed, jobs.Request()):
+    for _ in execution.execute(undisturbed, execution.Request()):
         pass
     weights, figures = _outcome(undisturbed)
     found = {}

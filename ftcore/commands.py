@@ -13,7 +13,7 @@ from ftcore.events import Finished, Task, drain
 from ftcore.printer import Printer
 
 if TYPE_CHECKING:
-    from ftcore.jobs import Request
+    from ftcore.execution import Request
 
 
 def datasets(options: argparse.Namespace, out: Printer) -> None:
@@ -221,7 +221,7 @@ def asked_by_signal() -> "Request":
 
     A second Ctrl-C does not wait for that.
     """
-    from ftcore.jobs import Request
+    from ftcore.execution import Request
 
     request = Request()
 
@@ -236,10 +236,10 @@ def asked_by_signal() -> "Request":
 
 def execute(run_id: str, request: "Request", out: Printer) -> Finished:
     """Run a run here, print its events, and return the last one."""
-    from ftcore import jobs
+    from ftcore import execution
 
     last = Finished("failed", "The run ended without a result.")
-    for event in jobs.execute(run_id, request):
+    for event in execution.execute(run_id, request):
         if isinstance(event, Finished):
             last = event
         else:

@@ -9,17 +9,15 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Generator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Literal
 
 from filelock import FileLock
 
-from ftcore import baselines, checkpoints, datasets, settings, tracking
+from ftcore import checkpoints, datasets, execution, settings, tracking
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
-from ftcore.errors import Diverged, Lost, UnfreezeError, advice, disk_is_full
-from ftcore.events import Event, Finished, Pause, Status, Stop, Task
+from ftcore.errors import UnfreezeError
+from ftcore.events import Finished
 
 log = logging.getLogger(__name__)
 LONGEST_RECORD = (
@@ -28,18 +26,11 @@ LONGEST_RECORD = (
 
 
 @dataclass
-class Request:
-    """What somebody, in another thread or by a signal, asks of a run that goes on."""
-
-    ending: Literal["", "stop", "discard", "pause", "interrupt"] = ""
-
-
-@dataclass
 class _Job:
     run_id: str
     place: float
     claim: FileLock
-    request: Request = field(default_factory=Request)
+    request: execution.Request = field(default_factory=execution.Request)
 
 
 _changed = threading.Condition()
@@ -63,27 +54,35 @@ def submit(config: FineTuneConfig, experiment: str = "", experiment_name: str = 
     return run_id
 
 
-def resume(run_id: str) -> None:
-    """Put a paused or interrupted run first on the queue; it goes on where it was."""
+def resume(*run_ids: str) -> None:
+    """Put paused or interrupted runs first on the queue, in this order; each goes on where it was.
+
+    Raises UnfreezeError, and queues none, where one of them cannot be resumed.
+    """
+    claims: list[FileLock] = []
     with _deciding:
-        one = tracking.run(run_id)
-        if not one.resumable:
-            raise UnfreezeError(
-                f"This run is {one.status}; only one that was paused or interrupted can be resumed."
-            )
-        check(one.config)
+        for run_id in run_ids:
+            one = tracking.run(run_id)
+            if not one.resumable:
+                raise UnfreezeError(
+                    f"This run is {one.status}; only one that was paused or interrupted can be resumed."
+                )
+            check(one.config)
         start()
-        claim = tracking.claim(run_id)  # first: another process may be about to write its state
         try:
-            if (now := tracking.run(run_id).status) in ("finished", "stopped", "failed"):
-                raise UnfreezeError(f"This run is {now}; somebody was quicker.")
-            with _changed:
-                place = min((job.place for job in _waiting), default=time.time()) - 1
-            tracking.enqueue(run_id, place)
-        except BaseException:
-            claim.release()
-            raise
-        _append(_Job(run_id, place, claim))
+            for run_id in run_ids:  # first: another process may be about to write its state
+                claims.append(tracking.claim(run_id))
+                if (now := tracking.run(run_id).status) in ("finished", "stopped", "failed"):
+                    raise UnfreezeError(f"This run is {now}; somebody was quicker.")
+            with _changed:  # a thread that is idle begins with the first of them
+                place = min((job.place for job in _waiting), default=time.time()) - len(run_ids)
+                for run_id in run_ids:
+                    tracking.enqueue(run_id, place)
+                    _append(_Job(run_id, place, claims.pop(0)))
+                    place += 1
+        finally:
+            for claim in claims:
+                claim.release()
 
 
 def check(config: FineTuneConfig) -> None:
@@ -97,55 +96,6 @@ def check(config: FineTuneConfig) -> None:
     for path in (config.source, config.vectors, config.own_data):
         if path:
             datasets.existing(path)
-
-
-def execute(
-    run_id: str, request: Request, claim: FileLock | None = None
-) -> Generator[Event, None, None]:
-    """Train, record every event and pass it on; whatever goes wrong becomes the run's last event.
-
-    A run that was begun before goes on where it was. The claim, taken where none is given, is given back
-    at the end. Raises UnfreezeError where another process has it.
-    """
-    # torch takes seconds to import, and a page submits before it is needed
-    from ftcore import devices, snapshots
-
-    claim = claim or tracking.claim(run_id)
-    output = checkpoints.run_path(run_id)
-    try:
-        with tracking.Recorder(run_id) as recorder:
-            try:
-                with contextlib.closing(_task(run_id, output)) as task:
-                    for event in _led(task, request):
-                        if isinstance(event, Finished):
-                            last = event
-                        else:
-                            recorder.write(event)
-                            yield event
-            except GeneratorExit:
-                recorder.write(_ended(run_id, "interrupted", "The program ended during this run."))
-                raise
-            except Stop:
-                last = _ended(
-                    run_id, "stopped", "Stopped before training; there is nothing to keep."
-                )
-            except Pause:
-                last = _ended(run_id, "paused", "Paused before training; resume it to begin.")
-            except Exception as error:
-                last = _failed(run_id, error, snapshots.path(output).exists())
-            if last.status == "paused" and request.ending == "interrupt":
-                message = last.message.replace("Paused", "The program was stopped", 1)
-                last = replace(last, status="interrupted", message=message)
-            try:
-                recorder.write(last)
-            except UnfreezeError as error:
-                last = replace(last, status="interrupted", message=f"{error} Then resume the run.")
-            if last.status not in ("paused", "interrupted"):
-                snapshots.discard(output)
-            yield last
-    finally:
-        devices.release()
-        claim.release()
 
 
 def stop(run_id: str) -> None:
@@ -166,7 +116,7 @@ def stop(run_id: str) -> None:
             _leave(job, last)
             return
         if _nobody_has(run_id).resumable:
-            ended = _ended(run_id, "stopped", "Ended; there was nothing to keep yet.")
+            ended = execution.ended(run_id, "stopped", "Ended; there was nothing to keep yet.")
             tracking.finish(run_id, ended)
             snapshots.discard(checkpoints.run_path(run_id))
 
@@ -266,7 +216,7 @@ def _work() -> None:
                 return
             job = _current = _waiting.pop(0)
         try:
-            for _ in execute(job.run_id, job.request, job.claim):
+            for _ in execution.execute(job.run_id, job.request, job.claim):
                 pass
             if job.request.ending == "discard":
                 tracking.delete(job.run_id)
@@ -340,52 +290,6 @@ def _nobody_has(run_id: str) -> tracking.Run:
     return one
 
 
-def _task(run_id: str, output: Path) -> Task[None]:
-    """What a run is: a training, which goes on where it was, or a reference."""
-    from ftcore import best_head, train
-
-    config = tracking.run(run_id).config
-    if config.mode not in REFERENCES:
-        return train.train(config, output, run_id, resume=True)
-    reference = best_head if config.mode == "best-head" else baselines
-    return reference.measure(config, output.parent)
-
-
-def _led(task: Task[None], request: Request) -> Generator[Event, None, None]:
-    """The events of a task, which ends early once that is asked for."""
-    for event in task:
-        yield event
-        if request.ending and not isinstance(event, Finished):
-            yield task.throw(Stop if request.ending in ("stop", "discard") else Pause)
-            yield from task
-            return
-
-
-def _failed(run_id: str, error: Exception, begun: bool) -> Finished:
-    """The last event of a run that an error ended; what it had `begun` can be gone on with, once mended."""
-    sentence = advice(error)
-    if not sentence:
-        log.error("run %s failed", run_id, exc_info=error)
-        kind = type(error).__name__
-        sentence = f"Something unexpected went wrong ({kind}: {error}); see the log."
-    if disk_is_full(error) or (begun and not isinstance(error, Diverged)):
-        again = "" if isinstance(error, Lost) else " The run can be resumed."
-        return _ended(run_id, "interrupted", f"{sentence}{again}")
-    return _ended(run_id, "failed", sentence)
-
-
 def _where(run_id: str) -> int | None:
     order = [_current.run_id if _current else "", *(job.run_id for job in _waiting)]
     return order.index(run_id) if run_id in order else None
-
-
-def _ended(run_id: str, status: Status, message: str) -> Finished:
-    """The last event of a run that did not write its own, with the figures of what it had saved."""
-    try:
-        saved = checkpoints.find(run_id)
-    except UnfreezeError:
-        return Finished(status, message)
-    if status == "stopped":
-        step = saved.metrics.get("best_step", 0)
-        message = f"Stopped; the best model, of step {step:,.0f}, is kept."
-    return Finished(status, message, saved.metrics)

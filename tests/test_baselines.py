@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ftcore import baselines, checkpoints, datasets, insights, jobs, tracking
+from ftcore import baselines, checkpoints, datasets, execution, insights, jobs, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, Task, drain
@@ -71,7 +71,7 @@ def test_a_reference_goes_through_the_queue_and_leaves_a_record_but_no_checkpoin
     config = FineTuneConfig.from_dict({"checkpoint": "gone", "mode": mode, "limit": 200})
     jobs.check(config)
     run_id = tracking.create_run(config)
-    events = list(jobs.execute(run_id, jobs.Request()))
+    events = list(execution.execute(run_id, execution.Request()))
     last = events[-1]
     assert isinstance(last, Finished) and last.status == "finished"
     recorded = tracking.run(run_id)

@@ -6,7 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ftcore import best_head, checkpoints, insights, jobs, learners, preparation, tracking
+from ftcore import (
+    best_head,
+    checkpoints,
+    execution,
+    insights,
+    jobs,
+    learners,
+    preparation,
+    tracking,
+)
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, drain
@@ -51,7 +60,7 @@ def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
     config = settings(watch="good.", self_training=True)
     jobs.check(config)
     run_id = tracking.create_run(config)
-    events = list(jobs.execute(run_id, jobs.Request()))
+    events = list(execution.execute(run_id, execution.Request()))
     last = events[-1]
     assert isinstance(last, Finished) and last.status == "finished"
     assert last.metrics["test_accuracy"] > 0.5
@@ -67,7 +76,7 @@ def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
 def test_it_shares_split_and_vectors_with_the_last_layer(base: checkpoints.Checkpoint) -> None:
     def ran(mode: str) -> list[Event]:
         run_id = tracking.create_run(settings(mode=mode, epochs=1))
-        return list(jobs.execute(run_id, jobs.Request()))
+        return list(execution.execute(run_id, execution.Request()))
 
     trained, best = ran("last-layer"), ran("best-head")
     splits = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as some
 from safetensors.torch import load_file, save_file
 
-from ftcore import checkpoints, jobs, settings, snapshots, tracking
+from ftcore import checkpoints, execution, settings, snapshots, tracking
 from ftcore.config import mode_defaults
 from tests import tiny
 from tests.fuzz import damaged, tries
@@ -22,7 +22,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def execute(run_id: str) -> tracking.Run:
-    for _ in jobs.execute(run_id, jobs.Request()):
+    for _ in execution.execute(run_id, execution.Request()):
         pass
     return tracking.run(run_id)
 

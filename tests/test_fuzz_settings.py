@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as some
 
-from ftcore import datasets, jobs, predict, settings, tracking
+from ftcore import datasets, execution, jobs, predict, settings, tracking
 from ftcore.__main__ import main
 from ftcore.config import MODES, REFERENCES, FineTuneConfig, choices
 from ftcore.datasets import Texts
@@ -68,7 +68,7 @@ def ended(values: dict[str, Any]) -> tracking.Run | None:
         config = tiny.config(**{"epochs": 1} | values)
         jobs.check(config)
         run_id = tracking.create_run(config)
-        for _ in jobs.execute(run_id, jobs.Request()):
+        for _ in execution.execute(run_id, execution.Request()):
             pass
         return tracking.run(run_id)
 

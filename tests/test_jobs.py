@@ -212,6 +212,40 @@ def test_a_paused_run_lets_the_next_begin_and_goes_on_before_those_that_wait(led
     assert led.began == ["first", "second", "first", "third"]
 
 
+def test_several_go_on_in_their_order_also_where_nothing_trains(led: Led) -> None:
+    names = ("first", "second", "third")
+    several = [led.submit(name) for name in names]
+    led.wait("first")
+    for run_id in reversed(several):
+        jobs.pause(run_id)
+    assert ended(several[0]) == "paused"
+    led.began.clear()
+    jobs.resume(*several)
+    led.wait("first")
+    assert jobs.queue() == several
+    places = [tracking.run(run_id).place for run_id in several]
+    assert places == sorted(places)
+    for name in names:
+        led.go[name].set()
+    assert ended(several[-1]) == "finished"
+    assert tuple(led.began) == names
+
+
+def test_where_one_of_several_cannot_go_on_none_is_queued(led: Led) -> None:
+    paused, elsewhere, over = (tiny.run(status, saved=False) for status in
+                               ("paused", "interrupted", "finished"))  # fmt: skip
+    with pytest.raises(UnfreezeError, match="is finished"):
+        jobs.resume(paused, over)
+    claim = tracking.claim(elsewhere)
+    with pytest.raises(UnfreezeError):
+        jobs.resume(paused, elsewhere)
+    claim.release()
+    assert tracking.run(paused).status == "paused" and not jobs.busy()
+    led.go[tracking.run(paused).config.name] = threading.Event()
+    jobs.resume(paused, elsewhere)  # nobody has kept either of them
+    assert jobs.queue() == [paused, elsewhere]
+
+
 def test_the_queue_can_be_put_in_another_order(led: Led) -> None:
     led.submit("first")
     led.wait("first")

@@ -12,16 +12,16 @@ from ftcore import settings
 CYCLES = 50
 CODE = """
 import json, resource, sys
-from ftcore import jobs, tracking
+from ftcore import execution, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation
 
 ENDINGS = ("stop", "pause", "discard", "")
 used = []
 for cycle in range(int(sys.argv[1])):
-    request = jobs.Request()
+    request = execution.Request()
     config = FineTuneConfig(limit=150, epochs=1, seed=cycle % 3, device=sys.argv[2])
-    for event in jobs.execute(tracking.create_run(config), request):
+    for event in execution.execute(tracking.create_run(config), request):
         if isinstance(event, Evaluation) and event.step:
             request.ending = ENDINGS[cycle % len(ENDINGS)]
     if config.device == "cpu":

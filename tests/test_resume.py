@@ -153,7 +153,7 @@ def test_a_disk_that_is_full_interrupts_a_run_and_harms_nothing() -> None:
 # Its texts are long, so that memory ends at one large piece, and not with the last bit of what is left.
 CRAMPED = """
 import resource, sys
-from ftcore import jobs, tracking
+from ftcore import execution, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.events import Progress
 
@@ -161,7 +161,7 @@ config = FineTuneConfig(
     dataset="ag_news", source=sys.argv[1], batch_size=128, epochs=1, max_length=512, device="cpu"
 )
 run_id = tracking.create_run(config)
-for event in jobs.execute(run_id, jobs.Request()):
+for event in execution.execute(run_id, execution.Request()):
     if isinstance(event, Progress) and event.phase == "evaluating":
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]), -1))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ftcore import checkpoints, jobs, sample, script, settings, tracking
+from ftcore import checkpoints, execution, sample, script, settings, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.tracking import Run
@@ -35,7 +35,7 @@ def base() -> str:
 def trained(**values: object) -> Run:
     """A run, worked off here."""
     run_id = tracking.create_run(FineTuneConfig(**values))  # type: ignore[arg-type]
-    for _ in jobs.execute(run_id, jobs.Request()):
+    for _ in execution.execute(run_id, execution.Request()):
         pass
     run = tracking.run(run_id)
     assert run.status == "finished", run.message

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from ftcore import (
     checkpoints,
     datasets,
+    execution,
     insights,
     jobs,
     loop,
@@ -49,8 +50,8 @@ def whole(config: FineTuneConfig) -> str:
 
 def go_on(run_id: str, events: int | None = None) -> str:
     """Work on a run, pause it behind so many events where a number is given, and return its status."""
-    request = jobs.Request()
-    for number, _ in enumerate(jobs.execute(run_id, request)):
+    request = execution.Request()
+    for number, _ in enumerate(execution.execute(run_id, request)):
         if number == events:
             request.ending = "pause"
     return tracking.run(run_id).status
@@ -94,8 +95,8 @@ def test_a_run_paused_at_ten_random_points_ends_with_the_very_same(mode: str) ->
 
 
 def test_so_does_one_that_is_paused_while_its_inside_is_looked_at() -> None:
-    run_id, request = tracking.create_run(tiny.config()), jobs.Request()
-    for event in jobs.execute(run_id, request):
+    run_id, request = tracking.create_run(tiny.config()), execution.Request()
+    for event in execution.execute(run_id, request):
         if isinstance(event, Progress) and event.phase == "looking inside":
             request.ending = "pause"
     assert tracking.run(run_id).status == "paused"
@@ -165,7 +166,7 @@ def test_what_was_said_is_on_record_before_the_state_that_goes_on_behind_it(
     config = tiny.config()
     run_id = tracking.create_run(config)
     seen = 0
-    for event in jobs.execute(run_id, jobs.Request()):
+    for event in execution.execute(run_id, execution.Request()):
         if isinstance(event, Resumable):
             known = tracking.history(run_id)
             assert event.step == 0 or known["step"].max() == event.step

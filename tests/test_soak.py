@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import ledger
-from ftcore import checkpoints, datasets, jobs, tracking
+from ftcore import checkpoints, datasets, execution, tracking
 from ftcore.checkpoints import WEIGHTS
 from tests import tiny
 
@@ -15,7 +15,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
 
 def trained(**values: object) -> str:
     run_id = tracking.create_run(tiny.config(**values))
-    for _ in jobs.execute(run_id, jobs.Request()):
+    for _ in execution.execute(run_id, execution.Request()):
         pass
     return run_id
 

@@ -177,8 +177,7 @@ def resume_button(run_ids: Sequence[str]) -> None:
         help="What was paused or interrupted goes on where it was.",
     ):  # fmt: skip
         try:
-            for run_id in reversed(run_ids):  # each is put first
-                jobs.resume(run_id)
+            jobs.resume(*run_ids)
         except UnfreezeError as error:
             st.error(plain(str(error)))
         else:

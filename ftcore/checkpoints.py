@@ -101,7 +101,8 @@ def find(ref: str) -> Checkpoint:
         if _ref(kind, path) == ref:
             return _read(kind, path)
     raise UnfreezeError(
-        f"There is no checkpoint {guard.shown(ref)!r}; `python -m ftcore checkpoints` lists what there is."
+        f"There is no checkpoint {guard.shown(ref)!r}; the page Checkpoints, or "
+        "`python -m ftcore checkpoints`, lists what there is."
     )
 
 

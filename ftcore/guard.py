@@ -14,6 +14,10 @@ _LARGEST_JSON = 200_000_000  # bytes; a vocabulary of two million words has a qu
 
 def there(path: str) -> Path:
     """The file or folder that somebody named. Raises UnfreezeError where there is none that can be opened."""
+    if path.lower().startswith(("http://", "https://")):
+        raise UnfreezeError(
+            f"{shown(path)} is an address: download it and give the file's path, or leave it empty."
+        )
     try:
         found = at(path)
         found.stat()

@@ -261,6 +261,13 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
         load(name, tmp_path / "nowhere")
 
 
+def test_an_address_is_not_taken_for_a_path() -> None:
+    with pytest.raises(
+        UnfreezeError, match=r"example\.org/aclImdb\.tar\.gz is an address: download"
+    ):
+        load("imdb", "https://example.org/aclImdb.tar.gz")
+
+
 def test_an_unknown_dataset_is_named() -> None:
     with pytest.raises(UnfreezeError, match="'yelp'; choose one of sample, imdb, ag_news"):
         load("yelp")

@@ -10,6 +10,9 @@ const SHORT_NAMES = { ...SPLIT_NAMES, train: "training" };
 const STYLE = `
 .uf-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
   gap: 0.5rem 1.5rem; font-family: var(--st-font); color: var(--st-text-color); }
+.uf-charts figure { display: grid; grid-template: subgrid / minmax(0, 1fr); grid-row: span 2; row-gap: 0;
+  margin: 0; }
+.uf-further:not(:empty) { margin-top: 0.75rem; }
 .uf-title { font-weight: 600; font-size: 0.95rem; margin: 0; }
 .uf-plot { height: ${HEIGHT}px; }
 .uf-legend { display: flex; flex-wrap: wrap; gap: 0.25rem 0.9rem; min-height: 1.75rem;
@@ -34,7 +37,7 @@ export async function show(parentElement, { head, curves }, plotlyAddress) {
   library(plotlyAddress); // begins to load beside the legend
   const view = (parentElement.ufView ??= build(parentElement));
   const theme = readTheme(parentElement);
-  fit(view, head.metrics);
+  fit(view, head);
   drawLegend(view, head, curves, theme, () => drawCharts(view, head, curves, theme));
   const Plotly = await library(plotlyAddress);
   if (parentElement.ufView !== view || !parentElement.isConnected) return;
@@ -73,7 +76,7 @@ function build(parent) {
   const root = document.createElement("div");
   root.innerHTML = `<style>${STYLE}</style>
     <div class="uf-legend" role="group" aria-label="Curves"></div>
-    <div class="uf-charts"></div>`;
+    <div class="uf-charts"></div><div class="uf-charts uf-further"></div>`;
   parent.append(root);
   const plots = {};
   const view = { root, plots, hidden: new Set(), Plotly: null };
@@ -84,20 +87,21 @@ function build(parent) {
   return view;
 }
 
-// A chart for each metric that there is now.
-function fit(view, metrics) {
+// A chart for each metric that there is now; `further` ones stand in rows of their own, so that those above
+// stay where they are when they come and go.
+function fit(view, { metrics, further = {} }) {
   for (const [metric, plot] of Object.entries(view.plots)) {
-    if (metric in metrics) continue;
+    if (metric in metrics || metric in further) continue;
     view.Plotly?.purge(plot);
     plot.parentElement.remove();
     delete view.plots[metric];
   }
-  for (const metric of Object.keys(metrics)) {
+  for (const metric of [...Object.keys(metrics), ...Object.keys(further)]) {
     if (metric in view.plots) continue;
     const figure = document.createElement("figure");
-    figure.style.margin = 0;
     figure.innerHTML = `<figcaption class="uf-title"></figcaption><div class="uf-plot"></div>`;
-    view.root.querySelector(".uf-charts").append(figure);
+    const rows = metric in further ? ".uf-further" : ".uf-charts";
+    view.root.querySelector(rows).append(figure);
     view.plots[metric] = figure.lastElementChild;
     view.plots[metric].dataset.metric = metric;
   }
@@ -134,7 +138,7 @@ export function readTheme(element) {
 function drawCharts(view, head, curves, theme) {
   if (!view.Plotly) return;
   for (const [metric, plot] of Object.entries(view.plots)) {
-    plot.previousElementSibling.textContent = head.metrics[metric];
+    plot.previousElementSibling.textContent = head.metrics[metric] ?? head.further[metric];
     const here = curves.filter((curve) => curve.metric === metric);
     const traces = [
       ...here.filter((curve) => curve.low && curve.split === "val")

@@ -33,8 +33,9 @@ const STYLE = `
 .uf-verdict p { margin: 0; font-size: 1.1rem; line-height: 1.6; }
 .uf-standings { align-self: center; }
 .uf-standings p { margin: 0 0 0.4rem; font-size: 0.95rem; }
-.uf-lanes { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; }
-.uf-lanes div { border-left: 0.35rem solid; padding-left: 0.75rem; min-width: 6.5rem; }
+.uf-lanes { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, max-content));
+  gap: 0.5rem 2rem; }
+.uf-lanes div { border-left: 0.35rem solid; padding-left: 0.75rem; }
 .uf-lanes b { display: block; font-size: clamp(1.6rem, 3vw, 2.6rem); line-height: 1.2;
   font-variant-numeric: tabular-nums; }
 .uf-lanes small { font-size: 0.95rem; }
@@ -47,7 +48,8 @@ export async function draw({ data, parentElement, setStateValue }, chart, plotly
     if (view.replaying !== replaying) setStateValue("replaying", (view.replaying = replaying));
   };
   view.paint = () => chart.show(view.stage, cut(view), plotlyAddress);
-  if (data && data.byteLength) load(view, chart.unpack(data));
+  const { paper } = chart.readTheme(parentElement);
+  if (data && data.byteLength) load(view, chart.unpack(data), (colour) => chart.legible(colour, paper));
   const close = await view.paint();
   return () => {
     cancelAnimationFrame(view.frame);
@@ -99,7 +101,7 @@ function build(parent) {
   return view;
 }
 
-function load(view, whole) {
+function load(view, whole, legible) {
   view.whole = whole;
   view.total = Math.max(...whole.curves.map((curve) => curve.t.at(-1) ?? 0));
   whole.head.ranges = ranges(whole.curves);
@@ -107,7 +109,7 @@ function load(view, whole) {
   if (!view.speed) choose(view, SPEEDS.find((one) => view.total / one <= WATCHABLE) ?? 64);
   view.lanes.replaceChildren(...whole.head.runs.map((run) => {
     const item = document.createElement("div");
-    item.style.borderColor = run.colour;
+    item.style.borderColor = legible(run.colour);
     const name = document.createElement("small");
     name.textContent = run.label; // as text: a run's name may hold anything
     item.append(name, document.createElement("b"));
@@ -117,7 +119,7 @@ function load(view, whole) {
   view.verdict.firstElementChild.replaceChildren(...verdict.map(([text, colour]) => {
     const part = document.createElement("span");
     part.textContent = text;
-    part.style.borderColor = colour || "transparent";
+    part.style.borderColor = colour ? legible(colour) : "transparent";
     return part;
   }));
   view.verdict.replaceChildren(view.verdict.firstElementChild, ...further.map((text) => {
@@ -228,9 +230,8 @@ function watched({ story }) {
 }
 
 function together({ head, curves }, more) {
-  const metrics = { ...head.metrics, ...more.metrics };
   return {
-    head: { ...head, metrics, ranges: { ...head.ranges, ...more.ranges } },
+    head: { ...head, further: more.metrics, ranges: { ...head.ranges, ...more.ranges } },
     curves: [...curves, ...more.curves],
   };
 }

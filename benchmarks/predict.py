@@ -1,21 +1,23 @@
-"""Predictions and encoding: how long they take, idle and beside a training run.
+"""Predictions, reasons and encoding: how long they take, idle and beside a training run.
 
     python -m benchmarks.predict --short | --full
 
 A short text: 12 to 15 words, one at a time, as a page asks for it; the run beside it is one of the
-dashboard's own thread, with its record. Encoding: the 25,000 training reviews, with an empty cache
-and again from it.
+dashboard's own thread, with its record. Reasons: those for the answer to a text of 250 words. Encoding:
+the 25,000 training reviews, with an empty cache and again from it.
 """
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import data, ours, report
-from ftcore import checkpoints, datasets, encoding, jobs, loop, predict, text
+from ftcore import checkpoints, datasets, encoding, explain, jobs, loop, predict, text
 from ftcore.events import Evaluation, drain
 from ftcore.preparation import Run
 
@@ -25,18 +27,20 @@ TEXTS = (
     "Good actors, a good book, and somehow nothing good came out of it.",
     "Not the masterpiece they promised, yet far from the disaster I had feared.",
 )
+WORDS = 250  # of the text that is explained
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Short predictions, reviews predicted in batches, repeats of encoding."""
+    """Short predictions, explained texts, reviews predicted in batches, repeats of encoding."""
 
     short: int
+    reasons: int
     reviews: int
     repeats: int
 
 
-SHORT, FULL = Plan(300, 4_000, 1), Plan(2_000, 25_000, 3)
+SHORT, FULL = Plan(300, 20, 4_000, 1), Plan(2_000, 100, 25_000, 3)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -58,18 +62,25 @@ def compare(reviews: Path, plan: Plan) -> None:
     some = dataset.train.texts[:: max(1, len(dataset.train.texts) // plan.reviews)]
     predict.predict(ref, some[:64])  # loads the model
     batches = [_batches(ref, some) for _ in range(3)]
+    long = " ".join(" ".join(some[:50]).split()[:WORDS])
     _one_at_a_time(ref, 20)
-    idle = _one_at_a_time(ref, plan.short)
-    busy = _beside_a_run(ref, reviews, plan.short)
+    _reasons(ref, long, 2)
+    idle, reasons = _one_at_a_time(ref, plan.short), _reasons(ref, long, plan.reasons)
+    with _run_beside(reviews):
+        busy, reasons_busy = _one_at_a_time(ref, plan.short), _reasons(ref, long, plan.reasons)
 
-    idle_50, idle_95, busy_50, busy_95 = (
-        float(np.percentile(times, share)) for times in (idle, busy) for share in (50, 95)
+    idle_50, idle_95, busy_50, busy_95, why_50, why_95, why_busy_50, why_busy_95 = (
+        float(np.percentile(times, share))
+        for times in (idle, busy, reasons, reasons_busy)
+        for share in (50, 95)
     )
     report.table(
-        ["one short text", "p50", "p95"],
+        ["one text", "p50", "p95"],
         [
-            ["idle", f"{idle_50:.1f} ms", f"{idle_95:.1f} ms"],
-            ["beside a training run", f"{busy_50:.1f} ms", f"{busy_95:.1f} ms"],
+            ["short, idle", f"{idle_50:.1f} ms", f"{idle_95:.1f} ms"],
+            ["short, beside a run", f"{busy_50:.1f} ms", f"{busy_95:.1f} ms"],
+            [f"why, {WORDS} words, idle", f"{why_50:.0f} ms", f"{why_95:.0f} ms"],
+            ["the same beside a run", f"{why_busy_50:.0f} ms", f"{why_busy_95:.0f} ms"],
         ],
     )
     report.table(
@@ -83,6 +94,7 @@ def compare(reviews: Path, plan: Plan) -> None:
     figures = {
         "short_idle_p50_ms": idle_50, "short_idle_p95_ms": idle_95,
         "short_busy_p50_ms": busy_50, "short_busy_p95_ms": busy_95,
+        "why_idle_p50_ms": why_50, "why_busy_p50_ms": why_busy_50,
         "reviews_per_second": float(np.median(batches)),
         "encoding_seconds": float(np.median(first)),
         "encoding_cached_seconds": float(np.median(cached)),
@@ -125,8 +137,19 @@ def _one_at_a_time(ref: str, count: int) -> list[float]:
     return times
 
 
-def _beside_a_run(ref: str, reviews: Path, count: int) -> list[float]:
-    """The same while the dashboard's own thread trains all layers."""
+def _reasons(ref: str, text: str, count: int) -> list[float]:
+    """Milliseconds of each of `count` explanations of the text."""
+    times = []
+    for _ in range(count):
+        clock = time.perf_counter()
+        explain.explain(ref, text)
+        times.append((time.perf_counter() - clock) * 1000)
+    return times
+
+
+@contextmanager
+def _run_beside(reviews: Path) -> Iterator[None]:
+    """Meanwhile the dashboard's own thread trains all layers."""
     from ftcore import tracking
 
     run_id = jobs.submit(ours.config(reviews, epochs=1000))  # longer than anybody measures
@@ -135,7 +158,7 @@ def _beside_a_run(ref: str, reviews: Path, count: int) -> list[float]:
             if not run.live:
                 raise SystemExit(run.message)
             time.sleep(0.2)
-        return _one_at_a_time(ref, count)
+        yield
     finally:
         jobs.stop(run_id)
         jobs.shutdown(timeout=60)

@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import datasets, estimate, settings
-from ftcore.checkpoints import list_checkpoints
 from ftcore.config import MODE_DEFAULTS, REFERENCES, FineTuneConfig, mode_defaults, mode_title
 from ftcore.errors import UnfreezeError
 from pages.components import settings_form as form, warm, words
@@ -53,13 +52,7 @@ st.markdown(
     "Train in several modes from the same start, on the same texts in the same order, and see which is "
     "better, by how much, and what it costs."
 )
-checkpoints = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
-if not checkpoints:
-    st.info("There is no checkpoint to start from yet.")
-    st.page_link("checkpoints.py", label="Import or pretrain one", icon=":material/arrow_forward:")
-    st.stop()
-
-form.begin()
+checkpoints = form.begin()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
     modes = st.pills(

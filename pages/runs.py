@@ -111,7 +111,9 @@ def table() -> None:
                 color=[model_colour(mode) for mode in modes],
                 width=110,
             ),
-            "Validation": st.column_config.NumberColumn(**percent),
+            "Validation": st.column_config.NumberColumn(
+                **percent, help="The best of a run that ended, the latest of one that goes on."
+            ),
             "Test": st.column_config.NumberColumn(**percent),
             "Started": st.column_config.DatetimeColumn(format="distance"),
         },

@@ -8,7 +8,6 @@ from pathlib import Path
 import streamlit as st
 
 from ftcore import datasets, estimate, strategies
-from ftcore.checkpoints import list_checkpoints
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from pages.components import settings_form as form, warm, words
@@ -30,13 +29,7 @@ if st.query_params.get("run"):
     st.stop()
 
 st.title("Train", anchor=False)
-checkpoints = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
-if not checkpoints:
-    st.info("There is no checkpoint to start from yet.")
-    st.page_link("checkpoints.py", label="Import or pretrain one", icon=":material/arrow_forward:")
-    st.stop()
-
-form.begin()
+checkpoints = form.begin()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
     form.checkpoint_input(checkpoints)

@@ -256,10 +256,11 @@ def test_predict_measures_idle_and_beside_a_run(
     reviews: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ours, "REF", "bench")
-    predict.compare(reviews, predict.Plan(5, 50, 1))
+    predict.compare(reviews, predict.Plan(5, 2, 50, 1))
     found = figures(capsys)
     assert 0 < found["short_idle_p50_ms"] <= found["short_idle_p95_ms"]
     assert 0 < found["short_busy_p50_ms"] <= found["short_busy_p95_ms"]
+    assert found["why_idle_p50_ms"] > 0 and found["why_busy_p50_ms"] > 0
     assert found["encoding_cached_seconds"] > 0
 
 

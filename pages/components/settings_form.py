@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ftcore import datasets
-from ftcore.checkpoints import Checkpoint
+from ftcore.checkpoints import Checkpoint, list_checkpoints
 from ftcore.config import (
     MODE_DEFAULTS,
     PRESETS,
@@ -43,11 +43,22 @@ def key(name: str) -> str:
     return f"setting_{name}"
 
 
-def begin() -> None:
-    """Give every setting a value that has none yet."""
+def begin() -> dict[str, Checkpoint]:
+    """The checkpoints to start from, by ref; ends the page where there is none.
+
+    Every setting that has no value yet is given one.
+    """
+    found = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
+    if not found:
+        st.info("There is no checkpoint to start from yet.")
+        st.page_link(
+            "checkpoints.py", label="Import or pretrain one", icon=":material/arrow_forward:"
+        )
+        st.stop()
     if key("mode") not in st.session_state:
         fill({name: setting.default for name, setting in SETTINGS.items()})
         fill(preset("Quick", st.session_state[key("mode")]))
+    return found
 
 
 def fill(values: dict[str, Any]) -> None:

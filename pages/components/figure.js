@@ -28,8 +28,8 @@ export async function draw({ data, parentElement, setTriggerValue }, chart, plot
   view.told = data.clicks ? (point) => setTriggerValue("clicked", point) : null;
   const Plotly = await show(view, data, chart, plotlyAddress);
   return () => {
-    view.observer.disconnect();
-    if (Plotly) Plotly.purge(view.plot);
+    view.observer?.disconnect();
+    if (Plotly) chart.free(Plotly, view.plot);
   };
 }
 

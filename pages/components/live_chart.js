@@ -45,7 +45,7 @@ export async function show(parentElement, { head, curves }, plotlyAddress) {
   whenSeen(view, () => drawCharts(view, head, curves, theme));
   return () => {
     view.observer.disconnect();
-    for (const plot of Object.values(view.plots)) Plotly.purge(plot);
+    for (const plot of Object.values(view.plots)) free(Plotly, plot);
   };
 }
 
@@ -72,6 +72,11 @@ export function library(address) {
   }));
 }
 
+// Lets go of a chart, a moment later: what plotly.js is drawing it draws to the end, or fails aloud.
+export function free(Plotly, plot) {
+  setTimeout(() => Plotly.purge(plot));
+}
+
 function build(parent) {
   const root = document.createElement("div");
   root.innerHTML = `<style>${STYLE}</style>
@@ -92,7 +97,7 @@ function build(parent) {
 function fit(view, { metrics, further = {} }) {
   for (const [metric, plot] of Object.entries(view.plots)) {
     if (metric in metrics || metric in further) continue;
-    view.Plotly?.purge(plot);
+    if (view.Plotly) free(view.Plotly, plot);
     plot.parentElement.remove();
     delete view.plots[metric];
   }

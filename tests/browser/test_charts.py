@@ -1,5 +1,6 @@
 """What only a browser shows of charts, of the picture of the model and of the report."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Position, expect
 
 from ftcore import datasets, insights
-from pages.components import report
+from pages.components import assets, live_chart, report
 from tests import made, results
 from tests.browser.conftest import PAINT
 
@@ -109,6 +110,40 @@ def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None
     expect(plot.locator(".hoverlayer")).to_contain_text("<b>of</b> a film")
     page.mouse.click(x, y)
     expect(page.get_by_text(re.compile(r"^(negative|positive) · Full: "))).to_be_visible()
+
+
+def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: str) -> None:
+    """As when a run ends, or somebody leaves the page, at that moment; `page` fails for any error."""
+    history = results.history((0.5, 0.6, 0.7), 20)
+    curves = live_chart.packed([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
+    still = {
+        "data": [{"x": [1, 2], "y": [1, 2]}],
+        "layout": {"title": {"text": "T"}, "height": 300},
+    }
+    page.goto(server)
+    page.evaluate(
+        """async ([chartAt, figureAt, plotly, curves, still]) => {
+          const [chart, figure] = [await import(chartAt), await import(figureAt)];
+          const parts = [
+            (parent) => chart.draw({ data: Uint8Array.from(curves), parentElement: parent }, plotly),
+            (parent) => figure.draw({ data: still, parentElement: parent }, chart, plotly),
+          ];
+          for (const draw of [...parts, ...parts]) {
+            const parent = document.createElement("div");
+            document.body.append(parent);
+            const close = await draw(parent);
+            parent.remove();
+            close();
+          }
+          const gone = document.createElement("div");  // before it was drawn at all
+          for (const draw of parts) (await draw(gone))?.();
+          await new Promise((later) => setTimeout(later, 300));
+        }""",
+        [
+            *(f"/assets/{name}" for name in (assets.LIVE_CHART, assets.FIGURE, assets.PLOTLY)),
+            list(curves), {"figure": json.dumps(still), "name": "t", "clicks": False},
+        ],
+    )  # fmt: skip
 
 
 def test_report_opens_by_itself_and_draws_all_it_holds(

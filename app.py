@@ -78,11 +78,11 @@ def start_jobs() -> None:
     warm.loading().result()
     from ftcore import jobs, tracking
 
-    try:
-        tracking.close_interrupted()
-        jobs.start()
-    except UnfreezeError as error:  # every page will say so too
-        log.warning("%s", error)
+    for begin in (tracking.close_interrupted, jobs.start):
+        try:
+            begin()
+        except UnfreezeError as error:  # every page will say so too
+            log.warning("%s", error)
 
 
 def stop_jobs() -> None:

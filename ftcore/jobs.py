@@ -20,6 +20,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 
 log = logging.getLogger(__name__)
+RETRY_SECONDS = 5.0  # until a run that could not begin has another try
 LONGEST_RECORD = (
     8_000  # characters of a run's settings; a tracking server takes no more in one piece
 )
@@ -185,8 +186,7 @@ def start() -> None:
             return
         _thread = threading.Thread(target=_work, name="trainer", daemon=True)
         _thread.start()
-    for one in tracking.waiting():
-        _line_up(one.run_id, one.place)
+    _take_up()
     _forget_states()
 
 
@@ -209,23 +209,38 @@ def shutdown(timeout: float = 10.0) -> None:
 
 def _work() -> None:
     global _current
+    missed = False  # whether a run could not begin, as its record took nothing
     while True:
         with _changed:
-            _changed.wait_for(lambda: _waiting or _closing)
+            _changed.wait_for(lambda: _waiting or _closing, RETRY_SECONDS if missed else None)
             if _closing:
                 return
-            job = _current = _waiting.pop(0)
+            job = _current = _waiting.pop(0) if _waiting else None
+        if not job:
+            with contextlib.suppress(Exception):  # it cannot be read either, by now
+                _take_up()
+                missed = False
+            continue
         try:
             for _ in execution.execute(job.run_id, job.request, job.claim):
                 pass
             if job.request.ending == "discard":
                 tracking.delete(job.run_id)
-        except Exception:  # the record failed (a full disk): the next job must still have its turn
+        except UnfreezeError as error:  # a full disk: the next job must still have its turn
+            log.warning("run %s waits: %s", job.run_id, error)
+            missed = True
+        except Exception:
             log.exception("run %s could not be recorded", job.run_id)
         finally:
             with _changed:
                 _current = None
                 _changed.notify_all()
+
+
+def _take_up() -> None:
+    """Line up what waits and nobody has."""
+    for one in tracking.waiting():
+        _line_up(one.run_id, one.place)
 
 
 def _forget_states() -> None:
@@ -275,8 +290,15 @@ def _take_off(run_id: str) -> _Job | None:
 
 
 def _leave(job: _Job, last: Finished) -> None:
-    """Write down why a run that was taken off the queue no longer waits, and let others have it."""
-    tracking.finish(job.run_id, last)
+    """Write down why a run that was taken off the queue no longer waits, and let others have it.
+
+    Raises UnfreezeError where that cannot be written; then it waits on.
+    """
+    try:
+        tracking.finish(job.run_id, last)
+    except BaseException:
+        _append(job)
+        raise
     job.claim.release()
 
 

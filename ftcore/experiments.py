@@ -6,6 +6,7 @@ An experiment is the runs that carry its id. Exported, it is a folder that needs
     <mode>-<seed>/      history.csv, watched.csv, and what insights.py writes
 """
 
+import contextlib
 import functools
 import json
 import math
@@ -90,12 +91,22 @@ def _fits(reference: str, base: FineTuneConfig) -> bool:
 
 
 def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
-    """Queue the runs of an experiment and return its id. Raises UnfreezeError before any is queued."""
+    """Queue the runs of an experiment and return its id.
+
+    Raises UnfreezeError where one cannot be queued; those that were are discarded.
+    """
     for config in configs:
         jobs.check(config)
     experiment, name = new_id(), name or title(configs)
-    for config in configs:
-        jobs.submit(config, experiment, name)
+    queued: list[str] = []
+    try:
+        for config in configs:
+            queued.append(jobs.submit(config, experiment, name))
+    except UnfreezeError:
+        for run_id in reversed(queued):
+            with contextlib.suppress(UnfreezeError):
+                jobs.discard(run_id)
+        raise
     return experiment
 
 

@@ -40,6 +40,7 @@ _waiting: list[_Job] = []
 _current: _Job | None = None
 _thread: threading.Thread | None = None
 _closing = False
+_missed: dict[str, tuple[float, str]] = {}  # runs that could not begin: their place, and why
 
 
 def submit(config: FineTuneConfig, experiment: str = "", experiment_name: str = "") -> str:
@@ -154,10 +155,11 @@ def move(run_id: str, by: int) -> None:
         if here is None or not 0 <= here + by < len(_waiting):
             return
         one, other = _waiting[here], _waiting[here + by]
+        # Still under the lock: once it begins, it is not queued any more.
+        tracking.enqueue(one.run_id, other.place)
+        tracking.enqueue(other.run_id, one.place)
         one.place, other.place = other.place, one.place
         _waiting[here], _waiting[here + by] = other, one
-        for job in (one, other):  # still under the lock: once it begins, it is not queued any more
-            tracking.enqueue(job.run_id, job.place)
 
 
 def queue() -> list[str]:
@@ -175,6 +177,11 @@ def position(run_id: str) -> int | None:
 def busy() -> bool:
     """Whether this process trains, or is about to."""
     return bool(queue())
+
+
+def trouble(run_id: str) -> str:
+    """Why a run could not begin; it is tried again, and meanwhile on no place. Empty for any other."""
+    return _missed.get(run_id, (0.0, ""))[1]
 
 
 def start() -> None:
@@ -199,6 +206,7 @@ def shutdown(timeout: float = 10.0) -> None:
         for job in _waiting:
             job.claim.release()
         _waiting.clear()
+        _missed.clear()
         if _current is not None:
             _current.request.ending = _current.request.ending or "interrupt"
         _changed.notify_all()
@@ -209,32 +217,37 @@ def shutdown(timeout: float = 10.0) -> None:
 
 def _work() -> None:
     global _current
-    missed = False  # whether a run could not begin, as its record took nothing
     while True:
         with _changed:
-            _changed.wait_for(lambda: _waiting or _closing, RETRY_SECONDS if missed else None)
+            _changed.wait_for(lambda: _waiting or _closing, RETRY_SECONDS if _missed else None)
             if _closing:
                 return
             job = _current = _waiting.pop(0) if _waiting else None
-        if not job:
-            with contextlib.suppress(Exception):  # it cannot be read either, by now
-                _take_up()
-                missed = False
-            continue
-        try:
-            for _ in execution.execute(job.run_id, job.request, job.claim):
-                pass
-            if job.request.ending == "discard":
-                tracking.delete(job.run_id)
-        except UnfreezeError as error:  # a full disk: the next job must still have its turn
-            log.warning("run %s waits: %s", job.run_id, error)
-            missed = True
-        except Exception:
-            log.exception("run %s could not be recorded", job.run_id)
-        finally:
+        if job:
+            _work_off(job)
             with _changed:
                 _current = None
                 _changed.notify_all()
+        if _missed and not (job and job.run_id in _missed):  # a while ago, or another could begin
+            with contextlib.suppress(Exception):  # then the record cannot be read either
+                _take_up()
+                _missed.clear()
+
+
+def _work_off(job: _Job) -> None:
+    """Execute a run; whatever goes wrong, the next must have its turn."""
+    begun = False
+    try:
+        for _ in execution.execute(job.run_id, job.request, job.claim):
+            begun = True
+        if job.request.ending == "discard":
+            tracking.delete(job.run_id)
+    except UnfreezeError as error:
+        log.warning("run %s: %s", job.run_id, error)
+        if not begun:  # its record takes nothing, as on a full disk
+            _missed[job.run_id] = job.place, str(error)
+    except Exception:
+        log.exception("run %s could not be recorded", job.run_id)
 
 
 def _take_up() -> None:
@@ -286,7 +299,8 @@ def _take_off(run_id: str) -> _Job | None:
         job = next((job for job in _waiting if job.run_id == run_id), None)
         if job:
             _waiting.remove(job)
-        return job
+        missed = _missed.pop(run_id, None)
+    return _Job(run_id, missed[0], tracking.claim(run_id)) if missed else job
 
 
 def _leave(job: _Job, last: Finished) -> None:

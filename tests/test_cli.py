@@ -1,12 +1,9 @@
 """The command line, as its user calls it."""
 
 import json
-import resource
-import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import pytest
 
 from ftcore import settings
 from ftcore.config import REFERENCES
-from tests import tiny
+from tests import disk, tiny
 
 FTCORE = [sys.executable, "-m", "ftcore"]
 
@@ -163,11 +160,11 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
 ) -> None:
     """A limit on the size of files stands in for a full disk: the cache of encoded texts hits it."""
     ftcore("runs")  # the record itself is there before
-    done = subprocess.run(
-        [*FTCORE, "train", "--checkpoint", base, "--dataset", "ag_news", "--source",
-         str(shared_data / "ag_news_csv"), "--json"],
-        capture_output=True, text=True, cwd=settings.ROOT, preexec_fn=_full_disk(2_000_000),
-    )  # fmt: skip
+    with disk.room(2_000_000):
+        done = ftcore(
+            "train", "--checkpoint", base, "--dataset", "ag_news", "--source",
+            str(shared_data / "ag_news_csv"), "--json",
+        )  # fmt: skip
     assert done.returncode != 0
     said = "The disk is full; free some space, then go on. The run can be resumed."
     assert done.stderr == f"interrupted: {said}\n"
@@ -180,21 +177,9 @@ def test_a_record_that_takes_no_more_ends_with_a_sentence(base: str, home: Path)
     with closing(sqlite3.connect(home / "mlflow.db")) as store:
         store.execute("VACUUM")  # else there is room within it
     room = (home / "mlflow.db").stat().st_size + 4_000
-    done = subprocess.run(
-        [*FTCORE, "train", "--checkpoint", base, "--json"],
-        capture_output=True, text=True, cwd=settings.ROOT, preexec_fn=_full_disk(room),
-    )  # fmt: skip
+    with disk.room(room):
+        done = ftcore("train", "--checkpoint", base, "--json")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert "record of runs cannot be written" in done.stderr
     assert "interrupted" in ftcore("runs").stdout
-
-
-def _full_disk(limit: int) -> Callable[[], None]:
-    """Run in the child: no file may grow beyond `limit` bytes."""
-
-    def limited() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing fails instead
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return limited

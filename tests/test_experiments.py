@@ -1,5 +1,6 @@
 """The paired experiment: what it plans, queues, reads back and exports."""
 
+import contextlib
 import json
 import math
 import os
@@ -27,7 +28,7 @@ from ftcore import (
 from ftcore.config import REFERENCES, FineTuneConfig, mode_defaults
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Progress, Task, Watched, drain
-from tests import results, tiny
+from tests import disk, results, tiny
 
 TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
 
@@ -156,6 +157,29 @@ def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same
     epoch = math.ceil(40 / 8)
     assert len(seen["full 0"]) == 3 * epoch
     assert seen["full 0"][:epoch] != seen["full 0"][epoch : 2 * epoch]
+
+
+def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The disk is full when it comes to the second run, and has room again for what is given back."""
+    monkeypatch.setattr(datasets, "load", made)
+    submit, queued = jobs.submit, []
+
+    def fuller(*about: object) -> str:
+        with disk.room(1) if queued else contextlib.nullcontext():
+            queued.append(submit(*about))
+        return queued[-1]
+
+    monkeypatch.setattr(jobs, "submit", fuller)
+    try:
+        with pytest.raises(UnfreezeError, match="free some space"):
+            experiments.submit(experiments.plan(base(epochs=1), ["last-layer", "full"], [0]))
+        with jobs._changed:
+            assert jobs._changed.wait_for(lambda: not jobs.busy(), 60)
+    finally:
+        jobs.shutdown()
+    assert len(queued) == 1 and tracking.runs().empty
 
 
 def test_an_experiment_goes_through_the_queue_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,5 @@
 """The queue and its thread, over a training that the test leads by the hand."""
 
-import contextlib
-import resource
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress, Task
 from ftcore.tracking import recorder
-from tests import tiny
+from tests import disk, tiny
 
 WAIT = 20.0
 
@@ -185,43 +183,39 @@ def test_a_start_forgets_the_states_of_runs_that_are_over(led: Led) -> None:
     assert [file.exists() for file in files] == [False, True]
 
 
-@contextlib.contextmanager
-def full_disk() -> Iterator[None]:
-    """No file of this process may be written to beyond its first byte."""
-    room = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, room[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, room)
-
-
 def test_runs_that_a_full_disk_keeps_from_beginning_begin_once_there_is_room(
     led: Led, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.05)
     first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
     led.wait("first")
-    with full_disk():
+    with disk.room(1):
         led.go["first"].set()
         with jobs._changed:  # each has had its turn
             assert jobs._changed.wait_for(lambda: not jobs.busy(), WAIT)
         assert [tracking.run(one).status for one in (second, third)] == ["queued", "queued"]
+        assert "free some space" in jobs.trouble(second)
+        with pytest.raises(UnfreezeError, match="free some space"):
+            jobs.stop(second)
         for name in ("second", "third"):
             led.go[name].set()
     for name in ("second", "third"):
         led.wait(name)
     assert ended(second) == ended(third) == "finished"
     assert tracking.run(first).status == "interrupted"
+    assert not jobs.trouble(second) and not jobs.trouble(third)
 
 
 def test_what_cannot_be_written_down_as_taken_off_waits_on(led: Led) -> None:
     first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
     led.wait("first")
     for ending in (jobs.stop, jobs.pause, jobs.discard):
-        with full_disk(), pytest.raises(UnfreezeError, match="free some space"):
+        with disk.room(1), pytest.raises(UnfreezeError, match="free some space"):
             ending(second)
         assert jobs.queue() == [first, second, third]
+    with disk.room(1), pytest.raises(UnfreezeError, match="free some space"):
+        jobs.move(third, -1)
+    assert jobs.queue() == [first, second, third]
     jobs.stop(second)
     assert jobs.queue() == [first, third]
 

@@ -3,15 +3,13 @@
 import hashlib
 import json
 import os
-import resource
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import mlflow.store.db.utils as mlflow_db
@@ -27,7 +25,7 @@ from ftcore.config import mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.shape import Window
 from ftcore.tracking import schema
-from tests import tiny
+from tests import disk, tiny
 
 MLFLOW_2_9 = "acf3f17fdcc7"  # the form of MLflow 2.9, of 2023, which lacks many of today's tables
 LAST = schema._forms()[1]  # the form before today's, from which MLflow itself would not go on
@@ -224,22 +222,12 @@ def test_a_database_of_somebody_else_is_never_changed(
     assert theirs.read_bytes() == before and list(tmp_path.glob("theirs.db*")) == [theirs]
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("room", [100_000, 500_000], ids=["for no copy", "for the copy alone"])
 def test_a_disk_without_room_leaves_the_store_as_it_was(
     room: int, old_store: Path, home: Path
 ) -> None:
     before = old_store.read_bytes()
-    with files_of_at_most(room), pytest.raises(UnfreezeError, match=r"stays as it was.* MB free"):
+    with disk.room(room), pytest.raises(UnfreezeError, match=r"stays as it was.* MB free"):
         tracking.runs()
     assert old_store.read_bytes() == before
     assert {file.name for file in home.iterdir()} <= {"mlflow.db", ".mlflow.db.lock"}

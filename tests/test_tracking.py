@@ -22,7 +22,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
 from ftcore.tracking import recorder, store
-from tests import tiny
+from tests import disk, tiny
 
 
 def test_what_is_written_is_read_back() -> None:
@@ -254,3 +254,19 @@ def test_the_list_is_read_again_as_soon_as_something_is_written() -> None:
     shown = tracking.runs()
     shown.loc[0, "name"] = "of one who looks"
     assert list(tracking.runs()["name"]) == ["Another name"]
+
+
+def test_what_a_full_disk_does_not_take_is_one_sentence() -> None:
+    run_id = tiny.run(saved=False, name="Mine")
+    asked = [
+        lambda: tracking.create_run(FineTuneConfig()),
+        lambda: tracking.rename(run_id, "Another name"),
+        lambda: tracking.enqueue(run_id, 1.0),
+        lambda: tracking.finish(run_id, Finished("stopped", "Over.")),
+        lambda: tracking.delete(run_id),
+    ]
+    for act in asked:
+        with disk.room(1), pytest.raises(UnfreezeError, match="free some space"):
+            act()
+    assert list(tracking.runs()["name"]) == ["Mine"]
+    assert tracking.run(run_id).status == "finished"

@@ -8,6 +8,7 @@ from ftcore import settings
 from ftcore.errors import UnfreezeError
 
 PATIENCE = 1.0  # seconds; somebody who only asks has the lock for a moment
+MOMENT = 0.1
 
 
 def claim(run_id: str) -> FileLock:
@@ -22,14 +23,17 @@ def claim(run_id: str) -> FileLock:
     return lock
 
 
-def claimed(run_id: str) -> bool:
-    """Whether a living process of this machine works on a run, or holds it on its queue."""
+def claimed(run_id: str, surely: bool = False) -> bool:
+    """Whether a living process of this machine works on a run, or holds it on its queue.
+
+    Of two who ask at the same moment one is told so, unless it wants to know `surely`, which takes longer.
+    """
     file = lock_file(run_id)
     if not file.exists():
         return False
-    lock = FileLock(file, timeout=0, thread_local=False)
+    lock = FileLock(file, timeout=MOMENT if surely else 0, thread_local=False)
     try:
-        lock.acquire()
+        lock.acquire(poll_interval=0.01)
     except Timeout:
         return True
     lock.release()

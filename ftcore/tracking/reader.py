@@ -266,7 +266,8 @@ def _status(run_id: str, tags: dict[str, str]) -> tuple[str, str]:
     silent = time.time() - float(tags.get("heartbeat", 0)) > STALE_SECONDS
     if here or silent:
         return "interrupted", (
-            "The program ended during this run; resume it, and it goes on from what was kept."
+            "The program, or the space for its record, ended during this run; resume it, and it goes on "
+            "from what was kept."
         )
     return status, message
 

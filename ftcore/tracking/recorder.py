@@ -31,7 +31,7 @@ from ftcore.events import (
     Step,
     Watched,
 )
-from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, on_a_server, tag
+from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, on_a_server, tag, writing
 
 FLUSH_SECONDS = 0.5
 HEARTBEAT_SECONDS = 20.0
@@ -57,10 +57,11 @@ def create_run(
         "experiment": experiment, "experiment_name": experiment_name, "place": f"{place or ''}",
     }  # fmt: skip
     client, all_runs = connect()
-    run = client.create_run(all_runs, tags={tag(k): v for k, v in tags.items()}, run_name=name)
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
-    client.log_batch(run.info.run_id, params=params)
-    client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
+    with writing():
+        run = client.create_run(all_runs, tags={tag(k): v for k, v in tags.items()}, run_name=name)
+        client.log_batch(run.info.run_id, params=params)
+        client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
     return str(run.info.run_id)
 
 
@@ -85,7 +86,8 @@ class Recorder:
             "host": socket.gethostname(), "pid": str(os.getpid()),
         }  # fmt: skip
         self._flush(must=True)
-        self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
+        with writing():
+            self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         return self
 
@@ -155,7 +157,8 @@ class Recorder:
         self._tags |= {"status": event.status, "message": event.message[:2000], "phase": "done"}
         self._flush(must=True)
         self._upload()
-        self._client.set_terminated(self.run_id, MLFLOW_STATUS[event.status])
+        with writing():
+            self._client.set_terminated(self.run_id, MLFLOW_STATUS[event.status])
 
     def _upload(self) -> None:
         """On a tracking server, a run's files travel there; a local store already holds them."""
@@ -174,18 +177,16 @@ class Recorder:
         tags = [RunTag(tag(key), value) for key, value in self._tags.items()]
         self._flushed = time.monotonic()
         try:
-            while self._metrics or tags:
-                batch = self._metrics[:BATCH]
-                self._client.log_batch(self.run_id, metrics=batch, tags=tags)
-                del self._metrics[:BATCH]
-                self._tags, tags = {}, []
-        except Exception as error:  # a locked database must not end hours of training
-            log.warning("run %s: not recorded yet (%s)", self.run_id, type(error).__name__)
+            with writing():
+                while self._metrics or tags:
+                    batch = self._metrics[:BATCH]
+                    self._client.log_batch(self.run_id, metrics=batch, tags=tags)
+                    del self._metrics[:BATCH]
+                    self._tags, tags = {}, []
+        except UnfreezeError:  # a locked database must not end hours of training
+            log.warning("run %s: not recorded yet", self.run_id)
             if must:
-                raise UnfreezeError(
-                    "The record of runs cannot be written; free some space on the disk, or see "
-                    "whether the tracking server answers."
-                ) from error
+                raise
 
 
 def finish(run_id: str, event: Finished) -> None:

@@ -5,9 +5,10 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ftcore import settings
@@ -53,6 +54,18 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
         ) from error
     finally:
         settings.make_private()  # the file that MLflow has just made, too
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Raise UnfreezeError for what MLflow raises where its store takes nothing, as on a full disk."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise UnfreezeError(
+            "The record of runs cannot be written; free some space on the disk, or see whether the "
+            "tracking server answers."
+        ) from error
 
 
 def on_a_server(uri: str) -> bool:

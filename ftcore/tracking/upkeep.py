@@ -11,7 +11,7 @@ from ftcore.events import Finished
 from ftcore.tracking.claims import claimed
 from ftcore.tracking.reader import Broken, Run, readable, run
 from ftcore.tracking.recorder import finish
-from ftcore.tracking.store import MLFLOW_STATUS, connect, tag
+from ftcore.tracking.store import MLFLOW_STATUS, connect, tag, writing
 
 
 def rename(run_id: str, name: str) -> None:
@@ -20,7 +20,8 @@ def rename(run_id: str, name: str) -> None:
         raise UnfreezeError("A run needs a name; type one.")
     title = name.strip()[:250]
     client, _ = connect()
-    client.update_run(run_id, name=title)
+    with writing():
+        client.update_run(run_id, name=title)
     if checkpoints.run_path(run_id).exists():
         checkpoints.update(checkpoints.run_path(run_id), title=title)
 
@@ -34,7 +35,8 @@ def delete(run_id: str) -> None:
         names = ", ".join(other.title for other in needing)
         raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
     client, _ = connect()
-    client.delete_run(run_id)
+    with writing():
+        client.delete_run(run_id)
     shutil.rmtree(settings.runs_dir() / run_id, ignore_errors=True)
 
 
@@ -48,8 +50,9 @@ def enqueue(run_id: str, place: float) -> None:
     """Put a run on the queue, or elsewhere on it."""
     client, _ = connect()
     tags = {"status": "queued", "message": "", "place": str(place)}
-    client.log_batch(run_id, tags=[RunTag(tag(key), value) for key, value in tags.items()])
-    client.update_run(run_id, status=MLFLOW_STATUS["queued"])
+    with writing():
+        client.log_batch(run_id, tags=[RunTag(tag(key), value) for key, value in tags.items()])
+        client.update_run(run_id, status=MLFLOW_STATUS["queued"])
 
 
 def waiting() -> list[Run]:
@@ -59,7 +62,8 @@ def waiting() -> list[Run]:
     queued_ones = f"tags.`{tag('status')}` = 'queued'"
     found = client.search_runs([experiment], queued_ones, order_by=["start_time"])
     queued = [one for one in readable(found) if one.status == "queued" and one.place]
-    return sorted((one for one in queued if not claimed(one.run_id)), key=lambda one: one.place)
+    free = [one for one in queued if not claimed(one.run_id, surely=True)]
+    return sorted(free, key=lambda one: one.place)
 
 
 def close_interrupted() -> None:

@@ -32,6 +32,11 @@ def while_it_goes(run: tracking.Run) -> None:
                 _do(jobs.discard, run, "Discarding after this step.")
 
 
+def refused(error: UnfreezeError) -> None:
+    """Say why something cannot be done, so that it stays while what goes on is drawn anew."""
+    st.toast(plain(str(error)), icon=":material/error:", duration="long")
+
+
 def discarded(run_id: str) -> bool:
     """Whether this tab asked for the run to be discarded; it is asked once."""
     return bool(st.session_state.pop(_DISCARDED, "") == run_id)
@@ -62,7 +67,7 @@ def _do(action: Callable[[str], None], run: tracking.Run, said: str = "") -> boo
     try:
         action(run.run_id)
     except UnfreezeError as error:
-        st.error(plain(str(error)))
+        refused(error)
         return False
     if said:
         st.toast(said)

@@ -108,6 +108,8 @@ def _progress(run: tracking.Run, history: pd.DataFrame) -> None:
             place = order.index(run.run_id)
             said.append(f"place {place} in the queue")
             said += [f"after {plain(one.name)}" for one in tracking.several([order[place - 1]])]
+        elif why := jobs.trouble(run.run_id):
+            said.append(plain(why))
         st.progress(0.0, "  ·  ".join(said))
         return
     done, total, unit = run.phase_done, run.phase_total, run.phase_unit

@@ -1,9 +1,13 @@
 """The queue: what trains, what waits for it, and in which order."""
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from ftcore import jobs, tracking
 from ftcore.errors import UnfreezeError
+from pages.components.ending import refused
 from pages.components.marks import plain
 
 SHOWN = 10  # of those that wait
@@ -38,16 +42,19 @@ def _draw(seen: tuple[str, ...]) -> None:
                         name, key=f"{name}_{run_id}", icon=f":material/{icon}:", type="tertiary",
                         disabled=not 1 <= place + by < len(order),
                     ):  # fmt: skip
-                        jobs.move(run_id, by)
-                        st.rerun()
+                        _do(jobs.move, run_id, by)
                 if st.button(
                     "Take off", key=f"off_{run_id}", icon=":material/close:", type="tertiary"
                 ):
-                    try:
-                        jobs.stop(run_id)
-                    except UnfreezeError as error:
-                        st.error(plain(str(error)))
-                    else:
-                        st.rerun()
+                    _do(jobs.stop, run_id)
         if len(order) - 1 > SHOWN:
             st.caption(f"and {len(order) - 1 - SHOWN} more")
+
+
+def _do(action: Callable[..., None], *what: Any) -> None:
+    try:
+        action(*what)
+    except UnfreezeError as error:
+        refused(error)
+    else:
+        st.rerun()

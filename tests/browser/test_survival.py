@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests import disk
 from tests.browser.conftest import PAINT, PATIENCE, button, started, stop
 from tests.browser.wire import wire
 
@@ -86,6 +87,33 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium: Browser, tmp_path:
         button(page, "Discard").click()
         expect(button(page, "Start")).to_be_visible(timeout=PAINT)  # back at the form
         assert "run=" not in page.url
+
+
+def test_a_full_disk_is_said_and_all_goes_on_once_there_is_room(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    page = chromium.new_page()
+    full = page.get_by_text("free some space")
+    with started(tmp_path) as (address, process):
+        first = start(page, address, 300)
+        expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=PATIENCE)
+        second = start(page, address, 2)
+        expect(page.get_by_text("place 1 in the queue")).to_be_visible()
+        with disk.room(1, process.pid):
+            expect(full).to_be_visible(timeout=PATIENCE)  # the first has ended, this cannot begin
+            stop(page).click()
+            button(page, "Take it off the queue").click()
+            expect(page.get_by_test_id("stToast")).to_contain_text("free some space")
+            for path, name in (("train", "Start"), ("compare", "Run the experiment")):
+                page.goto(f"{address}/{path}")
+                button(page, name).click()
+                expect(full).to_be_visible()
+        page.goto(second)
+        expect(page.get_by_text("Finished.")).to_be_visible(timeout=PATIENCE)
+        page.goto(first)
+        button(page, "Resume").click()
+        expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=PATIENCE)
+    page.close()
 
 
 def test_a_lost_network_is_nothing_to_a_run_and_the_page_goes_on(

@@ -179,9 +179,10 @@ def busy() -> bool:
     return bool(queue())
 
 
-def trouble(run_id: str) -> str:
-    """Why a run could not begin; it is tried again, and meanwhile on no place. Empty for any other."""
-    return _missed.get(run_id, (0.0, ""))[1]
+def trouble(run_id: str = "") -> str:
+    """Why a run, or any, could not begin and is tried again; empty where nothing is wrong."""
+    whys = {missed: why for missed, (_, why) in _missed.copy().items()}
+    return whys.get(run_id, "") if run_id else next(iter(whys.values()), "")
 
 
 def start() -> None:
@@ -231,7 +232,8 @@ def _work() -> None:
         if _missed and not (job and job.run_id in _missed):  # a while ago, or another could begin
             with contextlib.suppress(Exception):  # then the record cannot be read either
                 _take_up()
-                _missed.clear()
+                for gone in set(_missed).difference(queue()):
+                    _missed.pop(gone, None)
 
 
 def _work_off(job: _Job) -> None:
@@ -240,6 +242,7 @@ def _work_off(job: _Job) -> None:
     try:
         for _ in execution.execute(job.run_id, job.request, job.claim):
             begun = True
+            _missed.pop(job.run_id, None)
         if job.request.ending == "discard":
             tracking.delete(job.run_id)
     except UnfreezeError as error:
@@ -297,10 +300,10 @@ def _take_off(run_id: str) -> _Job | None:
     """Remove a run from those that wait; it is still claimed."""
     with _changed:
         job = next((job for job in _waiting if job.run_id == run_id), None)
+        missed = _missed.pop(run_id, None)
         if job:
             _waiting.remove(job)
-        missed = _missed.pop(run_id, None)
-    return _Job(run_id, missed[0], tracking.claim(run_id)) if missed else job
+    return _Job(run_id, missed[0], tracking.claim(run_id)) if missed and not job else job
 
 
 def _leave(job: _Job, last: Finished) -> None:

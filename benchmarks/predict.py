@@ -65,22 +65,26 @@ def compare(reviews: Path, plan: Plan) -> None:
     long = " ".join(" ".join(some[:50]).split()[:WORDS])
     _one_at_a_time(ref, 20)
     _reasons(ref, long, 2)
-    idle, reasons = _one_at_a_time(ref, plan.short), _reasons(ref, long, plan.reasons)
+    times = {"short_idle": _one_at_a_time(ref, plan.short)}
+    times["why_idle"] = _reasons(ref, long, plan.reasons)
     with _run_beside(reviews):
-        busy, reasons_busy = _one_at_a_time(ref, plan.short), _reasons(ref, long, plan.reasons)
+        times["short_busy"] = _one_at_a_time(ref, plan.short)
+        times["why_busy"] = _reasons(ref, long, plan.reasons)
 
-    idle_50, idle_95, busy_50, busy_95, why_50, why_95, why_busy_50, why_busy_95 = (
-        float(np.percentile(times, share))
-        for times in (idle, busy, reasons, reasons_busy)
+    shares = {
+        f"{name}_p{share}_ms": float(np.percentile(found, share))
+        for name, found in times.items()
         for share in (50, 95)
-    )
+    }
+    titles = {
+        "short_idle": "short, idle", "short_busy": "short, beside a run",
+        "why_idle": f"why, {WORDS} words, idle", "why_busy": "the same beside a run",
+    }  # fmt: skip
     report.table(
         ["one text", "p50", "p95"],
         [
-            ["short, idle", f"{idle_50:.1f} ms", f"{idle_95:.1f} ms"],
-            ["short, beside a run", f"{busy_50:.1f} ms", f"{busy_95:.1f} ms"],
-            [f"why, {WORDS} words, idle", f"{why_50:.0f} ms", f"{why_95:.0f} ms"],
-            ["the same beside a run", f"{why_busy_50:.0f} ms", f"{why_busy_95:.0f} ms"],
+            [title, *(f"{shares[f'{name}_p{share}_ms']:.1f} ms" for share in (50, 95))]
+            for name, title in titles.items()
         ],
     )
     report.table(
@@ -91,14 +95,11 @@ def compare(reviews: Path, plan: Plan) -> None:
             [f"prediction of {len(some):,}", f"{report.spread(batches)} reviews/s"],
         ],
     )
-    figures = {
-        "short_idle_p50_ms": idle_50, "short_idle_p95_ms": idle_95,
-        "short_busy_p50_ms": busy_50, "short_busy_p95_ms": busy_95,
-        "why_idle_p50_ms": why_50, "why_busy_p50_ms": why_busy_50,
+    figures = shares | {
         "reviews_per_second": float(np.median(batches)),
         "encoding_seconds": float(np.median(first)),
         "encoding_cached_seconds": float(np.median(cached)),
-    }  # fmt: skip
+    }
     report.result("predict", **{name: report.short(value) for name, value in figures.items()})
 
 

@@ -40,7 +40,7 @@ _waiting: list[_Job] = []
 _current: _Job | None = None
 _thread: threading.Thread | None = None
 _closing = False
-_missed: dict[str, tuple[float, str]] = {}  # runs that could not begin: their place, and why
+_missed: dict[str, str] = {}  # runs that could not begin, and why
 
 
 def submit(config: FineTuneConfig, experiment: str = "", experiment_name: str = "") -> str:
@@ -181,8 +181,7 @@ def busy() -> bool:
 
 def trouble(run_id: str = "") -> str:
     """Why a run, or any, could not begin and is tried again; empty where nothing is wrong."""
-    whys = {missed: why for missed, (_, why) in _missed.copy().items()}
-    return whys.get(run_id, "") if run_id else next(iter(whys.values()), "")
+    return _missed.get(run_id, "") if run_id else next(iter(list(_missed.values())), "")
 
 
 def start() -> None:
@@ -248,7 +247,7 @@ def _work_off(job: _Job) -> None:
     except UnfreezeError as error:
         log.warning("run %s: %s", job.run_id, error)
         if not begun:  # its record takes nothing, as on a full disk
-            _missed[job.run_id] = job.place, str(error)
+            _missed[job.run_id] = str(error)
     except Exception:
         log.exception("run %s could not be recorded", job.run_id)
 
@@ -300,10 +299,12 @@ def _take_off(run_id: str) -> _Job | None:
     """Remove a run from those that wait; it is still claimed."""
     with _changed:
         job = next((job for job in _waiting if job.run_id == run_id), None)
-        missed = _missed.pop(run_id, None)
+        missed = _missed.pop(run_id, "")
         if job:
             _waiting.remove(job)
-    return _Job(run_id, missed[0], tracking.claim(run_id)) if missed and not job else job
+    if missed and not job:
+        job = _Job(run_id, tracking.run(run_id).place, tracking.claim(run_id))
+    return job
 
 
 def _leave(job: _Job, last: Finished) -> None:

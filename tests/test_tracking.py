@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ftcore import checkpoints, settings, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
-from ftcore.tracking import recorder, store
+from ftcore.tracking import claims, recorder, store
 from tests import disk, tiny
 
 
@@ -270,3 +271,14 @@ def test_what_a_full_disk_does_not_take_is_one_sentence() -> None:
             act()
     assert list(tracking.runs()["name"]) == ["Mine"]
     assert tracking.run(run_id).status == "finished"
+
+
+def test_a_run_that_waits_is_not_missed_while_somebody_asks_whether_it_is_claimed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever asks has the lock for a moment; here it is a long one."""
+    monkeypatch.setattr(claims, "MOMENT", 20.0)
+    run_id = tracking.create_run(FineTuneConfig(), place=1.0)
+    asking = tracking.claim(run_id)
+    threading.Timer(0.3, asking.release).start()
+    assert [one.run_id for one in tracking.waiting()] == [run_id]

@@ -265,10 +265,7 @@ def _status(run_id: str, tags: dict[str, str]) -> tuple[str, str]:
     here = tags.get("host") == socket.gethostname() and lock_file(run_id).exists()
     silent = time.time() - float(tags.get("heartbeat", 0)) > STALE_SECONDS
     if here or silent:
-        return "interrupted", (
-            "The program, or the space for its record, ended during this run; resume it, and it goes on "
-            "from what was kept."
-        )
+        return "interrupted", "This run broke off; resume it, and it goes on from what was kept."
     return status, message
 
 

@@ -76,12 +76,12 @@ def resume(*run_ids: str) -> None:
                 claims.append(tracking.claim(run_id))
                 if (now := tracking.run(run_id).status) in ("finished", "stopped", "failed"):
                     raise UnfreezeError(f"This run is {now}; somebody was quicker.")
-            with _changed:  # a thread that is idle begins with the first of them
+            with _changed:
                 place = min((job.place for job in _waiting), default=time.time()) - len(run_ids)
-                for run_id in run_ids:
-                    tracking.enqueue(run_id, place)
-                    _append(_Job(run_id, place, claims.pop(0)))
-                    place += 1
+            for run_id in run_ids:  # the first at first: a thread that is idle begins at once
+                tracking.enqueue(run_id, place)
+                _append(_Job(run_id, place, claims.pop(0)))
+                place += 1
         finally:
             for claim in claims:
                 claim.release()

@@ -50,19 +50,29 @@ def compare(lengths: tuple[int, ...], tokens: int, seconds: float) -> None:
             rows.append([number_format, length, *cells])
             figures.append(
                 {
-                    "precision": number_format, "length": length,
-                    "written_out_ms": report.short(alone[0]), "fused_ms": report.short(alone[1]),
+                    "precision": number_format,
+                    "length": length,
+                    "written_out_ms": report.short(alone[0]),
+                    "fused_ms": report.short(alone[1]),
                     "ratio": report.short(alone[1] / alone[0]),
                     "layer_written_out_ms": report.short(layer[0]),
                     "layer_fused_ms": report.short(layer[1]),
                     "layer_ratio": report.short(layer[1] / layer[0]),
                 }
-            )  # fmt: skip
+            )
     report.table(
-        ["", "tokens", "written out, ms", "fused, ms", "ratio",
-         "layer, written out", "layer, fused", "ratio"],
+        [
+            "",
+            "tokens",
+            "written out, ms",
+            "fused, ms",
+            "ratio",
+            "layer, written out",
+            "layer, fused",
+            "ratio",
+        ],
         rows,
-    )  # fmt: skip
+    )
     report.result("attention", tokens_a_batch=tokens, lengths=figures)
 
 
@@ -72,10 +82,9 @@ def _alone(
     """Forward and backward of attention alone: written out, fused."""
     dtype = torch.bfloat16 if number_format == "bf16" else torch.float32
     q, k, v = (
-        torch.randn(batch, HEADS, length, DIM // HEADS, device=device, dtype=dtype)
-        .requires_grad_()
+        torch.randn(batch, HEADS, length, DIM // HEADS, device=device, dtype=dtype).requires_grad_()
         for _ in range(3)
-    )  # fmt: skip
+    )
     mask = _padding(batch, length, device)[:, None, None].to(dtype)
 
     def written_out() -> Tensor:

@@ -27,18 +27,40 @@ RECIPES: tuple[tuple[str, dict[str, float]], ...] = (
     ("full", {"setting_epochs": 2, "setting_limit": 1500, "setting_dropout": 0.2}),
 )
 TEXTS = (
-    "A warm, funny film.", "", "   ", "<script>alert(1)</script>", "**bold** $x^2$ :red[no] [a](b)",
-    "a" * 5_000, "not " * 3_000, "\u202eright to left\u0000", "Ünïcödé 映画 🎬", "'; drop table runs; --",
-)  # fmt: skip
+    "A warm, funny film.",
+    "",
+    "   ",
+    "<script>alert(1)</script>",
+    "**bold** $x^2$ :red[no] [a](b)",
+    "a" * 5_000,
+    "not " * 3_000,
+    "\u202eright to left\u0000",
+    "Ünïcödé 映画 🎬",
+    "'; drop table runs; --",
+)
 JUNK = (
-    "run=", "run=../../etc/passwd", "run=%00", "run=<b>x</b>&run=y", "runs=,,,", "models=none,none",
-    "experiment=0", "model=%ff%fe", "runs=" + "x," * 500, "%", "=&=&", "run=" + "9" * 3_000,
-)  # fmt: skip
+    "run=",
+    "run=../../etc/passwd",
+    "run=%00",
+    "run=<b>x</b>&run=y",
+    "runs=,,,",
+    "models=none,none",
+    "experiment=0",
+    "model=%ff%fe",
+    "runs=" + "x," * 500,
+    "%",
+    "=&=&",
+    "run=" + "9" * 3_000,
+)
 WRONG = (
-    {"setting_epochs": -5}, {"setting_epochs": 10**9}, {"setting_learning_rate": -1.0},
-    {"setting_limit": 10**12}, {"setting_device": "toaster"}, {"setting_groups": "<b>"},
+    {"setting_epochs": -5},
+    {"setting_epochs": 10**9},
+    {"setting_learning_rate": -1.0},
+    {"setting_limit": 10**12},
+    {"setting_device": "toaster"},
+    {"setting_groups": "<b>"},
     {"setting_watch": "\n".join(TEXTS)},
-)  # fmt: skip
+)
 
 
 @dataclass
@@ -236,13 +258,23 @@ def _mistype(visitor: Visitor, world: World, draw: random.Random) -> None:
 
 
 ACTIONS: dict[str, tuple[int, Callable[[Visitor, World, random.Random], Any]]] = {
-    "open a page": (16, _look), "watch a run": (16, _watch), "start a run": (12, _start),
-    "pause": (6, _pause), "resume": (12, _resume), "stop and keep": (3, _keep),
-    "discard": (3, _discard), "move in the queue": (6, _move), "take off the queue": (1, _take_off),
-    "type into Predict": (10, _predict), "compare runs": (6, _compare), "refresh": (6, _refresh),
-    "lose the network": (4, _lose_network), "close": (4, _close),
-    "open an address with junk": (6, _junk), "type what is not allowed": (4, _mistype),
-}  # fmt: skip
+    "open a page": (16, _look),
+    "watch a run": (16, _watch),
+    "start a run": (12, _start),
+    "pause": (6, _pause),
+    "resume": (12, _resume),
+    "stop and keep": (3, _keep),
+    "discard": (3, _discard),
+    "move in the queue": (6, _move),
+    "take off the queue": (1, _take_off),
+    "type into Predict": (10, _predict),
+    "compare runs": (6, _compare),
+    "refresh": (6, _refresh),
+    "lose the network": (4, _lose_network),
+    "close": (4, _close),
+    "open an address with junk": (6, _junk),
+    "type what is not allowed": (4, _mistype),
+}
 
 
 def browse(world: World) -> None:

@@ -44,8 +44,11 @@ def serve() -> Iterator[Dashboard]:
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.dashboard", str(port)],
-        cwd=settings.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=settings.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(process, address)
@@ -75,8 +78,14 @@ def _serve(port: int) -> None:
 
     threading.Thread(target=_submit_all, daemon=True).start()
     sys.argv = [
-        "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
-    ]  # fmt: skip
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.headless",
+        "true",
+        "--server.port",
+        str(port),
+    ]
     cli.main()
 
 

@@ -57,23 +57,28 @@ def compare(reviews: Path, plan: Plan, full: bool) -> None:
         ["reviews/s in training", "all rounds", "median (smallest to largest)", f"{EPOCHS} epochs"],
         [
             [
-                name, f"{pace.per_second:,.0f}", report.spread(pace.turns),
+                name,
+                f"{pace.per_second:,.0f}",
+                report.spread(pace.turns),
                 f"{EPOCHS * len(notebook.train) / pace.per_second / 3600:,.1f} h",
             ]
             for name, pace in paces.items()
         ],
-    )  # fmt: skip
+    )
     print("Validation is in none of these; hours are extrapolated from the reviews a second.\n")
     report.table(
         ["ours, last layer", "to its best", "of it, vectors", "all epochs", "best validation"],
         [
             [
-                name, f"{run.to_best:.1f} s", f"{run.features:.1f} s", f"{run.seconds:.1f} s",
+                name,
+                f"{run.to_best:.1f} s",
+                f"{run.features:.1f} s",
+                f"{run.seconds:.1f} s",
                 f"{run.accuracy:.2%}",
             ]
             for name, run in (("first run", first), ("second run", second))
         ],
-    )  # fmt: skip
+    )
     print(
         f"Full, reading {read} tokens of a review where the lesson reads all: {speedup:.1f} times the "
         f"lesson's pace, by round {report.spread(by_round, 1)}.\n"

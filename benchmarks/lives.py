@@ -49,11 +49,20 @@ class Server:
         with self.log.open("w") as out:
             self._process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
-                    "--server.port", str(self._port),
+                    sys.executable,
+                    "-m",
+                    "streamlit",
+                    "run",
+                    "app.py",
+                    "--server.headless",
+                    "true",
+                    "--server.port",
+                    str(self._port),
                 ],
-                cwd=settings.ROOT, stdout=out, stderr=out,
-            )  # fmt: skip
+                cwd=settings.ROOT,
+                stdout=out,
+                stderr=out,
+            )
         self._began = time.monotonic()
         while self._process.poll() is None and time.monotonic() < self._began + PATIENCE:
             with contextlib.suppress(OSError):
@@ -78,9 +87,12 @@ class Server:
         log = self.log.read_text(errors="replace")
         name = {signal.SIGKILL: "kill -9", signal.SIGINT: "Ctrl-C"}[how]
         life = Life(
-            "by itself" if died else name, clock - self._began, memory, log.count(TRACEBACK),
+            "by itself" if died else name,
+            clock - self._began,
+            memory,
+            log.count(TRACEBACK),
             time.monotonic() - clock,
-        )  # fmt: skip
+        )
         if life.tracebacks:
             print(log[max(0, log.find(TRACEBACK) - 500) :][:4_000], flush=True)
         self.lives.append(life)

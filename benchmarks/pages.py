@@ -86,12 +86,17 @@ def reruns(dashboard: Dashboard, run_id: str, plan: Plan) -> dict[str, float]:
     """Time each page's rerun, print and return it."""
     ended = [one for one in tracking.runs()["run_id"] if one != run_id][:3]
     pages = {
-        "Home": ("", ""), "Train": ("train", ""), "Train, live": ("train", f"run={run_id}"),
-        "Compare": ("compare", ""), "Compare, live": ("compare", f"experiment={EXPERIMENT}"),
+        "Home": ("", ""),
+        "Train": ("train", ""),
+        "Train, live": ("train", f"run={run_id}"),
+        "Compare": ("compare", ""),
+        "Compare, live": ("compare", f"experiment={EXPERIMENT}"),
         "Compare, over": ("compare", f"runs={','.join(ended)}"),
-        "Predict": ("predict", ""), "Runs": ("runs", ""), "Checkpoints": ("checkpoints", ""),
+        "Predict": ("predict", ""),
+        "Runs": ("runs", ""),
+        "Checkpoints": ("checkpoints", ""),
         "Data": ("data", ""),
-    }  # fmt: skip
+    }
     times: dict[str, list[float]] = {}
     for name, (page, query) in pages.items():
         visitor = Visitor(dashboard.address)

@@ -10,9 +10,12 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from plotly.offline import get_plotlyjs
 
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--disable-sync",
-)  # fmt: skip
+)
 
 
 def browser() -> str | None:

@@ -149,7 +149,10 @@ def trainer_stretches(run: Run, number_format: str, our_model: bool = False) -> 
                 seed=seed,
             )
             Trainer(
-                model=model, args=arguments, train_dataset=examples, data_collator=collate,
+                model=model,
+                args=arguments,
+                train_dataset=examples,
+                data_collator=collate,
                 callbacks=[clock],
-            ).train()  # fmt: skip
+            ).train()
             yield Stretch(clock.times[-1] - clock.times[0], MEGABATCH * run.config.batch_size)

@@ -77,9 +77,11 @@ def compare(reviews: Path, plan: Plan) -> None:
         for share in (50, 95)
     }
     titles = {
-        "short_idle": "short, idle", "short_busy": "short, beside a run",
-        "why_idle": f"why, {WORDS} words, idle", "why_busy": "the same beside a run",
-    }  # fmt: skip
+        "short_idle": "short, idle",
+        "short_busy": "short, beside a run",
+        "why_idle": f"why, {WORDS} words, idle",
+        "why_busy": "the same beside a run",
+    }
     report.table(
         ["one text", "p50", "p95"],
         [

@@ -109,23 +109,30 @@ def compare(reviews: Path, plan: Plan, lengths: tuple[int, ...]) -> tuple[list[C
         ["reviews", "tokens read", "seconds an epoch", "reviews/s", "tokens/s"],
         [
             [
-                f"{cost.texts:,}", f"{cost.tokens:,}", report.spread(cost.seconds, 2),
-                f"{cost.texts / cost.median:,.0f}", f"{cost.tokens_per_second:,.0f}",
+                f"{cost.texts:,}",
+                f"{cost.tokens:,}",
+                report.spread(cost.seconds, 2),
+                f"{cost.texts / cost.median:,.0f}",
+                f"{cost.tokens_per_second:,.0f}",
             ]
             for cost in by_number
         ],
-    )  # fmt: skip
+    )
     speeds = [_operations(cost.run) * cost.tokens_per_second / 1e9 for cost in by_length]
     report.table(
         ["tokens a text", "texts", "seconds", "tokens/s", "GFLOP/s", "of the limit"],
         [
             [
-                cost.run.config.max_length, cost.texts, report.spread(cost.seconds, 2),
-                f"{cost.tokens_per_second:,.0f}", f"{speed:,.0f}", f"{speed / limit:.0%}",
+                cost.run.config.max_length,
+                cost.texts,
+                report.spread(cost.seconds, 2),
+                f"{cost.tokens_per_second:,.0f}",
+                f"{speed:,.0f}",
+                f"{speed / limit:.0%}",
             ]
             for cost, speed in zip(by_length, speeds, strict=True)
         ],
-    )  # fmt: skip
+    )
     print(
         f"The limit: {report.spread(limits, 0)} GFLOP/s, the product of two large {prepared.number_format} "
         "matrices on this machine.\n"
@@ -146,9 +153,11 @@ def compare(reviews: Path, plan: Plan, lengths: tuple[int, ...]) -> tuple[list[C
 def figure(by_number: list[Cost], by_length: list[Cost]) -> go.Figure:
     """Seconds by number of reviews, tokens a second by length."""
     drawn = make_subplots(
-        1, 2, horizontal_spacing=0.12,
+        1,
+        2,
+        horizontal_spacing=0.12,
         subplot_titles=("Seconds an epoch, by reviews", "Tokens a second, by tokens of a text"),
-    )  # fmt: skip
+    )
     for column, x, y in (
         (1, [cost.texts for cost in by_number], [cost.median for cost in by_number]),
         (
@@ -158,18 +167,26 @@ def figure(by_number: list[Cost], by_length: list[Cost]) -> go.Figure:
         ),
     ):
         drawn.add_scatter(
-            x=x, y=y, mode="lines+markers", line={"color": BLUE}, marker={"size": 8},
-            row=1, col=column,
-        )  # fmt: skip
+            x=x,
+            y=y,
+            mode="lines+markers",
+            line={"color": BLUE},
+            marker={"size": 8},
+            row=1,
+            col=column,
+        )
     drawn.update_xaxes(
         type="log", tickvals=[cost.run.config.max_length for cost in by_length], col=2
     )
     drawn.update_xaxes(rangemode="tozero", col=1)
     drawn.update_yaxes(rangemode="tozero")
     drawn.update_layout(
-        template="plotly_white", showlegend=False, width=900, height=340,
+        template="plotly_white",
+        showlegend=False,
+        width=900,
+        height=340,
         margin={"l": 50, "r": 20, "t": 40, "b": 40},
-    )  # fmt: skip
+    )
     return drawn
 
 

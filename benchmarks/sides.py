@@ -49,12 +49,14 @@ def compare(reviews: Path, plan: measure.Plan, full: bool) -> None:
         ["reviews/s in training", "all rounds", "median (smallest to largest)", "times the lesson"],
         [
             [
-                name, f"{pace.per_second:,.0f}", report.spread(pace.turns),
+                name,
+                f"{pace.per_second:,.0f}",
+                report.spread(pace.turns),
                 f"{measure.ratio(pace, slowest):.1f}",
             ]
             for name, pace in paces.items()
         ],
-    )  # fmt: skip
+    )
     print(
         f"The lesson reads whole reviews, the others {prepared.config.max_length} tokens. "
         "Validation is in none of these.\n"

@@ -142,10 +142,16 @@ def soak(home: Path, minutes: float, visitors: int, seed: int) -> list[str]:
     compared = ledger.alike()
     for config, run_ids in compared.items():
         faults += [f"run {one} {why}" for one, why in ledger.unlike(config, run_ids).items()]
-    faults += [f"life {number}: a traceback in the server's log"
-               for number, life in enumerate(server.lives, 1) if life.tracebacks]  # fmt: skip
-    faults += [f"life {number}: the server ended by itself"
-               for number, life in enumerate(server.lives, 1) if life.ended == "by itself"]  # fmt: skip
+    faults += [
+        f"life {number}: a traceback in the server's log"
+        for number, life in enumerate(server.lives, 1)
+        if life.tracebacks
+    ]
+    faults += [
+        f"life {number}: the server ended by itself"
+        for number, life in enumerate(server.lives, 1)
+        if life.ended == "by itself"
+    ]
     faults += world.errors
     show(world, server, monitor, compared, faults, time.monotonic() - began)
     return faults

@@ -138,19 +138,27 @@ class Visitor:
         token = next((value for name, _, value in pairs if name == XSRF), "")
         spoken = ["streamlit", token or "none", *filter(None, [self._session])]
         self._socket = connect(
-            f"{self._address.replace('http', 'ws', 1)}/_stcore/stream", subprotocols=spoken,
-            origin=self._address, additional_headers={"Cookie": f"{XSRF}={token}"},
-            max_size=None, open_timeout=PATIENCE, close_timeout=1, ping_interval=None,
-        )  # type: ignore[arg-type]  # fmt: skip
+            f"{self._address.replace('http', 'ws', 1)}/_stcore/stream",
+            subprotocols=spoken,
+            origin=self._address,
+            additional_headers={"Cookie": f"{XSRF}={token}"},
+            max_size=None,
+            open_timeout=PATIENCE,
+            close_timeout=1,
+            ping_interval=None,
+        )  # type: ignore[arg-type]
 
     def _ask(self, fragment: str = "", pressed: str = "", auto: bool = False) -> float:
         """Have the page, or a fragment of it, run again, and take in what it draws; seconds."""
         if self._socket is None:
             raise NotThere("no page is open")
         state = ClientState(
-            query_string=self.query, page_script_hash=self._hash,
-            page_name="" if self._hash else self.page, fragment_id=fragment, is_auto_rerun=auto,
-        )  # fmt: skip
+            query_string=self.query,
+            page_script_hash=self._hash,
+            page_name="" if self._hash else self.page,
+            fragment_id=fragment,
+            is_auto_rerun=auto,
+        )
         state.widget_states.widgets.extend(self._values.values())
         if pressed:
             state.widget_states.widgets.append(WidgetState(id=pressed, trigger_value=True))

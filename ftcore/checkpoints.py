@@ -31,8 +31,12 @@ if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
 
 FORMAT = 2  # 2: a text's end may be read too
 CONFIG, WEIGHTS, WORDS, VOCABULARY, CARD = (
-    "config.json", "weights.safetensors", "words.safetensors", "vocabulary.json", "README.md",
-)  # fmt: skip
+    "config.json",
+    "weights.safetensors",
+    "words.safetensors",
+    "vocabulary.json",
+    "README.md",
+)
 
 
 @dataclass(frozen=True)
@@ -196,11 +200,19 @@ def save(
         contents[WORDS] = packed({"embedding.weight": _compact(vectors)})
     contents[WEIGHTS] = packed({name: tensor.contiguous() for name, tensor in tensors.items()})
     config = {
-        "format": FORMAT, "title": title, "labels": labels, "model": asdict(model.shape),
-        "max_length": window.length, "tail": window.tail, "dataset": dataset, "words": words,
-        "words_fingerprint": words_fingerprint, "parent": parent.ref if parent else "",
-        "metrics": metrics or {}, "origin": origin or {},
-    }  # fmt: skip
+        "format": FORMAT,
+        "title": title,
+        "labels": labels,
+        "model": asdict(model.shape),
+        "max_length": window.length,
+        "tail": window.tail,
+        "dataset": dataset,
+        "words": words,
+        "words_fingerprint": words_fingerprint,
+        "parent": parent.ref if parent else "",
+        "metrics": metrics or {},
+        "origin": origin or {},
+    }
     contents[CONFIG] = json.dumps(config, indent=1).encode()
     files.write_together(path, contents)
 

@@ -34,12 +34,17 @@ def checkpoints(options: argparse.Namespace, out: Printer) -> None:
         shown = "" if accuracy is None else f"{accuracy:.1%}"
         out.record(
             {
-                "ref": one.ref, "title": one.title, "kind": one.kind, "dataset": one.dataset,
-                "labels": one.labels, "parameters": one.parameters, "bytes": one.bytes,
+                "ref": one.ref,
+                "title": one.title,
+                "kind": one.kind,
+                "dataset": one.dataset,
+                "labels": one.labels,
+                "parameters": one.parameters,
+                "bytes": one.bytes,
                 "metrics": one.metrics,
             },
             f"{one.ref:34} {one.dataset:8} {shown:>6}  {one.title}",
-        )  # fmt: skip
+        )
 
 
 def runs(options: argparse.Namespace, out: Printer) -> None:
@@ -62,9 +67,14 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
     if options.sources:
         texts = word_vectors.corpus([Path(source) for source in options.sources])
         task = word_vectors.train_vectors(
-            texts, Path(options.out), dim=options.dim, words=options.words,
-            epochs=options.epochs, window=options.window, seed=options.seed,
-        )  # fmt: skip
+            texts,
+            Path(options.out),
+            dim=options.dim,
+            words=options.words,
+            epochs=options.epochs,
+            window=options.window,
+            seed=options.seed,
+        )
     else:
         task = text.fetch_glove(options.words, options.dim)
     path = drain(task, out.event)
@@ -87,9 +97,12 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
     from ftcore import lesson_import
 
     task = lesson_import.import_lesson(
-        Path(options.file), Path(options.vectors), heads=options.heads, name=options.name,
+        Path(options.file),
+        Path(options.vectors),
+        heads=options.heads,
+        name=options.name,
         ag_news_source=options.source,
-    )  # fmt: skip
+    )
     made = drain(task, out.event)
     accuracy = made.metrics.get("test_accuracy")  # None for a model of other classes than AG News
     measured = "" if accuracy is None else f": {accuracy:.1%} on the AG News test set, just now"
@@ -134,12 +147,14 @@ def predict(options: argparse.Namespace, out: Printer) -> None:
         scores = ", ".join(f"{name} {share:.1%}" for name, share in answer.probabilities.items())
         out.record(
             {
-                "text": text, "label": answer.label, "probabilities": answer.probabilities,
+                "text": text,
+                "label": answer.label,
+                "probabilities": answer.probabilities,
                 "milliseconds": round(answer.milliseconds, 3),
                 "unknown": answer.unknown,
             },
             f"{answer.label:12} {scores}  ({answer.milliseconds:.1f} ms)  {text[:80]}",
-        )  # fmt: skip
+        )
 
 
 def find_rate(options: argparse.Namespace, out: Printer) -> None:
@@ -191,7 +206,10 @@ def _closing(run_id: str, last: Finished, out: Printer) -> int:
 
     one = tracking.run(run_id)
     figures = {
-        "run_id": run_id, "status": last.status, "message": last.message, "mode": one.config.mode,
+        "run_id": run_id,
+        "status": last.status,
+        "message": last.message,
+        "mode": one.config.mode,
         "dataset": one.config.dataset,
         "val_accuracy": last.metrics.get("val_accuracy"),
         "test_accuracy": last.metrics.get("test_accuracy"),
@@ -202,7 +220,7 @@ def _closing(run_id: str, last: Finished, out: Printer) -> int:
         "features_kept": last.metrics.get("features_kept"),
         "trainable_parameters": one.facts.get("trainable_parameters"),
         "parameters": one.facts.get("parameters"),
-    }  # fmt: skip
+    }
     failed = last.status in ("failed", "interrupted")
     told = f"{last.status}: {last.message}"
     if failed:

@@ -51,10 +51,15 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     rows = _table(results)
     verdict, more = sentence(results), further(results)
     out.record(
-        {"experiment": experiment, "name": name, "modes": rows, "verdict": verdict,
-         "further": more},
+        {
+            "experiment": experiment,
+            "name": name,
+            "modes": rows,
+            "verdict": verdict,
+            "further": more,
+        },
         "\n".join(["", *_lined(rows), "", verdict, *more, "", f"Experiment {experiment}"]),
-    )  # fmt: skip
+    )
     if options.export:
         experiments.export(experiment, Path(options.export))
     return int(any(one.run.status == "failed" for one in results))
@@ -95,10 +100,13 @@ def _table(results: "list[Result]") -> list[dict[str, Any]]:
     rows = []
     for side in sides(results):
         row: dict[str, Any] = {
-            "mode": side.mode, "label": side.label, "seeds": sorted(side.by_seed),
-            "train_seconds": side.seconds, "trainable_parameters": side.trained,
+            "mode": side.mode,
+            "label": side.label,
+            "seeds": sorted(side.by_seed),
+            "train_seconds": side.seconds,
+            "trainable_parameters": side.trained,
             "parameters": side.parameters,
-        }  # fmt: skip
+        }
         for split in ("val", "test"):
             values = [one.run.metrics[f"{split}_accuracy"] for one in side.results]
             row[f"{split}_accuracy"] = statistics.fmean(values)
@@ -116,12 +124,15 @@ def _lined(rows: list[dict[str, Any]]) -> list[str]:
 
     cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")] + [
         (
-            row["label"], ", ".join(map(str, row["seeds"])), percent(row, "val"),
-            percent(row, "test"), f"{row['train_seconds']:.1f} s",
+            row["label"],
+            ", ".join(map(str, row["seeds"])),
+            percent(row, "val"),
+            percent(row, "test"),
+            f"{row['train_seconds']:.1f} s",
             f"{row['trainable_parameters']:,}" if row["parameters"] else "",
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

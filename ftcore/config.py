@@ -12,10 +12,15 @@ from ftcore.errors import UnfreezeError
 from ftcore.shape import LONGEST, Window
 
 MODES = {  # what each mode is called; `last-2`, `last-3`, … train the first groups from the top
-    "full": "Full", "last-layer": "Last layer", "gradual": "Gradual", "scratch": "From scratch",
-    "custom": "Custom", "tfidf": "TF-IDF", "best-head": "Best linear head",
+    "full": "Full",
+    "last-layer": "Last layer",
+    "gradual": "Gradual",
+    "scratch": "From scratch",
+    "custom": "Custom",
+    "tfidf": "TF-IDF",
+    "best-head": "Best linear head",
     "majority": "Majority class",
-}  # fmt: skip
+}
 REFERENCES = ("tfidf", "best-head", "majority")  # modes that are lines to compare the others with
 NEW_MODEL = (
     "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
@@ -74,9 +79,13 @@ def _setting(
 ) -> Any:
     """A field with what a form and a command line need; `low` and `high` are inclusive."""
     metadata = {
-        "help": help, "label": label, "low": low, "high": high,
-        "shown": shown, "new_model": new_model,
-    }  # fmt: skip
+        "help": help,
+        "label": label,
+        "low": low,
+        "high": high,
+        "shown": shown,
+        "new_model": new_model,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -100,25 +109,40 @@ class FineTuneConfig:
         shown=True,
     )
     groups: str = _setting(
-        "", "The groups that train in mode custom: head, layer 2, layer 1, word vectors.",
+        "",
+        "The groups that train in mode custom: head, layer 2, layer 1, word vectors.",
         label="Groups that train",
-    )  # fmt: skip
+    )
     epochs: int = _setting(
-        0, "Passes over the training texts; 0 takes the mode's default.", low=0, high=1000, shown=True
-    )  # fmt: skip
+        0,
+        "Passes over the training texts; 0 takes the mode's default.",
+        low=0,
+        high=1000,
+        shown=True,
+    )
     learning_rate: float = _setting(
-        0.0, "Size of a step; 0 takes the mode's default.", label="Learning rate",
-        low=0.0, high=1e6, shown=True,
-    )  # fmt: skip
+        0.0,
+        "Size of a step; 0 takes the mode's default.",
+        label="Learning rate",
+        low=0.0,
+        high=1e6,
+        shown=True,
+    )
     layer_decay: float = _setting(
         0.0,
         "Learning rate of each group as a share of that of the group above it; 0 takes the mode's default.",
-        label="Layer decay", low=0.0, high=1.0,
-    )  # fmt: skip
+        label="Layer decay",
+        low=0.0,
+        high=1.0,
+    )
     limit: int = _setting(
-        0, "Use only this many training texts, drawn by seed; 0 takes all.",
-        label="Training texts", low=0, high=10_000_000, shown=True,
-    )  # fmt: skip
+        0,
+        "Use only this many training texts, drawn by seed; 0 takes all.",
+        label="Training texts",
+        low=0,
+        high=10_000_000,
+        shown=True,
+    )
     batch_size: int = _setting(
         0, "Texts a step; 0 takes the mode's default.", label="Batch size", low=0, high=4096
     )
@@ -130,41 +154,58 @@ class FineTuneConfig:
         0.01, "Pull of weights towards zero.", label="Weight decay", low=0.0, high=10.0
     )
     clip: float = _setting(
-        1.0, "Longest gradient allowed; 0 does not clip.", label="Gradient clipping",
-        low=0.0, high=1e6,
-    )  # fmt: skip
+        1.0,
+        "Longest gradient allowed; 0 does not clip.",
+        label="Gradient clipping",
+        low=0.0,
+        high=1e6,
+    )
     dropout: float = _setting(
         0.0, "Share of features dropped while the body trains.", low=0.0, high=0.9
     )
     word_dropout: float = _setting(
-        0.3, "Share of words hidden from the body while it trains.", label="Word dropout",
-        low=0.0, high=0.9,
-    )  # fmt: skip
+        0.3,
+        "Share of words hidden from the body while it trains.",
+        label="Word dropout",
+        low=0.0,
+        high=0.9,
+    )
     train_embeddings: bool = _setting(
-        True, "Train the word vectors too, most of the parameters, where all layers train.",
+        True,
+        "Train the word vectors too, most of the parameters, where all layers train.",
         label="Train word vectors",
-    )  # fmt: skip
+    )
     embedding_rate: float = _setting(
-        0.3, "Learning rate of the word vectors, where they train, as a share of the body's.",
-        label="Word vectors' rate", low=0.0, high=10.0,
-    )  # fmt: skip
+        0.3,
+        "Learning rate of the word vectors, where they train, as a share of the body's.",
+        label="Word vectors' rate",
+        low=0.0,
+        high=10.0,
+    )
     max_length: int = _setting(
-        256, "Tokens read of each text; the rest is cut out.", label="Longest text",
-        low=8, high=LONGEST,
-    )  # fmt: skip
+        256,
+        "Tokens read of each text; the rest is cut out.",
+        label="Longest text",
+        low=8,
+        high=LONGEST,
+    )
     tail: float = _setting(
-        0.6, "Share of these tokens taken from the end of a longer text; 0 reads its start alone.",
-        label="Of these from the end", low=0.0, high=1.0,
-    )  # fmt: skip
+        0.6,
+        "Share of these tokens taken from the end of a longer text; 0 reads its start alone.",
+        label="Of these from the end",
+        low=0.0,
+        high=1.0,
+    )
     self_training: bool = _setting(
         False,
         "Also learn from unlabelled texts, as a first model and TF-IDF label them (takes 4 times as long).",
         label="Self-training",
     )
     unlabelled: str = _setting(
-        "", "Where they are: an archive or folder with aclImdb/train/unsup; empty looks in that of the data.",
+        "",
+        "Where they are: an archive or folder with aclImdb/train/unsup; empty looks in that of the data.",
         label="Unlabelled texts",
-    )  # fmt: skip
+    )
     evaluations: int = _setting(
         5, "Validations an epoch; one more stands before training.", low=1, high=100
     )
@@ -180,23 +221,30 @@ class FineTuneConfig:
         label="Data of the checkpoint's own task",
     )
     watch: str = _setting(
-        "", "Sentences, a line each, that the model answers at every validation.",
+        "",
+        "Sentences, a line each, that the model answers at every validation.",
         label="Watched sentences",
-    )  # fmt: skip
+    )
     name: str = _setting("", "A name for the run; empty gives it one.")
     vectors: str = _setting(
-        "", "File of word vectors; empty fetches GloVe 6B 100d.",
-        label="Word vectors", new_model=True,
-    )  # fmt: skip
+        "",
+        "File of word vectors; empty fetches GloVe 6B 100d.",
+        label="Word vectors",
+        new_model=True,
+    )
     words: int = _setting(
         40_000, "Most frequent words that the model knows.", low=100, high=2_000_000, new_model=True
     )
     heads: int = _setting(2, "Attention heads.", low=1, high=64, new_model=True)
     layers: int = _setting(2, "Transformer layers.", low=1, high=24, new_model=True)
     feedforward: int = _setting(
-        128, "Width inside a transformer layer.", label="Feed-forward size",
-        low=1, high=16_384, new_model=True,
-    )  # fmt: skip
+        128,
+        "Width inside a transformer layer.",
+        label="Feed-forward size",
+        low=1,
+        high=16_384,
+        new_model=True,
+    )
 
     def __post_init__(self) -> None:
         for setting in fields(self):
@@ -241,14 +289,28 @@ class FineTuneConfig:
 PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
     "Best": {
-        "epochs": 4, "max_length": 512, "embedding_rate": 0.4, "self_training": True,
+        "epochs": 4,
+        "max_length": 512,
+        "embedding_rate": 0.4,
+        "self_training": True,
     },
     "Lesson": {
-        "epochs": 100, "learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant",
-        "weight_decay": 0.0, "clip": 0.1, "batch_size": 32, "dropout": 0.1, "word_dropout": 0.0,
-        "train_embeddings": False, "max_length": 1024, "tail": 0.0, "precision": "fp32", "evaluations": 1,
+        "epochs": 100,
+        "learning_rate": 1.0,
+        "optimizer": "sgd",
+        "schedule": "constant",
+        "weight_decay": 0.0,
+        "clip": 0.1,
+        "batch_size": 32,
+        "dropout": 0.1,
+        "word_dropout": 0.0,
+        "train_embeddings": False,
+        "max_length": 1024,
+        "tail": 0.0,
+        "precision": "fp32",
+        "evaluations": 1,
     },
-}  # fmt: skip
+}
 
 
 def meant(config: FineTuneConfig) -> "list[dataclasses.Field[Any]]":

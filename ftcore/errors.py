@@ -40,5 +40,7 @@ def memory_is_out(error: BaseException) -> bool:
 def disk_is_full(error: Exception) -> bool:
     """Whether an error says that a disk takes no more."""
     return isinstance(error, OSError) and error.errno in (
-        errno.ENOSPC, errno.EFBIG, errno.EDQUOT,
-    )  # fmt: skip
+        errno.ENOSPC,
+        errno.EFBIG,
+        errno.EDQUOT,
+    )

@@ -30,11 +30,13 @@ def seconds(config: FineTuneConfig, runs: pd.DataFrame) -> float:
     """From start to end. `runs` are earlier ones, newest first, as `tracking.runs` lists them."""
     finished = runs[(runs["status"] == "finished") & (runs["mode"] == config.mode)]
     paces = [
-        row.seconds / work(FineTuneConfig(dataset=row.dataset, mode=row.mode, epochs=row.epochs,
-                                          limit=row.limit))
+        row.seconds
+        / work(
+            FineTuneConfig(dataset=row.dataset, mode=row.mode, epochs=row.epochs, limit=row.limit)
+        )
         for row in finished.head(_REMEMBERED).itertuples()
         if row.dataset in _SIZES and row.seconds > 0
-    ]  # fmt: skip
+    ]
     return work(config) * (float(pd.Series(paces).median()) if paces else 1.0)
 
 

@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 Phase = Literal[
-    "waiting", "downloading", "reading", "encoding", "vectors", "features", "teaching",
-    "training", "evaluating", "testing", "looking inside", "saving", "done",
-]  # fmt: skip
-Status = Literal[
-    "queued", "running", "paused", "finished", "stopped", "failed", "interrupted"
-]  # fmt: skip
+    "waiting",
+    "downloading",
+    "reading",
+    "encoding",
+    "vectors",
+    "features",
+    "teaching",
+    "training",
+    "evaluating",
+    "testing",
+    "looking inside",
+    "saving",
+    "done",
+]
+Status = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)

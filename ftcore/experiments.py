@@ -75,10 +75,16 @@ def plan(
         for mode in networks:
             planned.append(
                 replace(
-                    base, mode=mode, seed=seed, evaluations=evaluations, name=_name(base, mode, seed),
-                    learning_rate=rates.get(mode, rate), layer_decay=decay, batch_size=batch,
+                    base,
+                    mode=mode,
+                    seed=seed,
+                    evaluations=evaluations,
+                    name=_name(base, mode, seed),
+                    learning_rate=rates.get(mode, rate),
+                    layer_decay=decay,
+                    batch_size=batch,
                 )
-            )  # fmt: skip
+            )
     lines = [mode for mode in REFERENCES if mode in modes or (references and _fits(mode, base))]
     return planned + [
         replace(base, mode=mode, seed=seeds[0], name=_name(base, mode, seeds[0])) for mode in lines
@@ -252,9 +258,12 @@ def _row(
     """Running while one runs, else queued while one waits, finished where all are, else what went wrong."""
     states = list(states)
     return {
-        "experiment": experiment, "name": name, "started": min(started), "runs": len(states),
+        "experiment": experiment,
+        "name": name,
+        "started": min(started),
+        "runs": len(states),
         "status": min(states, key=records.STATUSES.index),
-    }  # fmt: skip
+    }
 
 
 def _name(base: FineTuneConfig, mode: str, seed: int) -> str:
@@ -268,9 +277,13 @@ def _plain(run: Run) -> dict[str, Any]:
     if run.config.source:
         data = Path(run.config.source).name
     return asdict(run) | {
-        "config": config, "facts": run.facts | {"data_from": data}, "phase_seconds": 0.0,
-        "created": run.created.isoformat(timespec="seconds"), "host": "", "pid": 0,
-    }  # fmt: skip
+        "config": config,
+        "facts": run.facts | {"data_from": data},
+        "phase_seconds": 0.0,
+        "created": run.created.isoformat(timespec="seconds"),
+        "host": "",
+        "pid": 0,
+    }
 
 
 def _as_run(values: Mapping[str, Any]) -> Run:

@@ -65,15 +65,24 @@ def explain(ref: str, text: str) -> Explanation:
 
     gradients = LayerIntegratedGradients(score, model.embedding)
     found = gradients.attribute(
-        ids, baseline, additional_forward_args=(length,), n_steps=STEPS,
+        ids,
+        baseline,
+        additional_forward_args=(length,),
+        n_steps=STEPS,
         internal_batch_size=max(1, TOKENS // ids.shape[1]),
-    )  # fmt: skip
+    )
     with torch.no_grad():
         end, start = score(torch.cat([ids, baseline]), length.repeat(2)).tolist()
     return Explanation(
-        checkpoint.labels[best], checkpoint.labels, end, start, prediction.tokens, prediction.known,
-        found.sum(-1)[0].tolist()[: len(words)], prediction.gap,
-    )  # fmt: skip
+        checkpoint.labels[best],
+        checkpoint.labels,
+        end,
+        start,
+        prediction.tokens,
+        prediction.known,
+        found.sum(-1)[0].tolist()[: len(words)],
+        prediction.gap,
+    )
 
 
 def _log_odds(scores: Tensor, label: int) -> Tensor:

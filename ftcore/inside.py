@@ -51,9 +51,14 @@ def _gather(run: Run, scores: Tensor) -> Task[None]:
     vectors = yield from bodies.vectors(run.test, rows, run.config.window)
     before, after = map(principal, vectors)
     found = Insights(
-        run.dataset.labels, run.test.labels.cpu().numpy(), scores.softmax(1).numpy(),
-        rows.numpy(), before, _turned(after, before), moved,
-    )  # fmt: skip
+        run.dataset.labels,
+        run.test.labels.cpu().numpy(),
+        scores.softmax(1).numpy(),
+        rows.numpy(),
+        before,
+        _turned(after, before),
+        moved,
+    )
     insights.write(run.output.parent, found)
     if forgot := (yield from _forgot(bodies)):
         insights.write(run.output.parent, replace(found, forgot=forgot))
@@ -115,10 +120,8 @@ def _forgot(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
         return None
     places = [run.config.own_data, parent.origin.get("config", {}).get("source", "")]
     at_hand = [
-        place
-        for place in [*filter(None, places), ""]
-        if datasets.at_hand(parent.dataset, place)
-    ]  # fmt: skip
+        place for place in [*filter(None, places), ""] if datasets.at_hand(parent.dataset, place)
+    ]
     if not at_hand:
         return None
     dataset = yield from datasets.load(parent.dataset, at_hand[0])

@@ -30,9 +30,20 @@ ARRAYS, REST = "insights.npz", "insights.json"
 _NOWHERE = np.zeros((0, 2), np.float32)
 # What a zip of arrays raises that is cut, damaged, or says that it is huge, locked, or packed otherwise.
 UNREADABLE = (
-    OSError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, EOFError, RuntimeError,
-    AttributeError, SyntaxError, zipfile.BadZipFile, zlib.error, UnfreezeError,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    EOFError,
+    RuntimeError,
+    AttributeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+    UnfreezeError,
+)
 
 
 @dataclass(frozen=True)
@@ -132,9 +143,13 @@ def write(folder: Path, found: Insights) -> None:
     """Keep it in a folder."""
     arrays = io.BytesIO()
     np.savez_compressed(
-        arrays, truth=found.truth, probabilities=found.probabilities, rows=found.rows,
-        before=found.before, after=found.after,
-    )  # fmt: skip
+        arrays,
+        truth=found.truth,
+        probabilities=found.probabilities,
+        rows=found.rows,
+        before=found.before,
+        after=found.after,
+    )
     rest = {"labels": found.labels, "moved": found.moved, "forgot": found.forgot}
     files.write(folder / ARRAYS, arrays.getbuffer())
     files.write(folder / REST, json.dumps(rest, indent=1).encode())

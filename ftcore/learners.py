@@ -73,9 +73,14 @@ def whole_model(
 ) -> Learner:
     """A model over the tokens of a dataset; both are on `device`."""
     return Learner(
-        model, lambda rows, longest: tokens.batch(rows, window, longest), tokens.labels,
-        tokens.lengths(window).cpu(), device, number_format, devices.batch_tokens(device),
-    )  # fmt: skip
+        model,
+        lambda rows, longest: tokens.batch(rows, window, longest),
+        tokens.labels,
+        tokens.lengths(window).cpu(),
+        device,
+        number_format,
+        devices.batch_tokens(device),
+    )
 
 
 def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> Task[Learner]:
@@ -94,9 +99,15 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     vectors = torch.zeros(len(tokens), model.shape.dim, device=run.device)
     vectors[rows.to(run.device)] = torch.from_numpy(found).to(run.device)
     return Learner(
-        model.classifier, lambda rows, _: (vectors[rows],), whole.labels, whole.lengths,
-        run.device, "fp32", HEAD_TOKENS, metrics,
-    )  # fmt: skip
+        model.classifier,
+        lambda rows, _: (vectors[rows],),
+        whole.labels,
+        whole.lengths,
+        run.device,
+        "fp32",
+        HEAD_TOKENS,
+        metrics,
+    )
 
 
 def pooled(
@@ -137,8 +148,9 @@ def features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor
         with torch.no_grad(), devices.autocast(whole.device, whole.number_format):
             found += _in_parts(
                 lambda rows, text: model.features(*whole.inputs(rows, whole.longest(text))).float(),
-                here, batch,
-            )  # fmt: skip
+                here,
+                batch,
+            )
         done += len(batch)
         yield Progress("features", done, len(rows), "texts")
     vectors = torch.cat(found)

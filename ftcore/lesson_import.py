@@ -81,13 +81,23 @@ def import_lesson(
     yield Progress("saving", 0, 1, "checkpoint")
     with files.new_folder(target) as staging:
         checkpoints.save(
-            model, staging, ref=name, title=title, labels=labels, vocabulary=vocabulary,
-            window=WINDOW, dataset=dataset, metrics=metrics,
+            model,
+            staging,
+            ref=name,
+            title=title,
+            labels=labels,
+            vocabulary=vocabulary,
+            window=WINDOW,
+            dataset=dataset,
+            metrics=metrics,
             origin={
-                "file": path.name, "vectors": vectors.name, "rows": rows, "rows_kept": len(kept),
+                "file": path.name,
+                "vectors": vectors.name,
+                "rows": rows,
+                "rows_kept": len(kept),
                 **asdict(alignment),
             },
-        )  # fmt: skip
+        )
         card = _card(path, vectors, shape, rows, alignment, measured)
         (staging / checkpoints.CARD).write_text(card, "utf-8")
     return checkpoints.find(name)

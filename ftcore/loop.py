@@ -23,7 +23,7 @@ from ftcore.events import (
     Step,
     Task,
     Watched,
-)  # fmt: skip
+)
 from ftcore.learners import Learner
 from ftcore.preparation import Run
 from ftcore.snapshots import Loop, Snapshot
@@ -91,9 +91,14 @@ def fit(
                     _check_finite(loss_sum, run)
                     sums.zero_()
                     yield Step(
-                        run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
-                        loss_sum / seen, correct / seen, float(schedule.get_last_lr()[0]),
-                    )  # fmt: skip
+                        run.step,
+                        run.step / run.steps_per_epoch,
+                        run.train_seconds,
+                        run.examples,
+                        loss_sum / seen,
+                        correct / seen,
+                        float(schedule.get_last_lr()[0]),
+                    )
                 yield Progress("training", run.step, total, "steps")
                 if run.step in evaluate_at:
                     yield from _validate(run, learner, loop)
@@ -170,9 +175,12 @@ def _watch(run: Run, sentences: Tokens) -> Watched:
         rows = torch.arange(len(sentences), device=run.device)
         shares = run.model(*sentences.batch(rows, run.config.window)).softmax(1).tolist()
     return Watched(
-        run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
+        run.step,
+        run.step / run.steps_per_epoch,
+        run.train_seconds,
+        run.examples,
         tuple(map(tuple, shares)),
-    )  # fmt: skip
+    )
 
 
 def evaluation_of(
@@ -180,9 +188,14 @@ def evaluation_of(
 ) -> Evaluation:
     labels = labels.cpu()
     return Evaluation(
-        split, run.step, run.step / run.steps_per_epoch, run.train_seconds, run.examples,
-        F.cross_entropy(scores, labels).item(), (scores.argmax(1) == labels).float().mean().item(),
-    )  # fmt: skip
+        split,
+        run.step,
+        run.step / run.steps_per_epoch,
+        run.train_seconds,
+        run.examples,
+        F.cross_entropy(scores, labels).item(),
+        (scores.argmax(1) == labels).float().mean().item(),
+    )
 
 
 def make_optimizer(run: Run) -> torch.optim.Optimizer:

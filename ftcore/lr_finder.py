@@ -129,10 +129,13 @@ def find_rate_apart(config: FineTuneConfig) -> Task[Search]:
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True,
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
             env=os.environ | {"PYTHONPATH": path},
         ) as process,
-    ):  # fmt: skip
+    ):
         assert process.stdout is not None
         try:
             for line in process.stdout:

@@ -108,10 +108,13 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
         Prediction(
             checkpoint.labels[label],
             dict(zip(checkpoint.labels, row, strict=True)),
-            milliseconds, one, checkpoint.window, vocab,
+            milliseconds,
+            one,
+            checkpoint.window,
+            vocab,
         )
         for one, label, row in zip(texts, best, shares, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def load(checkpoint: Checkpoint) -> tuple[TextClassifier, text.Vocab]:

@@ -96,17 +96,28 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
     model.to(device)
     train_tokens, test_tokens = yield from encoding.encode(dataset, vocab)
     return Run(
-        config, output, ref, model, parent, list(vocab.itos), dataset,
+        config,
+        output,
+        ref,
+        model,
+        parent,
+        list(vocab.itos),
+        dataset,
         datasets.split_fingerprint(dataset, train_rows, val_rows),
-        train_tokens.to(device), test_tokens.to(device),
-        torch.tensor(train_rows), torch.tensor(val_rows),
-        device, devices.precision(config.precision, device), notes,
+        train_tokens.to(device),
+        test_tokens.to(device),
+        torch.tensor(train_rows),
+        torch.tensor(val_rows),
+        device,
+        devices.precision(config.precision, device),
+        notes,
         initial={
             name: weight.detach().clone()
             for name, weight in strategies.trained_weights(model, config).items()
         },
-        unlabelled=extra, watched=_sentences(config, vocab, device),
-    )  # fmt: skip
+        unlabelled=extra,
+        watched=_sentences(config, vocab, device),
+    )
 
 
 def facts(run: Run) -> dict[str, str | int | float]:
@@ -136,13 +147,18 @@ def save(run: Run, evaluation: Evaluation) -> None:
     if run.parent is not None:
         origin["source_checkpoint"] = run.parent.title
     checkpoints.save(
-        run.model, run.output,
-        ref=run.ref, title=run.config.name or run.ref, labels=run.dataset.labels,
-        vocabulary=run.vocabulary, window=run.config.window, dataset=run.dataset.name,
+        run.model,
+        run.output,
+        ref=run.ref,
+        title=run.config.name or run.ref,
+        labels=run.dataset.labels,
+        vocabulary=run.vocabulary,
+        window=run.config.window,
+        dataset=run.dataset.name,
         parent=run.parent,
         metrics={"val_accuracy": evaluation.accuracy, "best_step": float(evaluation.step)},
         origin=origin,
-    )  # fmt: skip
+    )
 
 
 def _sentences(config: FineTuneConfig, vocab: text.Vocab, device: torch.device) -> Tokens | None:

@@ -10,9 +10,14 @@ from ftcore.tracking import Run
 
 STATUSES = ("running", "queued", "paused", "failed", "interrupted", "stopped", "finished")
 _COUNTS = (
-    "steps", "steps_per_epoch", "train_texts", "val_texts", "test_texts", "parameters",
+    "steps",
+    "steps_per_epoch",
+    "train_texts",
+    "val_texts",
+    "test_texts",
+    "parameters",
     "trainable_parameters",
-)  # fmt: skip
+)
 _AXES = ("step", "epoch", "seconds", "examples")
 _LARGEST = 1e15  # of a count, or of seconds
 
@@ -35,7 +40,7 @@ def check_run(run: Run) -> None:
         and all(0 <= seconds < _LARGEST for seconds in times)
         and not any(map(math.isinf, metrics.values()))
         and 0 <= run.phase_done < _LARGEST
-    ):  # fmt: skip
+    ):
         raise ValueError("a value of no use")
 
 

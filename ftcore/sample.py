@@ -220,9 +220,12 @@ class _Writer:
         noun = re.sub("^an? ", "", aspect)
         plural = noun.endswith("s")
         return {
-            "": f"the {noun}", "n": noun, "a": "a" if noun != aspect else "",
-            "is": "are" if plural else "is", "it": "they" if plural else "it",
-        }[slot]  # fmt: skip
+            "": f"the {noun}",
+            "n": noun,
+            "a": "a" if noun != aspect else "",
+            "is": "are" if plural else "is",
+            "it": "they" if plural else "it",
+        }[slot]
 
     def _word(self, frame: str, words: tuple[str, str], sign: str) -> str:
         praise = (sign == "+") == bool(self.label)

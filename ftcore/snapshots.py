@@ -77,15 +77,23 @@ def save(run: Run, loop: Loop) -> None:
     if run.targets is not None:
         tensors["targets"] = run.targets
     rest = {
-        "format": FORMAT, "phase": loop.phase, "split": run.split, "notes": run.notes,
-        "seconds": time.perf_counter() - run.began, "step": run.step, "examples": run.examples,
-        "train_seconds": run.train_seconds, "parts": run.parts,
+        "format": FORMAT,
+        "phase": loop.phase,
+        "split": run.split,
+        "notes": run.notes,
+        "seconds": time.perf_counter() - run.began,
+        "step": run.step,
+        "examples": run.examples,
+        "train_seconds": run.train_seconds,
+        "parts": run.parts,
         "best": asdict(run.best) if run.best else None,
-        "epoch": loop.epoch, "batch": loop.batch, "evaluated": loop.evaluated,
+        "epoch": loop.epoch,
+        "batch": loop.batch,
+        "evaluated": loop.evaluated,
         "schedule": {
             key: value for key, value in loop.schedule.state_dict().items() if key != "lr_lambdas"
         },
-    }  # fmt: skip
+    }
     on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     state = json.dumps(rest)
     about = {"state": state, "checksum": _checksum(on_cpu, state)}

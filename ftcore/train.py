@@ -19,7 +19,7 @@ from ftcore import (
     preparation,
     snapshots,
     text,
-)  # fmt: skip
+)
 from ftcore.batches import Tokens
 from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation, Finished, Pause, Progress, Started, Status, Stop, Task

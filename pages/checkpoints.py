@@ -92,9 +92,11 @@ def details(model: Model, of: dict[str, Model]) -> None:
         }
         if one.kind == "run":
             st.page_link(
-                "train.py", label="Its run", icon=":material/show_chart:",
+                "train.py",
+                label="Its run",
+                icon=":material/show_chart:",
                 query_params={"run": one.ref},
-            )  # fmt: skip
+            )
         st.table(
             {name: plain(value) for name, value in facts.items() if value not in ("", words.NONE)},
             border="horizontal",
@@ -157,26 +159,34 @@ if importing.open:
             left, right = st.columns(2)
             with left:
                 model_file = st.text_input(
-                    "Model file", key="import_path", placeholder="Path of the .pth",
+                    "Model file",
+                    key="import_path",
+                    placeholder="Path of the .pth",
                     persist_state="session",
-                )  # fmt: skip
+                )
                 model_upload = st.file_uploader(
-                    "or upload it", ["pth", "pt"], key="import_file",
-                )  # fmt: skip
+                    "or upload it",
+                    ["pth", "pt"],
+                    key="import_file",
+                )
                 name = st.text_input("Name", "lesson", key="import_name", max_chars=60)
             with right:
                 glove_file = st.text_input(
-                    "GloVe file", key="import_glove_path", placeholder="Path of glove.6B.100d.txt",
+                    "GloVe file",
+                    key="import_glove_path",
+                    placeholder="Path of glove.6B.100d.txt",
                     persist_state="session",
-                )  # fmt: skip
+                )
                 glove_upload = st.file_uploader("or upload it", ["txt"], key="import_glove_file")
                 heads = st.number_input(
                     "Attention heads", 1, 64, 2, help="The lesson uses 2.", key="import_heads"
                 )
             ag_news = st.text_input(
-                "AG News, to measure it", key="import_ag_news", persist_state="session",
+                "AG News, to measure it",
+                key="import_ag_news",
+                persist_state="session",
                 placeholder="Folder with train.csv and test.csv; empty downloads it",
-            )  # fmt: skip
+            )
             if st.form_submit_button("Import", type="primary", icon=":material/upload:"):
                 with tempfile.TemporaryDirectory(prefix="unfreeze-") as folder:
                     files = []
@@ -225,14 +235,18 @@ if pretraining.open:
         with st.form("pretrain"):
             values: dict[str, object] = {
                 "source": st.text_input(
-                    "AG News", key="pretrain_source", persist_state="session",
+                    "AG News",
+                    key="pretrain_source",
+                    persist_state="session",
                     placeholder="Folder with train.csv and test.csv; empty downloads it",
                 ),
                 "vectors": st.text_input(
-                    "Word vectors", key="pretrain_vectors", persist_state="session",
+                    "Word vectors",
+                    key="pretrain_vectors",
+                    persist_state="session",
                     placeholder="Path of a GloVe text file; empty fetches GloVe 6B 100d",
                 ),
-            }  # fmt: skip
+            }
             with st.grid(columns=3, min_column_width=150):
                 for name in ("words", "epochs", "layers", "heads", "feedforward"):
                     setting = settings_form.SETTINGS[name]

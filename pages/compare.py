@@ -56,10 +56,15 @@ checkpoints = form.begin()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
     modes = st.pills(
-        "Modes", list(MODE_DEFAULTS), selection_mode="multi", default=CHOSEN,
+        "Modes",
+        list(MODE_DEFAULTS),
+        selection_mode="multi",
+        default=CHOSEN,
         format_func=lambda mode: f":{mode_badge(mode)}[⬤]  {mode_title(mode)}",
-        key="compare_modes", persist_state="session", wrap=True,
-    )  # fmt: skip
+        key="compare_modes",
+        persist_state="session",
+        wrap=True,
+    )
     start, data = st.columns(2)
     with start:
         form.checkpoint_input(checkpoints)
@@ -69,40 +74,67 @@ with choose:
     if "custom" in modes:
         names = list(checkpoints[st.session_state[form.key("checkpoint")]].model.group_sizes())
         chosen = st.pills(
-            "Groups that train in Custom", names, selection_mode="multi", default=names[:1],
-            key="compare_groups", persist_state="session", wrap=True,
-        )  # fmt: skip
+            "Groups that train in Custom",
+            names,
+            selection_mode="multi",
+            default=names[:1],
+            key="compare_groups",
+            persist_state="session",
+            wrap=True,
+        )
         groups = ", ".join(chosen)
     seeds, epochs, limit = st.columns(3)
     seed_count = seeds.number_input(
-        "Seeds", 1, MOST_SEEDS, 1, key="compare_seeds", persist_state="session",
+        "Seeds",
+        1,
+        MOST_SEEDS,
+        1,
+        key="compare_seeds",
+        persist_state="session",
         help="Each mode runs once a seed. Several show how much of a difference is luck.",
-    )  # fmt: skip
+    )
     epoch_count = epochs.number_input(
-        "Epochs", 1, 1000, mode_defaults("gradual").epochs, key="compare_epochs",
-        persist_state="session", help="Passes over the training texts, the same for all modes.",
-    )  # fmt: skip
+        "Epochs",
+        1,
+        1000,
+        mode_defaults("gradual").epochs,
+        key="compare_epochs",
+        persist_state="session",
+        help="Passes over the training texts, the same for all modes.",
+    )
     with limit:
         form.setting_input("limit", label="Training texts (0: all)")
     dataset = st.session_state[form.key("dataset")]
     watch = st.text_area(
-        "Watched sentences", "\n".join(SENTENCES.get(dataset, ())), height=110,
-        key=f"compare_watch_{dataset}", persist_state="session",
+        "Watched sentences",
+        "\n".join(SENTENCES.get(dataset, ())),
+        height=110,
+        key=f"compare_watch_{dataset}",
+        persist_state="session",
         help="A line each. Every model answers them as it trains: watch them change their minds.",
-    )  # fmt: skip
+    )
     references = st.toggle(
-        "Reference lines", True, key="compare_references", persist_state="session",
+        "Reference lines",
+        True,
+        key="compare_references",
+        persist_state="session",
         help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
-    )  # fmt: skip
+    )
     rates = {}
     with st.expander("More settings"):
         with st.grid(2, min_column_width=180, gap="medium") as grid:
             for mode in modes:
                 with grid.cell():
                     rates[mode] = st.number_input(
-                        f"{mode_title(mode)}: learning rate", 1e-6, 10.0, mode_defaults(mode).learning_rate,
-                        step=None, format="%g", key=f"compare_rate_{mode}", persist_state="session",
-                    )  # fmt: skip
+                        f"{mode_title(mode)}: learning rate",
+                        1e-6,
+                        10.0,
+                        mode_defaults(mode).learning_rate,
+                        step=None,
+                        format="%g",
+                        key=f"compare_rate_{mode}",
+                        persist_state="session",
+                    )
         st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
         form.setting_input("own_data", explain=True)
 
@@ -113,8 +145,10 @@ def planned() -> list[FineTuneConfig]:
 
     base = FineTuneConfig(
         **{name: st.session_state[form.key(name)] for name in SAME},
-        epochs=epoch_count, watch=watch, groups=groups,
-    )  # fmt: skip
+        epochs=epoch_count,
+        watch=watch,
+        groups=groups,
+    )
     return experiments.plan(base, modes, range(seed_count), rates, references)
 
 
@@ -131,9 +165,12 @@ with summary.container(border=True):
         st.info("Choose two modes or more.")
     time_needed = st.empty()
     if st.button(
-        "Run the experiment", type="primary", icon=":material/play_arrow:",
-        disabled=len(modes) < 2, width="stretch",
-    ):  # fmt: skip
+        "Run the experiment",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=len(modes) < 2,
+        width="stretch",
+    ):
         try:
             with st.spinner("Starting …"):
                 from ftcore import experiments
@@ -174,9 +211,11 @@ with listed.container():
         with st.container(horizontal=True, vertical_alignment="center"):
             # Not a link to this same page: that would leave its address as it is.
             if st.button(
-                plain(row.name), key=f"open_{row.experiment}", icon=":material/compare_arrows:",
+                plain(row.name),
+                key=f"open_{row.experiment}",
+                icon=":material/compare_arrows:",
                 type="tertiary",
-            ):  # fmt: skip
+            ):
                 st.query_params["experiment"] = row.experiment
                 st.rerun()
             st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))

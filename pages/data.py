@@ -55,9 +55,13 @@ if linked and linked != st.session_state.get("data_linked"):
     st.session_state.dataset = linked
 st.session_state.setdefault("dataset", "sample")
 name = st.segmented_control(
-    "Dataset", datasets.NAMES, required=True, key="dataset", format_func=titles.get,
+    "Dataset",
+    datasets.NAMES,
+    required=True,
+    key="dataset",
+    format_func=titles.get,
     label_visibility="collapsed",
-)  # fmt: skip
+)
 if name != (given or "sample"):
     st.query_params["dataset"] = name
 st.session_state.data_linked = name
@@ -65,9 +69,11 @@ source = ""
 if name != "sample":
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.text_input(
-            "Where it is", key=f"data_source_{name}", persist_state="session",
+            "Where it is",
+            key=f"data_source_{name}",
+            persist_state="session",
             placeholder="An archive or a folder on this machine; empty downloads it",
-        ).strip()  # fmt: skip
+        ).strip()
         asked = st.button("Load", type="primary", icon=":material/download:")
 key = (name, source, changed(source))
 dataset = loaded().get(key)
@@ -104,9 +110,12 @@ st.caption(f"Source: {marks.plain(dataset.source)} · fingerprint {dataset.finge
 def show_lengths() -> None:
     """How many tokens the texts have, and how many of them are read in part."""
     longest = st.select_slider(
-        "Longest text that a model reads, in tokens", LENGTHS, 256, key="data_longest",
+        "Longest text that a model reads, in tokens",
+        LENGTHS,
+        256,
+        key="data_longest",
         persist_state="session",
-    )  # fmt: skip
+    )
     with st.spinner("Counting tokens …"):
         tokens = lengths(dataset.fingerprint, dataset.train.texts)
     cut = float((tokens > longest).mean())
@@ -115,11 +124,13 @@ def show_lengths() -> None:
     edge = float(np.percentile(tokens, 99)) * 1.1
     figure = go.Figure(
         go.Histogram(
-            x=tokens[tokens <= edge], nbinsx=50, marker_color="#64748B",
+            x=tokens[tokens <= edge],
+            nbinsx=50,
+            marker_color="#64748B",
             hovertemplate="%{x} tokens: %{y} texts<extra></extra>",
         ),
         STILL | {"height": 240, "bargap": 0.05, "xaxis": {"title": "Tokens", "range": [0, edge]}},
-    )  # fmt: skip
+    )
     if longest <= edge:
         figure.add_vline(longest, line={"color": "#DC2626", "width": 2, "dash": "dash"})
     st.plotly_chart(
@@ -132,17 +143,28 @@ def show_examples() -> None:
     """Texts of one part, by class and by what stands in them."""
     with st.container(horizontal=True, vertical_alignment="center"):
         part = st.segmented_control(
-            "Part", PARTS, default="train", required=True, key="data_part", format_func=PARTS.get,
+            "Part",
+            PARTS,
+            default="train",
+            required=True,
+            key="data_part",
+            format_func=PARTS.get,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         wanted = st.pills(
-            "Class", dataset.labels, key=f"data_class_{name}", label_visibility="collapsed",
-            wrap=True,
-        )  # fmt: skip
-        query = st.text_input(
-            "Search", key="data_query", placeholder="Search", icon=":material/search:",
+            "Class",
+            dataset.labels,
+            key=f"data_class_{name}",
             label_visibility="collapsed",
-        ).strip()[:200]  # fmt: skip
+            wrap=True,
+        )
+        query = st.text_input(
+            "Search",
+            key="data_query",
+            placeholder="Search",
+            icon=":material/search:",
+            label_visibility="collapsed",
+        ).strip()[:200]
     texts = getattr(dataset, part)
     rows = [
         row
@@ -174,15 +196,21 @@ import plotly.graph_objects as go  # noqa: E402  half a second, after the figure
 
 counts = np.bincount(dataset.train.labels, minlength=len(dataset.labels))
 bars = go.Bar(
-    x=counts, y=list(dataset.labels), orientation="h", marker_color=[*colours.values()],
-    text=[words.count(count) for count in counts], textposition="auto",
+    x=counts,
+    y=list(dataset.labels),
+    orientation="h",
+    marker_color=[*colours.values()],
+    text=[words.count(count) for count in counts],
+    textposition="auto",
     hovertemplate="%{y}: %{x:,}<extra></extra>",
-)  # fmt: skip
+)
 axes = {"xaxis": {"visible": False}, "yaxis": {"autorange": "reversed", "ticklabelstandoff": 8}}
 balance_slot.plotly_chart(
     go.Figure(bars, STILL | axes | {"height": 56 * len(counts), "bargap": 0.3}),
-    config=BARE, key="data_balance", alt="Training texts of each class",
-)  # fmt: skip
+    config=BARE,
+    key="data_balance",
+    alt="Training texts of each class",
+)
 with histogram:
     show_lengths()
 st.subheader("Examples", anchor=False)

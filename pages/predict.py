@@ -153,8 +153,12 @@ def show_answers() -> None:
             key = (*prediction.tokens, *prediction.known, prediction.gap)
             shown[key] = prediction
             readings.setdefault(key, []).append(model.title)
-    if st.toggle("Why", key="predict_why", persist_state="session",
-                 help="Shades each word by what it adds to a model's answer."):  # fmt: skip
+    if st.toggle(
+        "Why",
+        key="predict_why",
+        persist_state="session",
+        help="Shades each word by what it adds to a model's answer.",
+    ):
         why(text[:LONGEST], chosen)
         return
     for key, titles in readings.items():
@@ -172,9 +176,12 @@ with answers:
 
 with st.expander("Many texts at once", icon=":material/list:"):
     pasted = st.text_area(
-        "Texts, one a line", key="predict_many", height=160, persist_state="session",
+        "Texts, one a line",
+        key="predict_many",
+        height=160,
+        persist_state="session",
         placeholder="One text\nAnother text",
-    )  # fmt: skip
+    )
     lines = [line.strip()[:LONGEST] for line in pasted.splitlines() if line.strip()]
     if len(lines) > MOST_TEXTS:
         st.info(f"Only the first {MOST_TEXTS:,} of {len(lines):,} texts are answered.")
@@ -228,6 +235,10 @@ with st.expander("Many texts at once", icon=":material/list:"):
             csv, index=False, encoding="utf-8-sig"
         )  # the mark lets Excel read it right
         st.download_button(
-            "Download CSV", csv.getvalue(), "predictions.csv", "text/csv",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Download CSV",
+            csv.getvalue(),
+            "predictions.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )

@@ -192,16 +192,20 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Open", icon=":material/show_chart:", **one_only):
         st.switch_page("train.py", query_params={"run": chosen[0]})
     if st.button(
-        "Compare", icon=":material/compare_arrows:", disabled=len(chosen) < 2,
+        "Compare",
+        icon=":material/compare_arrows:",
+        disabled=len(chosen) < 2,
         help=None if len(chosen) > 1 else "Select two runs or more.",
-    ):  # fmt: skip
+    ):
         st.switch_page("compare.py", query_params={"runs": ",".join(chosen)})
     if st.button("Predict", icon=":material/chat:", disabled=not answering):
         st.switch_page("predict.py", query_params={"models": ",".join(answering)})
     if st.button(
-        "Reference lines", icon=":material/horizontal_rule:", disabled=not chosen,
+        "Reference lines",
+        icon=":material/horizontal_rule:",
+        disabled=not chosen,
         help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
-    ):  # fmt: skip
+    ):
         try:
             added = references(chosen[0])
         except UnfreezeError as error:
@@ -229,9 +233,15 @@ if not selected_runs:
     st.stop()
 st.space("small")
 axis = st.segmented_control(
-    "Axis", AXES, default="step", required=True, format_func=AXES.get, key="runs_axis",
-    persist_state="session", label_visibility="collapsed",
-)  # fmt: skip
+    "Axis",
+    AXES,
+    default="step",
+    required=True,
+    format_func=AXES.get,
+    key="runs_axis",
+    persist_state="session",
+    label_visibility="collapsed",
+)
 
 
 @st.fragment(run_every="2s" if any(run.live for run in selected_runs) else None)

@@ -126,8 +126,11 @@ if config is not None:  # last: the pace of earlier runs is known once MLflow is
         for _, run in runs[runs["status"] == "running"].head(1).iterrows():
             # Not a link to this same page: that would leave its address as it is.
             if now_training.button(
-                f"Watch {plain(run['name'])}, which trains now", key="watch", type="tertiary",
-                icon=":material/visibility:", help="A run that is started now waits for it.",
-            ):  # fmt: skip
+                f"Watch {plain(run['name'])}, which trains now",
+                key="watch",
+                type="tertiary",
+                icon=":material/visibility:",
+                help="A run that is started now waits for it.",
+            ):
                 st.query_params["run"] = run["run_id"]
                 st.rerun()

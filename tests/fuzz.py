@@ -29,15 +29,64 @@ T = TypeVar("T")
 SURROGATE = "\ud800"  # half of a character, as JSON may spell one
 DEEP = "[" * 100_000
 TEXTS = [
-    "", " ", "a", "\0", "a\0b", "\r", "\n", "\ufeff", "\u202eabc", "\u200b", SURROGATE, "é" * 3000,
-    "👩‍👩‍👧‍👦", "a\u0301" * 50, "<script>alert(1)</script>", "**bold** $x$ :red[x]", "../../etc/passwd",
-    "~nobody-of-that-name/x", "nan", "-1", "1e999", "None", "'", '"', "%00", "a" * 10_000, "x/" * 3000,
-    "/dev/null", "/proc/self/mem", ",,,", "\u2028", "{}", "[]",
-]  # fmt: skip
+    "",
+    " ",
+    "a",
+    "\0",
+    "a\0b",
+    "\r",
+    "\n",
+    "\ufeff",
+    "\u202eabc",
+    "\u200b",
+    SURROGATE,
+    "é" * 3000,
+    "👩‍👩‍👧‍👦",
+    "a\u0301" * 50,
+    "<script>alert(1)</script>",
+    "**bold** $x$ :red[x]",
+    "../../etc/passwd",
+    "~nobody-of-that-name/x",
+    "nan",
+    "-1",
+    "1e999",
+    "None",
+    "'",
+    '"',
+    "%00",
+    "a" * 10_000,
+    "x/" * 3000,
+    "/dev/null",
+    "/proc/self/mem",
+    ",,,",
+    "\u2028",
+    "{}",
+    "[]",
+]
 ODD: list[Any] = [
-    None, True, False, 0, -1, 1, 2**31, 10**9, 10**400, 0.5, -0.0, 1e308, math.nan, math.inf, [], {},
-    [[]], [None], {"a": 1}, {"": None}, ["x", "x"], *TEXTS[:20],
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    10**9,
+    10**400,
+    0.5,
+    -0.0,
+    1e308,
+    math.nan,
+    math.inf,
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": 1},
+    {"": None},
+    ["x", "x"],
+    *TEXTS[:20],
+]
 
 
 def tries(count: int) -> settings:
@@ -111,9 +160,24 @@ def damaged(draw: some.DrawFn, whole: bytes, most: int = 3) -> bytes:
 
 
 JUNK = [
-    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n", b'"', b",", b"\\", b" ", b"\xed\xa0\x80",
-    b"nan", b"inf", b"-1", b"1e400", "\u202e".encode(), b"\0" * 512, b"a" * 200_000,
-]  # fmt: skip
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"\n",
+    b'"',
+    b",",
+    b"\\",
+    b" ",
+    b"\xed\xa0\x80",
+    b"nan",
+    b"inf",
+    b"-1",
+    b"1e400",
+    "\u202e".encode(),
+    b"\0" * 512,
+    b"a" * 200_000,
+]
 
 
 def _place(draw: some.DrawFn, size: int) -> int:

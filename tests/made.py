@@ -49,9 +49,13 @@ def result(
     seconds = SECONDS.get(mode, 60.0) * (1 + seed / 20)
     watch = "\n".join(SENTENCES) if network else ""
     made = results.result(
-        mode, right, seed, seconds, tuple(0.5 + (right.mean() - 0.5) * rise + noise),
+        mode,
+        right,
+        seed,
+        seconds,
+        tuple(0.5 + (right.mean() - 0.5) * rise + noise),
         **{"watch": watch} | ({"groups": "head, layer 1"} if mode == "custom" else {}) | settings,
-    )  # fmt: skip
+    )
     facts = {"dataset_fingerprint": "made", "labels": ", ".join(labels), "steps_per_epoch": 25}
     facts |= {"train_texts": 3200, "val_texts": 400}
     if network:
@@ -94,20 +98,29 @@ def watched(
         parts += [
             pd.DataFrame(
                 {
-                    "sentence": sentence, "label": label, "step": np.round(share * 100), "epoch": share * 4,
-                    "seconds": share * seconds, "examples": share * 3200,
-                    "probability": sure if label == (sentence + 1) % classes else (1 - sure) / (classes - 1),
+                    "sentence": sentence,
+                    "label": label,
+                    "step": np.round(share * 100),
+                    "epoch": share * 4,
+                    "seconds": share * seconds,
+                    "examples": share * 3200,
+                    "probability": sure
+                    if label == (sentence + 1) % classes
+                    else (1 - sure) / (classes - 1),
                 }
             )
             for label in range(classes)
-        ]  # fmt: skip
+        ]
     return pd.concat(parts) if parts else results.watched(seconds)[:0]
 
 
 NOT_SEEN: dict[str, Any] = {
-    "rows": np.empty(0, np.int64), "before": np.empty((0, 2), np.float32),
-    "after": np.empty((0, 2), np.float32), "moved": {}, "forgot": None,
-}  # fmt: skip
+    "rows": np.empty(0, np.int64),
+    "before": np.empty((0, 2), np.float32),
+    "after": np.empty((0, 2), np.float32),
+    "moved": {},
+    "forgot": None,
+}
 
 
 def seen(random: np.random.Generator, config: FineTuneConfig, truth: np.ndarray) -> dict[str, Any]:

@@ -20,9 +20,15 @@ def insight(right: np.ndarray) -> insights.Insights:
     said = np.where(right, truth, 1 - truth)
     nothing = np.zeros((0, 2), np.float32)
     return insights.Insights(
-        ("negative", "positive"), truth, np.eye(2, dtype=np.float32)[said],
-        np.zeros(0, np.int64), nothing, nothing, {"head": 0.5}, None,
-    )  # fmt: skip
+        ("negative", "positive"),
+        truth,
+        np.eye(2, dtype=np.float32)[said],
+        np.zeros(0, np.int64),
+        nothing,
+        nothing,
+        {"head": 0.5},
+        None,
+    )
 
 
 def result(
@@ -48,17 +54,33 @@ def result(
     if status == "finished":
         found |= {"test_accuracy": float(right.mean()), "val_accuracy": max(curve)}
     run = tracking.Run(
-        run_id=f"{mode}-{seed}", name=f"{mode} {seed}", status=status, message="", config=config,
+        run_id=f"{mode}-{seed}",
+        name=f"{mode} {seed}",
+        status=status,
+        message="",
+        config=config,
         facts={
-            "dataset_fingerprint": "made", "labels": "negative, positive", "test_texts": len(right),
-            "parameters": 3_081_658, "steps": 100,
+            "dataset_fingerprint": "made",
+            "labels": "negative, positive",
+            "test_texts": len(right),
+            "parameters": 3_081_658,
+            "steps": 100,
             "trainable_parameters": _GROUPS.get(mode, 0),
             "split_fingerprint": split or f"split-{seed}-{config.limit}",
         },
-        notes=[], phase="done", phase_done=0.0, phase_total=None, phase_unit="",
-        phase_seconds=0.0, metrics=found, created=datetime(2026, 11, 21, tzinfo=UTC),
-        host="here", pid=1, experiment="one", experiment_name="",
-    )  # fmt: skip
+        notes=[],
+        phase="done",
+        phase_done=0.0,
+        phase_total=None,
+        phase_unit="",
+        phase_seconds=0.0,
+        metrics=found,
+        created=datetime(2026, 11, 21, tzinfo=UTC),
+        host="here",
+        pid=1,
+        experiment="one",
+        experiment_name="",
+    )
     return experiments.Result(
         run, history(curve, seconds), watched(seconds), insight(right) if kept else None
     )
@@ -69,13 +91,17 @@ def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
     count = len(curve) - 1
     rows = [
         {
-            "split": split, "step": 100 * number // max(1, count), "epoch": 4 * number / max(1, count),
-            "seconds": seconds * number / max(1, count), "examples": 3_200 * number,
-            "loss": 1 - accuracy, "accuracy": accuracy,
+            "split": split,
+            "step": 100 * number // max(1, count),
+            "epoch": 4 * number / max(1, count),
+            "seconds": seconds * number / max(1, count),
+            "examples": 3_200 * number,
+            "loss": 1 - accuracy,
+            "accuracy": accuracy,
         }
         for split in ("train", "val")
         for number, accuracy in enumerate(curve)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame([*rows, rows[-1] | {"split": "test"}])
 
 
@@ -84,13 +110,18 @@ def watched(seconds: float) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "sentence": 0, "label": label, "step": 100 * number, "epoch": 4.0 * number,
-                "seconds": seconds * number, "examples": 3_200 * number, "probability": share,
+                "sentence": 0,
+                "label": label,
+                "step": 100 * number,
+                "epoch": 4.0 * number,
+                "seconds": seconds * number,
+                "examples": 3_200 * number,
+                "probability": share,
             }
             for number, share in enumerate((0.2, 0.9))
             for label, share in ((0, 1 - share), (1, share))
         ]
-    )  # fmt: skip
+    )
 
 
 def record(made: experiments.Result, experiment: str = "", name: str = "") -> str:

@@ -33,10 +33,21 @@ SECRET = "open sesame"
 NETWORK = "192.0.2.7"  # an address of no machine
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 PATHS = (
-    "/", "/train", "/health", "/sign-in/x", "/_stcore/health", "/_stcore/host-config",
-    "/_stcore/upload_file/a/b", "/media/a.csv", "/static/js/index.js", "/assets/plotly.js",
-    "/_stcore/script-health-check", "/component/x", "/auth/login", "/oauth2callback",
-)  # fmt: skip
+    "/",
+    "/train",
+    "/health",
+    "/sign-in/x",
+    "/_stcore/health",
+    "/_stcore/host-config",
+    "/_stcore/upload_file/a/b",
+    "/media/a.csv",
+    "/static/js/index.js",
+    "/assets/plotly.js",
+    "/_stcore/script-health-check",
+    "/component/x",
+    "/auth/login",
+    "/oauth2callback",
+)
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +181,16 @@ def ask(
     path, _, query = path.partition("?")
     given = {"host": "127.0.0.1:8501"} | {k.replace("_", "-"): v for k, v in headers.items()}
     scope: dict[str, Any] = {
-        "type": kind, "method": method, "path": path, "query_string": query.encode(),
+        "type": kind,
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
         "headers": [(k.encode(), v.encode("latin-1")) for k, v in given.items()],
-        "client": (client, 50000), "scheme": "http", "root_path": "", "server": ("127.0.0.1", 8501),
-    }  # fmt: skip
+        "client": (client, 50000),
+        "scheme": "http",
+        "root_path": "",
+        "server": ("127.0.0.1", 8501),
+    }
     with ThreadPoolExecutor(1) as apart:  # the browser's tests leave a loop in this thread
         apart.submit(asyncio.run, server.SecurityHeaders(door)(scope, receive, send)).result()
     if reached:
@@ -249,8 +266,9 @@ def test_whoever_opens_a_page_is_led_to_the_sign_in_and_back(password: Password)
     door = guarded(password)
     led = ask(door, "/train?run=abc&by=epoch", accept="text/html,*/*")
     assert (led.status, led.headers["location"]) == (
-        303, "/sign-in?next=%2Ftrain%3Frun%3Dabc%26by%3Depoch",
-    )  # fmt: skip
+        303,
+        "/sign-in?next=%2Ftrain%3Frun%3Dabc%26by%3Depoch",
+    )
     form = ask(door, led.headers["location"])
     assert form.status == 200 and 'value="/train?run=abc&amp;by=epoch"' in form.body
     through = post(
@@ -283,10 +301,21 @@ def post(door: SignIn, client: str = NETWORK, **fields: str) -> Answer:
 
 @pytest.mark.parametrize(
     "to",
-    ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "\\\\x",
-     "/%0d%0aSet-Cookie:x", "evil.example", "/sign-in", "/sign-in?next=/sign-in", "", "//[",
-     "/\t/evil.example"],
-)  # fmt: skip
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "\\\\x",
+        "/%0d%0aSet-Cookie:x",
+        "evil.example",
+        "/sign-in",
+        "/sign-in?next=/sign-in",
+        "",
+        "//[",
+        "/\t/evil.example",
+    ],
+)
 def test_sign_in_leads_nowhere_else(to: str, password: Password) -> None:
     for value in (quote(to, safe=""), to):
         through = post(guarded(password), password="open+sesame", next=value)

@@ -108,9 +108,17 @@ def test_a_module_imports_only_from_those_above_it(file: Path) -> None:
 
 def test_what_a_first_paint_needs_loads_nothing_heavy() -> None:
     light = (
-        "errors", "events", "settings", "shape", "config", "downloads", "sample", "datasets",
-        "checkpoints", "strategies",
-    )  # fmt: skip
+        "errors",
+        "events",
+        "settings",
+        "shape",
+        "config",
+        "downloads",
+        "sample",
+        "datasets",
+        "checkpoints",
+        "strategies",
+    )
     program = "import sys\n" + "".join(f"import ftcore.{name}\n" for name in light)
     program += f"print(*sorted({HEAVY!r} & sys.modules.keys()))"
     done = subprocess.run(

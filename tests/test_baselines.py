@@ -26,9 +26,15 @@ def uneven(name: str, source: str = "") -> Task[datasets.TextDataset]:
     made = datasets.Texts(["a film"] * 40, [0] * 30 + [1] * 10)
     yield from ()
     return datasets.TextDataset(
-        "sample", "Made up", datasets.SENTIMENTS, made, datasets.Texts(["x"] * 4, [0, 1, 1, 1]),
-        "this test", True, "0123456789abcdef",
-    )  # fmt: skip
+        "sample",
+        "Made up",
+        datasets.SENTIMENTS,
+        made,
+        datasets.Texts(["x"] * 4, [0, 1, 1, 1]),
+        "this test",
+        True,
+        "0123456789abcdef",
+    )
 
 
 def test_the_majority_class_is_right_as_often_as_it_occurs(monkeypatch: pytest.MonkeyPatch) -> None:

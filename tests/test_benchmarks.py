@@ -176,8 +176,11 @@ def test_lesson_ends_with_its_line_of_json(
     found = figures(capsys)
     assert found["benchmark"] == "lesson"
     for name in (
-        "full_speedup", "last_layer_speedup", "reviews_per_second", "lesson_reviews_per_second",
-    ):  # fmt: skip
+        "full_speedup",
+        "last_layer_speedup",
+        "reviews_per_second",
+        "lesson_reviews_per_second",
+    ):
         assert found[name] > 0
     assert found["full_speedup"] == pytest.approx(
         found["reviews_per_second"] / found["lesson_reviews_per_second"], rel=0.01

@@ -24,9 +24,16 @@ from tests import tiny
 
 def settings(**values: object) -> FineTuneConfig:
     return FineTuneConfig.from_dict(
-        {"checkpoint": "base", "mode": "best-head", "limit": 400, "device": "cpu",
-         "precision": "fp32", "max_length": 16} | values
-    )  # fmt: skip
+        {
+            "checkpoint": "base",
+            "mode": "best-head",
+            "limit": 400,
+            "device": "cpu",
+            "precision": "fp32",
+            "max_length": 16,
+        }
+        | values
+    )
 
 
 @pytest.fixture

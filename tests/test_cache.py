@@ -21,9 +21,11 @@ def names() -> set[str]:
 
 def test_arrays_come_back_and_what_one_changes_in_them_is_not_kept() -> None:
     arrays = {
-        "ids": np.arange(5, dtype=np.int32), "seconds": np.array(1.5), "none": np.zeros((0, 3)),
+        "ids": np.arange(5, dtype=np.int32),
+        "seconds": np.array(1.5),
+        "none": np.zeros((0, 3)),
         "turned": np.arange(6).reshape(2, 3).T,
-    }  # fmt: skip
+    }
     cache.store("one", arrays)
     found = cache.load("one")
     assert found.keys() == arrays.keys()

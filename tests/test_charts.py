@@ -109,9 +109,15 @@ def test_curves_have_a_band_over_seeds_and_dashed_references() -> None:
     legend = {trace.name: trace for trace in three.data if trace.showlegend}
     assert legend["TF-IDF"].line.dash == "dash" and legend["Full"].line.dash is None
     assert legend["Full"].y[-1] == pytest.approx(
-        np.mean([float(made.result("full", seed).history.query("split == 'val'")["accuracy"].iloc[-1])
-                 for seed in (0, 1, 2)])
-    )  # fmt: skip
+        np.mean(
+            [
+                float(
+                    made.result("full", seed).history.query("split == 'val'")["accuracy"].iloc[-1]
+                )
+                for seed in (0, 1, 2)
+            ]
+        )
+    )
 
 
 def test_watched_sentence_is_a_line_a_side_within_its_band() -> None:

@@ -38,9 +38,16 @@ def test_word_vectors_that_trained_are_the_childs_own_and_exact(
         model.embedding.weight += 1e-5  # more than half precision can tell
     path = settings.checkpoints_dir() / "own"
     checkpoints.save(
-        model, path, ref="own", title="Own", labels=parent.labels, vocabulary=tiny.WORDS,
-        window=Window(16), dataset="ag_news", parent=parent,
-    )  # fmt: skip
+        model,
+        path,
+        ref="own",
+        title="Own",
+        labels=parent.labels,
+        vocabulary=tiny.WORDS,
+        window=Window(16),
+        dataset="ag_news",
+        parent=parent,
+    )
     loaded = checkpoints.load_model(checkpoints.find("own"))
     assert torch.equal(loaded.embedding.weight, model.embedding.weight)
     assert checkpoints.find("own").words == "own"

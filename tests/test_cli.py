@@ -33,9 +33,19 @@ def base() -> str:
 @pytest.mark.parametrize("mode", ["full", "last-layer", "scratch"])
 def test_train_then_predict_with_the_result(base: str, mode: str) -> None:
     done = ftcore(
-        "train", "--checkpoint", base, "--dataset", "sample", "--mode", mode,
-        "--epochs", "2", "--limit", "100", "--json",
-    )  # fmt: skip
+        "train",
+        "--checkpoint",
+        base,
+        "--dataset",
+        "sample",
+        "--mode",
+        mode,
+        "--epochs",
+        "2",
+        "--limit",
+        "100",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     first, *_, last = lines(done)
     assert first["run_id"] == last["run_id"]
@@ -70,15 +80,32 @@ def test_a_reference_line_needs_no_checkpoint() -> None:
 
 def test_compare_ends_with_a_table_and_a_verdict(base: str, tmp_path: Path) -> None:
     done = ftcore(
-        "compare", "--checkpoint", base, "--modes", "full,last-layer", "--seeds", "1,2", "--limit",
-        "60", "--epochs", "2", "--references", "--export", str(tmp_path / "out"), "--json",
-    )  # fmt: skip
+        "compare",
+        "--checkpoint",
+        base,
+        "--modes",
+        "full,last-layer",
+        "--seeds",
+        "1,2",
+        "--limit",
+        "60",
+        "--epochs",
+        "2",
+        "--references",
+        "--export",
+        str(tmp_path / "out"),
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     first, *events, last = lines(done)
     runs = [event["config"] for event in events if event["event"] == "created"]
     assert [(run["mode"], run["seed"]) for run in runs] == [
-        ("full", 1), ("last-layer", 1), ("full", 2), ("last-layer", 2), *((mode, 1) for mode in REFERENCES),
-    ]  # fmt: skip
+        ("full", 1),
+        ("last-layer", 1),
+        ("full", 2),
+        ("last-layer", 2),
+        *((mode, 1) for mode in REFERENCES),
+    ]
     rows = {row["mode"]: row for row in last["modes"]}
     assert list(rows) == ["full", "last-layer", *REFERENCES]
     assert (rows["full"]["seeds"], rows["tfidf"]["seeds"]) == ([1, 2], [1])
@@ -107,8 +134,10 @@ def test_compare_shows_a_person_a_table(base: str) -> None:
 
 def test_datasets_are_listed() -> None:
     assert [row["name"] for row in lines(ftcore("datasets", "--json"))] == [
-        "sample", "imdb", "ag_news",
-    ]  # fmt: skip
+        "sample",
+        "imdb",
+        "ag_news",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,9 +173,23 @@ def test_what_cannot_be_done_ends_with_one_sentence(
 
 def test_a_rate_that_blows_up_ends_as_failed_with_advice(base: str) -> None:
     done = ftcore(
-        "train", "--checkpoint", base, "--limit", "400", "--optimizer", "sgd", "--schedule",
-        "constant", "--clip", "0", "--learning-rate", "1000000", "--epochs", "20", "--json",
-    )  # fmt: skip
+        "train",
+        "--checkpoint",
+        base,
+        "--limit",
+        "400",
+        "--optimizer",
+        "sgd",
+        "--schedule",
+        "constant",
+        "--clip",
+        "0",
+        "--learning-rate",
+        "1000000",
+        "--epochs",
+        "20",
+        "--json",
+    )
     assert done.returncode != 0
     assert "learning rate" in done.stderr
     last = lines(done)[-1]
@@ -162,9 +205,15 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
     ftcore("runs")  # the record itself is there before
     with disk.room(2_000_000):
         done = ftcore(
-            "train", "--checkpoint", base, "--dataset", "ag_news", "--source",
-            str(shared_data / "ag_news_csv"), "--json",
-        )  # fmt: skip
+            "train",
+            "--checkpoint",
+            base,
+            "--dataset",
+            "ag_news",
+            "--source",
+            str(shared_data / "ag_news_csv"),
+            "--json",
+        )
     assert done.returncode != 0
     said = "The disk is full; free some space, then go on. The run can be resumed."
     assert done.stderr == f"interrupted: {said}\n"

@@ -128,9 +128,16 @@ def test_empty_texts_are_left_out_and_counted(tmp_path: Path) -> None:
         member("aclImdb/train/pos/9_9.txt", kind=tarfile.FIFOTYPE),
     ],
     ids=[
-        "parent", "inner parent", "absolute", "symbolic link", "hard link", "device", "disk", "pipe",
+        "parent",
+        "inner parent",
+        "absolute",
+        "symbolic link",
+        "hard link",
+        "device",
+        "disk",
+        "pipe",
     ],
-)  # fmt: skip
+)
 def test_members_that_climb_out_are_refused(
     tmp_path: Path, bad: tuple[tarfile.TarInfo, bytes]
 ) -> None:

@@ -12,9 +12,13 @@ NONE = pd.DataFrame(columns=["status", "mode", "dataset", "epochs", "limit", "se
 def past(config: FineTuneConfig, pace: float, status: str = "finished") -> pd.DataFrame:
     """One earlier run that took `pace` times what the constants say."""
     row = {
-        "status": status, "mode": config.mode, "dataset": config.dataset, "epochs": config.epochs,
-        "limit": config.limit, "seconds": pace * work(config),
-    }  # fmt: skip
+        "status": status,
+        "mode": config.mode,
+        "dataset": config.dataset,
+        "epochs": config.epochs,
+        "limit": config.limit,
+        "seconds": pace * work(config),
+    }
     return pd.DataFrame([row])
 
 

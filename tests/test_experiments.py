@@ -54,9 +54,14 @@ def order(configs: Sequence[FineTuneConfig]) -> list[tuple[str, int]]:
 def test_the_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
     configs = experiments.plan(base(batch_size=8), ["full", "last-layer", "gradual"], [3, 5])
     assert order(configs) == [
-        ("full", 3), ("last-layer", 3), ("gradual", 3), ("full", 5), ("last-layer", 5),
-        ("gradual", 5), *((mode, 3) for mode in REFERENCES),
-    ]  # fmt: skip
+        ("full", 3),
+        ("last-layer", 3),
+        ("gradual", 3),
+        ("full", 5),
+        ("last-layer", 5),
+        ("gradual", 5),
+        *((mode, 3) for mode in REFERENCES),
+    ]
     networks = configs[:6]
     own = {"mode": "full", "seed": 0, "name": "", "learning_rate": 0.1, "layer_decay": 1.0}
     assert len({replace(one, **own) for one in networks}) == 1  # type: ignore[arg-type]
@@ -85,8 +90,10 @@ def test_a_rate_is_that_of_the_mode_unless_it_is_said() -> None:
     modes = ["full", "last-layer", "gradual"]
     planned = experiments.plan(base(), modes, [0], {"last-layer": 0.06}, references=False)
     assert [one.learning_rate for one in planned] == [
-        mode_defaults("full").learning_rate, 0.06, mode_defaults("gradual").learning_rate,
-    ]  # fmt: skip
+        mode_defaults("full").learning_rate,
+        0.06,
+        mode_defaults("gradual").learning_rate,
+    ]
     planned = experiments.plan(base(learning_rate=0.5, layer_decay=0.7), modes, [0])
     assert [(one.learning_rate, one.layer_decay) for one in planned[:3]] == [(0.5, 0.7)] * 3
 
@@ -94,8 +101,10 @@ def test_a_rate_is_that_of_the_mode_unless_it_is_said() -> None:
 def test_references_come_once_and_only_where_they_are_asked_for() -> None:
     plan = experiments.plan
     assert order(plan(base(), ["full", "tfidf", "full"], [1, 1, 2], references=False)) == [
-        ("full", 1), ("full", 2), ("tfidf", 1),
-    ]  # fmt: skip
+        ("full", 1),
+        ("full", 2),
+        ("tfidf", 1),
+    ]
     assert order(plan(base(), ["full"], [7], references=False)) == [("full", 7)]
 
 
@@ -108,9 +117,15 @@ def test_what_cannot_be_planned_is_a_sentence(modes: list[str], seeds: list[int]
 def made(name: str, source: str = "") -> Task[datasets.TextDataset]:
     yield Progress("reading", 1, 1, "texts")
     return datasets.TextDataset(
-        "sample", "Made up", datasets.SENTIMENTS, datasets.Texts(TEXTS * 25, [1, 0, 1, 0] * 25),
-        datasets.Texts(TEXTS, [1, 0, 1, 0]), "this test", True, "0123456789abcdef",
-    )  # fmt: skip
+        "sample",
+        "Made up",
+        datasets.SENTIMENTS,
+        datasets.Texts(TEXTS * 25, [1, 0, 1, 0] * 25),
+        datasets.Texts(TEXTS, [1, 0, 1, 0]),
+        "this test",
+        True,
+        "0123456789abcdef",
+    )
 
 
 def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same_steps(
@@ -212,10 +227,12 @@ def test_nothing_is_queued_where_one_run_cannot_be(monkeypatch: pytest.MonkeyPat
 
 def test_experiments_are_listed_newest_first_with_the_state_they_are_in() -> None:
     states = {
-        "running": ["finished", "running", "queued"], "queued": ["finished", "queued"],
-        "failed": ["finished", "failed"], "stopped": ["stopped", "finished"],
+        "running": ["finished", "running", "queued"],
+        "queued": ["finished", "queued"],
+        "failed": ["finished", "failed"],
+        "stopped": ["stopped", "finished"],
         "finished": ["finished", "finished"],
-    }  # fmt: skip
+    }
     for experiment, runs in states.items():
         for status in runs:
             tiny.run(status, saved=False, experiment=experiment)

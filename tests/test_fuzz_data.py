@@ -22,7 +22,7 @@ NUMBERS = [
 ]
 VECTORS = "".join(
     f"word{word} {' '.join(map(str, row))}\n" for word, row in enumerate(NUMBERS)
-).encode()  # fmt: skip
+).encode()
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,17 @@ def test_a_tar_cut_behind_any_member_is_refused(folder: Path) -> None:
             drain(datasets.load("imdb", str(folder / "cut.tar.gz")))
 
 
-KINDS = [tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE,
-         tarfile.CHRTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE, b"?"]  # fmt: skip
+KINDS = [
+    tarfile.REGTYPE,
+    tarfile.DIRTYPE,
+    tarfile.SYMTYPE,
+    tarfile.LNKTYPE,
+    tarfile.FIFOTYPE,
+    tarfile.CHRTYPE,
+    tarfile.CONTTYPE,
+    tarfile.GNUTYPE_SPARSE,
+    b"?",
+]
 NAMES = ["aclImdb/train/pos/x.txt", "./aclImdb/test/neg/9_1.txt", "train/pos/1_1.txt", *TEXTS]
 
 
@@ -102,9 +111,20 @@ def test_an_archive_with_odd_members(folder: Path, members: list[tuple[str, byte
 
 
 REVIEW_BYTES = some.sampled_from(
-    [b"", b"\0", b"\r", b"\xff\xfe\0", b"\xed\xa0\x80", b"\xef\xbb\xbf", "\u202eabc".encode(),
-     b"<br />", b"a" * 300_000, b"\n" * 9000, b"fine"]
-)  # fmt: skip
+    [
+        b"",
+        b"\0",
+        b"\r",
+        b"\xff\xfe\0",
+        b"\xed\xa0\x80",
+        b"\xef\xbb\xbf",
+        "\u202eabc".encode(),
+        b"<br />",
+        b"a" * 300_000,
+        b"\n" * 9000,
+        b"fine",
+    ]
+)
 
 
 @given(some.fixed_dictionaries(dict.fromkeys(REVIEWS, REVIEW_BYTES)))
@@ -199,12 +219,35 @@ def test_vectors_cut_anywhere_but_between_lines_are_refused(folder: Path, header
 
 
 LINES = some.sampled_from(
-    [b"", b" ", b"word 1 2 3", b"word 1 2 3", b"other\t1 2 3", b"w 1 2", b"w 1e38 1e39 2", b"w 70000 1 2",
-     b"w nan 1 2", b"w 1 inf 2", b"\xff\xfe 1 2 3", b"w  1 2", b" 1 2 3", b"\0 1 2 3", b"w 1 2 3\r",
-     b"<unk> 1 2 3",
-     b"<pad> 1 2 3", b"9999999999 3", b"3 3", b"w 0x1 1_0 1", "\u202e 1 2 3".encode(), b"\xef\xbb\xbf 1 2 3",
-     b"a b c d", b"w " + b"1 " * 300_000, "word\u00a0x 1 2 3".encode(), b"w 1 2 3 "]
-)  # fmt: skip
+    [
+        b"",
+        b" ",
+        b"word 1 2 3",
+        b"word 1 2 3",
+        b"other\t1 2 3",
+        b"w 1 2",
+        b"w 1e38 1e39 2",
+        b"w 70000 1 2",
+        b"w nan 1 2",
+        b"w 1 inf 2",
+        b"\xff\xfe 1 2 3",
+        b"w  1 2",
+        b" 1 2 3",
+        b"\0 1 2 3",
+        b"w 1 2 3\r",
+        b"<unk> 1 2 3",
+        b"<pad> 1 2 3",
+        b"9999999999 3",
+        b"3 3",
+        b"w 0x1 1_0 1",
+        "\u202e 1 2 3".encode(),
+        b"\xef\xbb\xbf 1 2 3",
+        b"a b c d",
+        b"w " + b"1 " * 300_000,
+        "word\u00a0x 1 2 3".encode(),
+        b"w 1 2 3 ",
+    ]
+)
 
 
 @given(some.lists(LINES, max_size=6), some.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n"]))

@@ -32,9 +32,11 @@ def good(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny.bundled(home / "bundled")
     path = settings.checkpoints_dir() / "bad"
     tiny.checkpoint(
-        path, "bad", metrics={"test_accuracy": 0.9, "best_step": 4.0},
+        path,
+        "bad",
+        metrics={"test_accuracy": 0.9, "best_step": 4.0},
         origin={"run": "x", "config": {"mode": "full", "source": ""}, "trains": "all"},
-    )  # fmt: skip
+    )
     shutil.copytree(path, home / "good")
     (path / checkpoints.CARD).write_text("# Card")
     return home / "good"
@@ -109,9 +111,19 @@ def test_pages_show_whatever_is_listed(good: Path, data: some.DataObject) -> Non
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\0", b"null", b"[]", b"\xef\xbb\xbf{}", b"\xff\xfe", DEEP.encode(), b"9" * 10_000,
-     b'{"format": 2, "format": 1}', b'{"a":' * 90_000],
-)  # fmt: skip
+    [
+        b"",
+        b"\0",
+        b"null",
+        b"[]",
+        b"\xef\xbb\xbf{}",
+        b"\xff\xfe",
+        DEEP.encode(),
+        b"9" * 10_000,
+        b'{"format": 2, "format": 1}',
+        b'{"a":' * 90_000,
+    ],
+)
 @pytest.mark.parametrize("file", [CONFIG, VOCABULARY, WEIGHTS, WORDS])
 def test_a_checkpoint_with_something_else_for_a_file(good: Path, file: str, content: bytes) -> None:
     anew(good, **{file: content})
@@ -137,13 +149,20 @@ def test_a_folder_whose_name_is_no_text_hides_no_other(good: Path) -> None:
 
 
 TENSORS: dict[str, Any] = {
-    "nan": lambda w: w.fill_(math.nan), "inf": lambda w: w.fill_(math.inf),
+    "nan": lambda w: w.fill_(math.nan),
+    "inf": lambda w: w.fill_(math.inf),
     "one nan": lambda w: w.flatten().index_fill_(0, torch.tensor([0]), math.nan).view_as(w),
     "huge": lambda w: w.float() * 0 + 3e38,
-    "int": lambda w: w.int(), "bool": lambda w: w.bool(), "complex": lambda w: w.to(torch.complex64),
-    "flat": lambda w: w.flatten(), "none": lambda w: w[:0], "more": lambda w: w[None],
-    "double": lambda w: w.double(), "f8": lambda w: w.to(torch.float8_e4m3fn), "bf16": lambda w: w.bfloat16(),
-}  # fmt: skip
+    "int": lambda w: w.int(),
+    "bool": lambda w: w.bool(),
+    "complex": lambda w: w.to(torch.complex64),
+    "flat": lambda w: w.flatten(),
+    "none": lambda w: w[:0],
+    "more": lambda w: w[None],
+    "double": lambda w: w.double(),
+    "f8": lambda w: w.to(torch.float8_e4m3fn),
+    "bf16": lambda w: w.bfloat16(),
+}
 
 
 @pytest.mark.parametrize("change", TENSORS)
@@ -168,9 +187,13 @@ def test_weights_of_another_kind(good: Path, name: str, change: str) -> None:
 def test_sizes_of_no_memory_are_refused_before_it_is_asked_for(good: Path) -> None:
     config = json.loads((good / CONFIG).read_text())
     for sizes in (
-        {"vocab_size": 10**8, "dim": 10**6}, {"layers": 200, "feedforward": 10**6},
-        {"layers": 10**9}, {"dim": 10**12}, {"heads": 10**6, "dim": 10**6}, {"layers": True},
-    ):  # fmt: skip
+        {"vocab_size": 10**8, "dim": 10**6},
+        {"layers": 200, "feedforward": 10**6},
+        {"layers": 10**9},
+        {"dim": 10**12},
+        {"heads": 10**6, "dim": 10**6},
+        {"layers": True},
+    ):
         changed = config | {"model": config["model"] | sizes}
         anew(good, **{CONFIG: json.dumps(changed).encode()})
         assert asked() is None

@@ -107,9 +107,13 @@ def test_a_run_in_any_state_is_at_every_address(known: dict[str, str], state: st
     """Opened, listed among others, compared and asked."""
     ids = ",".join([known[state], known["finished"]])
     for name, query in (
-        ("train", {"run": known[state]}), ("runs", {"runs": known[state]}), ("runs", {"runs": ids}),
-        ("compare", {"runs": ids}), ("predict", {"model": known[state]}), ("predict", {"models": ids}),
-    ):  # fmt: skip
+        ("train", {"run": known[state]}),
+        ("runs", {"runs": known[state]}),
+        ("runs", {"runs": ids}),
+        ("compare", {"runs": ids}),
+        ("predict", {"model": known[state]}),
+        ("predict", {"models": ids}),
+    ):
         app = page(name, query)
         if state in ("broken", "newer") and name in ("train", "compare"):
             assert len(app.error) == 1, (name, app.error)

@@ -131,10 +131,20 @@ def test_a_look_inside_with_odd_arrays(
         arrays = dict(stored)
     which = data.draw(some.sampled_from(ARRAYS))
     changes: list[Any] = [
-        lambda a: a[:-1], lambda a: a[:0], lambda a: a[None], lambda a: a.ravel(), lambda a: a.astype(str),
-        lambda a: a.astype(object), lambda a: a * 0 + 10**6, lambda a: a * -1 - 1, lambda a: a + np.nan,
-        lambda a: a * 1j, lambda a: np.array(1), lambda a: a.astype(np.float16), lambda a: a.astype(bool),
-    ]  # fmt: skip
+        lambda a: a[:-1],
+        lambda a: a[:0],
+        lambda a: a[None],
+        lambda a: a.ravel(),
+        lambda a: a.astype(str),
+        lambda a: a.astype(object),
+        lambda a: a * 0 + 10**6,
+        lambda a: a * -1 - 1,
+        lambda a: a + np.nan,
+        lambda a: a * 1j,
+        lambda a: np.array(1),
+        lambda a: a.astype(np.float16),
+        lambda a: a.astype(bool),
+    ]
     arrays[which] = data.draw(some.sampled_from(changes))(arrays[which])
     content = io.BytesIO()
     np.savez(content, **arrays)

@@ -36,15 +36,32 @@ NUMBERS = [
     "-nan",
 ]
 GOOD: dict[str, list[Any]] = {
-    "mode": [*MODES, "last-2", "last-3", "last-99"], "groups": ["head", "layer 1", "head, word vectors", "x"],
-    "checkpoint": ["base", "new", "nowhere", ""], "dataset": [*datasets.NAMES, "other"],
-    "learning_rate": [1e-9, 0.01, 10.0, 1e6], "weight_decay": [0.0, 10.0], "clip": [0.0, 1e6, 1e-9],
-    "batch_size": [1, 7, 4096], "epochs": [1, 2], "max_length": [8, 4096], "tail": [0.0, 1.0],
-    "limit": [1, 2, 10**7], "dropout": [0.9], "word_dropout": [0.9], "embedding_rate": [0.0, 10.0],
-    "layer_decay": [1e-9, 1.0], "evaluations": [1, 100], "seed": [2**31 - 1], "device": ["cpu", "cuda", "x"],
-    "precision": ["bf16", "fp32"], "watch": ["a\n\n \nb", *TEXTS], "self_training": [True],
-    "train_embeddings": [True], "optimizer": ["sgd"], "schedule": ["constant"],
-}  # fmt: skip
+    "mode": [*MODES, "last-2", "last-3", "last-99"],
+    "groups": ["head", "layer 1", "head, word vectors", "x"],
+    "checkpoint": ["base", "new", "nowhere", ""],
+    "dataset": [*datasets.NAMES, "other"],
+    "learning_rate": [1e-9, 0.01, 10.0, 1e6],
+    "weight_decay": [0.0, 10.0],
+    "clip": [0.0, 1e6, 1e-9],
+    "batch_size": [1, 7, 4096],
+    "epochs": [1, 2],
+    "max_length": [8, 4096],
+    "tail": [0.0, 1.0],
+    "limit": [1, 2, 10**7],
+    "dropout": [0.9],
+    "word_dropout": [0.9],
+    "embedding_rate": [0.0, 10.0],
+    "layer_decay": [1e-9, 1.0],
+    "evaluations": [1, 100],
+    "seed": [2**31 - 1],
+    "device": ["cpu", "cuda", "x"],
+    "precision": ["bf16", "fp32"],
+    "watch": ["a\n\n \nb", *TEXTS],
+    "self_training": [True],
+    "train_embeddings": [True],
+    "optimizer": ["sgd"],
+    "schedule": ["constant"],
+}
 
 
 @given(some.sampled_from(SETTINGS), some.sampled_from([*ODD, *TEXTS, *NUMBERS]))
@@ -126,12 +143,25 @@ def test_a_class_with_one_example_ends_with_a_reason(
 
 NOWHERE = ["--checkpoint", "nowhere"]  # else some of them would train for minutes, or download
 COMMANDS = [
-    ["train", *NOWHERE], ["pretrain", "--vectors", "nowhere"], ["find-rate", *NOWHERE],
-    ["compare", *NOWHERE], ["resume"], ["code"], ["predict"], ["export"], ["export-experiment"],
-    ["import"], ["predict", "--checkpoint"], ["resume", "--json"], ["train", *NOWHERE, "--name"],
-    ["export-data"], ["export", "base"], ["compare", *NOWHERE, "--modes"],
-    ["compare", *NOWHERE, "--seeds"], ["train", "--checkpoint"],
-]  # fmt: skip
+    ["train", *NOWHERE],
+    ["pretrain", "--vectors", "nowhere"],
+    ["find-rate", *NOWHERE],
+    ["compare", *NOWHERE],
+    ["resume"],
+    ["code"],
+    ["predict"],
+    ["export"],
+    ["export-experiment"],
+    ["import"],
+    ["predict", "--checkpoint"],
+    ["resume", "--json"],
+    ["train", *NOWHERE, "--name"],
+    ["export-data"],
+    ["export", "base"],
+    ["compare", *NOWHERE, "--modes"],
+    ["compare", *NOWHERE, "--seeds"],
+    ["train", "--checkpoint"],
+]
 
 
 @pytest.fixture

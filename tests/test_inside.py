@@ -31,9 +31,15 @@ def made(
     name: str, labels: tuple[str, ...], texts: list[str], truth: list[int]
 ) -> datasets.TextDataset:
     return datasets.TextDataset(
-        name, datasets.TITLES[name], labels, datasets.Texts(texts * 50, truth * 50),
-        datasets.Texts(texts, truth), "this test", False, f"0123456789ab{len(texts):04}",
-    )  # fmt: skip
+        name,
+        datasets.TITLES[name],
+        labels,
+        datasets.Texts(texts * 50, truth * 50),
+        datasets.Texts(texts, truth),
+        "this test",
+        False,
+        f"0123456789ab{len(texts):04}",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -64,9 +70,18 @@ def news(tmp_path: Path) -> str:
 
 def run(ref: str = "made", **values: object) -> list[Event]:
     config = FineTuneConfig.from_dict(
-        {"checkpoint": "base", "epochs": 2, "batch_size": 16, "max_length": 16, "device": "cpu",
-         "learning_rate": 0.02, "precision": "fp32", "train_embeddings": False} | values
-    )  # fmt: skip
+        {
+            "checkpoint": "base",
+            "epochs": 2,
+            "batch_size": 16,
+            "max_length": 16,
+            "device": "cpu",
+            "learning_rate": 0.02,
+            "precision": "fp32",
+            "train_embeddings": False,
+        }
+        | values
+    )
     events: list[Event] = []
     drain(train.train(config, checkpoints.run_path(ref), ref), events.append)
     return events
@@ -107,13 +122,15 @@ def test_what_was_frozen_did_not_move(mode: str, frozen: set[str]) -> None:
 def test_the_way_is_that_from_the_starting_weights() -> None:
     moved = looked(train_embeddings=True).moved
     old, new = (
-        torch.cat([
-            weight.detach().flatten()
-            for name, weight in checkpoints.load_model(checkpoints.find(ref)).named_parameters()
-            if "layers.0." in name
-        ])
+        torch.cat(
+            [
+                weight.detach().flatten()
+                for name, weight in checkpoints.load_model(checkpoints.find(ref)).named_parameters()
+                if "layers.0." in name
+            ]
+        )
         for ref in ("base", "made")
-    )  # fmt: skip
+    )
     assert moved["layer 1"] == pytest.approx(float((new - old).norm() / old.norm()))
     assert moved["word vectors"] > 0
 
@@ -180,10 +197,15 @@ def test_what_was_forgotten_is_told_by_the_old_head(news: str) -> None:
     body.replace_head(4)
     body.classifier = checkpoints.load_model(checkpoints.find("base")).classifier
     checkpoints.save(
-        body, settings.checkpoints_dir() / "both", ref="both", title="Both",
-        labels=datasets.TOPICS, vocabulary=tiny.WORDS, window=checkpoints.find("base").window,
+        body,
+        settings.checkpoints_dir() / "both",
+        ref="both",
+        title="Both",
+        labels=datasets.TOPICS,
+        vocabulary=tiny.WORDS,
+        window=checkpoints.find("base").window,
         dataset="ag_news",
-    )  # fmt: skip
+    )
     answers = predict("both", NEWS)
     right = [one.label == label for one, label in zip(answers, truth, strict=True)]
     assert forgot["after"] == sum(right) / 8

@@ -123,8 +123,9 @@ def test_several_go_on_in_their_order_also_where_nothing_trains(led: Led) -> Non
 
 
 def test_where_one_of_several_cannot_go_on_none_is_queued(led: Led) -> None:
-    paused, elsewhere, over = (tiny.run(status, saved=False) for status in
-                               ("paused", "interrupted", "finished"))  # fmt: skip
+    paused, elsewhere, over = (
+        tiny.run(status, saved=False) for status in ("paused", "interrupted", "finished")
+    )
     with pytest.raises(UnfreezeError, match="is finished"):
         jobs.resume(paused, over)
     claim = tracking.claim(elsewhere)

@@ -18,18 +18,25 @@ def states(mode: str, epoch: int | None = None, **settings: object) -> list[str]
 def test_blocks_are_the_groups_of_the_model_with_their_sizes() -> None:
     found = blocks(FineTuneConfig(), SHAPE)
     assert [one["title"] for one in found] == [
-        "New last layer", "Layer 3", "Layer 2", "Layer 1", "Word vectors",
-    ]  # fmt: skip
+        "New last layer",
+        "Layer 3",
+        "Layer 2",
+        "Layer 1",
+        "Word vectors",
+    ]
     assert {one["name"]: one["count"] for one in found} == SHAPE.group_sizes()
 
 
 @pytest.mark.parametrize(
     ("mode", "settings", "count"),
     [
-        ("full", {"train_embeddings": False}, 4), ("full", {"train_embeddings": True}, 5),
-        ("last-layer", {}, 1), ("last-2", {}, 2), ("last-3", {}, 3),
+        ("full", {"train_embeddings": False}, 4),
+        ("full", {"train_embeddings": True}, 5),
+        ("last-layer", {}, 1),
+        ("last-2", {}, 2),
+        ("last-3", {}, 3),
     ],
-)  # fmt: skip
+)
 def test_what_trains_stands_above_what_is_frozen(mode: str, settings: dict, count: int) -> None:
     assert states(mode, **settings) == ["trains"] * count + ["frozen"] * (5 - count)
 

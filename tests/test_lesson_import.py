@@ -174,9 +174,14 @@ def test_answers_as_the_lessons_weights_do_on_texts_read_alone(
 def test_says_in_its_card_what_was_found(lesson: Lesson, first_row: int) -> None:
     made = lesson.save(net(first_row)).run(words=50)
     assert made.origin == {
-        "file": lesson.file.name, "vectors": "glove.txt", "rows": 80 + first_row, "rows_kept": 52,
-        "first_row": first_row, "alike": 1.0, "cosine": pytest.approx(1.0),
-    }  # fmt: skip
+        "file": lesson.file.name,
+        "vectors": "glove.txt",
+        "rows": 80 + first_row,
+        "rows_kept": 52,
+        "first_row": first_row,
+        "alike": 1.0,
+        "cosine": pytest.approx(1.0),
+    }
     assert f"{made.metrics['test_accuracy']:.1%} of 60 AG News test texts" in made.card
     assert ("stand two off" in made.card) == (first_row == 0)
     assert ("belong together" in made.card) == (first_row == 2)
@@ -274,17 +279,27 @@ def test_names_every_mismatch(lesson: Lesson) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda w: [w.pop(name) for name in ("emb.weight", "classifier.bias")],
-         ["emb.weight is missing", "classifier.bias is missing"]),
+        (
+            lambda w: [w.pop(name) for name in ("emb.weight", "classifier.bias")],
+            ["emb.weight is missing", "classifier.bias is missing"],
+        ),
         (lambda w: w.update({"emb.weight": torch.zeros(5)}), ["emb.weight is no matrix"]),
-        (lambda w: [w.pop(name) for name in list(w) if ".layers." in name],
-         ["layers.0.self_attn.in_proj_weight is missing", "layers.0.linear1.weight is missing"]),
-        (lambda w: [w.pop(name) for name in list(w) if ".layers.0.norm" in name],
-         ["layers.0.norm1.weight is missing", "layers.0.norm2.bias is missing"]),
-        (lambda w: w.update({"classifier.weight": torch.zeros(4, 3)}),
-         ["classifier.weight is [4, 3] instead of [4, 16]"]),
-        (lambda w: w.update({"pos_encoder.pe": torch.zeros(1, 9, 3)}),
-         ["pos_encoder.pe is [1, 9, 3] instead of [1, places, 16]"]),
+        (
+            lambda w: [w.pop(name) for name in list(w) if ".layers." in name],
+            ["layers.0.self_attn.in_proj_weight is missing", "layers.0.linear1.weight is missing"],
+        ),
+        (
+            lambda w: [w.pop(name) for name in list(w) if ".layers.0.norm" in name],
+            ["layers.0.norm1.weight is missing", "layers.0.norm2.bias is missing"],
+        ),
+        (
+            lambda w: w.update({"classifier.weight": torch.zeros(4, 3)}),
+            ["classifier.weight is [4, 3] instead of [4, 16]"],
+        ),
+        (
+            lambda w: w.update({"pos_encoder.pe": torch.zeros(1, 9, 3)}),
+            ["pos_encoder.pe is [1, 9, 3] instead of [1, places, 16]"],
+        ),
         (lambda w: w["pos_encoder.pe"].add_(1), ["other positions than the sinusoidal ones"]),
         (lambda w: w["classifier.bias"].fill_(math.nan), ["no numbers in classifier.bias"]),
         (lambda w: w.update({"emb.weight": w["emb.weight"].int()}), ["emb.weight"]),
@@ -292,7 +307,7 @@ def test_names_every_mismatch(lesson: Lesson) -> None:
         (lambda w: w.update({"emb.weight": torch.empty(0, DIM)}), ["vocab_size is 0"]),
         (lambda w: w.update({"emb.weight": w["emb.weight"][:1].clone()}), ["does not hold"]),
     ],
-)  # fmt: skip
+)
 def test_refuses_a_model_of_another_make(
     lesson: Lesson, change: Callable[[dict[str, Tensor]], object], said: list[str]
 ) -> None:

@@ -17,10 +17,16 @@ def history(split: str, size: int) -> pd.DataFrame:
     step = np.arange(size, dtype=float)
     return pd.DataFrame(
         {
-            "split": split, "step": step, "epoch": step / 100, "seconds": step / 10,
-            "examples": step * 32, "loss": 1 / (1 + step), "accuracy": step / max(size, 1), "lr": 0.1,
+            "split": split,
+            "step": step,
+            "epoch": step / 100,
+            "seconds": step / 10,
+            "examples": step * 32,
+            "loss": 1 / (1 + step),
+            "accuracy": step / max(size, 1),
+            "lr": 0.1,
         }
-    )  # fmt: skip
+    )
 
 
 @given(some.lists(FINITE, max_size=400), some.integers(4, 100))

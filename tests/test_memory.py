@@ -39,9 +39,12 @@ def test_fifty_runs_leave_memory_level(device: str) -> None:
     if device == "cuda" and not pytest.importorskip("torch").cuda.is_available():
         pytest.skip("no GPU")
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(CYCLES), device], cwd=settings.ROOT, text=True,
-        capture_output=True, timeout=600,
-    )  # fmt: skip
+        [sys.executable, "-c", CODE, str(CYCLES), device],
+        cwd=settings.ROOT,
+        text=True,
+        capture_output=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     used = json.loads(done.stdout)
     assert len(used) == CYCLES

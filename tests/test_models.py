@@ -69,9 +69,10 @@ def test_attention_is_that_of_pytorch_however_it_is_computed(
     ours = model().eval()
     ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 3, 5, 1])
     theirs = torch.nn.TransformerEncoder(
-        torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True), 2,
+        torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True),
+        2,
         enable_nested_tensor=False,
-    ).eval()  # fmt: skip
+    ).eval()
     theirs.load_state_dict(ours.transformer_encoder.state_dict())
     exact = ours.features(ids, lengths)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):

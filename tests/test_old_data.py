@@ -43,8 +43,9 @@ def write_old_store(file: Path, form: str) -> None:
     with closing(sqlite3.connect(file)) as store:
         store.execute(
             "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage) "
-            "VALUES (1, 'unfreeze', ?, 'active')", [(file.parent / "runs").as_uri()],
-        )  # fmt: skip
+            "VALUES (1, 'unfreeze', ?, 'active')",
+            [(file.parent / "runs").as_uri()],
+        )
         store.execute(
             "INSERT INTO runs (run_uuid, name, status, start_time, lifecycle_stage, experiment_id,"
             " artifact_uri, user_id, source_type, source_name, source_version) "
@@ -58,8 +59,9 @@ def write_old_store(file: Path, form: str) -> None:
         for step, loss in enumerate((0.7, 0.5)):
             store.execute(
                 "INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan) "
-                "VALUES ('old', 'val/loss', ?, 1700000000000, ?, 0)", [loss, step],
-            )  # fmt: skip
+                "VALUES ('old', 'val/loss', ?, 1700000000000, ?, 0)",
+                [loss, step],
+            )
         store.commit()
 
 
@@ -153,8 +155,10 @@ def test_a_process_killed_at_any_instant_leaves_a_store_that_opens(
         homes[home] = moment
     done = subprocess.run(
         [sys.executable, "-c", _KILLED, *(f"{home}:{moment}" for home, moment in homes.items())],
-        capture_output=True, text=True, cwd=settings.ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=settings.ROOT,
+    )
     killed = done.stdout.split()
     assert len(killed) == len(homes) and killed.count("9") > len(homes) / 2, done.stderr
     for number, home in enumerate(homes):
@@ -195,8 +199,10 @@ def test_processes_that_open_a_store_at_the_same_instant_renew_it_once(
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _TOGETHER, str(home), str(tmp_path / "new")],
-        capture_output=True, text=True, cwd=settings.ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=settings.ROOT,
+    )
     assert done.stdout.splitlines() == ["[1, 1, 1]", "[0, 0, 0]"], done.stderr
     assert len(backups(home)) == 1 and not backups(tmp_path / "new")
 
@@ -303,18 +309,28 @@ def test_a_run_of_a_newer_version_is_listed_and_says_so() -> None:
             use(newer)
     done = subprocess.run(
         [sys.executable, "-m", "ftcore", "resume", newer],
-        capture_output=True, text=True, cwd=settings.ROOT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=settings.ROOT,
+    )
     assert done.returncode and "update to open it" in done.stderr
 
 
 def test_one_broken_run_never_hides_the_others() -> None:
     good = tracking.create_run(tiny.FineTuneConfig(name="Good"), "mine", "Mine")
     bad = [
-        {"config": "{"}, {"config": "[]"}, {"config": '"x"'}, {"config": '{"mode": "renamed"}'},
-        {"config": '{"mode": []}'}, {"config": '{"epochs": "many"}'}, {"facts": "{"},
-        {"notes": "]"}, {"progress": "a|b|c"}, {"phase_began": "noon"}, {"format": "x"},
-    ]  # fmt: skip
+        {"config": "{"},
+        {"config": "[]"},
+        {"config": '"x"'},
+        {"config": '{"mode": "renamed"}'},
+        {"config": '{"mode": []}'},
+        {"config": '{"epochs": "many"}'},
+        {"facts": "{"},
+        {"notes": "]"},
+        {"progress": "a|b|c"},
+        {"phase_began": "noon"},
+        {"format": "x"},
+    ]
     broken = []
     for tags in bad:
         run_id = tracking.create_run(tiny.FineTuneConfig(), "mine", "Mine")
@@ -334,8 +350,10 @@ def test_one_broken_run_never_hides_the_others() -> None:
 
 def test_a_mode_that_is_no_more_keeps_its_name() -> None:
     assert [mode_title(mode) for mode in ("renamed", "last-3", "full")] == [
-        "renamed", "Last 3 groups", "Full",
-    ]  # fmt: skip
+        "renamed",
+        "Last 3 groups",
+        "Full",
+    ]
 
 
 # Files

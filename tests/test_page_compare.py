@@ -104,8 +104,11 @@ def test_what_is_chosen_is_what_runs(queued: None) -> None:
     app = press(app, "Run the experiment")
     configs = [tracking.run(run_id).config for run_id in tracking.runs()["run_id"].iloc[::-1]]
     assert [(one.mode, one.seed) for one in configs] == [
-        ("full", 0), ("custom", 0), ("full", 1), ("custom", 1),
-    ]  # fmt: skip
+        ("full", 0),
+        ("custom", 0),
+        ("full", 1),
+        ("custom", 1),
+    ]
     assert {one.epochs for one in configs} == {3} and configs[1].groups == "head"
     assert [one.learning_rate for one in configs[:2]] == [
         mode_defaults("full").learning_rate,
@@ -157,8 +160,14 @@ def test_stop_and_pause_reach_all_and_those_that_wait_first(
     monkeypatch: pytest.MonkeyPatch, ending: str, label: str
 ) -> None:
     results.record(result("full"), "one")
-    live = [results.record(result(mode, status=status), "one") for mode, status in
-            (("last-layer", "running"), ("gradual", "queued"), ("scratch", "queued"))]  # fmt: skip
+    live = [
+        results.record(result(mode, status=status), "one")
+        for mode, status in (
+            ("last-layer", "running"),
+            ("gradual", "queued"),
+            ("scratch", "queued"),
+        )
+    ]
     reached: list[str] = []
     monkeypatch.setattr(jobs, ending, reached.append)
     app = press(page(experiment="one"), label)
@@ -167,8 +176,10 @@ def test_stop_and_pause_reach_all_and_those_that_wait_first(
 
 def test_an_experiment_that_broke_off_goes_on_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
     results.record(result("full"), "one")
-    broken = [results.record(result(mode, status=status), "one") for mode, status in
-              (("last-layer", "interrupted"), ("gradual", "paused"))]  # fmt: skip
+    broken = [
+        results.record(result(mode, status=status), "one")
+        for mode, status in (("last-layer", "interrupted"), ("gradual", "paused"))
+    ]
     resumed: list[str] = []
     monkeypatch.setattr(jobs, "resume", lambda *run_ids: resumed.extend(run_ids))
     app = press(page(experiment="one"), "Resume")
@@ -202,9 +213,11 @@ def test_a_finished_experiment_begins_with_the_verdict() -> None:
     assert "My experiment" in said(app) and not app.warning
     table = app.table[0].value
     assert list(table["Mode"]) == [
-        ":blue-badge[Full]", ":yellow-badge[Last layer]", ":green-badge[From scratch]",
+        ":blue-badge[Full]",
+        ":yellow-badge[Last layer]",
+        ":green-badge[From scratch]",
         ":gray-badge[TF-IDF]",
-    ]  # fmt: skip
+    ]
     first = table.iloc[0]
     assert first["Test accuracy"] == "**93.1%**\xa0±\xa01.6" and first["Training"] == "19 s"
     assert first["88% after"] == "19 s" and first["Trained parameters"] == "133,458 (4.33%)"
@@ -251,8 +264,14 @@ def test_the_address_chooses_axis_and_tab() -> None:
 @pytest.mark.parametrize("kept", [True, False])
 def test_each_view_opens_on_whatever_there_is(kept: bool) -> None:
     finished(kept=kept)
-    for tab in ("Where they disagree", "What moved", "What it sees", "What it forgot",
-                "Watched sentences", "Why"):  # fmt: skip
+    for tab in (
+        "Where they disagree",
+        "What moved",
+        "What it sees",
+        "What it forgot",
+        "Watched sentences",
+        "Why",
+    ):
         app = page(experiment="one", tab=tab)
         assert not app.exception and not app.error
 
@@ -318,8 +337,10 @@ def test_names_in_the_lines_are_text() -> None:
 
 
 def test_a_seed_that_still_runs_has_a_line_of_its_own() -> None:
-    over = [result("full", 900, seed, curve=curve) for seed, curve in
-            enumerate(((0.5, 0.7), (0.5, 0.9)))]  # fmt: skip
+    over = [
+        result("full", 900, seed, curve=curve)
+        for seed, curve in enumerate(((0.5, 0.7), (0.5, 0.9)))
+    ]
     live = result("full", 900, 2, status="running")
     found = overlay.race([*over, live, result("majority", 500)])
     assert [one.label for one in found] == ["Full", "Full, seed 2", "Majority class"]

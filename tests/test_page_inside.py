@@ -159,8 +159,9 @@ def test_a_run_in_another_state_is_drawn_anew() -> None:
 def test_a_chart_for_each_watched_sentence_of_the_class_and_axis_chosen() -> None:
     app = view("watched")
     assert [one["layout"]["title"]["text"] for one in figures(app)] == [
-        "“A fine film.”", "“Not &lt;b&gt;bad&lt;/b&gt; at all.”",
-    ]  # fmt: skip
+        "“A fine film.”",
+        "“Not &lt;b&gt;bad&lt;/b&gt; at all.”",
+    ]
     assert figures(app)[0]["layout"]["yaxis"]["title"]["text"] == "positive"
     app.button_group(key="inside_label").set_value(0).run()
     app.button_group(key="inside_over").set_value("seconds").run()

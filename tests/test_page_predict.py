@@ -121,9 +121,14 @@ def test_a_model_in_training_answers_with_its_best_so_far() -> None:
     before = html(app)[0]
     checkpoints.run_path(run_id).joinpath("weights.safetensors").unlink()
     tiny.checkpoint(
-        checkpoints.run_path(run_id), run_id, ("negative", "positive"), "sample",
-        checkpoints.find("starter"), seed=99, metrics={"best_step": 8.0},
-    )  # fmt: skip
+        checkpoints.run_path(run_id),
+        run_id,
+        ("negative", "positive"),
+        "sample",
+        checkpoints.find("starter"),
+        seed=99,
+        metrics={"best_step": 8.0},
+    )
     app.run()
     assert "training now, step 8" in said(app) and html(app)[0] != before
 
@@ -241,8 +246,10 @@ def _why_of_two() -> None:
 
 def test_the_strongest_word_is_the_most_opaque_and_each_side_has_its_colour() -> None:
     assert why.fills([2.0, -1.0, 0.0], ["#111111", "#222222"]) == [
-        "#11111199", "#2222224c", "#11111100",
-    ]  # fmt: skip
+        "#11111199",
+        "#2222224c",
+        "#11111100",
+    ]
     assert why.fills([], ["#111111", "#222222"]) == []
     assert why.fills([0.0], ["#111111", "#222222"]) == ["#11111100"]
 

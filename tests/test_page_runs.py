@@ -73,9 +73,13 @@ def test_the_address_chooses_and_what_is_gone_is_passed_over() -> None:
 
 def test_first_visit_overlays_the_newest_run_with_another_mode_on_the_same_texts() -> None:
     for name, mode, limit in (
-        ("Before", "last-layer", 0), ("Last", "last-layer", 0), ("Few", "gradual", 300),
-        ("Same", "full", 0), ("Words", "tfidf", 0), ("Newest", "full", 0),
-    ):  # fmt: skip
+        ("Before", "last-layer", 0),
+        ("Last", "last-layer", 0),
+        ("Few", "gradual", 300),
+        ("Same", "full", 0),
+        ("Words", "tfidf", 0),
+        ("Newest", "full", 0),
+    ):
         tiny.run(saved=mode != "tfidf", name=name, mode=mode, limit=limit)
     tiny.run("queued", name="Waiting")
     assert [run["label"] for run in charts(page())["runs"]] == ["Newest", "Last"]

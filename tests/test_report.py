@@ -66,8 +66,13 @@ def test_report_holds_verdict_figures_table_and_settings() -> None:
     assert all(escape(one) in document for one in verdict.further(results))
     names = [one["name"] for one in content(document)["figures"]]
     assert names[:3] == ["unfreeze-trade-off", "unfreeze-loss", "unfreeze-accuracy"]
-    assert {"unfreeze-what-moved", "unfreeze-what-it-forgot", "unfreeze-watched-2",
-            "unfreeze-answers-tfidf", "unfreeze-map-gradual"} <= set(names)  # fmt: skip
+    assert {
+        "unfreeze-what-moved",
+        "unfreeze-what-it-forgot",
+        "unfreeze-watched-2",
+        "unfreeze-answers-tfidf",
+        "unfreeze-map-gradual",
+    } <= set(names)
     assert document.count("data-figure=") == len(names)
     markup = outside_scripts(document)
     assert '<th scope="row">Learning rate</th>' in markup

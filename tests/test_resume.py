@@ -16,10 +16,27 @@ from tests.test_snapshots import same
 
 KILLS = 10
 SETTINGS = [
-    "--checkpoint", "base", "--dataset", "sample", "--limit", "1500", "--epochs", "8", "--seed", "3",
-    "--max-length", "48", "--dropout", "0.1", "--learning-rate", "0.01", "--batch-size", "16",
-    "--device", "cpu",
-]  # fmt: skip
+    "--checkpoint",
+    "base",
+    "--dataset",
+    "sample",
+    "--limit",
+    "1500",
+    "--epochs",
+    "8",
+    "--seed",
+    "3",
+    "--max-length",
+    "48",
+    "--dropout",
+    "0.1",
+    "--learning-rate",
+    "0.01",
+    "--batch-size",
+    "16",
+    "--device",
+    "cpu",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -29,9 +46,13 @@ def base(home: Path) -> None:
 
 def command(*arguments: str, **options: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "ftcore", *arguments, "--json"], cwd=settings.ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
-    )  # fmt: skip
+        [sys.executable, "-m", "ftcore", *arguments, "--json"],
+        cwd=settings.ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
 
 
 def to_its_end(process: subprocess.Popen[str]) -> tuple[dict, str]:

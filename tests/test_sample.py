@@ -54,14 +54,17 @@ def test_the_english_is_clean(reviews):
         (r", but (?:this is|I got|I saw|I found|to me it is) an? {adverb}({words}) \w+\.", True),
         (r"^(?:Although|Despite) .*, this is an? {adverb}({words}) \w+\.", True),
         (r"^Unlike [^,]*, which is an? {adverb}({words}) ", False),
-        (r"^(?:I expected|\w+ \w+ (?:saw|promised me|says this is)) an? {adverb}({words}) \w+, but", False),
+        (
+            r"^(?:I expected|\w+ \w+ (?:saw|promised me|says this is)) an? {adverb}({words}) \w+, but",
+            False,
+        ),
         (r"^This is an? {adverb}({words}) \w+, (?:although|despite)", True),
         (r"^Not even .* can (?:spoil|rescue) this {adverb}({words}) ", True),
         (r"^(?:The|This) \w+ is (?:never|far from|anything but|hardly) ({words})\b", False),
         (r"^This is (?:far from|anything but|hardly) an? ({words}) ", False),
         (r"^I expected an? {adverb}({words}) \w+, and ", True),
     ],
-)  # fmt: skip
+)
 def test_labels_are_what_a_reader_would_say(reviews, pattern, agrees):
     texts, labels = reviews[0] + reviews[2], reviews[1] + reviews[3]
     for words, praise in ((GOOD, True), (BAD, False)):

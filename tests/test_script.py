@@ -184,8 +184,10 @@ def test_it_reads_as_if_written_by_hand(mode: str, dataset: str, home: Path) -> 
     for command in (["format", "--diff"], ["check", "--quiet"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, *settled],
-            input=code, capture_output=True, text=True,
-        )  # fmt: skip
+            input=code,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stdout
     assert "#:" not in code and "$" not in code
     assert len(code.splitlines()) < 270

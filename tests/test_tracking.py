@@ -60,8 +60,11 @@ def test_answers_to_watched_sentences_are_read_back_by_sentence_and_label() -> N
     assert found["sentence"].tolist() == [0] * 4 + [1] * 4
     last = found[(found["sentence"] == 1) & (found["label"] == 0)].iloc[-1]
     assert (last["step"], last["seconds"], last["examples"], last["probability"]) == (
-        4, 2.0, 128, 0.75,
-    )  # fmt: skip
+        4,
+        2.0,
+        128,
+        0.75,
+    )
     assert tracking.run(run_id).experiment == tracking.runs().iloc[0]["experiment"] == "abc"
     assert tracking.runs().iloc[0]["experiment_name"] == "Mine"
 
@@ -202,11 +205,26 @@ def test_a_tracking_server_gets_run_curves_and_checkpoint(
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-         "--workers", "1", "--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}",
-         "--artifacts-destination", str(tmp_path / "artifacts")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--backend-store-uri",
+            f"sqlite:///{tmp_path / 'server.db'}",
+            "--artifacts-destination",
+            str(tmp_path / "artifacts"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         retry = Retry(total=60, connect=60, backoff_factor=0.2, backoff_max=1)
         with requests.Session() as session:
@@ -214,10 +232,23 @@ def test_a_tracking_server_gets_run_curves_and_checkpoint(
             assert session.get(f"{address}/health", timeout=60).ok
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         done = subprocess.run(
-            [sys.executable, "-m", "ftcore", "train", "--checkpoint", "base", "--epochs", "1",
-             "--limit", "64", "--json"],
-            capture_output=True, text=True, cwd=settings.ROOT,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "ftcore",
+                "train",
+                "--checkpoint",
+                "base",
+                "--epochs",
+                "1",
+                "--limit",
+                "64",
+                "--json",
+            ],
+            capture_output=True,
+            text=True,
+            cwd=settings.ROOT,
+        )
         last = [json.loads(line) for line in done.stdout.splitlines()][-1]
         assert last["status"] == "finished"
         assert tracking.runs().iloc[0]["run_id"] == last["run_id"]

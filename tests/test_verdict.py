@@ -57,8 +57,10 @@ def test_runs_that_differ_in_the_seed_alone_are_one_side() -> None:
         [result("scratch", 700), result("full", 920, seed=1), result("full", 900), result("tfidf")]
     )
     assert [(side.label, len(side.results)) for side in found] == [
-        ("Full", 2), ("From scratch", 1), ("TF-IDF", 1),
-    ]  # fmt: skip
+        ("Full", 2),
+        ("From scratch", 1),
+        ("TF-IDF", 1),
+    ]
     assert found[0].test == pytest.approx(0.91)
     low, high = found[0].over_seeds or (0, 0)
     assert low < 0.9 < 0.92 < high and found[1].over_seeds is None
@@ -261,8 +263,11 @@ def test_the_rest_is_told_once_each() -> None:
         "p < 0.001).",
         "One seed each: another may shift every figure by a point or so.",
     ]
-    several = [result(mode, right, seed) for mode in ("full", "last-layer") for seed, right in
-               enumerate((900, 910))]  # fmt: skip
+    several = [
+        result(mode, right, seed)
+        for mode in ("full", "last-layer")
+        for seed, right in enumerate((900, 910))
+    ]
     assert "From seed to seed: Full 90.0% to 91.0% and Last layer 90.0% to 91.0%." in (
         verdict.further(several)
     )

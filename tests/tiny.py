@@ -16,9 +16,15 @@ from ftcore.shape import ModelShape, Window
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
 FACTS: dict[str, str | int | float] = {
-    "steps": 8, "steps_per_epoch": 4, "train_texts": 512, "trainable_parameters": 18,
-    "device": "cpu", "precision": "fp32", "labels": "negative, positive", "dataset_fingerprint": "tiny",
-}  # fmt: skip
+    "steps": 8,
+    "steps_per_epoch": 4,
+    "train_texts": 512,
+    "trainable_parameters": 18,
+    "device": "cpu",
+    "precision": "fp32",
+    "labels": "negative, positive",
+    "dataset_fingerprint": "tiny",
+}
 
 
 def checkpoint(
@@ -38,9 +44,15 @@ def checkpoint(
         model.embedding.weight.requires_grad_(False)
     more = {"title": ref.capitalize(), "window": Window(16)} | more
     checkpoints.save(
-        model, path, ref=ref, labels=labels, vocabulary=WORDS, dataset=dataset, parent=parent,
+        model,
+        path,
+        ref=ref,
+        labels=labels,
+        vocabulary=WORDS,
+        dataset=dataset,
+        parent=parent,
         **more,
-    )  # fmt: skip
+    )
     return checkpoints.find(ref)
 
 
@@ -63,11 +75,16 @@ def run(
             recorder.write(Finished(status, "That was it.", metrics))  # type: ignore[arg-type]
     if saved:
         checkpoint(
-            checkpoints.run_path(run_id), run_id, datasets.SENTIMENTS, config.dataset,
-            checkpoints.find(config.checkpoint), seed=len(run_id) + config.seed,
-            title=config.name or run_id, metrics={"val_accuracy": 0.75, "best_step": 4.0},
+            checkpoints.run_path(run_id),
+            run_id,
+            datasets.SENTIMENTS,
+            config.dataset,
+            checkpoints.find(config.checkpoint),
+            seed=len(run_id) + config.seed,
+            title=config.name or run_id,
+            metrics={"val_accuracy": 0.75, "best_step": 4.0},
             origin={"run": run_id, "config": config.to_dict()},
-        )  # fmt: skip
+        )
     return run_id
 
 
@@ -75,9 +92,15 @@ def bundled(folder: Path) -> None:
     """The two that come with Unfreeze, small; point BUNDLED_CHECKPOINTS to the folder first."""
     starter = checkpoint(folder / "starter", "starter", metrics={"test_accuracy": 0.91})
     checkpoint(
-        folder / "sentiment", "sentiment", datasets.SENTIMENTS, "imdb", starter, seed=1,
-        metrics={"test_accuracy": 0.87}, origin={"config": {"mode": "full"}},
-    )  # fmt: skip
+        folder / "sentiment",
+        "sentiment",
+        datasets.SENTIMENTS,
+        "imdb",
+        starter,
+        seed=1,
+        metrics={"test_accuracy": 0.87},
+        origin={"config": {"mode": "full"}},
+    )
 
 
 TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
@@ -88,9 +111,15 @@ def world(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
     checkpoint(settings.checkpoints_dir() / "base", "base")
     texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
     made = datasets.TextDataset(
-        "sample", "Made up", ("negative", "positive"), texts, datasets.Texts(TEXTS, [1, 0, 1, 0]),
-        "this test", True, "0123456789abcdef",
-    )  # fmt: skip
+        "sample",
+        "Made up",
+        ("negative", "positive"),
+        texts,
+        datasets.Texts(TEXTS, [1, 0, 1, 0]),
+        "this test",
+        True,
+        "0123456789abcdef",
+    )
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
         yield Progress("reading", 200, 200, "texts")
@@ -103,6 +132,15 @@ def world(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
 def config(**values: object) -> FineTuneConfig:
     """Settings for a run of a second or less in that world."""
     return FineTuneConfig.from_dict(
-        {"checkpoint": "base", "epochs": 3, "batch_size": 16, "max_length": 16, "device": "cpu",
-         "learning_rate": 0.02, "train_embeddings": False, "word_dropout": 0.1} | values
-    )  # fmt: skip
+        {
+            "checkpoint": "base",
+            "epochs": 3,
+            "batch_size": 16,
+            "max_length": 16,
+            "device": "cpu",
+            "learning_rate": 0.02,
+            "train_embeddings": False,
+            "word_dropout": 0.1,
+        }
+        | values
+    )

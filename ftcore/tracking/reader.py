@@ -102,9 +102,24 @@ def _runs() -> pd.DataFrame:
         token = page.token
         if not token:
             break
-    columns = ["run_id", "name", "status", "mode", "dataset", "checkpoint", "started", "seconds",
-               "val_accuracy", "test_accuracy", "epochs", "limit", "seed", "experiment",
-               "experiment_name", "message"]  # fmt: skip
+    columns = [
+        "run_id",
+        "name",
+        "status",
+        "mode",
+        "dataset",
+        "checkpoint",
+        "started",
+        "seconds",
+        "val_accuracy",
+        "test_accuracy",
+        "epochs",
+        "limit",
+        "seed",
+        "experiment",
+        "experiment_name",
+        "message",
+    ]
     rows = [_row(one) for one in found if tag("config") in one.data.tags]
     return pd.DataFrame(rows, columns=columns)
 
@@ -141,9 +156,11 @@ def last_failure() -> str | None:
     client, experiment = connect()
     try:
         found = client.search_runs(
-            [experiment], f"tags.`{tag('status')}` = 'failed'", max_results=1,
+            [experiment],
+            f"tags.`{tag('status')}` = 'failed'",
+            max_results=1,
             order_by=["attributes.end_time DESC"],
-        )  # fmt: skip
+        )
     except MlflowException as error:
         raise UnfreezeError(
             "The record of runs cannot be read; see whether the disk, or the tracking server, answers."
@@ -274,16 +291,35 @@ def _row(found: MlflowRun) -> dict[str, Any]:
         one = as_run(found)
     except UnfreezeError as error:
         return {
-            "run_id": found.info.run_id, "name": _name(found), "status": "unreadable", "mode": "",
-            "dataset": "", "checkpoint": "", "started": _created(found), "epochs": 0, "limit": 0,
-            "seed": 0, "experiment": "", "experiment_name": "", "message": str(error),
-        }  # fmt: skip
+            "run_id": found.info.run_id,
+            "name": _name(found),
+            "status": "unreadable",
+            "mode": "",
+            "dataset": "",
+            "checkpoint": "",
+            "started": _created(found),
+            "epochs": 0,
+            "limit": 0,
+            "seed": 0,
+            "experiment": "",
+            "experiment_name": "",
+            "message": str(error),
+        }
     return {
-        "run_id": one.run_id, "name": one.name, "status": one.status, "mode": one.config.mode,
-        "dataset": one.config.dataset, "checkpoint": one.config.checkpoint, "started": one.created,
+        "run_id": one.run_id,
+        "name": one.name,
+        "status": one.status,
+        "mode": one.config.mode,
+        "dataset": one.config.dataset,
+        "checkpoint": one.config.checkpoint,
+        "started": one.created,
         "seconds": one.metrics.get("seconds"),
         "val_accuracy": one.metrics.get("val_accuracy", one.metrics.get("val/accuracy")),
-        "test_accuracy": one.metrics.get("test_accuracy"), "epochs": one.config.epochs,
-        "limit": one.config.limit, "seed": one.config.seed, "experiment": one.experiment,
-        "experiment_name": one.experiment_name, "message": one.message,
-    }  # fmt: skip
+        "test_accuracy": one.metrics.get("test_accuracy"),
+        "epochs": one.config.epochs,
+        "limit": one.config.limit,
+        "seed": one.config.seed,
+        "experiment": one.experiment,
+        "experiment_name": one.experiment_name,
+        "message": one.message,
+    }

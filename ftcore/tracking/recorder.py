@@ -50,12 +50,19 @@ def create_run(
         config.name or f"{mode_title(config.mode)} · {config.dataset} · {datetime.now():%H:%M:%S}"
     )
     tags = {
-        "status": "queued", "config": json.dumps(replace(config, name=name).to_dict()),
-        "host": socket.gethostname(), "pid": str(os.getpid()), "heartbeat": str(time.time()),
-        "format": str(FORMAT), "version": __version__, "git_commit": _git_commit(),
+        "status": "queued",
+        "config": json.dumps(replace(config, name=name).to_dict()),
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "heartbeat": str(time.time()),
+        "format": str(FORMAT),
+        "version": __version__,
+        "git_commit": _git_commit(),
         "python": platform.python_version(),
-        "experiment": experiment, "experiment_name": experiment_name, "place": f"{place or ''}",
-    }  # fmt: skip
+        "experiment": experiment,
+        "experiment_name": experiment_name,
+        "place": f"{place or ''}",
+    }
     client, all_runs = connect()
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
     with writing():
@@ -81,10 +88,15 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._tags |= {
-            "status": "running", "message": "", "place": "", "heartbeat": str(time.time()),
-            "phase": "waiting", "progress": "",
-            "host": socket.gethostname(), "pid": str(os.getpid()),
-        }  # fmt: skip
+            "status": "running",
+            "message": "",
+            "place": "",
+            "heartbeat": str(time.time()),
+            "phase": "waiting",
+            "progress": "",
+            "host": socket.gethostname(),
+            "pid": str(os.getpid()),
+        }
         self._flush(must=True)
         with writing():
             self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
@@ -116,13 +128,14 @@ class Recorder:
                 self._point(event.split, event, accuracy=event.accuracy, loss=event.loss)
             case Watched():
                 self._point(
-                    "watch", event,
+                    "watch",
+                    event,
                     **{
                         f"{sentence}/{label}": share
                         for sentence, shares in enumerate(event.probabilities)
                         for label, share in enumerate(shares)
                     },
-                )  # fmt: skip
+                )
             case Finished():
                 self._finish(event)
                 return

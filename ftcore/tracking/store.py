@@ -18,9 +18,14 @@ from ftcore.tracking import schema
 EXPERIMENT = "unfreeze"
 FORMAT = 1  # of what a run's tags say; the first runs do not name theirs
 MLFLOW_STATUS = {
-    "queued": "SCHEDULED", "running": "RUNNING", "finished": "FINISHED",
-    "stopped": "KILLED", "paused": "KILLED", "failed": "FAILED", "interrupted": "FAILED",
-}  # fmt: skip
+    "queued": "SCHEDULED",
+    "running": "RUNNING",
+    "finished": "FINISHED",
+    "stopped": "KILLED",
+    "paused": "KILLED",
+    "failed": "FAILED",
+    "interrupted": "FAILED",
+}
 _lock = threading.Lock()
 
 

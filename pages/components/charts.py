@@ -23,9 +23,30 @@ from pages.components.placing import Spot, places
 WIDE = 10  # times the shortest training; beyond it the axis of seconds is logarithmic
 LABEL_LENGTH = 110  # characters of a sentence above its chart
 _CLOCK = (
-    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200,
-    14_400, 36_000, 72_000,
-)  # fmt: skip
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1200,
+    1800,
+    3600,
+    7200,
+    14_400,
+    36_000,
+    72_000,
+)
 MOST_TICKS = 7
 _MINUTE, _HOUR = 60, 3600
 
@@ -43,28 +64,41 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
             fig.add_scatter(
                 x=[training_seconds(one) for one in side.results],
                 y=[tested(one) for one in side.results],
-                mode="markers", marker={"color": colour, "size": 7, "opacity": 0.4},
+                mode="markers",
+                marker={"color": colour, "size": 7, "opacity": 0.4},
                 hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
-                text=[f"{html.escape(side.label)}, seed {one.run.config.seed}" for one in side.results],
-            )  # fmt: skip
+                text=[
+                    f"{html.escape(side.label)}, seed {one.run.config.seed}" for one in side.results
+                ],
+            )
         low, high = interval(side)
         fig.add_scatter(
-            x=[side.seconds], y=[side.test], mode="markers", name=html.escape(side.label),
+            x=[side.seconds],
+            y=[side.test],
+            mode="markers",
+            name=html.escape(side.label),
             marker={"color": colour, "size": [diameter(side.trained)], "opacity": 0.9},
             error_y={
-                "array": [high - side.test], "arrayminus": [side.test - low], "symmetric": False,
-                "type": "data", "color": colour, "thickness": 2, "width": 6,
+                "array": [high - side.test],
+                "arrayminus": [side.test - low],
+                "symmetric": False,
+                "type": "data",
+                "color": colour,
+                "thickness": 2,
+                "width": 6,
             },
             hovertemplate=f"{_told(side)}<extra></extra>",
-        )  # fmt: skip
+        )
     _level_lines(fig, [side for side in found if side.is_reference])
     lows = [interval(side)[0] if not side.is_reference else side.test for side in found] or [0.0]
     highs = [interval(side)[1] if not side.is_reference else side.test for side in found] or [1.0]
     room = 0.08 * max(max(highs) - min(lows), 0.05)
     fig.update_yaxes(
-        title_text="Test accuracy", tickformat=".0%", nticks=7,
+        title_text="Test accuracy",
+        tickformat=".0%",
+        nticks=7,
         range=[min(lows) - room, max(highs) + 1.4 * room],
-    )  # fmt: skip
+    )
     _clock(fig, seconds, log)
     _name(fig, networks, log)
     return fig
@@ -96,19 +130,30 @@ def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
         for split, line in (("train", {"width": 1.25, "dash": "dot"}), ("val", solid)):
             x, y = points(trace.history, split, axis, metric)
             fig.add_scatter(
-                x=x, y=y, mode="lines", name=name, legendgroup=trace.run_id, cliponaxis=False,
-                line={**line, "color": colour}, showlegend=split == "val",
+                x=x,
+                y=y,
+                mode="lines",
+                name=name,
+                legendgroup=trace.run_id,
+                cliponaxis=False,
+                line={**line, "color": colour},
+                showlegend=split == "val",
                 hovertemplate=f"{name}<br>%{{y{_format(metric)}}}<extra></extra>",
-            )  # fmt: skip
+            )
         if level:
             continue
         x, y = points(trace.history, "test", axis, metric)
         fig.add_scatter(
-            x=x, y=y, mode="markers", name=name, legendgroup=trace.run_id, showlegend=False,
+            x=x,
+            y=y,
+            mode="markers",
+            name=name,
+            legendgroup=trace.run_id,
+            showlegend=False,
             cliponaxis=False,
             marker={"symbol": "diamond-open", "size": 12, "color": colour, "line": {"width": 2.5}},
             hovertemplate=f"{name}, test<br>%{{y{_format(metric)}}}<extra></extra>",
-        )  # fmt: skip
+        )
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero")
     fig.update_yaxes(tickformat=".0%" if metric == "accuracy" else "", nticks=6)
     return fig
@@ -129,16 +174,24 @@ def watched(results: Sequence[Result], sentence: int, label: int, axis: str = "s
         if several:
             _band(fig, x, low, high, colour)
         fig.add_scatter(
-            x=x, y=y, mode="lines", cliponaxis=False, name=name,
-            line={"color": colour, "width": 2.5}, hovertemplate=f"{name}<br>%{{y:.0%}}<extra></extra>",
-        )  # fmt: skip
+            x=x,
+            y=y,
+            mode="lines",
+            cliponaxis=False,
+            name=name,
+            line={"color": colour, "width": 2.5},
+            hovertemplate=f"{name}<br>%{{y:.0%}}<extra></extra>",
+        )
     fig.add_hline(y=0.5, line={"dash": "dash", "width": 1.5, "color": "#808080"}, layer="below")
     fig.update_layout(meta={"legend": "picture"})  # on a page, one stands above all sentences
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
     fig.update_yaxes(
-        title_text=html.escape(classes(results[0])[label]), tickformat=".0%",
-        range=[-0.02, 1.02], tickvals=[0, 0.5, 1], showgrid=False,
-    )  # fmt: skip
+        title_text=html.escape(classes(results[0])[label]),
+        tickformat=".0%",
+        range=[-0.02, 1.02],
+        tickvals=[0, 0.5, 1],
+        showgrid=False,
+    )
     return fig
 
 
@@ -157,13 +210,21 @@ def base(title: str, caption: str = "", height: int = 360, legend: bool = False)
     """An empty figure; figure.js shows title and caption above it, and puts them into its pictures."""
     return go.Figure(
         layout={
-            "template": go.layout.Template(), "height": height, "showlegend": legend,
+            "template": go.layout.Template(),
+            "height": height,
+            "showlegend": legend,
             "title": {"text": title, "subtitle": {"text": caption}},
-            "margin": {"l": 8, "r": 16, "t": 12, "b": 8}, "hovermode": "closest",
-            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom",
-                       "itemsizing": "constant"},
+            "margin": {"l": 8, "r": 16, "t": 12, "b": 8},
+            "hovermode": "closest",
+            "legend": {
+                "orientation": "h",
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+                "itemsizing": "constant",
+            },
         }
-    )  # fmt: skip
+    )
 
 
 def colours(found: Sequence[Side]) -> list[str]:
@@ -179,9 +240,15 @@ def see_through(colour: str, opacity: float) -> str:
 
 def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
     fig.add_scatter(
-        x=np.r_[x, x[::-1]], y=np.r_[high, low[::-1]], mode="lines", line={"width": 0},
-        fill="toself", fillcolor=see_through(colour, 0.18), hoverinfo="skip", showlegend=False,
-    )  # fmt: skip
+        x=np.r_[x, x[::-1]],
+        y=np.r_[high, low[::-1]],
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=see_through(colour, 0.18),
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def interval(side: Side) -> tuple[float, float]:
@@ -221,9 +288,15 @@ def _level_lines(fig: go.Figure, references: Sequence[Side]) -> None:
         line = {"color": model_colour(side.mode), "dash": "dash", "width": 1.5}
         fig.add_hline(y=side.test, line=line, layer="below")
         fig.add_annotation(
-            x=0, xref="paper", xanchor="left", y=side.test, yanchor="bottom", showarrow=False,
-            text=f"{html.escape(side.label)} {side.test:.1%}", font={"size": 12},
-        )  # fmt: skip
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=side.test,
+            yanchor="bottom",
+            showarrow=False,
+            text=f"{html.escape(side.label)} {side.test:.1%}",
+            font={"size": 12},
+        )
 
 
 def _clock(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:
@@ -239,9 +312,12 @@ def _clock(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:
         step = next((tick for tick in _CLOCK if high / tick <= 6), high)
         ticks = [step * number for number in range(int(ends[1] / step) + 1)]
     fig.update_xaxes(
-        title_text="Training time" + ", log scale" * log, type="log" if log else "linear", range=ends,
-        tickvals=ticks, ticktext=[_time(tick) for tick in ticks],
-    )  # fmt: skip
+        title_text="Training time" + ", log scale" * log,
+        type="log" if log else "linear",
+        range=ends,
+        tickvals=ticks,
+        ticktext=[_time(tick) for tick in ticks],
+    )
 
 
 def _time(seconds: float) -> str:
@@ -268,9 +344,13 @@ def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
     taken = [(0.0, wide, y - 1, y + 1) for y in levels] + [(0.0, 100.0, y, y + 16) for y in levels]
     for side, x, anchor in zip(networks, across, places(spots, taken, wide), strict=True):
         fig.add_annotation(
-            x=x, y=side.test, showarrow=False, text=html.escape(side.label), font={"size": 14},
+            x=x,
+            y=side.test,
+            showarrow=False,
+            text=html.escape(side.label),
+            font={"size": 14},
             **anchor,
-        )  # fmt: skip
+        )
 
 
 def _format(metric: str) -> str:

@@ -32,12 +32,13 @@ def moved(found: Sequence[Side]) -> go.Figure:
     for number, (side, colour) in enumerate(zip(found, colours(found), strict=True)):
         column = [change[side.label].get(group, 0.0) for group in groups]
         fig.add_heatmap(
-            x=[number], y=[group_title(group) for group in groups],
+            x=[number],
+            y=[group_title(group) for group in groups],
             z=[[_share_of_log(move, there)] for move in column],
             text=[[_amount(move)] for move in column],
             **_cells(colour),
             hovertemplate=f"{html.escape(side.label)}, %{{y}}: %{{text}}<extra></extra>",
-        )  # fmt: skip
+        )
     fig.update_layout(height=80 + 58 * len(groups))
     _as_table(fig)
     fig.update_xaxes(
@@ -59,17 +60,27 @@ def forgot(found: Sequence[Side]) -> go.Figure:
         before, after = float(measured["before"]), float(measured["after"])
         name = f"<b>{html.escape(side.label)}</b><br>{before:.1%} → {after:.1%}"
         fig.add_scatter(
-            x=[before, after], y=[name, name], mode="lines", hoverinfo="skip",
+            x=[before, after],
+            y=[name, name],
+            mode="lines",
+            hoverinfo="skip",
             line={"color": colour, "width": 4},
-        )  # fmt: skip
+        )
         fig.add_scatter(
-            x=[before], y=[name], mode="markers", hovertemplate="before: %{x:.1%}<extra></extra>",
+            x=[before],
+            y=[name],
+            mode="markers",
+            hovertemplate="before: %{x:.1%}<extra></extra>",
             marker={"size": 20, "symbol": "line-ns", "line": {"width": 4, "color": GREY}},
-        )  # fmt: skip
+        )
         fig.add_scatter(
-            x=[after], y=[name], mode="markers", hovertemplate="after: %{x:.1%}<extra></extra>",
-            marker={"size": 15, "color": colour}, cliponaxis=False,
-        )  # fmt: skip
+            x=[after],
+            y=[name],
+            mode="markers",
+            hovertemplate="after: %{x:.1%}<extra></extra>",
+            marker={"size": 15, "color": colour},
+            cliponaxis=False,
+        )
     ends = [float(measured[when]) for _, measured in known for when in ("before", "after")]
     fig.update_xaxes(tickformat=".0%", range=[max(0, min(ends) - 0.05), max(ends) + 0.03])
     fig.update_yaxes(autorange="reversed", showgrid=False, ticks="", tickfont={"size": 14})
@@ -92,14 +103,22 @@ def vectors(look: Insights, texts: Sequence[str], title: str) -> go.Figure:
         for number, label in enumerate(look.labels):
             here = truth == number
             fig.add_scattergl(
-                x=points[here, 0], y=points[here, 1], xaxis=f"x{side}", yaxis=f"y{side}",
-                mode="markers", name=html.escape(label), legendgroup=label, showlegend=not side,
+                x=points[here, 0],
+                y=points[here, 1],
+                xaxis=f"x{side}",
+                yaxis=f"y{side}",
+                mode="markers",
+                name=html.escape(label),
+                legendgroup=label,
+                showlegend=not side,
                 marker={"color": shades[label], "size": 5, "opacity": 0.7},
-                text=hover[here], customdata=np.c_[np.flatnonzero(here), said[here]],
+                text=hover[here],
+                customdata=np.c_[np.flatnonzero(here), said[here]],
                 meta=html.escape(label),
-                hovertemplate="%{text}<br>Answer: %{customdata[1]}<extra>%{meta}</extra>" if side
+                hovertemplate="%{text}<br>Answer: %{customdata[1]}<extra>%{meta}</extra>"
+                if side
                 else "%{text}<extra>%{meta}</extra>",
-            )  # fmt: skip
+            )
     bare = {
         "showticklabels": False,
         "showgrid": False,
@@ -116,9 +135,16 @@ def vectors(look: Insights, texts: Sequence[str], title: str) -> go.Figure:
     )
     for name, at in (("Before", 0.0), ("After", 0.51)):
         fig.add_annotation(
-            text=f"<b>{name}</b>", x=at, y=1, xref="paper", yref="paper", showarrow=False,
-            xanchor="left", yanchor="bottom", yshift=4,
-        )  # fmt: skip
+            text=f"<b>{name}</b>",
+            x=at,
+            y=1,
+            xref="paper",
+            yref="paper",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            yshift=4,
+        )
     return fig
 
 
@@ -190,15 +216,23 @@ def _matrix(
         for row in zip(counts, share, strict=True)
     ]
     fig.add_heatmap(
-        z=share, text=text, hoverinfo="none", **_cells(colour),
-    )  # fmt: skip
+        z=share,
+        text=text,
+        hoverinfo="none",
+        **_cells(colour),
+    )
     fig.update_layout(height=60 + 84 * len(counts))
     if chosen:
         row, column = chosen
         fig.add_shape(
-            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
-            line={"color": colour, "width": 3}, fillcolor="rgba(0,0,0,0)",
-        )  # fmt: skip
+            type="rect",
+            x0=column - 0.5,
+            x1=column + 0.5,
+            y0=row - 0.5,
+            y1=row + 0.5,
+            line={"color": colour, "width": 3},
+            fillcolor="rgba(0,0,0,0)",
+        )
 
 
 def _name_cells(fig: go.Figure, rows: Sequence[str], columns: Sequence[str]) -> None:
@@ -222,10 +256,15 @@ def _as_table(fig: go.Figure) -> None:
 def _cells(colour: str) -> dict[str, object]:
     """A heat map's look: the more, the less of the background is seen."""
     return {
-        "zmin": 0, "zmax": 1, "showscale": False, "xgap": 4, "ygap": 4,
+        "zmin": 0,
+        "zmax": 1,
+        "showscale": False,
+        "xgap": 4,
+        "ygap": 4,
         "colorscale": [[0, see_through(colour, FAINTEST)], [1, see_through(colour, FULLEST)]],
-        "texttemplate": "%{text}", "textfont": {"size": 15},
-    }  # fmt: skip
+        "texttemplate": "%{text}",
+        "textfont": {"size": 15},
+    }
 
 
 def moves(side: Side) -> dict[str, float]:

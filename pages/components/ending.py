@@ -48,10 +48,16 @@ def when_it_rests(run: tracking.Run, kept: bool) -> None:
         jobs.resume, run
     ):
         st.rerun()
-    if kept and st.button(
-        "Keep", key="keep", icon=":material/check:",
-        help="Ends the run here; its best model stays.",
-    ) and _do(jobs.stop, run):  # fmt: skip
+    if (
+        kept
+        and st.button(
+            "Keep",
+            key="keep",
+            icon=":material/check:",
+            help="Ends the run here; its best model stays.",
+        )
+        and _do(jobs.stop, run)
+    ):
         st.rerun()
     with st.popover("Discard", key="discard", icon=":material/delete:"):
         st.markdown("Delete the run, its curves and its model for good?")

@@ -125,14 +125,24 @@ def watched(results: Sequence[Result]) -> None:
     _forget_unknown("inside_label", range(len(labels)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.segmented_control(
-            "Probability of", range(len(labels)), default=len(labels) - 1, required=True,
-            format_func=lambda number: plain(labels[number]), key="inside_label",
+            "Probability of",
+            range(len(labels)),
+            default=len(labels) - 1,
+            required=True,
+            format_func=lambda number: plain(labels[number]),
+            key="inside_label",
             persist_state="session",
-        )  # fmt: skip
+        )
         axis = st.segmented_control(
-            "Over", AXES, default="step", required=True, format_func=AXES.get, key="inside_over",
-            persist_state="session", wrap=True,
-        )  # fmt: skip
+            "Over",
+            AXES,
+            default="step",
+            required=True,
+            format_func=AXES.get,
+            key="inside_over",
+            persist_state="session",
+            wrap=True,
+        )
     groups = comparison.grouped(found)
     shades = overlay.colours([group[0].run.config.mode for _, group in groups])
     st.html(marks.legend(dict(zip((name for name, _ in groups), shades, strict=True))))
@@ -140,9 +150,10 @@ def watched(results: Sequence[Result]) -> None:
         for number in range(len(sentences)):
             with grid.cell():
                 fig = kept_figure(
-                    results, ("watched", number, label, axis),
+                    results,
+                    ("watched", number, label, axis),
                     partial(charts.watched, found, number, label, axis),
-                )  # fmt: skip
+                )
                 figure(fig, key=f"inside_watched_{number}", name=f"watched-{number + 1}")
 
 
@@ -157,9 +168,12 @@ def _cells(first: Model, second: Model | None) -> str:
         }
     else:
         cells = {
-            ANY: "Where they differ", "0-0": "Both right", "0-1": f"{first.name} alone right",
-            "1-0": f"{second.name} alone right", "1-1": "Both wrong",
-        }  # fmt: skip
+            ANY: "Where they differ",
+            "0-0": "Both right",
+            "0-1": f"{first.name} alone right",
+            "1-0": f"{second.name} alone right",
+            "1-1": "Both wrong",
+        }
     key = f"inside_cell_{'pair' if second else 'truth'}"
     if st.session_state.get(key) not in cells:
         st.session_state[key] = ANY
@@ -177,9 +191,13 @@ def _cells(first: Model, second: Model | None) -> str:
     if len(cells) > MOST_PILLS:
         return st.selectbox("Texts", list(cells), format_func=cells.__getitem__, key=key)
     return st.pills(
-        "Texts", list(cells), format_func=lambda cell: plain(cells[cell]), required=True, key=key,
+        "Texts",
+        list(cells),
+        format_func=lambda cell: plain(cells[cell]),
+        required=True,
+        key=key,
         wrap=True,
-    )  # fmt: skip
+    )
 
 
 def _read(first: Model, second: Model | None, cell: str) -> None:
@@ -222,10 +240,16 @@ def _text(row: int, texts: Sequence[str], asked: Sequence[Model]) -> str:
 def _choice(label: str, found: dict[str, Model], key: str) -> str:
     _forget_unknown(key, found)
     return st.pills(
-        label, list(found), required=True, default=None if key in st.session_state else next(iter(found)),
-        format_func=lambda one: plain(found[one].name), key=key, label_visibility="collapsed", wrap=True,
+        label,
+        list(found),
+        required=True,
+        default=None if key in st.session_state else next(iter(found)),
+        format_func=lambda one: plain(found[one].name),
+        key=key,
+        label_visibility="collapsed",
+        wrap=True,
         persist_state="session",
-    )  # fmt: skip
+    )
 
 
 def _select(label: str, found: dict[str, Model | None] | dict[str, Model], key: str) -> str:

@@ -38,9 +38,12 @@ def layers(
     sizes = shape.group_sizes()
     colour = model_colour(config.mode if config else "custom")
     data = {
-        "blocks": blocks(config, shape, epoch), "colour": colour, "text": text_on(colour),
-        "clicks": on_choice is not None, "row": row,
-    }  # fmt: skip
+        "blocks": blocks(config, shape, epoch),
+        "colour": colour,
+        "text": text_on(colour),
+        "clicks": on_choice is not None,
+        "row": row,
+    }
 
     def chosen() -> None:
         told = set((st.session_state.get(key) or {}).get("chosen") or [])

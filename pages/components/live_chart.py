@@ -18,8 +18,11 @@ from pages.components import assets
 MAX_POINTS = 2_000  # of a trace
 SMOOTHING = 0.25  # epochs; a training point is the mean since then, for single batches jump about
 AXES: dict[str, str] = {
-    "step": "Step", "epoch": "Epoch", "seconds": "Seconds", "examples": "Texts seen",
-}  # fmt: skip
+    "step": "Step",
+    "epoch": "Epoch",
+    "seconds": "Seconds",
+    "examples": "Texts seen",
+}
 METRICS: dict[str, str] = {"loss": "Loss", "accuracy": "Accuracy"}
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
@@ -88,10 +91,13 @@ def packed(
                 found = points(trace.history, split, axis, metric, *columns.values())
                 curves.append(
                     {
-                        "run": number, "metric": metric, "split": split, "points": len(found[0]),
+                        "run": number,
+                        "metric": metric,
+                        "split": split,
+                        "points": len(found[0]),
                         "parts": ["x", "y", *columns],
                     }
-                )  # fmt: skip
+                )
                 numbers += found
     header = {
         "revision": f"{revision}/{axis}",

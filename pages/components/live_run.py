@@ -77,9 +77,15 @@ def _draw(run_id: str, ticking: bool, begun: bool) -> None:
     _picture(run, history)
     _figures(run, history)
     axis = st.segmented_control(
-        "Horizontal axis", AXES, format_func=AXES.get, default="step", required=True,
-        key="axis", persist_state="session", label_visibility="collapsed",
-    )  # fmt: skip
+        "Horizontal axis",
+        AXES,
+        format_func=AXES.get,
+        default="step",
+        required=True,
+        key="axis",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
     colour = palette.model_colour(run.config.mode)
     live_charts_of(_curves(run_id, run.name, colour, axis, history), key="live_charts")
 
@@ -144,9 +150,11 @@ def _end(run: tracking.Run) -> None:
         if run.resumable:
             ending.when_it_rests(run, kept is not None)
         if kept and st.button(
-            "Try it", key="try", type="secondary" if run.resumable else "primary",
+            "Try it",
+            key="try",
+            type="secondary" if run.resumable else "primary",
             icon=":material/chat:",
-        ):  # fmt: skip
+        ):
             st.switch_page("predict.py", query_params={"model": run.run_id})
         again = run.config.checkpoint not in ("", NEW_MODEL)  # a reference starts from none
         if again and st.button(

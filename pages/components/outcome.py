@@ -60,14 +60,23 @@ def outcome(results: list[Result]) -> None:
         )
         with st.container(horizontal=True, width="content"):
             st.download_button(
-                "Report", lambda: report.html(results), "unfreeze-report.html", "text/html",
-                icon=":material/description:", on_click="ignore",
+                "Report",
+                lambda: report.html(results),
+                "unfreeze-report.html",
+                "text/html",
+                icon=":material/description:",
+                on_click="ignore",
                 help="One file with every chart and figure, which opens anywhere.",
-            )  # fmt: skip
+            )
             st.download_button(
-                "Curves", lambda: report.csv(results), "unfreeze-curves.csv", "text/csv",
-                icon=":material/table:", on_click="ignore", help="Every point, as CSV.",
-            )  # fmt: skip
+                "Curves",
+                lambda: report.csv(results),
+                "unfreeze-curves.csv",
+                "text/csv",
+                icon=":material/table:",
+                on_click="ignore",
+                help="Every point, as CSV.",
+            )
     st.space("small")
     _inside(results)
 

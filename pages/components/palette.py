@@ -8,16 +8,26 @@ would leave it too faint.
 from ftcore.config import last_groups
 
 MODELS: dict[str, str] = {
-    "full": "#2563EB", "last-layer": "#F59E0B", "last-2": "#C2410C", "gradual": "#9333EA",
-    "scratch": "#65A30D", "custom": "#0E7490", "untouched": "#64748B",
-    "tfidf": "#44403C", "best-head": "#78716C", "majority": "#A8A29E",
-}  # fmt: skip
+    "full": "#2563EB",
+    "last-layer": "#F59E0B",
+    "last-2": "#C2410C",
+    "gradual": "#9333EA",
+    "scratch": "#65A30D",
+    "custom": "#0E7490",
+    "untouched": "#64748B",
+    "tfidf": "#44403C",
+    "best-head": "#78716C",
+    "majority": "#A8A29E",
+}
 """By a run's mode; `untouched` is a checkpoint as it came, `last-2` stands for every `last-K`."""
 
 _BADGES: dict[str, str] = {
-    "full": "blue", "last-layer": "yellow", "last-2": "orange", "gradual": "violet",
+    "full": "blue",
+    "last-layer": "yellow",
+    "last-2": "orange",
+    "gradual": "violet",
     "scratch": "green",
-}  # fmt: skip
+}
 """The nearest colours that `st.badge` has."""
 
 CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
@@ -26,9 +36,15 @@ CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
 OTHER_CLASSES = ("#7C3AED", "#0891B2", "#CA8A04", "#DC2626", "#4D7C0F", "#9333EA", "#475569")
 
 BADGES: dict[str, str] = {
-    "queued": "gray", "running": "blue", "paused": "violet", "finished": "green",
-    "stopped": "orange", "failed": "red", "interrupted": "red", "unreadable": "gray",
-}  # fmt: skip
+    "queued": "gray",
+    "running": "blue",
+    "paused": "violet",
+    "finished": "green",
+    "stopped": "orange",
+    "failed": "red",
+    "interrupted": "red",
+    "unreadable": "gray",
+}
 """The colour of a run's status in `st.badge` and Markdown."""
 
 

@@ -39,9 +39,12 @@ def _draw(seen: tuple[str, ...]) -> None:
                     ("Later", "arrow_downward", 1),
                 ):
                     if st.button(
-                        name, key=f"{name}_{run_id}", icon=f":material/{icon}:", type="tertiary",
+                        name,
+                        key=f"{name}_{run_id}",
+                        icon=f":material/{icon}:",
+                        type="tertiary",
                         disabled=not 1 <= place + by < len(order),
-                    ):  # fmt: skip
+                    ):
                         _do(jobs.move, run_id, by)
                 if st.button(
                     "Take off", key=f"off_{run_id}", icon=":material/close:", type="tertiary"

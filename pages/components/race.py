@@ -47,9 +47,15 @@ def for_all(action: Callable[[str], None], run_ids: Sequence[str]) -> None:
 def axis_input() -> str:
     """What the curves run over; the choice stands in the address, as `by`."""
     return st.segmented_control(
-        "Horizontal axis", AXES, format_func=AXES.get, default="step", required=True,
-        key="by", bind="query-params", label_visibility="collapsed",
-    )  # fmt: skip
+        "Horizontal axis",
+        AXES,
+        format_func=AXES.get,
+        default="step",
+        required=True,
+        key="by",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
 
 
 def _draw(run_ids: tuple[str, ...]) -> None:
@@ -160,9 +166,11 @@ def progress(run: Run, history: pd.DataFrame) -> tuple[float, str]:
 def while_it_goes(run_ids: Sequence[str]) -> None:
     """Draw the buttons that pause all, or end all."""
     if st.button(
-        "Pause", key="pause", icon=":material/pause:",
+        "Pause",
+        key="pause",
+        icon=":material/pause:",
         help="Go on later with all that is not done, also after a restart.",
-    ):  # fmt: skip
+    ):
         for_all(jobs.pause, run_ids)
     with st.popover("Stop", key="stop", icon=":material/stop_circle:"):
         st.markdown("The run in training keeps its best so far; those that wait never begin.")
@@ -173,9 +181,12 @@ def while_it_goes(run_ids: Sequence[str]) -> None:
 def resume_button(run_ids: Sequence[str]) -> None:
     """Draw the button that lets all of them go on, in their order."""
     if st.button(
-        "Resume", key="resume", icon=":material/play_arrow:", type="primary",
+        "Resume",
+        key="resume",
+        icon=":material/play_arrow:",
+        type="primary",
         help="What was paused or interrupted goes on where it was.",
-    ):  # fmt: skip
+    ):
         try:
             jobs.resume(*run_ids)
         except UnfreezeError as error:

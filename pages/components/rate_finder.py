@@ -18,9 +18,12 @@ ELSEWHERE = ("learning_rate", "epochs", "schedule", "evaluations", "watch", "own
 def rate_button() -> bool:
     """Whether a search is asked for."""
     return st.button(
-        "Find a rate", key="find_rate", type="tertiary", icon=":material/troubleshoot:",
+        "Find a rate",
+        key="find_rate",
+        type="tertiary",
+        icon=":material/troubleshoot:",
         help="A short run in which the learning rate rises until the loss explodes.",
-    )  # fmt: skip
+    )
 
 
 def rate_search(asked: bool) -> None:
@@ -56,17 +59,23 @@ def _draw(search: Search) -> None:
 
     fig = charts.base("Training loss, the rate rising", height=200)
     fig.add_scatter(
-        x=search.rates, y=search.losses, mode="lines", hovertemplate="%{x:.2g}: %{y:.3f}<extra></extra>",
+        x=search.rates,
+        y=search.losses,
+        mode="lines",
+        hovertemplate="%{x:.2g}: %{y:.3f}<extra></extra>",
         line={"color": model_colour(st.session_state[form.key("mode")]), "width": 2.5},
-    )  # fmt: skip
+    )
     lowest, first = min(search.losses), search.losses[0]
     fig.update_yaxes(range=[lowest - 0.2 * (first - lowest), first + 0.6 * (first - lowest)])
     fig.update_xaxes(type="log", title_text="Learning rate", dtick=1, exponentformat="power")
     fig.add_vline(search.suggestion, line={"dash": "dash", "width": 1.5, "color": "#808080"})
     figure(fig, key="rate_figure", name="learning-rate")
     st.button(
-        f"Use {search.suggestion:g}", key="use_rate", icon=":material/check:",
+        f"Use {search.suggestion:g}",
+        key="use_rate",
+        icon=":material/check:",
         disabled=st.session_state[form.key("learning_rate")] == search.suggestion,
         help="A quarter of the highest rate at which the loss keeps most of its fall.",
-        on_click=form.fill, args=({"learning_rate": search.suggestion},),
-    )  # fmt: skip
+        on_click=form.fill,
+        args=({"learning_rate": search.suggestion},),
+    )

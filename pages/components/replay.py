@@ -40,15 +40,22 @@ def watched(results: Sequence[Result], traces: Sequence[Trace], axis: str) -> li
             "title": f"{label}: “{textwrap.shorten(said, charts.LABEL_LENGTH, placeholder=' …')}”",
             "curves": [
                 {"run": place[lane.run.run_id]}
-                | {part: lane.history[column].round(5).tolist() for part, column in (
-                    ("x", axis), ("y", "probability"), ("t", "seconds"), ("low", "low"), ("high", "high"),
-                )}
+                | {
+                    part: lane.history[column].round(5).tolist()
+                    for part, column in (
+                        ("x", axis),
+                        ("y", "probability"),
+                        ("t", "seconds"),
+                        ("low", "low"),
+                        ("high", "high"),
+                    )
+                }
                 for lane in overlay.minds(found, number, len(charts.classes(found[0])) - 1)
                 if lane.run.run_id in place
             ],
         }
         for number, said in enumerate(found[0].run.config.watched)
-    ]  # fmt: skip
+    ]
 
 
 def replaying(key: str) -> bool:

@@ -18,8 +18,20 @@ from pages.components.live_chart import METRICS
 from pages.components.palette import model_colour
 
 WATCHED = "Watched sentences"
-CSV_COLUMNS = ("run", "name", "mode", "seed", "split", "step", "epoch", "seconds", "examples",
-               "loss", "accuracy", "lr")  # fmt: skip
+CSV_COLUMNS = (
+    "run",
+    "name",
+    "mode",
+    "seed",
+    "split",
+    "step",
+    "epoch",
+    "seconds",
+    "examples",
+    "loss",
+    "accuracy",
+    "lr",
+)
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline';

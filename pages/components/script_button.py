@@ -28,13 +28,22 @@ def _show(run: Run) -> None:
     )
     with st.container(horizontal=True):
         st.download_button(
-            "Download", code, f"run-{run.run_id[:8]}.py", "text/x-python",
-            icon=":material/download:", on_click="ignore", type="primary",
-        )  # fmt: skip
+            "Download",
+            code,
+            f"run-{run.run_id[:8]}.py",
+            "text/x-python",
+            icon=":material/download:",
+            on_click="ignore",
+            type="primary",
+        )
         if run.config.dataset == "sample":
             st.download_button(
-                "The sample", script.sample_archive, "sample.zip", "application/zip",
-                icon=":material/folder_zip:", on_click="ignore",
+                "The sample",
+                script.sample_archive,
+                "sample.zip",
+                "application/zip",
+                icon=":material/folder_zip:",
+                on_click="ignore",
                 help="Unpack it beside the code.",
-            )  # fmt: skip
+            )
     st.code(code, language="python", height=420)

@@ -26,8 +26,17 @@ from ftcore.shape import ModelShape
 
 SETTINGS: dict[str, "Field[Any]"] = {setting.name: setting for setting in fields(FineTuneConfig)}
 FREE = (
-    "checkpoint", "dataset", "source", "mode", "groups", "limit", "seed", "device", "watch", "name",
-)  # fmt: skip
+    "checkpoint",
+    "dataset",
+    "source",
+    "mode",
+    "groups",
+    "limit",
+    "seed",
+    "device",
+    "watch",
+    "name",
+)
 DECIDED_BY_PRESET = tuple(
     name for name in SETTINGS if name not in FREE and not SETTINGS[name].metadata["new_model"]
 )
@@ -182,9 +191,11 @@ def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
     setting = SETTINGS[name]
     text = setting.metadata["help"]
     common: dict[str, Any] = {
-        "label": label(setting), "key": key(name), "persist_state": "session",
+        "label": label(setting),
+        "key": key(name),
+        "persist_state": "session",
         "help": None if explain else text,
-    } | options  # fmt: skip
+    } | options
     if allowed := choices(setting):
         st.segmented_control(options=allowed, required=True, **common)
     elif setting.type is bool:

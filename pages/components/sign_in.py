@@ -204,9 +204,13 @@ class SignIn:
             return self._page(to, WRONG, 403)
         answer = RedirectResponse(to, 303, _KEPT)
         answer.set_cookie(
-            COOKIE, password.ticket(time.time()), path=self.base, httponly=True, samesite="strict",
+            COOKIE,
+            password.ticket(time.time()),
+            path=self.base,
+            httponly=True,
+            samesite="strict",
             secure=request.url.scheme == "https",
-        )  # fmt: skip
+        )
         return answer
 
     def _local(self, to: str) -> str:
@@ -219,11 +223,15 @@ class SignIn:
         self, to: str, said: str = "", status: int = 200, more: dict[str, str] | None = None
     ) -> Response:
         page = PAGE.format(
-            light=_theme("light"), dark=_theme("dark"), action=escape(self.base + SIGN_IN),
-            logo=LOGO.read_text("utf-8"), said=escape(said), to=escape(to),
+            light=_theme("light"),
+            dark=_theme("dark"),
+            action=escape(self.base + SIGN_IN),
+            logo=LOGO.read_text("utf-8"),
+            said=escape(said),
+            to=escape(to),
             marked='aria-invalid="true" aria-describedby="said"' if said else "",
             again="" if said else AGAIN,
-        )  # fmt: skip
+        )
         return HTMLResponse(page, status, _KEPT | (more or {}))
 
 

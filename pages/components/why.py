@@ -51,11 +51,14 @@ def draw(model: Model, found: "Explanation") -> None:
     colours = sides(found.label, found.labels)
     st.html(
         marks.shaded(
-            found.tokens, found.known, fills(found.contributions, list(colours.values())),
-            [f"{contribution:+.2f}" for contribution in found.contributions], found.gap,
+            found.tokens,
+            found.known,
+            fills(found.contributions, list(colours.values())),
+            [f"{contribution:+.2f}" for contribution in found.contributions],
+            found.gap,
         )
         + marks.legend(colours)
-    )  # fmt: skip
+    )
 
 
 def sides(label: str, labels: Sequence[str]) -> dict[str, str]:

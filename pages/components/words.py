@@ -3,12 +3,20 @@
 import math
 
 PHASES: dict[str, str] = {
-    "waiting": "Starting", "downloading": "Downloading", "reading": "Reading", "encoding": "Encoding",
-    "vectors": "Reading word vectors", "features": "Computing text vectors",
-    "teaching": "Labelling unlabelled texts", "training": "Training",
-    "evaluating": "Evaluating", "testing": "Testing", "looking inside": "Looking inside", "saving": "Saving",
+    "waiting": "Starting",
+    "downloading": "Downloading",
+    "reading": "Reading",
+    "encoding": "Encoding",
+    "vectors": "Reading word vectors",
+    "features": "Computing text vectors",
+    "teaching": "Labelling unlabelled texts",
+    "training": "Training",
+    "evaluating": "Evaluating",
+    "testing": "Testing",
+    "looking inside": "Looking inside",
+    "saving": "Saving",
     "done": "Done",
-}  # fmt: skip
+}
 NONE = "\N{EN DASH}"  # where there is no figure yet
 
 

@@ -83,12 +83,22 @@ def started(
     with log.open("w") as out:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "streamlit", "run", "app.py",
-                "--server.headless", "true", "--server.port", str(port), *options,
+                sys.executable,
+                "-m",
+                "streamlit",
+                "run",
+                "app.py",
+                "--server.headless",
+                "true",
+                "--server.port",
+                str(port),
+                *options,
             ],
-            cwd=ROOT, env=os.environ | {"UNFREEZE_HOME": str(home)} | environment,
-            stdout=out, stderr=out,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=os.environ | {"UNFREEZE_HOME": str(home)} | environment,
+            stdout=out,
+            stderr=out,
+        )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(address, process, log)

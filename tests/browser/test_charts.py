@@ -141,9 +141,10 @@ def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: s
         }""",
         [
             *(f"/assets/{name}" for name in (assets.LIVE_CHART, assets.FIGURE, assets.PLOTLY)),
-            list(curves), {"figure": json.dumps(still), "name": "t", "clicks": False},
+            list(curves),
+            {"figure": json.dumps(still), "name": "t", "clicks": False},
         ],
-    )  # fmt: skip
+    )
 
 
 def test_report_opens_by_itself_and_draws_all_it_holds(
@@ -165,9 +166,10 @@ def test_report_opens_by_itself_and_draws_all_it_holds(
     page.goto(file.as_uri())
     count = page.locator("[data-figure]").count()
     page.wait_for_function(
-        "count => document.querySelectorAll('.js-plotly-plot .main-svg').length >= count", arg=count,
+        "count => document.querySelectorAll('.js-plotly-plot .main-svg').length >= count",
+        arg=count,
         timeout=PAINT * 4,
-    )  # fmt: skip
+    )
     expect(page.locator(".js-plotly-plot")).to_have_count(count)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
     with page.expect_download() as download:

@@ -12,8 +12,15 @@ from tests.browser.conftest import PATIENCE, button, stop
 from tests.results import result
 
 RUNS = 4 + len(REFERENCES)
-TABS = ("Watched sentences", "Where they disagree", "What moved", "What it sees", "What it forgot",
-        "Why", "Settings")  # fmt: skip
+TABS = (
+    "Watched sentences",
+    "Where they disagree",
+    "What moved",
+    "What it sees",
+    "What it forgot",
+    "Why",
+    "Settings",
+)
 POINTS = """() => [...document.querySelectorAll('.uf-plot[data-metric=accuracy]')]
   .flatMap(plot => plot.data ?? []).reduce((sum, curve) => sum + curve.x.length, 0)"""
 

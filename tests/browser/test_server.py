@@ -27,9 +27,12 @@ from tests.test_lesson_import import Bomb
 SECRET = "open sesame"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 HANDSHAKE = {
-    "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "streamlit",
-}  # fmt: skip
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol": "streamlit",
+}
 
 
 def ask(
@@ -68,13 +71,24 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"), ("HEAD", "/"), ("GET", "/train?run=x"), ("GET", "/index.html"), ("GET", "/nowhere"),
-        ("GET", "/favicon.png"), ("GET", f"/assets/{assets.LIVE_CHART}"), ("GET", "/media/x.csv"),
-        ("GET", "/_stcore/health"), ("GET", "/_stcore/host-config"), ("OPTIONS", "/_stcore/stream"),
-        ("PUT", "/_stcore/upload_file/a/b"), ("DELETE", "/_stcore/upload_file/a/b"),
-        ("GET", "/%73ign-in/../"), ("GET", "//"), ("POST", "/train"),
+        ("GET", "/"),
+        ("HEAD", "/"),
+        ("GET", "/train?run=x"),
+        ("GET", "/index.html"),
+        ("GET", "/nowhere"),
+        ("GET", "/favicon.png"),
+        ("GET", f"/assets/{assets.LIVE_CHART}"),
+        ("GET", "/media/x.csv"),
+        ("GET", "/_stcore/health"),
+        ("GET", "/_stcore/host-config"),
+        ("OPTIONS", "/_stcore/stream"),
+        ("PUT", "/_stcore/upload_file/a/b"),
+        ("DELETE", "/_stcore/upload_file/a/b"),
+        ("GET", "/%73ign-in/../"),
+        ("GET", "//"),
+        ("POST", "/train"),
     ],
-)  # fmt: skip
+)
 def test_with_a_password_nothing_is_said_to_strangers(guarded: str, method: str, path: str) -> None:
     stranger = ask(guarded, path, method, body="x" if method in ("PUT", "POST") else None)
     assert stranger.status == 401
@@ -166,13 +180,26 @@ def test_does_not_start_where_anybody_could_come_in(
 ) -> None:
     done = subprocess.run(
         [
-            sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true",
-            "--server.port", "0", "--server.address", address,
-            "--browser.serverAddress", "localhost",
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            "--server.headless",
+            "true",
+            "--server.port",
+            "0",
+            "--server.address",
+            address,
+            "--browser.serverAddress",
+            "localhost",
         ],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
         env=os.environ | {"UNFREEZE_HOME": str(tmp_path), "UNFREEZE_PASSWORD": password},
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     assert said in done.stderr and "Traceback" not in done.stderr + done.stdout
 
@@ -271,11 +298,14 @@ def test_every_answer_keeps_others_out(server: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "more"),
     [
-        ("/assets/none.js", 404, {}), ("/component/x/y", 404, {}),
-        ("/media/none", 404, {}), ("/train", 403, {"Host": "evil.example"}),
-        ("/", 403, {"X-Forwarded-For": "192.0.2.7"}), ("//evil.example", 400, {}),
+        ("/assets/none.js", 404, {}),
+        ("/component/x/y", 404, {}),
+        ("/media/none", 404, {}),
+        ("/train", 403, {"Host": "evil.example"}),
+        ("/", 403, {"X-Forwarded-For": "192.0.2.7"}),
+        ("//evil.example", 400, {}),
     ],
-)  # fmt: skip
+)
 def test_every_refusal_keeps_others_out(
     server: str, path: str, status: int, more: dict[str, str]
 ) -> None:

@@ -27,9 +27,13 @@ def runs(home: Path) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(home))
         tiny.checkpoint(
-            home / "checkpoints" / "evil", "evil", title=EVIL, labels=(EVIL, "fine"), dataset=EVIL,
+            home / "checkpoints" / "evil",
+            "evil",
+            title=EVIL,
+            labels=(EVIL, "fine"),
+            dataset=EVIL,
             metrics={"test_accuracy": 0.5},
-        )  # fmt: skip
+        )
         (home / "checkpoints" / "evil" / checkpoints.CARD).write_text(f"{EVIL}\n\n<b>{EVIL}</b>")
         made = [
             tiny.run(
@@ -109,9 +113,17 @@ def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/train?run={}", "/runs?runs={}", "/compare?runs={}", "/predict?models={}", "/data?dataset={}", "/{}",
-     "/train?by={}", "/checkpoints?x={}"],
-)  # fmt: skip
+    [
+        "/train?run={}",
+        "/runs?runs={}",
+        "/compare?runs={}",
+        "/predict?models={}",
+        "/data?dataset={}",
+        "/{}",
+        "/train?by={}",
+        "/checkpoints?x={}",
+    ],
+)
 def test_addresses(evil: Page, dashboard: str, path: str) -> None:
     evil.goto(dashboard + path.format("%3Cimg%20src%3Dx%20onerror%3D%22window.hacked%3D1%22%3E"))
     expect(evil.get_by_test_id("stMain").get_by_text(re.compile(r"\w")).first).to_be_visible()

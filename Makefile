@@ -26,11 +26,12 @@ bench: .venv/dev.installed
 	$(BIN)/python -m benchmarks $(if $(FULL),--full,--short)
 
 soak: .venv/dev.installed
-	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+	$(BIN)/python -m benchmarks.load.soak --minutes $(MINUTES)
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: .venv/dev.installed

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ftcore import __version__, access
 from ftcore.errors import UnfreezeError
-from pages.components import assets, sign_in, warm
-from pages.components.marks import plain
+from pages.components.shell import assets, sign_in, warm_imports
+from pages.components.text.escaping import plain
 
 log = logging.getLogger("unfreeze")
 BEGAN = time.monotonic()
@@ -75,10 +75,11 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 
 def start_jobs() -> None:
-    warm.loading().result()
-    from ftcore import jobs, tracking
+    warm_imports.loading().result()
+    from ftcore import tracking
+    from ftcore.runs import queue
 
-    for begin in (tracking.close_interrupted, jobs.start):
+    for begin in (tracking.close_interrupted, queue.start):
         try:
             begin()
         except UnfreezeError as error:  # every page will say so too
@@ -86,11 +87,11 @@ def start_jobs() -> None:
 
 
 def stop_jobs() -> None:
-    from ftcore import jobs
+    from ftcore.runs import queue
 
-    if jobs.busy():
+    if queue.busy():
         print("What trains can be resumed at the next start; what waits goes on then.", flush=True)
-    jobs.shutdown()
+    queue.shutdown()
 
 
 def show_error(error: Exception) -> bool:
@@ -116,12 +117,12 @@ async def asset(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """For those who run it for others: JSON, and 503 where the record of runs cannot be read."""
     about = {"version": __version__, "uptime": round(time.monotonic() - BEGAN)}
-    loading = warm.loading()
+    loading = warm_imports.loading()
     if not loading.done():  # torch and MLflow are being imported, which takes seconds
         return JSONResponse({"status": "starting"} | about)
     try:
         loading.result()
-        from ftcore.health import report
+        from ftcore.runs.health import report
 
         # In a thread of its own: where the record hangs, that must not hold up anything else.
         task = asyncio.get_running_loop().run_in_executor(asking, report)

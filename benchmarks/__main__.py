@@ -8,11 +8,19 @@ import subprocess
 import sys
 import time
 
-from benchmarks import report
-from ftcore import settings
+from benchmarks.harness import report
+from ftcore import paths
 
-NAMES = ("machine", "lesson", "sides", "scaling", "attention", "predict", "memory")
-PICTURE = settings.ROOT / "docs" / "images" / "scaling.svg"
+NAMES = (
+    "harness.machine",
+    "training.lesson",
+    "training.sides",
+    "training.scaling",
+    "training.attention",
+    "inference.predict",
+    "training.memory",
+)
+PICTURE = paths.ROOT / "docs" / "images" / "scaling.svg"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -20,9 +28,9 @@ def main(argv: list[str] | None = None) -> None:
     began = time.monotonic()
     failed = []
     for name in NAMES:
-        more = ["--picture", str(PICTURE)] if full and name == "scaling" else []
+        more = ["--picture", str(PICTURE)] if full and name == "training.scaling" else []
         command = [sys.executable, "-m", f"benchmarks.{name}", "--full" if full else "--short"]
-        if subprocess.run([*command, *more], cwd=settings.ROOT).returncode:
+        if subprocess.run([*command, *more], cwd=paths.ROOT).returncode:
             failed.append(name)
     print(f"\nAll took {time.monotonic() - began:.0f} s.")
     if failed:

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ftcore import commands, comparing, config
+from ftcore import config
+from ftcore.cli import commands, compare
+from ftcore.cli.printer import Printer
 from ftcore.errors import UnfreezeError
-from ftcore.printer import Printer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,14 +48,14 @@ def _parser() -> argparse.ArgumentParser:
     config.add_arguments(command(commands.pretrain))
     config.add_arguments(command(commands.find_rate, "find-rate"))
 
-    sub = command(comparing.compare)
+    sub = command(compare.compare)
     config.add_arguments(sub, without=("mode", "seed"))
     sub.add_argument("--modes", default="full,last-layer,gradual,scratch", help="modes, by commas")
     sub.add_argument("--seeds", default="0", help="seeds, by commas; each mode runs with each")
     sub.add_argument("--references", action="store_true", help="also the reference lines")
     sub.add_argument("--export", default="", metavar="FOLDER", help="write it to a new folder")
-    command(comparing.experiments)
-    sub = command(comparing.export_experiment, "export-experiment")
+    command(compare.experiments)
+    sub = command(compare.export_experiment, "export-experiment")
     sub.add_argument("experiment", help="its id, as `experiments` lists it")
     sub.add_argument("to", help="folder to create")
 

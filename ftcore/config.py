@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
-from ftcore import guard
+from ftcore import validation
 from ftcore.errors import UnfreezeError
-from ftcore.shape import LONGEST, Window
+from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 MODES = {  # what each mode is called; `last-2`, `last-3`, … train the first groups from the top
     "full": "Full",
@@ -187,7 +187,7 @@ class FineTuneConfig:
         "Tokens read of each text; the rest is cut out.",
         label="Longest text",
         low=8,
-        high=LONGEST,
+        high=MAX_LENGTH,
     )
     tail: float = _setting(
         0.6,
@@ -266,9 +266,9 @@ class FineTuneConfig:
             raise UnfreezeError("A new model has random layers, so train all of it: mode full.")
 
     @property
-    def window(self) -> Window:
+    def window(self) -> Truncation:
         """Which tokens of a text are read."""
-        return Window(self.max_length, self.tail)
+        return Truncation(self.max_length, self.tail)
 
     @property
     def watched(self) -> list[str]:
@@ -354,7 +354,7 @@ def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) 
 
 def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
     """`value` in the setting's type and range, or UnfreezeError."""
-    said = guard.shown(_spelt(value))
+    said = validation.shown(_spelt(value))
     name, low, high = label(setting), setting.metadata["low"], setting.metadata["high"]
     if setting.name == "mode" and not (str(value) in MODES or last_groups(str(value))):
         raise UnfreezeError(f"Mode is {said}; choose one of {', '.join(MODES)}, last-2, last-3.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import sign_in
+from pages.components.shell import sign_in
 
 IMAGES = Path(__file__).parent / "images"
 

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from ftcore import checkpoints, guard
+from ftcore import validation
 from ftcore.config import MODE_DEFAULTS, NEW_MODEL, FineTuneConfig, label
-from ftcore.datasets import TITLES
+from ftcore.data.datasets import TITLES
 from ftcore.errors import UnfreezeError
-from pages.components import settings_form, size, words
-from pages.components.marks import plain
-from pages.components.models import Model, models, run_names
-from pages.components.palette import BADGES
-from pages.components.task import run_task
+from ftcore.models import checkpoints
+from pages.components.charts.palette import BADGES
+from pages.components.forms import settings_form
+from pages.components.forms.checkpoint_picker import Model, models, run_names
+from pages.components.forms.task_progress import run_task
+from pages.components.text import formatting, sizes
+from pages.components.text.escaping import plain
 
 A_PAGE = 12  # cards
 KINDS = {"bundled": "Comes with Unfreeze", "imported": "Imported", "run": "Trained here"}
@@ -29,7 +31,9 @@ def accuracy(model: Model) -> str:
     metrics, data = model.checkpoint.metrics, model.checkpoint.dataset
     for name, part in (("test_accuracy", "test set"), ("val_accuracy", "validation")):
         if name in metrics:
-            return f"**{words.percent(metrics[name])}** {plain(TITLES.get(data, data))}, {part}"
+            return (
+                f"**{formatting.percent(metrics[name])}** {plain(TITLES.get(data, data))}, {part}"
+            )
     return f"{plain(TITLES.get(data, data))}, not measured"
 
 
@@ -44,7 +48,7 @@ def card(model: Model, of: dict[str, Model]) -> None:
     st.caption(
         f"{plain(', '.join(one.labels))}  \n"
         + (f"From {plain(parent)} · " if parent else "")
-        + f"{one.parameters / 1e6:.1f} M parameters · {size.disk(one.bytes)}"
+        + f"{one.parameters / 1e6:.1f} M parameters · {sizes.disk(one.bytes)}"
     )
     with st.container(horizontal=True, gap="xsmall"):
         if st.button("Fine-tune", key=f"tune-{one.ref}", icon=":material/play_circle:"):
@@ -79,14 +83,14 @@ def details(model: Model, of: dict[str, Model]) -> None:
             "Learned from": TITLES.get(one.dataset, one.dataset),
             "Started from": " ← ".join(of[ref].title if ref in of else ref for ref in parents),
             "Training": one.origin.get("trains", ""),
-            "Test accuracy": words.percent(one.metrics.get("test_accuracy")),
-            "Validation accuracy": words.percent(one.metrics.get("val_accuracy")),
+            "Test accuracy": formatting.percent(one.metrics.get("test_accuracy")),
+            "Validation accuracy": formatting.percent(one.metrics.get("val_accuracy")),
             "Parameters": f"{one.parameters:,}",
             **{f"… {name}": f"{number:,}" for name, number in one.model.group_sizes().items()},
             "Attention heads": str(one.model.heads),
             "Reads at most": f"{one.max_length} tokens"
             + (f", {one.max_length - one.window.head} of them from the end" if one.tail else ""),
-            "On disk": size.disk(one.bytes)
+            "On disk": sizes.disk(one.bytes)
             + (f", its words in {one.words}" if one.words != one.ref else ""),
             "Name for the command line": one.ref,
         }
@@ -98,7 +102,11 @@ def details(model: Model, of: dict[str, Model]) -> None:
                 query_params={"run": one.ref},
             )
         st.table(
-            {name: plain(value) for name, value in facts.items() if value not in ("", words.NONE)},
+            {
+                name: plain(value)
+                for name, value in facts.items()
+                if value not in ("", formatting.NONE)
+            },
             border="horizontal",
         )
 
@@ -107,7 +115,7 @@ def details(model: Model, of: dict[str, Model]) -> None:
 
 @st.dialog("Delete for good?")
 def ask_delete(model: Model) -> None:
-    st.markdown(f"**{plain(model.title)}**, {size.disk(model.checkpoint.bytes)}")
+    st.markdown(f"**{plain(model.title)}**, {sizes.disk(model.checkpoint.bytes)}")
     if model.checkpoint.kind == "run":
         st.caption("Its run stays, with all curves and figures.")
     with st.container(horizontal=True):
@@ -196,13 +204,15 @@ if importing.open:
                             copy.write_bytes(uploaded.getbuffer())
                             files.append(copy)
                         elif path.strip():
-                            files.append(guard.at(path.strip()))
+                            files.append(validation.at(path.strip()))
                     if len(files) < 2:
                         st.error("Both files are needed: give a path or upload each.")
                     else:
                         try:
                             with st.spinner("Importing …"):
-                                from ftcore.lesson_import import import_lesson  # imports torch
+                                from ftcore.exchange.lesson_import import (
+                                    import_lesson,  # imports torch
+                                )
 
                                 made = run_task(
                                     import_lesson(
@@ -219,7 +229,7 @@ if importing.open:
                             st.success(
                                 f"Imported as {plain(made.ref)}."
                                 + (
-                                    f" It is right on {words.percent(measured)} of the AG News test "
+                                    f" It is right on {formatting.percent(measured)} of the AG News test "
                                     "texts, measured just now."
                                     if measured
                                     else ""
@@ -265,9 +275,9 @@ if pretraining.open:
             if st.form_submit_button("Pretrain", type="primary", icon=":material/play_arrow:"):
                 try:
                     with st.spinner("Starting …"):
-                        from ftcore import jobs  # imports MLflow
+                        from ftcore.runs import queue  # imports MLflow
 
-                        run_id = jobs.submit(
+                        run_id = queue.submit(
                             FineTuneConfig(checkpoint=NEW_MODEL, dataset="ag_news", **values)
                         )
                 except UnfreezeError as error:

@@ -6,12 +6,16 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from ftcore import datasets, estimate, settings
+from ftcore import paths
 from ftcore.config import MODE_DEFAULTS, REFERENCES, FineTuneConfig, mode_defaults, mode_title
+from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from pages.components import settings_form as form, warm, words
-from pages.components.marks import plain
-from pages.components.palette import BADGES, mode_badge
+from ftcore.training import estimate
+from pages.components.charts.palette import BADGES, mode_badge
+from pages.components.forms import settings_form as form
+from pages.components.shell import warm_imports
+from pages.components.text import formatting
+from pages.components.text.escaping import plain
 
 CHOSEN = ("full", "last-layer", "gradual", "scratch")
 MOST_SEEDS = 5
@@ -39,7 +43,7 @@ run_ids = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",
 if experiment or run_ids:
     try:
         with st.spinner("Opening …"):
-            from pages.components.compared import compared  # imports MLflow
+            from pages.components.compare.experiment_view import compared  # imports MLflow
 
         compared(experiment, run_ids)
     except UnfreezeError as error:
@@ -141,7 +145,7 @@ with choose:
 
 def planned() -> list[FineTuneConfig]:
     """The runs of the experiment that the form describes."""
-    from ftcore import experiments  # imports MLflow
+    from ftcore.experiments import plan  # imports MLflow
 
     base = FineTuneConfig(
         **{name: st.session_state[form.key(name)] for name in SAME},
@@ -149,15 +153,16 @@ def planned() -> list[FineTuneConfig]:
         watch=watch,
         groups=groups,
     )
-    return experiments.plan(base, modes, range(seed_count), rates, references)
+    return plan.plan(base, modes, range(seed_count), rates, references)
 
 
 @st.cache_data(ttl=3, show_spinner=False)
 def known(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs and experiments of that home; read once for a few clicks."""
-    from ftcore import experiments, tracking
+    from ftcore import tracking
+    from ftcore.experiments import plan
 
-    return tracking.runs(), experiments.listed()
+    return tracking.runs(), plan.listed()
 
 
 with summary.container(border=True):
@@ -173,11 +178,11 @@ with summary.container(border=True):
     ):
         try:
             with st.spinner("Starting …"):
-                from ftcore import experiments
+                from ftcore.experiments import plan
 
                 configs = planned()
                 title = f"{datasets.TITLES[dataset]} · {len(modes)} modes · {datetime.now():%d %b %H:%M}"
-                started = experiments.submit(configs, title)
+                started = plan.submit(configs, title)
         except UnfreezeError as error:
             st.error(plain(str(error)))
         else:
@@ -188,10 +193,10 @@ with summary.container(border=True):
 st.space("small")
 st.subheader("Earlier experiments", anchor=False)
 listed = st.empty()
-warm.ready(lambda: [slot.skeleton(height=80) for slot in (time_needed, listed)])
+warm_imports.ready(lambda: [slot.skeleton(height=80) for slot in (time_needed, listed)])
 time_needed.empty()
 try:
-    runs, found = known(str(settings.home()))
+    runs, found = known(str(paths.home()))
 except UnfreezeError as error:
     listed.error(plain(str(error)))
     st.stop()
@@ -202,7 +207,7 @@ if len(modes) > 1:
         lines = sum(config.mode in REFERENCES for config in configs)
         of_them = f", {lines} of them for reference lines" * bool(lines)
         st.markdown(f"**{len(configs)} runs**{of_them}. One at a time, so that the clock is fair.")
-        st.caption(f"About {words.roughly(seconds)} on this machine")
+        st.caption(f"About {formatting.roughly(seconds)} on this machine")
 if found.empty:
     listed.caption("None yet.")
     st.stop()

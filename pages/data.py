@@ -5,12 +5,13 @@ import random
 import numpy as np
 import streamlit as st
 
-from ftcore import datasets, guard
-from ftcore.datasets import TextDataset
+from ftcore import validation
+from ftcore.data import datasets
+from ftcore.data.datasets import TextDataset
 from ftcore.errors import UnfreezeError
-from pages.components import marks, words
-from pages.components.palette import class_colours
-from pages.components.task import run_task
+from pages.components.charts.palette import class_colours
+from pages.components.forms.task_progress import run_task
+from pages.components.text import escaping, formatting
 
 KEPT = 3  # datasets in memory
 MEASURED = 2_000  # texts whose tokens are counted
@@ -31,7 +32,7 @@ def loaded() -> dict[tuple[str, str, float], TextDataset]:
 @st.cache_data(max_entries=20, show_spinner=False)
 def lengths(fingerprint: str, _texts: list[str]) -> np.ndarray:
     """Tokens of each of a random sample of texts, the same sample each time."""
-    from ftcore.text import tokenize  # imports torch
+    from ftcore.text.vocabulary import tokenize  # imports torch
 
     sample = random.Random(0).sample(_texts, min(MEASURED, len(_texts)))
     return np.array([len(tokenize(text)) for text in sample])
@@ -40,7 +41,7 @@ def lengths(fingerprint: str, _texts: list[str]) -> np.ndarray:
 def changed(source: str) -> float:
     """When a file or folder was last written, so that a new one is read anew."""
     try:
-        return guard.there(source).stat().st_mtime if source else 0.0
+        return validation.there(source).stat().st_mtime if source else 0.0
     except (OSError, UnfreezeError):
         return 0.0
 
@@ -84,7 +85,7 @@ if dataset is None:
     try:
         dataset = run_task(datasets.load(name, source))
     except UnfreezeError as error:
-        st.error(marks.plain(str(error)))
+        st.error(escaping.plain(str(error)))
         st.stop()
     loaded()[key] = dataset
     while len(loaded()) > KEPT:
@@ -99,11 +100,13 @@ if dataset.synthetic:
     )
 train_rows, validation_rows = datasets.split(len(dataset.train.texts), seed=0)
 with st.grid(columns=4, min_column_width=150, border=True):
-    st.metric("Training", words.count(len(train_rows)))
-    st.metric("Validation", words.count(len(validation_rows)), help="5% of the training texts.")
-    st.metric("Test", words.count(len(dataset.test.texts)))
+    st.metric("Training", formatting.count(len(train_rows)))
+    st.metric(
+        "Validation", formatting.count(len(validation_rows)), help="5% of the training texts."
+    )
+    st.metric("Test", formatting.count(len(dataset.test.texts)))
     st.metric("Classes", len(dataset.labels))
-st.caption(f"Source: {marks.plain(dataset.source)} · fingerprint {dataset.fingerprint}")
+st.caption(f"Source: {escaping.plain(dataset.source)} · fingerprint {dataset.fingerprint}")
 
 
 @st.fragment
@@ -120,7 +123,9 @@ def show_lengths() -> None:
         tokens = lengths(dataset.fingerprint, dataset.train.texts)
     cut = float((tokens > longest).mean())
     among = f" (of {MEASURED:,} drawn at random)" if len(dataset.train.texts) > MEASURED else ""
-    st.markdown(f"**{words.percent(cut)}** of the texts are longer, and not read whole{among}.")
+    st.markdown(
+        f"**{formatting.percent(cut)}** of the texts are longer, and not read whole{among}."
+    )
     edge = float(np.percentile(tokens, 99)) * 1.1
     figure = go.Figure(
         go.Histogram(
@@ -182,7 +187,7 @@ def show_examples() -> None:
     with examples:
         for row in rows[(page - 1) * A_PAGE : page * A_PAGE]:
             label = dataset.labels[texts.labels[row]]
-            st.html(marks.example(texts.texts[row], label, colours[label], query, SHOWN))
+            st.html(escaping.example(texts.texts[row], label, colours[label], query, SHOWN))
 
 
 balance, histogram = st.columns([2, 3], gap="large")
@@ -200,7 +205,7 @@ bars = go.Bar(
     y=list(dataset.labels),
     orientation="h",
     marker_color=[*colours.values()],
-    text=[words.count(count) for count in counts],
+    text=[formatting.count(count) for count in counts],
     textposition="auto",
     hovertemplate="%{y}: %{x:,}<extra></extra>",
 )

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ftcore.checkpoints import list_checkpoints
 from ftcore.config import FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
-from ftcore.shape import ModelShape
-from pages.components import warm
-from pages.components.layers import layers
-from pages.components.marks import plain
+from ftcore.models.checkpoints import list_checkpoints
+from ftcore.models.spec import ModelSpec
+from pages.components.forms.layer_picture import layers
+from pages.components.shell import warm_imports
+from pages.components.text.escaping import plain
 
 words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
 with words:
@@ -29,7 +29,7 @@ with words:
             st.switch_page("compare.py")
     st.caption("On the built-in sample: no download, about a minute.")
 with picture:
-    starter = next((one.model for one in list_checkpoints()), ModelShape(30_000, 100, 2))
+    starter = next((one.model for one in list_checkpoints()), ModelSpec(30_000, 100, 2))
     for column, mode in zip(st.columns(2), ("full", "last-layer"), strict=True):
         with column:
             st.markdown(f"**{mode_title(mode)}**", text_alignment="center")
@@ -42,7 +42,7 @@ for column, title in zip(st.columns(3), ("Device", "Runs", "Checkpoints"), stric
         st.caption(title)
         cards.append(st.empty())
 # The first page does not wait for the imports that these need.
-warm.ready(lambda: [card.skeleton(height=24) for card in cards])
+warm_imports.ready(lambda: [card.skeleton(height=24) for card in cards])
 from ftcore import devices, tracking  # noqa: E402
 
 device, runs, checkpoints = cards

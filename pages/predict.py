@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from ftcore.errors import UnfreezeError
-from pages.components import marks
-from pages.components.models import Model, models
-from pages.components.palette import class_colours
-from pages.components.why import why
+from pages.components.charts.palette import class_colours
+from pages.components.forms.checkpoint_picker import Model, models
+from pages.components.text import escaping
+from pages.components.text.why import why
 
 EXAMPLES = {
     "Praise": "A warm, funny film with a cast that clearly enjoys every minute of it.",
@@ -19,7 +19,7 @@ EXAMPLES = {
     "Faint praise": "Well, the popcorn was excellent.",
     "News": "Shares of the airline rose after it raised its profit forecast for the year.",
 }
-LONGEST = 100_000  # characters; a model reads a few hundred words of them
+MAX_LENGTH = 100_000  # characters; a model reads a few hundred words of them
 MOST_TEXTS = 2_000
 
 st.session_state.setdefault("predict_text", EXAMPLES["Contrast"])
@@ -111,8 +111,8 @@ training = [ref for ref in chosen if available[ref].training]
 
 def answer(model: Model, prediction) -> None:
     """One model's label and probabilities."""
-    st.markdown(f"**{marks.plain(model.title)}** {model.badge}")
-    st.html(marks.bars(prediction.probabilities, class_colours(list(prediction.probabilities))))
+    st.markdown(f"**{escaping.plain(model.title)}** {model.badge}")
+    st.html(escaping.bars(prediction.probabilities, class_colours(list(prediction.probabilities))))
     st.caption(" · ".join(filter(None, (f"{prediction.milliseconds:.1f} ms", model.snapshot))))
 
 
@@ -123,28 +123,28 @@ def reading(titles: list[str], prediction, of_all: bool) -> None:
         f"{unknown} of {len(prediction.tokens)} words unknown" if unknown else "every word known"
     )
     cut = f", only {len(prediction.tokens)} read" if prediction.truncated else ""
-    whom = "" if of_all else f" by {', '.join(map(marks.plain, titles))}"
+    whom = "" if of_all else f" by {', '.join(map(escaping.plain, titles))}"
     st.caption(f"As read{whom}: {words}{cut}")
-    st.html(marks.tokens(prediction.tokens, prediction.known, prediction.gap))
+    st.html(escaping.tokens(prediction.tokens, prediction.known, prediction.gap))
 
 
 @st.fragment(run_every="3s" if training else None)
 def show_answers() -> None:
     """Again and again while one of them trains, each time by its best state so far."""
-    from ftcore.predict import predict
+    from ftcore.inference.prediction import predict
 
     now = models()
     if any(ref not in now or not now[ref].training for ref in training):
         st.rerun()
-    if len(text) > LONGEST:
-        st.info(f"Only the first {LONGEST:,} of {len(text):,} characters are looked at.")
+    if len(text) > MAX_LENGTH:
+        st.info(f"Only the first {MAX_LENGTH:,} of {len(text):,} characters are looked at.")
     readings: dict[tuple, list[str]] = {}
     shown = {}
     with st.grid(columns=min(2, len(chosen)), min_column_width=260, border=True) as grid:
         for ref in chosen:
             with grid.cell():
                 try:
-                    [prediction] = predict(ref, [text[:LONGEST]])
+                    [prediction] = predict(ref, [text[:MAX_LENGTH]])
                 except UnfreezeError as error:
                     st.error(str(error))
                     continue
@@ -159,7 +159,7 @@ def show_answers() -> None:
         persist_state="session",
         help="Shades each word by what it adds to a model's answer.",
     ):
-        why(text[:LONGEST], chosen)
+        why(text[:MAX_LENGTH], chosen)
         return
     for key, titles in readings.items():
         reading(titles, shown[key], of_all=len(readings) == 1)
@@ -182,7 +182,7 @@ with st.expander("Many texts at once", icon=":material/list:"):
         persist_state="session",
         placeholder="One text\nAnother text",
     )
-    lines = [line.strip()[:LONGEST] for line in pasted.splitlines() if line.strip()]
+    lines = [line.strip()[:MAX_LENGTH] for line in pasted.splitlines() if line.strip()]
     if len(lines) > MOST_TEXTS:
         st.info(f"Only the first {MOST_TEXTS:,} of {len(lines):,} texts are answered.")
         lines = lines[:MOST_TEXTS]
@@ -192,7 +192,7 @@ with st.expander("Many texts at once", icon=":material/list:"):
         st.info("Paste some texts first." if chosen else "Choose a model first.")
     elif pressed:
         from ftcore.events import Progress, drain
-        from ftcore.predict import predict_many
+        from ftcore.inference.prediction import predict_many
 
         bar = st.progress(0.0)
         columns: dict[str, list] = {"text": lines}
@@ -203,7 +203,7 @@ with st.expander("Many texts at once", icon=":material/list:"):
                 def report(event: object, title: str = title) -> None:
                     if isinstance(event, Progress) and event.phase == "testing":
                         bar.progress(
-                            event.done / len(lines), f"{marks.plain(title)}: {event.done:,.0f}"
+                            event.done / len(lines), f"{escaping.plain(title)}: {event.done:,.0f}"
                         )
 
                 found = drain(predict_many(ref, lines), report)
@@ -231,7 +231,7 @@ with st.expander("Many texts at once", icon=":material/list:"):
             },
         )
         csv = io.BytesIO()
-        marks.cells(table).to_csv(
+        escaping.cells(table).to_csv(
             csv, index=False, encoding="utf-8-sig"
         )  # the mark lets Excel read it right
         st.download_button(

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from ftcore.checkpoints import list_checkpoints
 from ftcore.config import REFERENCES, mode_title
 from ftcore.errors import UnfreezeError
-from pages.components import size, words
-from pages.components.marks import plain
-from pages.components.models import run_names
-from pages.components.palette import BADGES, model_colour
+from ftcore.models.checkpoints import list_checkpoints
+from pages.components.charts.palette import BADGES, model_colour
+from pages.components.forms.checkpoint_picker import run_names
+from pages.components.text import formatting, sizes
+from pages.components.text.escaping import plain
 
 MOST = 8  # runs on one chart
 
@@ -22,10 +22,10 @@ waiting.skeleton(height=240)
 # Painted before the record of runs, and with it MLflow, is imported.
 try:
     from ftcore import tracking
-    from pages.components.live_chart import AXES, live_charts
-    from pages.components.overlay import traces
-    from pages.components.queue import queue
-    from pages.components.side_by_side import side_by_side, unfair
+    from pages.components.charts.live_chart import AXES, live_charts
+    from pages.components.runs.overlay import traces
+    from pages.components.runs.queue import queue
+    from pages.components.runs.side_by_side import side_by_side, unfair
 
     runs = tracking.runs()
 except UnfreezeError as error:
@@ -79,12 +79,12 @@ def table() -> None:
             "Validation": now["val_accuracy"].astype(float) * 100,
             "Test": now["test_accuracy"].astype(float) * 100,
             "Time": [
-                words.duration(s) if s == s and s else "" for s in now["seconds"].astype(float)
+                formatting.duration(s) if s == s and s else "" for s in now["seconds"].astype(float)
             ],
             "Data": now["dataset"],
             "Texts": [f"{limit:,}" if limit else "all" for limit in now["limit"]],
             "From": now["checkpoint"],
-            "Disk": [size.disk(disk_use(*run)) for run in zip(ids, now["status"], strict=True)],
+            "Disk": [sizes.disk(disk_use(*run)) for run in zip(ids, now["status"], strict=True)],
             "Started": now["started"],
             "Experiment": now["experiment_name"],
         }
@@ -161,7 +161,7 @@ def ask_delete(doomed: dict[str, str]) -> None:
 
 def references(run_id: str) -> list[str]:
     """The runs of the reference lines for the texts of a run; those that are not there are queued."""
-    from ftcore import jobs
+    from ftcore.runs import queue
 
     config = tracking.run(run_id).config
     usable = runs[runs["status"].isin(["queued", "running", "finished"])]
@@ -171,7 +171,7 @@ def references(run_id: str) -> list[str]:
     if (same.loc[same["mode"] == "best-head", "checkpoint"] != config.checkpoint).all():
         there.pop("best-head", None)
     return [
-        there.get(mode) or jobs.submit(replace(config, mode=mode, name=""))
+        there.get(mode) or queue.submit(replace(config, mode=mode, name=""))
         for mode in REFERENCES
         if mode != "best-head" or config.checkpoint in saved
     ]
@@ -218,7 +218,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Delete", icon=":material/delete:", disabled=not chosen):
         ask_delete({run_id: names[run_id] for run_id in chosen})
     used = sum(disk_use(*run) for run in zip(runs["run_id"], runs["status"], strict=True))
-    st.caption(f"{len(runs)} run{'s' * (len(runs) > 1)}, {size.disk(used)}")
+    st.caption(f"{len(runs)} run{'s' * (len(runs) > 1)}, {sizes.disk(used)}")
 
 if not chosen:
     st.info("Select runs in the table, and their curves are drawn here.")

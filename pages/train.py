@@ -7,20 +7,23 @@ from pathlib import Path
 
 import streamlit as st
 
-from ftcore import datasets, estimate, strategies
 from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from pages.components import settings_form as form, warm, words
-from pages.components.layers import layers
-from pages.components.marks import plain
-from pages.components.rate_finder import rate_button, rate_search
+from ftcore.training import estimate, strategies
+from pages.components.forms import settings_form as form
+from pages.components.forms.layer_picture import layers
+from pages.components.forms.rate_finder import rate_button, rate_search
+from pages.components.shell import warm_imports
+from pages.components.text import formatting
+from pages.components.text.escaping import plain
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
 
 if st.query_params.get("run"):
     try:
         with st.spinner("Opening the run …"):
-            from pages.components.live_run import live_run  # imports MLflow
+            from pages.components.runs.live_run import live_run  # imports MLflow
 
         live_run(st.query_params["run"])
     except UnfreezeError as error:
@@ -83,9 +86,9 @@ with summary.container(border=True):
     ):
         try:
             with st.spinner("Starting …"):
-                from ftcore import jobs  # imports MLflow
+                from ftcore.runs import queue  # imports MLflow
 
-                run_id = jobs.submit(config)
+                run_id = queue.submit(config)
         except UnfreezeError as error:
             st.error(plain(str(error)))
         else:
@@ -115,14 +118,14 @@ with st.expander("What the lesson's code gets wrong, and what is done here"):
         st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(with_bold))()
 
 if config is not None:  # last: the pace of earlier runs is known once MLflow is imported
-    warm.ready(lambda: time_needed.caption("…"))
+    warm_imports.ready(lambda: time_needed.caption("…"))
     time_needed.empty()
     from ftcore import tracking
 
     with suppress(UnfreezeError):  # of the record of runs, which Start will name
         runs = tracking.runs()
         seconds = estimate.seconds(config, runs)
-        time_needed.caption(f"About {words.roughly(seconds)} on this machine")
+        time_needed.caption(f"About {formatting.roughly(seconds)} on this machine")
         for _, run in runs[runs["status"] == "running"].head(1).iterrows():
             # Not a link to this same page: that would leave its address as it is.
             if now_training.button(

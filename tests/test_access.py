@@ -22,11 +22,11 @@ from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 import app as server
-from ftcore import access, settings, tracking
+from ftcore import access, paths, tracking
 from ftcore.access import BURST, LASTS, PACE, Password, Tries
 from ftcore.errors import UnfreezeError
-from pages.components import sign_in
-from pages.components.sign_in import COOKIE, SignIn
+from pages.components.shell import sign_in
+from pages.components.shell.sign_in import COOKIE, SignIn
 
 MAIN = Path(__file__).parent.parent / "pages" / "_main.py"
 SECRET = "open sesame"
@@ -471,7 +471,7 @@ def test_home_that_all_share_is_left_alone_and_said(
 ) -> None:
     home.mkdir()
     home.chmod(0o1777)
-    settings.make_private()
+    paths.make_private()
     assert rights(home) == "drwxrwxrwt"
     assert "let UNFREEZE_HOME name a folder of your own" in caplog.text
 

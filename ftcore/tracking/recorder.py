@@ -17,8 +17,9 @@ from typing import Self
 
 from mlflow.entities import Metric, Param, RunTag
 
-from ftcore import __version__, checkpoints, insights, settings
+from ftcore import __version__, paths
 from ftcore.config import FineTuneConfig, mode_title
+from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.events import (
     Evaluation,
@@ -31,6 +32,7 @@ from ftcore.events import (
     Step,
     Watched,
 )
+from ftcore.models import checkpoints
 from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, on_a_server, tag, writing
 
 FLUSH_SECONDS = 0.5
@@ -176,7 +178,7 @@ class Recorder:
     def _upload(self) -> None:
         """On a tracking server, a run's files travel there; a local store already holds them."""
         folder = checkpoints.run_path(self.run_id)
-        if on_a_server(settings.tracking_uri()) and folder.exists():
+        if on_a_server(paths.tracking_uri()) and folder.exists():
             try:
                 self._client.log_artifacts(self.run_id, str(folder), "checkpoint")
                 for file in (insights.ARRAYS, insights.REST):
@@ -212,7 +214,7 @@ def _git_commit() -> str:
     try:
         done = subprocess.run(
             ["git", "rev-parse", "HEAD"],
-            cwd=settings.ROOT,
+            cwd=paths.ROOT,
             capture_output=True,
             text=True,
             timeout=5,

@@ -11,9 +11,9 @@ from contextlib import closing, contextmanager
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from ftcore import settings
+from ftcore import paths
 from ftcore.errors import UnfreezeError
-from ftcore.tracking import schema
+from ftcore.tracking import migrations
 
 EXPERIMENT = "unfreeze"
 FORMAT = 1  # of what a run's tags say; the first runs do not name theirs
@@ -31,7 +31,7 @@ _lock = threading.Lock()
 
 def connect() -> tuple[MlflowClient, str]:
     """MLflow's client, and the id of what it calls an experiment: the place of all our runs."""
-    uri = settings.tracking_uri()
+    uri = paths.tracking_uri()
     with _lock:  # two first visitors at once must not create the store twice
         return _open(uri)
 
@@ -41,24 +41,24 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
     # Its errors reach us as exceptions; it would print them, with their traceback, as well.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    settings.make_private()
+    paths.make_private()
     try:
-        schema.prepare(uri)
+        migrations.prepare(uri)
         client = MlflowClient(tracking_uri=uri)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
             return client, str(experiment.experiment_id)
-        root = None if on_a_server(uri) else settings.runs_dir().as_uri()
+        root = None if on_a_server(uri) else paths.runs_dir().as_uri()
         return client, str(client.create_experiment(EXPERIMENT, artifact_location=root))
     except UnfreezeError:
         raise
     except Exception as error:
-        where = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else settings.home()
+        where = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else paths.home()
         raise UnfreezeError(
             f"The record of runs cannot be opened ({type(error).__name__}); check the disk and {where}."
         ) from error
     finally:
-        settings.make_private()  # the file that MLflow has just made, too
+        paths.make_private()  # the file that MLflow has just made, too
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def written() -> object:
     """Something else whenever our own store has been written to; never the same twice for another."""
     if not _ours():
         return object()
-    found = settings.store_file().stat()
+    found = paths.store_file().stat()
     return found.st_mtime_ns, found.st_size
 
 
@@ -100,7 +100,7 @@ def points(
             for name in metrics
         }
     found: dict[str, dict[int, float | None]] = {name: {} for name in metrics}
-    with closing(sqlite3.connect(settings.store_file(), timeout=20)) as store:
+    with closing(sqlite3.connect(paths.store_file(), timeout=20)) as store:
         for name, step, value in store.execute(
             "SELECT key, step, CASE is_nan WHEN 1 THEN NULL ELSE value END FROM metrics "
             "WHERE run_uuid = ? ORDER BY timestamp",
@@ -113,7 +113,7 @@ def points(
 
 def _ours() -> bool:
     """Whether the store is the database in our home."""
-    return settings.tracking_uri() == f"sqlite:///{settings.store_file()}"
+    return paths.tracking_uri() == f"sqlite:///{paths.store_file()}"
 
 
 def tag(name: str) -> str:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Position, expect
 
-from ftcore import datasets, insights
-from pages.components import assets, live_chart, report
-from tests import made, results
+from ftcore.data import datasets
+from ftcore.diagnostics import insights
+from pages.components.charts import live_chart
+from pages.components.compare import report
+from pages.components.shell import assets
 from tests.browser.conftest import PAINT
+from tests.helpers import fake_experiments, fake_results
 
 TEXTS = [f"review {row} <b>of</b> a film" for row in range(400)]
 
@@ -20,11 +23,13 @@ def recorded(server_home: Path) -> None:
     """A finished experiment, `made`, that was looked inside."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
-        for one in made.experiment(("full", "last-layer")):
-            results.record(one, "made", "Made up")
+        for one in fake_experiments.experiment(("full", "last-layer")):
+            fake_results.record(one, "made", "Made up")
         texts = datasets.Texts(TEXTS, [0] * len(TEXTS))
         insights.keep_texts(
-            datasets.TextDataset("made", "Made", made.LABELS, texts, texts, "here", True, "made")
+            datasets.TextDataset(
+                "made", "Made", fake_experiments.LABELS, texts, texts, "here", True, "made"
+            )
         )
 
 
@@ -114,7 +119,7 @@ def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None
 
 def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: str) -> None:
     """As when a run ends, or somebody leaves the page, at that moment; `page` fails for any error."""
-    history = results.history((0.5, 0.6, 0.7), 20)
+    history = fake_results.history((0.5, 0.6, 0.7), 20)
     curves = live_chart.packed([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
     still = {
         "data": [{"x": [1, 2], "y": [1, 2]}],
@@ -152,7 +157,7 @@ def test_report_opens_by_itself_and_draws_all_it_holds(
 ) -> None:
     monkeypatch.setattr(insights, "texts", lambda fingerprint: TEXTS)
     file = tmp_path / "report.html"
-    file.write_bytes(report.html(made.experiment(seeds=(0, 1))))
+    file.write_bytes(report.html(fake_experiments.experiment(seeds=(0, 1))))
     context = chromium.new_context(
         offline=True, color_scheme="dark", viewport={"width": 390, "height": 844}
     )

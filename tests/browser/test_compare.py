@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from ftcore.config import REFERENCES
-from tests import results
 from tests.browser.conftest import PATIENCE, button, stop
-from tests.results import result
+from tests.helpers import fake_results
+from tests.helpers.fake_results import result
 
 RUNS = 4 + len(REFERENCES)
 TABS = (
@@ -33,8 +33,8 @@ def recorded(server_home: Path) -> None:
         for seed in (0, 1):
             for mode, right in (("full", 931), ("last-layer", 660), ("scratch", 900)):
                 made = result(mode, right + seed, seed, watch="A <b>fine</b> film.")
-                results.record(made, "made", "Made <i>up</i>")
-        results.record(result("tfidf", 860, seconds=2), "made", "Made <i>up</i>")
+                fake_results.record(made, "made", "Made <i>up</i>")
+        fake_results.record(result("tfidf", 860, seconds=2), "made", "Made <i>up</i>")
 
 
 def verdict(page: Page) -> Locator:

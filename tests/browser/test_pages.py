@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from ftcore import checkpoints, tracking
-from tests import tiny
+from ftcore import tracking
+from ftcore.models import checkpoints
 from tests.browser.conftest import PAINT, button
+from tests.helpers import small_runs
 
 PAGES = ("predict", "runs", "checkpoints", "data")
 ROW = 35  # pixels of a table's row
@@ -21,9 +22,11 @@ def runs(server_home: Path) -> Iterator[dict[str, str]]:
     """Two finished runs and their checkpoints in the server's home, which the tests share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
-        tiny.checkpoint(server_home / "checkpoints" / "starter-tiny", "starter-tiny", title="Tiny")
+        small_runs.checkpoint(
+            server_home / "checkpoints" / "starter-tiny", "starter-tiny", title="Tiny"
+        )
         yield {
-            name: tiny.run(name=name, mode=mode, checkpoint="starter-tiny")
+            name: small_runs.run(name=name, mode=mode, checkpoint="starter-tiny")
             for name, mode in (("All layers", "full"), ("One layer", "last-layer"))
         }
 
@@ -143,7 +146,7 @@ def test_rows_are_chosen_and_stay_chosen(page: Page, server: str, runs: dict[str
 
 
 def test_a_run_is_renamed_and_deleted_after_a_question(page: Page, server: str) -> None:
-    doomed = tiny.run(name="Doomed", checkpoint="starter-tiny")
+    doomed = small_runs.run(name="Doomed", checkpoint="starter-tiny")
     page.goto(f"{server}/runs?runs={doomed}")
     page.get_by_role("button", name=re.compile("Rename$")).click()
     name = page.get_by_role("dialog").get_by_label("Name", exact=True)
@@ -167,13 +170,13 @@ def test_a_run_is_renamed_and_deleted_after_a_question(page: Page, server: str) 
 
 
 def test_a_live_run_is_not_deleted_and_its_end_is_seen(page: Page, server: str) -> None:
-    run_id = tiny.run("running", saved=False, name="Alive", checkpoint="starter-tiny")
+    run_id = small_runs.run("running", saved=False, name="Alive", checkpoint="starter-tiny")
     page.goto(f"{server}/runs?runs={run_id}")
     page.get_by_role("button", name=re.compile("Delete$")).click()
     dialog_button(page, "Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("stop it first")
     page.keyboard.press("Escape")
-    tracking.finish(run_id, tiny.Finished("stopped", "Over."))
+    tracking.finish(run_id, small_runs.Finished("stopped", "Over."))
     figures = page.get_by_test_id("stDataFrame").last.locator("td", has_text="stopped")
     expect(figures).to_have_count(1, timeout=PAINT)
     tracking.delete(run_id)
@@ -182,8 +185,10 @@ def test_a_live_run_is_not_deleted_and_its_end_is_seen(page: Page, server: str) 
 def test_a_checkpoint_is_shown_and_deleted_after_a_question(
     page: Page, server: str, server_home: Path
 ) -> None:
-    mine = tiny.checkpoint(server_home / "checkpoints" / "needed", "needed", title="Needed")
-    tiny.checkpoint(server_home / "checkpoints" / "child", "child", parent=mine, title="Child")
+    mine = small_runs.checkpoint(server_home / "checkpoints" / "needed", "needed", title="Needed")
+    small_runs.checkpoint(
+        server_home / "checkpoints" / "child", "child", parent=mine, title="Child"
+    )
     page.goto(f"{server}/checkpoints")
     card = page.locator(".st-key-details-needed")
     card.get_by_role("button").click()

@@ -18,11 +18,12 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect
 
-from ftcore import checkpoints, tracking
-from pages.components import assets, sign_in
-from tests import tiny
+from ftcore import tracking
+from ftcore.models import checkpoints
+from pages.components.shell import assets, sign_in
 from tests.browser.conftest import PATIENCE, ROOT, serve
-from tests.test_lesson_import import Bomb
+from tests.exchange.test_lesson_import import Bomb
+from tests.helpers import small_runs
 
 SECRET = "open sesame"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -358,7 +359,7 @@ def test_stop_of_the_server_leaves_a_run_that_can_go_on(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path))
-    tiny.checkpoint(tmp_path / "checkpoints" / "tiny", "tiny")
+    small_runs.checkpoint(tmp_path / "checkpoints" / "tiny", "tiny")
     with serve(tmp_path) as address:
         page.goto(f"{address}/train")
         page.get_by_role("spinbutton", name="Epochs").fill("1000")

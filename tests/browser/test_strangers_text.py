@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ftcore import checkpoints, tracking
-from tests import tiny
+from ftcore import tracking
+from ftcore.models import checkpoints
 from tests.browser.conftest import PAINT, serve
-from tests.test_datasets import ROWS, csvs
+from tests.data.test_datasets import ROWS, csvs
+from tests.helpers import small_runs
 
 EVIL = '<img src=x onerror="window.hacked=1">'
 SIGNS = "<img src=x"
@@ -26,7 +27,7 @@ def runs(home: Path) -> list[str]:
     """Two runs of one experiment with a name, labels, a message, a checkpoint and a card of that kind."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(home))
-        tiny.checkpoint(
+        small_runs.checkpoint(
             home / "checkpoints" / "evil",
             "evil",
             title=EVIL,
@@ -36,15 +37,15 @@ def runs(home: Path) -> list[str]:
         )
         (home / "checkpoints" / "evil" / checkpoints.CARD).write_text(f"{EVIL}\n\n<b>{EVIL}</b>")
         made = [
-            tiny.run(
+            small_runs.run(
                 name=f"{EVIL} {mode}", mode=mode, checkpoint="evil", experiment=EVIL, watch=EVIL
             )
             for mode in ("full", "last-layer")
         ]
         for run_id in made:
             with tracking.Recorder(run_id) as recorder:
-                recorder.write(tiny.Started(tiny.FACTS | {"device": EVIL}, [EVIL]))
-                recorder.write(tiny.Finished("failed", EVIL))
+                recorder.write(small_runs.Started(small_runs.FACTS | {"device": EVIL}, [EVIL]))
+                recorder.write(small_runs.Finished("failed", EVIL))
         return made
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests import disk
 from tests.browser.conftest import PAINT, PATIENCE, button, started, stop
-from tests.browser.wire import wire
+from tests.helpers import disk_limit
+from tests.helpers.network_proxy import wire
 
 AT_STEP = re.compile(r"[\d,]+ of [\d,]+ steps")
 
@@ -99,7 +99,7 @@ def test_a_full_disk_is_said_and_all_goes_on_once_there_is_room(
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=PATIENCE)
         second = start(page, address, 2)
         expect(page.get_by_text("place 1 in the queue")).to_be_visible()
-        with disk.room(1, process.pid):
+        with disk_limit.room(1, process.pid):
             expect(full).to_be_visible(timeout=PATIENCE)  # the first has ended, this cannot begin
             stop(page).click()
             button(page, "Take it off the queue").click()

@@ -1,0 +1,1 @@
+"""What benchmarks share: data, timing in turns, the machine's limits, reports."""

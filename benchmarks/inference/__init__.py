@@ -1,0 +1,1 @@
+"""Predictions, explanations and encoding, idle and beside a training run."""

@@ -1,0 +1,1 @@
+"""The server under visitors: page latency, and soaks in which it is killed and restarted."""

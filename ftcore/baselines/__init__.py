@@ -1,0 +1,1 @@
+"""Reference lines to compare fine-tuning with: majority class, TF-IDF, linear probe."""

@@ -1,0 +1,1 @@
+"""Paired experiments: plan, comparison, statistics and the verdict in sentences."""

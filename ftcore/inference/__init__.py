@@ -1,0 +1,1 @@
+"""Predictions of a saved model, and explanations of them."""

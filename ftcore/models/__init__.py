@@ -1,0 +1,1 @@
+"""The classifier, its sizes and layer groups, and checkpoints on disk."""

@@ -1,0 +1,170 @@
+"""The lesson's text classifier: word vectors, a transformer encoder, the mean over words, a linear head."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ftcore.models.spec import ModelSpec
+from ftcore.text.truncation import MAX_LENGTH
+from ftcore.text.vocabulary import UNK
+
+WRITTEN_OUT = 512  # tokens up to which attention's whole matrix is worth its memory
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """Layers that are frozen or trained together."""
+
+    name: str
+    modules: tuple[nn.Module, ...]
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All weights of the group."""
+        return [weight for module in self.modules for weight in module.parameters()]
+
+
+class TextDropout(nn.Module):
+    """Dropout that drops the same features at every token of a text (Gal & Ghahramani 2016).
+
+    Besides, it draws one random number a feature and not one a token: on a CPU the draws alone took
+    a quarter of a training step.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Texts [batch, length, dim] → the same."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = x.new_empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - self.rate)
+        return x * (keep / (1 - self.rate))
+
+
+class EncoderLayer(nn.TransformerEncoderLayer):
+    """PyTorch's layer with the same weights; attention is written out, and nothing drops within it.
+
+    On a CPU, in bf16 and up to some hundred tokens, two matrix products and a softmax are faster than
+    the fused kernel (benchmarks/attention.py); all else takes that one, as it needs less memory.
+    """
+
+    def __init__(self, dim: int, heads: int, feedforward: int, dropout: float) -> None:
+        super().__init__(dim, heads, feedforward, dropout=0.0, batch_first=True)
+        drop = TextDropout(dropout)
+        self.dropout = self.dropout1 = self.dropout2 = drop  # type: ignore[assignment]
+
+    def forward(
+        self,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """Texts [batch, length, dim] and their padding [batch, length], minus infinity where it is."""
+        assert src_key_padding_mask is not None
+        x = self.norm1(src + self.dropout1(self._attend(src, src_key_padding_mask)))
+        inner = self.dropout(F.relu(self.linear1(x)))
+        return self.norm2(x + self.dropout2(self.linear2(inner)))
+
+    def _attend(self, x: Tensor, padding: Tensor) -> Tensor:
+        batch, length, dim = x.shape
+        attention = self.self_attn
+        projected = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+        # [3, batch, heads, length, dim / heads]
+        q, k, v = projected.view(batch, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+        mask = padding[:, None, None].to(q.dtype)
+        if q.device.type == "cpu" and q.dtype == torch.bfloat16 and length <= WRITTEN_OUT:
+            scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + mask
+            mixed = scores.softmax(-1).to(v.dtype) @ v
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v, mask)
+        return attention.out_proj(mixed.transpose(1, 2).reshape(batch, length, dim))
+
+
+class TextClassifier(nn.Module):
+    """Token ids [batch, length] and text lengths [batch] → scores of the classes [batch, classes].
+
+    As in the lesson, but attention runs along each text (`batch_first`), padding is masked, and the
+    mean is taken over real tokens alone.
+    """
+
+    def __init__(
+        self,
+        shape: ModelSpec,
+        vectors: Tensor | None = None,
+        dropout: float = 0.1,
+        word_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        # Without vectors the weights are about to be loaded, so none are drawn at random.
+        self.embedding = nn.Embedding.from_pretrained(
+            torch.empty(shape.vocab_size, shape.dim) if vectors is None else vectors.float()
+        )
+        self.dropout = TextDropout(dropout)
+        self.word_dropout = word_dropout
+        layer = EncoderLayer(shape.dim, shape.heads, shape.feedforward, dropout)
+        self.transformer_encoder = nn.TransformerEncoder(
+            layer, shape.layers, enable_nested_tensor=False
+        )
+        self.classifier = nn.Linear(shape.dim, shape.classes)
+        self.positions: Tensor
+        self.register_buffer("positions", sinusoids(MAX_LENGTH, shape.dim), persistent=False)
+        for weight in self.transformer_encoder.parameters():
+            if weight.dim() > 1:  # the encoder clones one layer, so each is drawn anew
+                nn.init.xavier_uniform_(weight)
+
+    def features(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """What the body makes of each text, before the head: [batch, dim]."""
+        if self.training and self.word_dropout:
+            hidden = torch.rand(ids.shape, device=ids.device) < self.word_dropout
+            ids = ids.masked_fill(hidden, UNK)
+        padding = torch.arange(ids.shape[1], device=ids.device) >= lengths[:, None]
+        x = self.embedding(ids) * math.sqrt(self.shape.dim) + self.positions[: ids.shape[1]]
+        x = self.transformer_encoder(self.dropout(x), src_key_padding_mask=padding)
+        return x.masked_fill(padding[..., None], 0).sum(1) / lengths[:, None]
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        return self.classifier(self.features(ids, lengths))
+
+    def replace_head(self, classes: int) -> None:
+        """A new last layer with random weights for another number of classes."""
+        self.classifier = nn.Linear(self.shape.dim, classes).to(self.classifier.weight.device)
+        self.shape = replace(self.shape, classes=classes)
+
+    def layer_groups(self) -> list[LayerGroup]:
+        """The model in the order in which one unfreezes it: head first, word vectors last."""
+        layers = list(enumerate(self.transformer_encoder.layers, start=1))
+        return [
+            LayerGroup("head", (self.classifier,)),
+            *(LayerGroup(f"layer {number}", (layer,)) for number, layer in reversed(layers)),
+            LayerGroup("word vectors", (self.embedding,)),
+        ]
+
+
+def unfilled(shape: ModelSpec, dropout: float = 0.0, word_dropout: float = 0.0) -> TextClassifier:
+    """A model whose weights are about to be loaded.
+
+    None is drawn at random: all threads share torch's random numbers, and a training beside this would end
+    with other weights.
+    """
+    with torch.device("meta"):
+        model = TextClassifier(shape, None, dropout, word_dropout)
+    model.to_empty(device="cpu")
+    model.positions.copy_(sinusoids(*model.positions.shape))
+    return model
+
+
+def sinusoids(length: int, dim: int) -> Tensor:
+    """Sinusoidal positions [length, dim] (Vaswani et al. 2017)."""
+    angles = torch.arange(length)[:, None] * torch.exp(
+        torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim)
+    )
+    positions = torch.zeros(length, dim)
+    positions[:, 0::2] = angles.sin()
+    positions[:, 1::2] = angles.cos()[:, : dim // 2]
+    return positions

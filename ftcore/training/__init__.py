@@ -1,0 +1,1 @@
+"""Everything that trains: preparation, strategies, the loop and its state, snapshots, the rate finder."""

@@ -1,0 +1,119 @@
+"""Which layer groups train in which mode, and how one says that."""
+
+from typing import TYPE_CHECKING
+
+from ftcore.config import FineTuneConfig, last_groups
+from ftcore.errors import UnfreezeError
+from ftcore.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+
+    from ftcore.models.classifier import TextClassifier
+
+WORD_VECTORS = "word vectors"
+
+
+def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None = None) -> set[str]:
+    """Names of the layer groups that train, as `ModelSpec.group_sizes` calls them.
+
+    In an epoch (0 is the first) where one is given, else in any. Raises UnfreezeError for groups that
+    the model does not have.
+    """
+    names = list(shape.group_sizes())
+    if config.mode == "last-layer":
+        return {"head"}
+    if count := last_groups(config.mode):
+        if count > len(names):
+            raise UnfreezeError(
+                f"This model has {len(names)} groups; choose last-{len(names)} at most."
+            )
+        return set(names[:count])
+    if config.mode == "custom":
+        chosen = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
+        if wrong := sorted(chosen - set(names)):
+            raise UnfreezeError(
+                f"This model has no group {wrong[0]!r}; choose among {', '.join(names)}."
+            )
+        return chosen
+    if not config.train_embeddings:
+        names.remove(WORD_VECTORS)
+    if config.mode == "gradual":  # a group an epoch from the top (Howard & Ruder 2018)
+        names = names[: config.epochs if epoch is None else epoch + 1]
+    return set(names)
+
+
+def head_alone(config: FineTuneConfig, shape: ModelSpec) -> bool:
+    """Whether nothing but the last layer ever trains, so that the body's vectors never change."""
+    return trained_groups(config, shape) == {"head"}
+
+
+def trained_weights(model: "TextClassifier", config: FineTuneConfig) -> "dict[str, Parameter]":
+    """The weights that ever train, by name."""
+    trained = trained_groups(config, model.shape)
+    ids = {
+        id(weight)
+        for group in model.layer_groups()
+        if group.name in trained
+        for weight in group.parameters()
+    }
+    return {name: weight for name, weight in model.named_parameters() if id(weight) in ids}
+
+
+def freeze(model: "TextClassifier", config: FineTuneConfig, epoch: int | None = None) -> None:
+    """Set what trains in an epoch, or in any where none is given."""
+    trained = trained_groups(config, model.shape, epoch)
+    for group in model.layer_groups():
+        for weight in group.parameters():
+            weight.requires_grad_(group.name in trained)
+
+
+def learning_rates(config: FineTuneConfig, shape: ModelSpec) -> dict[str, float]:
+    """The highest learning rate of each group that ever trains, head first.
+
+    With `layer_decay` below 1 they fall from the head down (discriminative fine-tuning, Howard & Ruder
+    2018).
+    """
+    trained = trained_groups(config, shape)
+    share = {WORD_VECTORS: config.embedding_rate}
+    return {
+        name: config.learning_rate * config.layer_decay**depth * share.get(name, 1.0)
+        for depth, name in enumerate(shape.group_sizes())
+        if name in trained
+    }
+
+
+def trainable_parameters(config: FineTuneConfig, shape: ModelSpec) -> int:
+    """How many weights train."""
+    trained = trained_groups(config, shape)
+    return sum(size for name, size in shape.group_sizes().items() if name in trained)
+
+
+def describe(config: FineTuneConfig, shape: ModelSpec) -> str:
+    """What trains and what is frozen, in words; `shape` is that after the head was replaced."""
+    trained = trained_groups(config, shape)
+    what = [name for name in shape.group_sizes() if name in trained]
+    frozen = [name for name in shape.group_sizes() if name not in trained]
+    if config.mode == "gradual":
+        what = [f"{what[0]} first, a group more each epoch: {_listed(what)}"]
+    rest = f" Frozen: {_listed(frozen)}." if frozen else " Nothing is frozen."
+    return f"{_counted(config, shape)}: {_listed(what)}.{rest}{_begins(config)}"
+
+
+def describe_briefly(config: FineTuneConfig, shape: ModelSpec) -> str:
+    """How many weights train, beside a picture of which."""
+    return f"{_counted(config, shape)}.{_begins(config)}"
+
+
+def _counted(config: FineTuneConfig, shape: ModelSpec) -> str:
+    count, total = trainable_parameters(config, shape), shape.parameters
+    share = f"{count / total:.2%}" if count / total < 0.01 else f"{count / total:.1%}"
+    return f"Trains {count:,} of {total:,} parameters ({share})"
+
+
+def _begins(config: FineTuneConfig) -> str:
+    return " Everything but the word vectors starts random." if config.mode == "scratch" else ""
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

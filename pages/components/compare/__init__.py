@@ -1,0 +1,1 @@
+"""The views of an experiment: the race, the outcome, diagnostics, the report."""

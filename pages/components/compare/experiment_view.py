@@ -1,0 +1,88 @@
+"""An experiment, or any runs, against each other: as they go, and what they came to."""
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ftcore import paths
+from ftcore.config import REFERENCES
+from ftcore.data import datasets
+from ftcore.experiments import plan
+from ftcore.experiments.plan import Result
+from ftcore.tracking import Run
+from pages.components.charts.palette import BADGES
+from pages.components.compare.outcome import outcome
+from pages.components.runs.race import race, resume_button, seen, while_it_goes
+from pages.components.runs.side_by_side import unfair
+
+
+def compared(experiment: str, run_ids: Sequence[str]) -> None:
+    """Draw the experiment, or the runs. Raises UnfreezeError where there is none of that id."""
+    bundled = experiment == plan.BUNDLED
+    if bundled:
+        results = _results(((experiment, ""),))
+        runs = [result.run for result in results]
+    else:
+        runs = [seen(run_id) for run_id in run_ids or _ids(experiment, str(paths.home()))]
+    ids = [run.run_id for run in runs]
+    live = any(run.live for run in runs)
+    _head(runs, ids if live else [])
+    unfair(runs)
+    if live:
+        race(ids)
+        return
+    outcome(results if bundled else _results(tuple((run.run_id, run.state) for run in runs)))
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def _ids(experiment: str, home: str) -> list[str]:
+    """Those of its runs in that home, read once for a few clicks."""
+    return plan.run_ids(experiment)
+
+
+@st.cache_resource(max_entries=10, show_spinner="Reading the runs …")
+def _results(which: tuple[tuple[str, str], ...]) -> list[Result]:
+    """Of runs that are over, each with its state, as one that was interrupted may be resumed."""
+    ids = [run_id for run_id, _ in which]
+    return plan.load(ids[0] if ids == [plan.BUNDLED] else ids)
+
+
+def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
+    """A quiet one: what is large is the verdict."""
+    name = runs[0].experiment_name if len({run.experiment for run in runs}) == 1 else ""
+    title = html.escape(name or f"{len(runs)} runs compared")
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.html(
+            f'<h1 style="font-size:1.1rem;font-weight:600;padding:0;margin:0">{title}</h1>'
+            f'<div style="font-size:.9rem;opacity:.75">{html.escape(about(runs, name))}</div>',
+            width="content",
+        )
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            if not stoppable:
+                for status in sorted({run.status for run in runs} - {"finished"}):
+                    st.badge(status.capitalize(), color=BADGES.get(status, "gray"))
+            if resumable := [run.run_id for run in runs if run.resumable]:
+                resume_button(resumable)
+            if stoppable:
+                while_it_goes(stoppable)
+            if st.button("New experiment", key="new", icon=":material/add:"):
+                st.query_params.clear()
+                st.rerun()
+
+
+def about(runs: Sequence[Run], said: str) -> str:
+    """What the runs have in common, in a line, without what is `said` already."""
+    networks = [run for run in runs if run.config.mode not in REFERENCES] or list(runs)
+    first = networks[0].config
+    seeds = sorted({run.config.seed for run in networks})
+    parts = [
+        datasets.TITLES.get(first.dataset, first.dataset),
+        f"{first.limit:,} training texts" if first.limit else "all training texts",
+        f"from {first.checkpoint}" if first.checkpoint else "",
+        f"{first.epochs} epochs",
+        f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds",
+    ]
+    return " · ".join(part for part in parts if part and part not in said)

@@ -1,0 +1,81 @@
+"""A search for a learning rate, at the field that takes it."""
+
+import streamlit as st
+
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.training import lr_finder
+from ftcore.training.lr_finder import Search
+from pages.components.charts.palette import model_colour
+from pages.components.forms import settings_form as form
+from pages.components.forms.task_progress import run_task
+from pages.components.text.escaping import plain
+
+ELSEWHERE = ("learning_rate", "epochs", "schedule", "evaluations", "watch", "own_data", "name")
+"""Settings that a search does not depend on."""
+
+
+def rate_button() -> bool:
+    """Whether a search is asked for."""
+    return st.button(
+        "Find a rate",
+        key="find_rate",
+        type="tertiary",
+        icon=":material/troubleshoot:",
+        help="A short run in which the learning rate rises until the loss explodes.",
+    )
+
+
+def rate_search(asked: bool) -> None:
+    """Search where it is asked for, and draw what was found for these settings."""
+    about = {name: value for name, value in form.values().items() if name not in ELSEWHERE}
+    if asked:
+        try:
+            st.session_state.rate_search = about, _search(FineTuneConfig(**form.values()))
+        except UnfreezeError as error:
+            st.error(plain(str(error)))
+            return
+    found_for, search = st.session_state.get("rate_search", (None, None))
+    if found_for == about:
+        _draw(search)
+
+
+def _search(config: FineTuneConfig) -> Search:
+    from ftcore.runs import queue  # imports MLflow
+
+    if queue.busy():
+        raise UnfreezeError(
+            "A run is training, and a search beside it would slow its clock; search when it has ended."
+        )
+    return run_task(lr_finder.find_rate_apart(config))
+
+
+def _draw(search: Search) -> None:
+    if search.suggestion is None:
+        st.info(lr_finder.NOTHING)
+        return
+    from pages.components.charts import comparison_figures  # imports MLflow, too
+    from pages.components.charts.figure import figure
+
+    fig = comparison_figures.base("Training loss, the rate rising", height=200)
+    fig.add_scatter(
+        x=search.rates,
+        y=search.losses,
+        mode="lines",
+        hovertemplate="%{x:.2g}: %{y:.3f}<extra></extra>",
+        line={"color": model_colour(st.session_state[form.key("mode")]), "width": 2.5},
+    )
+    lowest, first = min(search.losses), search.losses[0]
+    fig.update_yaxes(range=[lowest - 0.2 * (first - lowest), first + 0.6 * (first - lowest)])
+    fig.update_xaxes(type="log", title_text="Learning rate", dtick=1, exponentformat="power")
+    fig.add_vline(search.suggestion, line={"dash": "dash", "width": 1.5, "color": "#808080"})
+    figure(fig, key="rate_figure", name="learning-rate")
+    st.button(
+        f"Use {search.suggestion:g}",
+        key="use_rate",
+        icon=":material/check:",
+        disabled=st.session_state[form.key("learning_rate")] == search.suggestion,
+        help="A quarter of the highest rate at which the loss keeps most of its fall.",
+        on_click=form.fill,
+        args=({"learning_rate": search.suggestion},),
+    )

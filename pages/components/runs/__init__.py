@@ -1,0 +1,1 @@
+"""Runs on a page: live, queued, overlaid, side by side, and the buttons that control them."""

@@ -1,0 +1,1 @@
+"""Text on a page: escaping, formatting, and the words behind a prediction."""

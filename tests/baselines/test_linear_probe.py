@@ -1,0 +1,104 @@
+"""The reference for the last layer: nothing linear on the same vectors may do better."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ftcore import tracking
+from ftcore.baselines import linear_probe
+from ftcore.config import FineTuneConfig
+from ftcore.diagnostics import insights
+from ftcore.errors import UnfreezeError
+from ftcore.events import Evaluation, Event, Finished, Started, drain
+from ftcore.models import checkpoints
+from ftcore.runs import execution, queue
+from ftcore.training import learners, preparation
+from tests.helpers import small_runs
+
+
+def settings(**values: object) -> FineTuneConfig:
+    return FineTuneConfig.from_dict(
+        {
+            "checkpoint": "base",
+            "mode": "best-head",
+            "limit": 400,
+            "device": "cpu",
+            "precision": "fp32",
+            "max_length": 16,
+        }
+        | values
+    )
+
+
+@pytest.fixture
+def base() -> checkpoints.Checkpoint:
+    from ftcore import paths as places
+
+    return small_runs.checkpoint(places.checkpoints_dir() / "base", "base")
+
+
+def test_the_smallest_penalty_ends_at_the_minimum_of_the_training_loss(
+    base: checkpoints.Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear_probe, "PENALTIES", (1e-2, 1e-9))
+    run = drain(preparation.prepare(settings(mode="last-layer"), Path(), ""))
+    learner = drain(learners.for_mode(run, run.model, run.train, run.train_rows))
+    [vectors] = learner.inputs(run.train_rows, None)
+    train, labels = vectors.double(), run.train.labels[run.train_rows]
+    found = drain(linear_probe._best(train, labels, train, labels, 2))
+
+    weights = found.clone().requires_grad_()
+    scores = F.pad(train, (0, 1), value=1.0) @ weights
+    loss = F.cross_entropy(scores, labels)
+    [slope] = torch.autograd.grad(loss, weights)
+    assert slope.abs().max() < 1e-4
+    assert loss < torch.log(torch.tensor(2.0))
+
+
+def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
+    base: checkpoints.Checkpoint,
+) -> None:
+    config = settings(watch="good.", self_training=True)
+    queue.check(config)
+    run_id = tracking.create_run(config)
+    events = list(execution.execute(run_id, execution.Request()))
+    last = events[-1]
+    assert isinstance(last, Finished) and last.status == "finished"
+    assert last.metrics["test_accuracy"] > 0.5
+    assert last.metrics["features_seconds"] > 0
+    assert [event.split for event in events if isinstance(event, Evaluation)] == ["val", "test"]
+    assert all(one.ref != run_id for one in checkpoints.list_checkpoints())
+    kept = insights.load(run_id)
+    assert kept is not None
+    assert (kept.probabilities.argmax(1) == kept.truth).mean() == last.metrics["test_accuracy"]
+    assert kept.probabilities.sum(1) == pytest.approx(1)
+
+
+def test_it_shares_split_and_vectors_with_the_last_layer(base: checkpoints.Checkpoint) -> None:
+    def ran(mode: str) -> list[Event]:
+        run_id = tracking.create_run(settings(mode=mode, epochs=1))
+        return list(execution.execute(run_id, execution.Request()))
+
+    trained, best = ran("last-layer"), ran("best-head")
+    splits = {
+        event.facts["split_fingerprint"]
+        for event in (*trained, *best)
+        if isinstance(event, Started)
+    }
+    assert len(splits) == 1
+    assert isinstance(best[-1], Finished)
+    assert best[-1].metrics["features_kept"] == 1
+
+
+@pytest.mark.parametrize("checkpoint", ["new", ""])
+def test_without_a_body_it_is_one_sentence(checkpoint: str) -> None:
+    with pytest.raises(UnfreezeError, match="pretrained body"):
+        settings(checkpoint=checkpoint)
+
+
+def test_one_training_text_has_a_best_head_too(base: checkpoints.Checkpoint) -> None:
+    events: list[Event] = []
+    drain(linear_probe.measure(settings(limit=1)), events.append)
+    assert isinstance(events[-1], Finished)

@@ -1,0 +1,149 @@
+"""Small checkpoints and recorded runs, for tests that need some to be there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ftcore import paths, tracking
+from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
+from ftcore.events import Evaluation, Finished, Progress, Started, Status, Step
+from ftcore.models import checkpoints
+from ftcore.models.checkpoints import Checkpoint
+from ftcore.models.classifier import TextClassifier
+from ftcore.models.spec import ModelSpec
+from ftcore.text.truncation import Truncation
+
+WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
+
+FACTS: dict[str, str | int | float] = {
+    "steps": 8,
+    "steps_per_epoch": 4,
+    "train_texts": 512,
+    "trainable_parameters": 18,
+    "device": "cpu",
+    "precision": "fp32",
+    "labels": "negative, positive",
+    "dataset_fingerprint": "tiny",
+}
+
+
+def checkpoint(
+    path: Path,
+    ref: str,
+    labels: tuple[str, ...] = datasets.TOPICS,
+    dataset: str = "ag_news",
+    parent: Checkpoint | None = None,
+    seed: int = 0,
+    **more: Any,
+) -> Checkpoint:
+    """Save a model of a few hundred random weights; one with a parent uses its words."""
+    torch.manual_seed(seed)
+    vectors = torch.randn(len(WORDS), 8).half()
+    model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
+    if parent is not None:
+        model.embedding.weight.requires_grad_(False)
+    more = {"title": ref.capitalize(), "window": Truncation(16)} | more
+    checkpoints.save(
+        model,
+        path,
+        ref=ref,
+        labels=labels,
+        vocabulary=WORDS,
+        dataset=dataset,
+        parent=parent,
+        **more,
+    )
+    return checkpoints.find(ref)
+
+
+def run(
+    status: Status | str = "finished", saved: bool = True, experiment: str = "", **values: Any
+) -> str:
+    """Record a run with a few points; `saved` leaves its checkpoint, a child of `starter`."""
+    config = FineTuneConfig(**{"checkpoint": "starter"} | values)
+    run_id = tracking.create_run(config, experiment, experiment.title())
+    if status == "queued":
+        return run_id
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Started(FACTS))
+        recorder.write(Evaluation("val", 0, 0.0, 0.0, 0, 0.7, 0.5))
+        recorder.write(Step(4, 0.5, 2.0, 128, 0.6, 0.7, 0.001))
+        recorder.write(Evaluation("val", 4, 0.5, 2.0, 128, 0.5, 0.75))
+        recorder.write(Progress("training", 4, 8, "steps"))
+        if status != "running":
+            metrics = {"seconds": 75.0, "val_accuracy": 0.75, "test_accuracy": 0.66}
+            recorder.write(Finished(status, "That was it.", metrics))  # type: ignore[arg-type]
+    if saved:
+        checkpoint(
+            checkpoints.run_path(run_id),
+            run_id,
+            datasets.SENTIMENTS,
+            config.dataset,
+            checkpoints.find(config.checkpoint),
+            seed=len(run_id) + config.seed,
+            title=config.name or run_id,
+            metrics={"val_accuracy": 0.75, "best_step": 4.0},
+            origin={"run": run_id, "config": config.to_dict()},
+        )
+    return run_id
+
+
+def bundled(folder: Path) -> None:
+    """The two that come with Unfreeze, small; point BUNDLED_CHECKPOINTS to the folder first."""
+    starter = checkpoint(folder / "starter", "starter", metrics={"test_accuracy": 0.91})
+    checkpoint(
+        folder / "sentiment",
+        "sentiment",
+        datasets.SENTIMENTS,
+        "imdb",
+        starter,
+        seed=1,
+        metrics={"test_accuracy": 0.87},
+        origin={"config": {"mode": "full"}},
+    )
+
+
+TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
+
+
+def world(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
+    """A checkpoint called base, and the sample replaced by 200 short texts."""
+    checkpoint(paths.checkpoints_dir() / "base", "base")
+    texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
+    made = datasets.TextDataset(
+        "sample",
+        "Made up",
+        ("negative", "positive"),
+        texts,
+        datasets.Texts(TEXTS, [1, 0, 1, 0]),
+        "this test",
+        True,
+        "0123456789abcdef",
+    )
+
+    def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
+        yield Progress("reading", 200, 200, "texts")
+        return made
+
+    patch.setattr(datasets, "load", load)
+    return made
+
+
+def config(**values: object) -> FineTuneConfig:
+    """Settings for a run of a second or less in that world."""
+    return FineTuneConfig.from_dict(
+        {
+            "checkpoint": "base",
+            "epochs": 3,
+            "batch_size": 16,
+            "max_length": 16,
+            "device": "cpu",
+            "learning_rate": 0.02,
+            "train_embeddings": False,
+            "word_dropout": 0.1,
+        }
+        | values
+    )

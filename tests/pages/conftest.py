@@ -1,0 +1,18 @@
+"""Fixtures for tests of pages."""
+
+from pathlib import Path
+
+import pytest
+
+from ftcore import paths
+from pages.components.shell import warm_imports
+from tests.helpers import small_runs
+
+
+@pytest.fixture
+def small_checkpoints(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the bundled checkpoints, with small ones in it; the slow imports are done."""
+    monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
+    small_runs.bundled(home / "bundled")
+    warm_imports.loading().result()
+    return home / "bundled"

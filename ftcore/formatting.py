@@ -1,0 +1,54 @@
+"""Numbers and lists as text, the same on every page, in verdicts and on the command line."""
+
+import math
+from collections.abc import Sequence
+
+MISSING = "\N{EN DASH}"  # stands for a figure that does not exist
+
+
+def percent(share: float | None) -> str:
+    """A share from 0 to 1: 0.8731 → 87.3%."""
+    return MISSING if share is None or math.isnan(share) else f"{share:.1%}"
+
+
+def count(number: float) -> str:
+    """A whole number: 25000 → 25,000."""
+    return f"{number:,.0f}"
+
+
+def size(number: float) -> str:
+    """Bytes in decimal units: 1234567 → 1.2 MB."""
+    unit = "B"
+    for larger in ("kB", "MB", "GB"):
+        if number < 999.5:
+            break
+        number, unit = number / 1000, larger
+    digits = 0 if unit == "B" or number >= 99.95 else 1
+    return f"{number:.{digits}f} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """Measured seconds: 0.52 → 0.52 s, 75 → 1 min 15 s, 7300 → 2 h 1 min."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 9.95:
+        return f"{seconds:.2g} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def rough_duration(seconds: float) -> str:
+    """Estimated seconds, rounded to what an estimate can tell: 143 → 2 min."""
+    if seconds < 55:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    return f"{max(1, round(seconds / 60))} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Names in a sentence: A, B and C."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -75,7 +75,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 
 def start_jobs() -> None:
-    warm_imports.loading().result()
+    warm_imports.preload().result()
     from ftcore import tracking
     from ftcore.runs import queue
 
@@ -117,7 +117,7 @@ async def asset(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """For those who run it for others: JSON, and 503 where the record of runs cannot be read."""
     about = {"version": __version__, "uptime": round(time.monotonic() - BEGAN)}
-    loading = warm_imports.loading()
+    loading = warm_imports.preload()
     if not loading.done():  # torch and MLflow are being imported, which takes seconds
         return JSONResponse({"status": "starting"} | about)
     try:

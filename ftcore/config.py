@@ -354,7 +354,7 @@ def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) 
 
 def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
     """`value` in the setting's type and range, or UnfreezeError."""
-    said = validation.shown(_spelt(value))
+    said = validation.printable(_spelt(value))
     name, low, high = label(setting), setting.metadata["low"], setting.metadata["high"]
     if setting.name == "mode" and not (str(value) in MODES or last_groups(str(value))):
         raise UnfreezeError(f"Mode is {said}; choose one of {', '.join(MODES)}, last-2, last-3.")

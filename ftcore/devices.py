@@ -59,7 +59,7 @@ def describe() -> str:
     return f"{device.type.upper()}, {torch.get_num_threads()} threads{bf16}"
 
 
-def release() -> None:
+def release_memory() -> None:
     """Give the memory of a finished run, or of an attempt, back to the device and to the machine."""
     gc.collect()
     with suppress(AttributeError, OSError, TypeError):  # only glibc keeps it, and only it has this

@@ -14,30 +14,30 @@ class Diverged(UnfreezeError):
     """The loss stopped being a number: going on would not help."""
 
 
-class Lost(UnfreezeError):
+class UnreadableSnapshot(UnfreezeError):
     """The state that a run would go on from cannot be read: resuming it again would not help."""
 
 
-def advice(error: Exception) -> str:
+def user_message(error: Exception) -> str:
     """What a person can do about an error, empty for one that nobody foresaw."""
     if isinstance(error, UnfreezeError):
         return str(error)
-    if memory_is_out(error):
-        return "The memory did not suffice; choose a smaller batch size or a shorter longest text."
-    if disk_is_full(error):
-        return "The disk is full; free some space, then go on."
+    if is_out_of_memory(error):
+        return "Out of memory: reduce the batch size or the text length."
+    if is_disk_full(error):
+        return "The disk is full: free some space and try again."
     return ""
 
 
-def memory_is_out(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice; torch's own are RuntimeErrors."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; torch raises RuntimeErrors."""
     said = str(error).lower()
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY)
     )
 
 
-def disk_is_full(error: Exception) -> bool:
+def is_disk_full(error: Exception) -> bool:
     """Whether an error says that a disk takes no more."""
     return isinstance(error, OSError) and error.errno in (
         errno.ENOSPC,

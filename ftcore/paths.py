@@ -18,7 +18,7 @@ def home() -> Path:
     return Path(os.environ.get("UNFREEZE_HOME") or Path.home() / ".unfreeze").expanduser().resolve()
 
 
-def make_private() -> None:
+def restrict_permissions() -> None:
     """Let only its owner read the home folder and the record of runs, also where they had more rights.
 
     What cannot be changed is said in the log: the folder of somebody else, or one that all share, as /tmp.
@@ -48,7 +48,7 @@ def cache_dir() -> Path:
     return home() / "cache"
 
 
-def cache_bytes() -> float:
+def cache_limit() -> float:
     """How large the cache may grow (`UNFREEZE_CACHE_GB`, by default 5). Raises UnfreezeError."""
     given = os.environ.get("UNFREEZE_CACHE_GB") or "5"
     try:
@@ -71,10 +71,10 @@ def runs_dir() -> Path:
 
 def tracking_uri() -> str:
     """MLflow's store: the server that `MLFLOW_TRACKING_URI` names, else SQLite in the home folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store_file()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database_path()}"
 
 
-def store_file() -> Path:
+def database_path() -> Path:
     """The database that holds the record of runs where nobody names another store."""
     return home() / "mlflow.db"
 

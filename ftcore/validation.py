@@ -12,27 +12,27 @@ from ftcore.errors import UnfreezeError
 _LARGEST_JSON = 200_000_000  # bytes; a vocabulary of two million words has a quarter of it
 
 
-def there(path: str) -> Path:
+def existing_path(path: str) -> Path:
     """The file or folder that somebody named. Raises UnfreezeError where there is none that can be opened."""
     if path.lower().startswith(("http://", "https://")):
         raise UnfreezeError(
-            f"{shown(path)} is an address: download it and give the file's path, or leave it empty."
+            f"{printable(path)} is an address: download it and give the file's path, or leave it empty."
         )
     try:
-        found = at(path)
+        found = expand_home(path)
         found.stat()
     except (OSError, ValueError) as error:  # such as a NUL in it
         reason = "is not there"
         if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
             reason = f"cannot be opened ({error.strerror})"
         raise UnfreezeError(
-            f"{shown(path)} {reason}: correct the path, or leave it empty."
+            f"{printable(path)} {reason}: correct the path, or leave it empty."
         ) from None
-    openable(found)
+    refuse_special_files(found)
     return found
 
 
-def at(path: str) -> Path:
+def expand_home(path: str) -> Path:
     """The path that somebody typed, from whose home it is, where that is known."""
     try:
         return Path(path).expanduser()
@@ -40,7 +40,7 @@ def at(path: str) -> Path:
         return Path(path)
 
 
-def shown(words: str) -> str:
+def printable(words: str) -> str:
     """What somebody typed, short enough for a sentence and without what would garble it."""
     start = "".join(
         one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in words[:200]
@@ -48,20 +48,20 @@ def shown(words: str) -> str:
     return start + "…" * (len(words) > 200)
 
 
-def openable(*paths: Path) -> None:
+def refuse_special_files(*paths: Path) -> None:
     """Raise UnfreezeError for a pipe or a device: opening it might never end, nor reading it."""
     for path in paths:
         try:
             strange = path.exists() and not (path.is_file() or path.is_dir())
         except OSError as error:
             raise UnfreezeError(
-                f"{shown(str(path))} cannot be opened ({error.strerror}): correct the path."
+                f"{printable(str(path))} cannot be opened ({error.strerror}): correct the path."
             ) from None
         if strange:
             raise UnfreezeError(f"{path} is neither a file nor a folder: correct the path.")
 
 
-def swells(path: Path) -> bool:
+def is_zip_bomb(path: Path) -> bool:
     """Whether a zip archive unpacks to far more than its size, to fill the memory.
 
     torch.save compresses nothing, so no honest file of weights does. Raises OSError and BadZipFile.
@@ -74,7 +74,7 @@ def swells(path: Path) -> bool:
     return unpacked > 2 * path.stat().st_size
 
 
-def check_sums(path: Path) -> None:
+def check_zip_checksums(path: Path) -> None:
     """Raise BadZipFile where a zip archive has a member with another checksum: torch does not look."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as members:
@@ -82,7 +82,7 @@ def check_sums(path: Path) -> None:
                 raise zipfile.BadZipFile(bad)
 
 
-def json_of(file: Path) -> Any:
+def read_json(file: Path) -> Any:
     """What a JSON file says. Raises OSError, or ValueError for whatever else is wrong with it."""
     if not file.is_file():  # a pipe would never end
         raise FileNotFoundError(errno.ENOENT, "no file", str(file))
@@ -97,28 +97,28 @@ def json_of(file: Path) -> Any:
     return found
 
 
-def check_types(record: Any) -> None:
+def check_field_types(record: Any) -> None:
     """Raise TypeError where a field of a dataclass holds something else than it is annotated with."""
     for name, kind in get_type_hints(type(record)).items():
-        if not fits(getattr(record, name), kind):
+        if not has_type(getattr(record, name), kind):
             raise TypeError(f"{name} is of another type")
 
 
-def fits(value: Any, kind: Any) -> bool:
+def has_type(value: Any, kind: Any) -> bool:
     """Whether a value is of a type such as `dict[str, float]`; a number may be as large as a float."""
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
         return True
     if origin is UnionType:
-        return any(fits(value, one) for one in args)
+        return any(has_type(value, one) for one in args)
     if origin is Literal:
         return value in args
     if origin is dict:
         return isinstance(value, dict) and all(
-            fits(key, args[0]) and fits(one, args[1]) for key, one in value.items()
+            has_type(key, args[0]) and has_type(one, args[1]) for key, one in value.items()
         )
     if origin in (list, tuple):
-        return isinstance(value, origin) and all(fits(one, args[0]) for one in value)
+        return isinstance(value, origin) and all(has_type(one, args[0]) for one in value)
     if kind in (int, float):
         whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
         return whole or (kind is float and isinstance(value, float))

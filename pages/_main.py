@@ -30,7 +30,7 @@ PAGES = [
     st.Page("checkpoints.py", title="Checkpoints", icon=":material/inventory_2:"),
     st.Page("data.py", title="Data", icon=":material/table_rows:"),
 ]
-if sign_in.needed():
+if sign_in.is_required():
     way_out = {"title": "Sign out", "icon": ":material/logout:", "url_path": sign_in.SIGN_OUT}
     PAGES.append(st.Page(sign_in.sign_out, **way_out))
 st.navigation(PAGES, position="top").run()

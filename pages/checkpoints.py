@@ -204,7 +204,7 @@ if importing.open:
                             copy.write_bytes(uploaded.getbuffer())
                             files.append(copy)
                         elif path.strip():
-                            files.append(validation.at(path.strip()))
+                            files.append(validation.expand_home(path.strip()))
                     if len(files) < 2:
                         st.error("Both files are needed: give a path or upload each.")
                     else:

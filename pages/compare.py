@@ -193,7 +193,7 @@ with summary.container(border=True):
 st.space("small")
 st.subheader("Earlier experiments", anchor=False)
 listed = st.empty()
-warm_imports.ready(lambda: [slot.skeleton(height=80) for slot in (time_needed, listed)])
+warm_imports.wait_until_loaded(lambda: [slot.skeleton(height=80) for slot in (time_needed, listed)])
 time_needed.empty()
 try:
     runs, found = known(str(paths.home()))

@@ -41,7 +41,7 @@ def lengths(fingerprint: str, _texts: list[str]) -> np.ndarray:
 def changed(source: str) -> float:
     """When a file or folder was last written, so that a new one is read anew."""
     try:
-        return validation.there(source).stat().st_mtime if source else 0.0
+        return validation.existing_path(source).stat().st_mtime if source else 0.0
     except (OSError, UnfreezeError):
         return 0.0
 

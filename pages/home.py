@@ -42,7 +42,7 @@ for column, title in zip(st.columns(3), ("Device", "Runs", "Checkpoints"), stric
         st.caption(title)
         cards.append(st.empty())
 # The first page does not wait for the imports that these need.
-warm_imports.ready(lambda: [card.skeleton(height=24) for card in cards])
+warm_imports.wait_until_loaded(lambda: [card.skeleton(height=24) for card in cards])
 from ftcore import devices, tracking  # noqa: E402
 
 device, runs, checkpoints = cards

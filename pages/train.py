@@ -118,7 +118,7 @@ with st.expander("What the lesson's code gets wrong, and what is done here"):
         st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(with_bold))()
 
 if config is not None:  # last: the pace of earlier runs is known once MLflow is imported
-    warm_imports.ready(lambda: time_needed.caption("…"))
+    warm_imports.wait_until_loaded(lambda: time_needed.caption("…"))
     time_needed.empty()
     from ftcore import tracking
 

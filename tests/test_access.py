@@ -471,7 +471,7 @@ def test_home_that_all_share_is_left_alone_and_said(
 ) -> None:
     home.mkdir()
     home.chmod(0o1777)
-    paths.make_private()
+    paths.restrict_permissions()
     assert rights(home) == "drwxrwxrwt"
     assert "let UNFREEZE_HOME name a folder of your own" in caplog.text
 

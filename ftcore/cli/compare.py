@@ -11,7 +11,7 @@ from ftcore.cli.printer import Printer
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.storage import files
-from ftcore.validation import shown
+from ftcore.validation import printable
 
 if TYPE_CHECKING:
     from ftcore.experiments.plan import Result
@@ -32,7 +32,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     for config in configs:
         queue.check(config)
     if options.export:
-        files.free(Path(options.export))
+        files.check_free(Path(options.export))
     experiment, name = plan.new_id(), base.name or plan.title(configs)
     out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
     out.brief = True
@@ -91,7 +91,7 @@ def _numbers(listed: str) -> list[int]:
         return [int(one) for one in listed.split(",")]
     except ValueError:
         raise UnfreezeError(
-            f"Seeds are {shown(listed)!r}; give whole numbers, such as 0,1,2."
+            f"Seeds are {printable(listed)!r}; give whole numbers, such as 0,1,2."
         ) from None
 
 

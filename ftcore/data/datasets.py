@@ -84,26 +84,28 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
     raise UnfreezeError(f"There is no dataset {name!r}; choose one of {', '.join(NAMES)}.")
 
 
-def at_hand(name: str, source: str = "") -> bool:
+def is_available(name: str, source: str = "") -> bool:
     """Whether a dataset can be read now, without a download."""
     if name == "sample":
         return True
     if source:
         try:
-            return existing(source).exists()
+            return validation.existing_path(source).exists()
         except UnfreezeError:
             return False
-    return name in _DOWNLOADED and all(file.is_file() for file in downloaded(name))
+    return name in _DOWNLOADED and all(file.is_file() for file in download_paths(name))
 
 
-def downloaded(name: str) -> list[Path]:
+def download_paths(name: str) -> list[Path]:
     """The files of a dataset that are fetched from its publisher, there or not."""
     return [paths.downloads_dir() / file for file in _DOWNLOADED[name]]
 
 
 def unlabelled(name: str, source: str = "") -> Task[list[str]]:
     """The unlabelled texts of IMDB in `source`, or in its download; none where there are none."""
-    path = existing(source) if source else paths.downloads_dir() / "aclImdb_v1.tar.gz"
+    path = (
+        validation.existing_path(source) if source else paths.downloads_dir() / "aclImdb_v1.tar.gz"
+    )
     if name != "imdb" or not path.exists():
         return []
     found = yield from readers.reviews(path, ("train/unsup",))
@@ -133,11 +135,11 @@ def split_fingerprint(dataset: TextDataset, train: list[int], val: list[int]) ->
 
 def _imdb(source: str) -> Task[TextDataset]:
     if source:
-        path = existing(source)
+        path = validation.existing_path(source)
         found = yield from _labelled_reviews(path)
         return _dataset("imdb", SENTIMENTS, *found, str(path))
     url = paths.imdb_url()
-    path = yield from _download(url, downloaded("imdb")[0])
+    path = yield from _download(url, download_paths("imdb")[0])
     try:
         found = yield from _labelled_reviews(path)
     except UnfreezeError:
@@ -170,9 +172,9 @@ def _labelled_reviews(path: Path) -> Task[tuple[Texts, Texts]]:
 
 def _ag_news(source: str) -> Task[TextDataset]:
     files: dict[str, Path] = {}
-    for part, target in zip(("train", "test"), downloaded("ag_news"), strict=True):
+    for part, target in zip(("train", "test"), download_paths("ag_news"), strict=True):
         if source:
-            path = existing(source)
+            path = validation.existing_path(source)
             files[part] = (path if path.is_dir() else path.parent) / f"{part}.csv"
             if not files[part].is_file():
                 raise UnfreezeError(
@@ -210,11 +212,6 @@ def _ag_news_texts(file: Path) -> Task[Texts]:
 def _download(url: str, target: Path) -> Task[Path]:
     size, md5 = _OFFICIAL.get(url, (None, None))
     return (yield from downloads.fetch(url, target, size=size, md5=md5))
-
-
-def existing(source: str) -> Path:
-    """The path that a user gave. Raises UnfreezeError where there is nothing."""
-    return validation.there(source)
 
 
 def _dataset(

@@ -124,7 +124,9 @@ def _forgot(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
         return None
     places = [run.config.own_data, parent.origin.get("config", {}).get("source", "")]
     at_hand = [
-        place for place in [*filter(None, places), ""] if datasets.at_hand(parent.dataset, place)
+        place
+        for place in [*filter(None, places), ""]
+        if datasets.is_available(parent.dataset, place)
     ]
     if not at_hand:
         return None

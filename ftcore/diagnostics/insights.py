@@ -23,7 +23,7 @@ import numpy as np
 from ftcore import paths, validation
 from ftcore.data import datasets
 from ftcore.data.datasets import TextDataset
-from ftcore.errors import UnfreezeError, advice
+from ftcore.errors import UnfreezeError, user_message
 from ftcore.events import drain
 from ftcore.models import checkpoints
 from ftcore.storage import cache, files
@@ -76,8 +76,8 @@ def load(run_id: str) -> Insights | None:
 def read(folder: Path) -> Insights | None:
     """What `write` left in a folder; None where that is not whole."""
     try:
-        rest = validation.json_of(folder / REST)
-        validation.openable(folder / ARRAYS)
+        rest = validation.read_json(folder / REST)
+        validation.refuse_special_files(folder / ARRAYS)
         with np.load(folder / ARRAYS) as stored:
             found = Insights(
                 tuple(rest["labels"]), moved=rest["moved"], forgot=rest["forgot"], **stored
@@ -90,7 +90,7 @@ def read(folder: Path) -> Insights | None:
 
 def _check(look: Insights) -> None:
     """Raise TypeError or ValueError where the parts do not fit together, as in a file that was changed."""
-    validation.check_types(look)
+    validation.check_field_types(look)
     texts, points, classes = len(look.truth), len(look.rows), len(look.labels)
     forgot = look.forgot
     shapes = [
@@ -116,7 +116,7 @@ def _check(look: Insights) -> None:
 def _is_measured(forgot: dict[str, float | str]) -> bool:
     shares = [forgot["before"], forgot["after"]]
     return (
-        validation.fits([*shares, forgot["texts"]], list[float])
+        validation.has_type([*shares, forgot["texts"]], list[float])
         and isinstance(forgot["task"], str)
         and all(0 <= float(share) <= 1 for share in shares)
         and 0 <= float(forgot["texts"]) < 1e15
@@ -139,7 +139,9 @@ def keep(folder: Path, dataset: TextDataset, found: Insights) -> str:
 def unknown(error: Exception) -> str:
     """What a run whose inside stays unknown adds to its last words."""
     log.warning("not looked inside", exc_info=error)
-    return f" What happened inside is not known: {advice(error) or type(error).__name__ + '.'}"
+    return (
+        f" What happened inside is not known: {user_message(error) or type(error).__name__ + '.'}"
+    )
 
 
 def write(folder: Path, found: Insights) -> None:
@@ -208,7 +210,7 @@ def texts(dataset_fingerprint: str) -> Sequence[str]:
     file = _texts_file(dataset_fingerprint)
     try:
         found = StoredTexts(file)
-        cache.used(file)
+        cache.touch(file)
         return found
     except (OSError, ValueError):
         sample, fingerprint = _sample()

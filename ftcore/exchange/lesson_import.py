@@ -65,7 +65,7 @@ def import_lesson(
     behind where the task fails or is closed early. Raises UnfreezeError.
     """
     target = _target(name)
-    validation.openable(path, vectors)
+    validation.refuse_special_files(path, vectors)
     weights = yield from _read(path)
     shape = _shape(path, weights, heads)
     rows = shape.vocab_size
@@ -126,13 +126,13 @@ def _read(path: Path) -> Task[dict[str, Tensor]]:
     try:
         size = path.stat().st_size
         yield Progress("reading", 0, size, "bytes")
-        swollen = validation.swells(path)
+        swollen = validation.is_zip_bomb(path)
         if not swollen:
-            validation.check_sums(path)
+            validation.check_zip_checksums(path)
         loaded = {} if swollen else torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UnfreezeError(
-            f"{validation.shown(str(path))} cannot be read ({error.strerror}): correct it."
+            f"{validation.printable(str(path))} cannot be read ({error.strerror}): correct it."
         ) from error
     except Exception as error:  # a damaged file fails in whatever way its bytes lead to
         # The name alone, as no module here imports pickle.

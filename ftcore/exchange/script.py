@@ -177,7 +177,7 @@ def _data(config: FineTuneConfig) -> Path:
     path = (
         Path(config.source).expanduser()
         if config.source
-        else datasets.downloaded(config.dataset)[0]
+        else datasets.download_paths(config.dataset)[0]
     )
     return path.parent if config.dataset == "ag_news" and path.suffix == ".csv" else path
 

@@ -154,7 +154,7 @@ def run_ids(experiment: str) -> list[str]:
         found.reverse()
     if not found:
         raise UnfreezeError(
-            f"There is no experiment {validation.shown(experiment)!r}; the Compare page and "
+            f"There is no experiment {validation.printable(experiment)!r}; the Compare page and "
             "`python -m ftcore experiments` list what there is."
         )
     return found
@@ -191,7 +191,7 @@ def export(experiment: str, target: Path) -> None:
 def read(folder: Path) -> list[Result]:
     """An exported experiment, known by the name of its folder. Raises UnfreezeError."""
     try:
-        record = validation.json_of(folder / _RECORD)
+        record = validation.read_json(folder / _RECORD)
         newer = record["format"] > FORMAT
         results = (
             [] if newer else [_read_run(folder, one, record["name"]) for one in record["runs"]]

@@ -24,7 +24,7 @@ _LARGEST = 1e15  # of a count, or of seconds
 
 def check_run(run: Run) -> None:
     """Raise TypeError, ValueError or KeyError where something in it is of no use."""
-    validation.check_types(run)
+    validation.check_field_types(run)
     facts, metrics = run.facts, run.metrics
     counts = [facts[name] for name in _COUNTS if name in facts]
     words = [value for name, value in facts.items() if name not in _COUNTS]
@@ -33,9 +33,9 @@ def check_run(run: Run) -> None:
     if not (
         run.status in STATUSES
         and run.created.tzinfo is not None
-        and validation.fits(counts, list[int])
+        and validation.has_type(counts, list[int])
         and all(0 <= count < _LARGEST for count in counts)
-        and validation.fits(words, list[str])
+        and validation.has_type(words, list[str])
         and all(0 <= share <= 1 for share in shares)
         and all(0 <= seconds < _LARGEST for seconds in times)
         and not any(map(math.isinf, metrics.values()))

@@ -79,7 +79,7 @@ class Checkpoint:
     def card(self) -> str:
         """What its maker says of it, Markdown."""
         try:
-            validation.openable(self.path / CARD)
+            validation.refuse_special_files(self.path / CARD)
             return (self.path / CARD).read_text("utf-8", errors="replace")
         except (OSError, UnfreezeError):
             return ""
@@ -107,7 +107,7 @@ def find(ref: str) -> Checkpoint:
         if _ref(kind, path) == ref:
             return _read(kind, path)
     raise UnfreezeError(
-        f"There is no checkpoint {validation.shown(ref)!r}; the page Checkpoints, or "
+        f"There is no checkpoint {validation.printable(ref)!r}; the page Checkpoints, or "
         "`python -m ftcore checkpoints`, lists what there is."
     )
 
@@ -118,11 +118,11 @@ def load_vocabulary(checkpoint: Checkpoint) -> "vocabulary.Vocab":
 
     owner = checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
     try:
-        words = validation.json_of(owner.path / VOCABULARY)
+        words = validation.read_json(owner.path / VOCABULARY)
     except (OSError, ValueError):
         raise _broken(owner, "its vocabulary cannot be read") from None
     if (
-        not validation.fits(words, list[str])
+        not validation.has_type(words, list[str])
         or len(words) != checkpoint.model.vocab_size
         or fingerprint(words) != checkpoint.words_fingerprint
     ):
@@ -167,7 +167,7 @@ def load_model(
 
 def _refuse(checkpoint: Checkpoint, weights: list[str], fault: str) -> None:
     if weights:
-        names = validation.shown(", ".join(sorted(weights)))
+        names = validation.printable(", ".join(sorted(weights)))
         raise _broken(checkpoint, f"these weights are {fault}: {names}")
 
 
@@ -216,7 +216,7 @@ def save(
         "origin": origin or {},
     }
     contents[CONFIG] = json.dumps(config, indent=1).encode()
-    files.write_together(path, contents)
+    files.write_all(path, contents)
 
 
 def update(path: Path, title: str = "", metrics: dict[str, float] | None = None) -> None:
@@ -270,7 +270,7 @@ def _folders() -> Iterator[tuple[Literal["bundled", "imported", "run"], Path]]:
     for file in sorted(paths.checkpoints_dir().glob(f"[!.]*/{CONFIG}")):
         yield "imported", file.parent
     for path in paths.runs_dir().glob("*/artifacts/checkpoint"):
-        files.settle(path)  # its process may have been killed while it saved
+        files.recover(path)  # its process may have been killed while it saved
     saved = paths.runs_dir().glob(f"*/artifacts/checkpoint/{CONFIG}")
     for file in sorted(saved, key=_written, reverse=True):
         yield "run", file.parent
@@ -291,7 +291,7 @@ def _ref(kind: str, path: Path) -> str:
 def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint:
     ref = _ref(kind, path)
     try:
-        config = validation.json_of(path / CONFIG)
+        config = validation.read_json(path / CONFIG)
         version = config.pop("format")
         if version > FORMAT:
             raise UnfreezeError(
@@ -303,7 +303,7 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         _check(checkpoint)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise UnfreezeError(
-            f"The checkpoint {validation.shown(ref)} is broken: its config.json cannot be read."
+            f"The checkpoint {validation.printable(ref)} is broken: its config.json cannot be read."
         ) from None
     if len(checkpoint.labels) != checkpoint.model.classes:
         raise _broken(checkpoint, "its labels and its last layer disagree")
@@ -312,7 +312,7 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
 
 def _check(checkpoint: Checkpoint) -> None:
     """Raise TypeError or ValueError where a config says what no page could show."""
-    validation.check_types(checkpoint)
+    validation.check_field_types(checkpoint)
     origin = checkpoint.origin
     about = [
         origin.get("trains") or "",
@@ -321,7 +321,7 @@ def _check(checkpoint: Checkpoint) -> None:
     labels = [" ".join(label.split()) for label in checkpoint.labels]
     checkpoint.ref.encode()  # a folder's name may be no text
     if not (
-        validation.fits(about, list[str])
+        validation.has_type(about, list[str])
         and all(labels)
         and len(set(labels)) == len(labels)
         and 1 <= checkpoint.max_length <= MAX_LENGTH
@@ -336,7 +336,7 @@ def _load(checkpoint: Checkpoint, file: Path) -> "dict[str, Tensor]":
     from safetensors.torch import load_file
 
     try:
-        validation.openable(file)
+        validation.refuse_special_files(file)
         return load_file(file)
     except (OSError, SafetensorError):
         raise _broken(checkpoint, f"{file.name} is missing or cut short") from None

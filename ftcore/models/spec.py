@@ -25,7 +25,8 @@ class ModelSpec:
         for name, value in asdict(self).items():
             if type(value) is not int or value < 1:
                 raise UnfreezeError(
-                    f"The model's {name} is {validation.shown(str(value))}; it must be a positive integer."
+                    f"The model's {name} is {validation.printable(str(value))}; "
+                    "it must be a positive integer."
                 )
             if value > _LARGEST.get(name, _LARGE):
                 raise UnfreezeError(f"The model's {name} is far more than any model has.")

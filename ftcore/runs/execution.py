@@ -12,7 +12,7 @@ from filelock import FileLock
 from ftcore import tracking
 from ftcore.baselines import tfidf
 from ftcore.config import REFERENCES
-from ftcore.errors import Diverged, Lost, UnfreezeError, advice, disk_is_full
+from ftcore.errors import Diverged, UnfreezeError, UnreadableSnapshot, is_disk_full, user_message
 from ftcore.events import Event, Finished, Pause, Status, Stop, Task
 from ftcore.models import checkpoints
 
@@ -72,7 +72,7 @@ def execute(
                 snapshots.discard(output)
             yield last
     finally:
-        devices.release()
+        devices.release_memory()
         claim.release()
 
 
@@ -112,12 +112,12 @@ def _led(task: Task[None], request: Request) -> Generator[Event, None, None]:
 
 def _failed(run_id: str, error: Exception, begun: bool) -> Finished:
     """The last event of a run that an error ended; what it had `begun` can be gone on with, once mended."""
-    sentence = advice(error)
+    sentence = user_message(error)
     if not sentence:
         log.error("run %s failed", run_id, exc_info=error)
         kind = type(error).__name__
         sentence = f"Something unexpected went wrong ({kind}: {error}); see the log."
-    if disk_is_full(error) or (begun and not isinstance(error, Diverged)):
-        again = "" if isinstance(error, Lost) else " The run can be resumed."
+    if is_disk_full(error) or (begun and not isinstance(error, Diverged)):
+        again = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."
         return ended(run_id, "interrupted", f"{sentence}{again}")
     return ended(run_id, "failed", sentence)

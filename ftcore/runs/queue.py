@@ -14,9 +14,8 @@ from typing import Literal
 
 from filelock import FileLock
 
-from ftcore import paths, tracking
+from ftcore import paths, tracking, validation
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
-from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.models import checkpoints
@@ -100,7 +99,7 @@ def check(config: FineTuneConfig) -> None:
         checkpoints.find(config.checkpoint)
     for path in (config.source, config.vectors, config.own_data):
         if path:
-            datasets.existing(path)
+            validation.existing_path(path)
 
 
 def stop(run_id: str) -> None:

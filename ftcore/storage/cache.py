@@ -30,7 +30,7 @@ def load(name: str) -> Arrays:
         found = {file.stem: np.load(file, mmap_mode="c") for file in folder.glob("*.npy")}
     except (OSError, ValueError, EOFError):
         return {}
-    used(folder)
+    touch(folder)
     return found
 
 
@@ -58,7 +58,7 @@ def store(name: str, arrays: Arrays) -> None:
     _trim(target)
 
 
-def used(entry: Path) -> None:
+def touch(entry: Path) -> None:
     """Note that a file or folder of the cache was of use just now."""
     with contextlib.suppress(OSError):
         os.utime(entry)
@@ -70,7 +70,7 @@ def _trim(keep: Path) -> None:
     for entry in paths.cache_dir().iterdir():
         with contextlib.suppress(OSError):  # another process trims as well
             entries.append((entry.stat().st_mtime, _size(entry), entry))
-    excess = sum(size for _, size, _ in entries) - paths.cache_bytes()
+    excess = sum(size for _, size, _ in entries) - paths.cache_limit()
     for _, size, entry in sorted(entries):
         if excess <= 0:
             return

@@ -14,10 +14,10 @@ from urllib3.exceptions import HTTPError
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
-from ftcore.validation import shown
+from ftcore.validation import printable
 
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
-LARGEST = 10_000_000_000  # bytes of a file whose size nobody has said
+MAX_BYTES = 10_000_000_000  # bytes of a file whose size nobody has said
 _PIECE = 1 << 16  # bytes read at once
 _TICK = 0.2  # seconds between two reports
 
@@ -34,7 +34,7 @@ def fetch(url: str, target: Path, *, size: int | None = None, md5: str | None = 
     What has arrived waits in `<target>.part`, and what names its version in `<target>.part.tag`;
     the next call goes on from there if the server still has that version. Raises UnfreezeError.
     """
-    with explained(url, target.parent):
+    with explain_errors(url, target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         # Whoever closes a generator may be another thread than the one that ran it.
         lock = FileLock(target.with_name(f".{target.name}.lock"), thread_local=False)
@@ -75,7 +75,7 @@ def _fetch(url: str, target: Path, size: int | None, md5: str | None) -> Task[No
                 for piece in response.raw.stream(_PIECE, decode_content=False):
                     file.write(piece)
                     done += len(piece)
-                    if done > (LARGEST if size is None else size):
+                    if done > (MAX_BYTES if size is None else size):
                         keep = False
                         raise UnfreezeError(
                             f"{url} sends far more than it should and was thrown away: "
@@ -113,7 +113,7 @@ def _open(url: str, part: Path, tag: Path) -> requests.Response:
 
 
 @contextmanager
-def explained(url: str, folder: Path) -> Iterator[None]:
+def explain_errors(url: str, folder: Path) -> Iterator[None]:
     """Turn what goes wrong on the way into a sentence with the way out."""
     host = urlsplit(url).netloc or url
     try:
@@ -126,7 +126,7 @@ def explained(url: str, folder: Path) -> Iterator[None]:
         ) from error
     except _NO_ADDRESS as error:
         raise UnfreezeError(
-            f"{shown(url)!r} is no address to download from: correct it."
+            f"{printable(url)!r} is no address to download from: correct it."
         ) from error
     except requests.Timeout as error:
         raise UnfreezeError(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError
-from ftcore.validation import shown
+from ftcore.validation import printable
 
 _READY = ".ready"  # files that are whole, on their way to the folder above
 
@@ -32,9 +32,9 @@ def write(file: Path, *parts: bytes | memoryview) -> None:
     _sync(file.parent)
 
 
-def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Put files, by name, in place of those in a folder: all of them or none."""
-    settle(folder)
+    recover(folder)
     staging = folder / f".{uuid.uuid4().hex}"
     staging.mkdir(parents=True)
     try:
@@ -44,11 +44,11 @@ def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
         _sync(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    settle(folder)
+    recover(folder)
 
 
-def settle(folder: Path) -> None:
-    """Finish what a process that was killed in `write_together` had begun."""
+def recover(folder: Path) -> None:
+    """Finish what a process that was killed in `write_all` had begun."""
     ready = folder / _READY
     if not ready.is_dir():
         return
@@ -69,7 +69,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     staging = None
     try:
-        free(target)
+        check_free(target)
         staging = target.with_name(f".{uuid.uuid4().hex}")
         staging.mkdir(parents=True)
         yield staging
@@ -82,7 +82,7 @@ def new_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def free(target: Path) -> None:
+def check_free(target: Path) -> None:
     """Raise UnfreezeError where something new cannot be put, as something is there or nothing can be."""
     try:
         target.lstat()
@@ -90,13 +90,15 @@ def free(target: Path) -> None:
         return
     except (OSError, ValueError) as error:  # such as a NUL in it
         raise _unwritable(target, error) from None
-    raise UnfreezeError(f"{shown(str(target))} is already there; choose another name.")
+    raise UnfreezeError(f"{printable(str(target))} is already there; choose another name.")
 
 
 def _unwritable(target: Path, error: Exception) -> UnfreezeError:
-    reason = getattr(error, "strerror", None) or shown(str(error))  # copies of many files have none
+    reason = getattr(error, "strerror", None) or printable(
+        str(error)
+    )  # copies of many files have none
     return UnfreezeError(
-        f"{shown(str(target))} cannot be written ({reason}); choose another place or make room."
+        f"{printable(str(target))} cannot be written ({reason}); choose another place or make room."
     )
 
 

@@ -58,7 +58,7 @@ def vocab_from_tokens(tokens: Sequence[str]) -> Vocab:
     if len(set(tokens)) < len(tokens):
         word, times = Counter(tokens).most_common(1)[0]
         raise UnfreezeError(
-            f"A vocabulary must hold each word once, but has {validation.shown(word)!r} {times} times."
+            f"A vocabulary must hold each word once, but has {validation.printable(word)!r} {times} times."
         )
     return Vocab(Counter(), specials=list(tokens))
 
@@ -92,7 +92,7 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor]]
     """
     names: list[str] = []
     parts: list[torch.Tensor] = []
-    shown = validation.shown(str(path))
+    shown = validation.printable(str(path))
     try:
         with path.open("rb") as file, tempfile.TemporaryDirectory() as folder:
             lines = _checked_lines(shown, file, words)
@@ -107,7 +107,7 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor]]
     except OSError as error:
         raise UnfreezeError(f"{shown} cannot be read ({error.strerror}): correct it.") from error
     except ValueError as error:
-        reason = validation.shown(str(error))
+        reason = validation.printable(str(error))
         raise UnfreezeError(f"{shown} holds no word vectors ({reason}): {_EXPECTED}") from error
     # They are kept in half precision, so what is infinite there is of no use here.
     if not names or not all(part.half().isfinite().all() for part in parts):
@@ -129,7 +129,7 @@ def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
     target = paths.downloads_dir() / f"glove.6B.{dim}d.first-{words}.txt"
     if target.exists():
         return target
-    with downloads.explained(url, target.parent):
+    with downloads.explain_errors(url, target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield from _fetch_head(url, member, words, target)

@@ -36,7 +36,7 @@ def prepare(uri: str) -> None:
     """
     if uri.partition(":")[0].partition("+")[0] not in DATABASE_ENGINES:
         return  # a server sees to its own
-    file = paths.store_file()
+    file = paths.database_path()
     if uri != f"sqlite:///{file}":
         if _form(uri) not in (None, _forms()[0]):
             raise UnfreezeError(

@@ -20,7 +20,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.tracking.locks import claimed, lock_file
 from ftcore.tracking.store import FORMAT, connect, points, tag, written
-from ftcore.validation import shown
+from ftcore.validation import printable
 
 STALE_SECONDS = 120  # without a sign of life, a run on another machine counts as interrupted
 # What runs did before they had these settings, which is not today's default.
@@ -137,7 +137,7 @@ def run(run_id: str) -> Run:
         or tag("config") not in found.data.tags
     ):
         raise UnfreezeError(
-            f"There is no run {shown(run_id)!r}; the list of runs shows those there are."
+            f"There is no run {printable(run_id)!r}; the list of runs shows those there are."
         )
     return as_run(found)
 

@@ -41,7 +41,7 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
     # Its errors reach us as exceptions; it would print them, with their traceback, as well.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    paths.make_private()
+    paths.restrict_permissions()
     try:
         migrations.prepare(uri)
         client = MlflowClient(tracking_uri=uri)
@@ -58,7 +58,7 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
             f"The record of runs cannot be opened ({type(error).__name__}); check the disk and {where}."
         ) from error
     finally:
-        paths.make_private()  # the file that MLflow has just made, too
+        paths.restrict_permissions()  # the file that MLflow has just made, too
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def written() -> object:
     """Something else whenever our own store has been written to; never the same twice for another."""
     if not _ours():
         return object()
-    found = paths.store_file().stat()
+    found = paths.database_path().stat()
     return found.st_mtime_ns, found.st_size
 
 
@@ -100,7 +100,7 @@ def points(
             for name in metrics
         }
     found: dict[str, dict[int, float | None]] = {name: {} for name in metrics}
-    with closing(sqlite3.connect(paths.store_file(), timeout=20)) as store:
+    with closing(sqlite3.connect(paths.database_path(), timeout=20)) as store:
         for name, step, value in store.execute(
             "SELECT key, step, CASE is_nan WHEN 1 THEN NULL ELSE value END FROM metrics "
             "WHERE run_uuid = ? ORDER BY timestamp",
@@ -113,7 +113,7 @@ def points(
 
 def _ours() -> bool:
     """Whether the store is the database in our home."""
-    return paths.tracking_uri() == f"sqlite:///{paths.store_file()}"
+    return paths.tracking_uri() == f"sqlite:///{paths.database_path()}"
 
 
 def tag(name: str) -> str:

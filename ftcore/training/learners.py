@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ftcore import devices
-from ftcore.errors import memory_is_out
+from ftcore.errors import is_out_of_memory
 from ftcore.events import Progress, Task
 from ftcore.models.classifier import TextClassifier
 from ftcore.storage import cache
@@ -173,9 +173,9 @@ def _in_parts(
     try:
         return [compute(here, batch)]
     except (RuntimeError, MemoryError) as error:
-        if len(batch) == 1 or not memory_is_out(error):
+        if len(batch) == 1 or not is_out_of_memory(error):
             raise
-    devices.release()
+    devices.release_memory()
     half = len(batch) // 2
     return [
         *_in_parts(compute, here[:half], batch[:half]),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ftcore import devices
 from ftcore.config import FineTuneConfig, mode_defaults
-from ftcore.errors import Diverged, memory_is_out
+from ftcore.errors import Diverged, is_out_of_memory
 from ftcore.events import (
     Evaluation,
     Noted,
@@ -137,7 +137,7 @@ def _backward(
             )
         return found
     except (RuntimeError, MemoryError) as error:
-        if run.parts >= len(rows) or not memory_is_out(error):
+        if run.parts >= len(rows) or not is_out_of_memory(error):
             raise
     return None
 
@@ -145,7 +145,7 @@ def _backward(
 def _smaller_parts(run: Run) -> Noted:
     """Cut batches into twice as many parts; their gradients add up to those of the whole."""
     run.parts *= 2
-    devices.release()
+    devices.release_memory()
     whole = run.config.batch_size
     run.notes.append(
         f"Memory did not suffice for {whole // (run.parts // 2)} texts at once: each step of {whole} "

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as packed
 from torch import Tensor
 
-from ftcore.errors import Lost, UnfreezeError
+from ftcore.errors import UnfreezeError, UnreadableSnapshot
 from ftcore.events import Evaluation
 from ftcore.storage import files
 from ftcore.training import strategies
@@ -119,7 +119,7 @@ def load(output: Path) -> Snapshot | None:
         ):
             raise ValueError("damaged")
     except (OSError, SafetensorError, ValueError, TypeError, KeyError, RecursionError):
-        raise Lost(
+        raise UnreadableSnapshot(
             "The state of this run cannot be read; keep its best model, or run it again."
         ) from None
     if newer:

@@ -215,7 +215,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
             "--json",
         )
     assert done.returncode != 0
-    said = "The disk is full; free some space, then go on. The run can be resumed."
+    said = "The disk is full: free some space and try again. The run can be resumed."
     assert done.stderr == f"interrupted: {said}\n"
     assert list((home / "cache").iterdir()) == []
     assert lines(ftcore("runs", "--json"))[0]["status"] == "interrupted"

@@ -179,7 +179,7 @@ def test_a_csv_with_a_mark_of_its_encoding(tmp_path: Path, mark: str) -> None:
 def test_any_path_is_there_or_a_sentence(name: str) -> None:
     for source in filter(str.strip, TEXTS):
         assert read(name, source) is None
-        datasets.at_hand(name, source)
+        datasets.is_available(name, source)
 
 
 @pytest.mark.parametrize("name", ["imdb", "ag_news"])

@@ -244,14 +244,14 @@ def test_what_is_not_at_hand_is_not_measured() -> None:
 
 
 def test_data_that_was_downloaded_is_at_hand(home: Path) -> None:
-    assert datasets.at_hand("sample")
-    assert not datasets.at_hand("ag_news")
-    assert not datasets.at_hand("imdb", str(home / "gone"))
-    assert not datasets.at_hand("poems")
-    for file in datasets.downloaded("ag_news"):
+    assert datasets.is_available("sample")
+    assert not datasets.is_available("ag_news")
+    assert not datasets.is_available("imdb", str(home / "gone"))
+    assert not datasets.is_available("poems")
+    for file in datasets.download_paths("ag_news"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("")
-    assert datasets.at_hand("ag_news")
+    assert datasets.is_available("ag_news")
 
 
 def test_a_failure_to_look_inside_does_not_undo_the_run() -> None:

@@ -248,7 +248,7 @@ def test_the_command_line_prints_it_and_writes_the_sample(base: str, tmp_path: P
 
 
 def test_a_finished_run_offers_its_code_and_a_reference_does_not() -> None:
-    warm_imports.loading().result()
+    warm_imports.preload().result()
     for values, offered in (({"mode": "full"}, True), ({"mode": "tfidf"}, False)):
         app = AppTest.from_file(str(MAIN), default_timeout=60)
         app.query_params["run"] = small_runs.run(saved=False, **values)

@@ -32,7 +32,7 @@ def bundled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     monkeypatch.setattr(paths, "BUNDLED_EXPERIMENTS", home / "none")
     small_runs.bundled(home / "bundled")
-    warm_imports.loading().result()
+    warm_imports.preload().result()
     st.cache_data.clear()
 
 

@@ -42,7 +42,7 @@ def known(session_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.setenv("UNFREEZE_HOME", str(home))
         patch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
         small_runs.bundled(home / "bundled")
-        warm_imports.loading().result()
+        warm_imports.preload().result()
         made = {
             name: small_runs.run(name, experiment="one")
             for name in ("finished", "failed", "interrupted")

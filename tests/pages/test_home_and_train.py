@@ -22,7 +22,7 @@ def bundled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two small checkpoints, and the slow imports done."""
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")
-    warm_imports.loading().result()
+    warm_imports.preload().result()
 
 
 def page(name: str = "", **query: str) -> AppTest:

@@ -64,7 +64,7 @@ pieces = [b"x" * 100_000 for _ in range(2_000)]  # small enough for the heap, wh
 full = used()
 del pieces[:-1]
 kept = used()
-devices.release()
+devices.release_memory()
 print(full - kept, full - used())
 """
 

@@ -215,4 +215,4 @@ def test_memory_that_suffices_for_no_text_ends_it_with_advice(tmp_path: Path) ->
     """Be it in the first evaluation, or in a step that was halved down to one text."""
     status, message, _ = cramped(1_000_000, tmp_path)
     assert status == "failed", message
-    assert "choose a smaller batch size" in message
+    assert "reduce the batch size" in message

@@ -163,7 +163,7 @@ def test_throws_away_what_is_not_the_publishers_file(
 def test_a_server_that_never_stops_does_not_fill_the_disk(
     server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "LARGEST", 200_000)
+    monkeypatch.setattr(downloads, "MAX_BYTES", 200_000)
     server.sends_length = False
     with pytest.raises(UnfreezeError, match="sends far more than it should"):
         drain(downloads.fetch(f"{server.url}/file.bin", target))

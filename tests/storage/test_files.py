@@ -22,11 +22,11 @@ def test_what_a_killed_process_saved_is_put_in_place_by_whoever_is_quicker(
 
     def slower(folder: Path) -> Iterator[Path]:
         monkeypatch.undo()
-        files.settle(tmp_path)
+        files.recover(tmp_path)
         return listed(folder)
 
     monkeypatch.setattr(Path, "iterdir", slower)
-    files.settle(tmp_path)
+    files.recover(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "new"
 

@@ -83,7 +83,7 @@ def old_stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def old_store(old_stores: dict[str, Path], home: Path) -> Path:
     """The oldest of them, in the home of this test."""
     home.mkdir()
-    return Path(shutil.copy(old_stores[MLFLOW_2_9], paths.store_file()))
+    return Path(shutil.copy(old_stores[MLFLOW_2_9], paths.database_path()))
 
 
 def backups(home: Path) -> list[Path]:
@@ -101,14 +101,14 @@ def test_a_store_of_an_earlier_mlflow_opens_and_a_copy_of_what_it_was_is_kept(
     written: str, old_stores: dict[str, Path], home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     home.mkdir()
-    shutil.copy(old_stores[written], paths.store_file())
+    shutil.copy(old_stores[written], paths.database_path())
     row = tracking.runs().iloc[0]
     assert (row["run_id"], row["name"], row["status"]) == ("old", "Long ago", "finished")
     assert tracking.history("old")["loss"].tolist() == [0.7, 0.5]
     assert tracking.create_run(tracking.run("old").config)  # and it can be written to
     (kept,) = backups(home)
     assert str(kept) in caplog.text
-    assert form(kept) == written and form(paths.store_file()) == migrations._forms()[0]
+    assert form(kept) == written and form(paths.database_path()) == migrations._forms()[0]
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     with closing(sqlite3.connect(kept)) as store:
         assert store.execute("SELECT name FROM runs").fetchall() == [("Long ago",)]

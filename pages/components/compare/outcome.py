@@ -121,7 +121,7 @@ def _packed(results: list[Result], summary: Summary, axis: str) -> bytes:
 @st.fragment
 def _inside(results: list[Result]) -> None:
     """What happened inside, a tab a view; which one is open stands in the address."""
-    warm_imports.explaining()  # for Why
+    warm_imports.preload_explanation()  # for Why
     views = {
         "Watched sentences": diagnostics.watched,
         "Where they disagree": diagnostics.disagreements,

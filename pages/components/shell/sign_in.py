@@ -93,7 +93,7 @@ def _given() -> str:
     return given
 
 
-def needed() -> bool:
+def is_required() -> bool:
     """Whether whoever is here has signed in."""
     return by_streamlit() or bool(_given())
 

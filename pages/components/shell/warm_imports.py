@@ -7,25 +7,25 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
 @functools.cache
-def loading() -> Future[None]:
+def preload() -> Future[None]:
     """Begins once for the process."""
     return _beside(_load)
 
 
-def ready(draw: Callable[[], object]) -> None:
+def wait_until_loaded(draw: Callable[[], object]) -> None:
     """Wait for it at the end of a page, drawing what stands there meanwhile.
 
     Each drawing is where Streamlit leaves the page for whatever was typed or pressed, so nobody else waits.
     """
-    while not loading().done():
+    while not preload().done():
         draw()
-        wait([loading()], timeout=0.2)
+        wait([preload()], timeout=0.2)
 
 
 @functools.cache
-def explaining() -> Future[None]:
+def preload_explanation() -> Future[None]:
     """The same of what only the reasons for an answer need; begun where they are a click away."""
-    return _beside(_load_explaining)
+    return _beside(_load_explanation)
 
 
 def _beside(load: Callable[[], None]) -> Future[None]:
@@ -44,7 +44,7 @@ def _load() -> None:
     gc.freeze()
 
 
-def _load_explaining() -> None:
+def _load_explanation() -> None:
     from captum import attr  # noqa: F401
 
     from ftcore.inference import explanation  # noqa: F401

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, strategies as some
+from hypothesis import given, strategies as st
 from starlette.types import Message, Receive, Scope, Send
 from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
 from streamlit.testing.v1 import AppTest
@@ -76,7 +76,7 @@ def test_ticket_ends_and_is_of_one_password(password: Password) -> None:
     assert Password(SECRET).honours(ticket, 1000.0), "a restart of the server signs nobody out"
 
 
-@given(where=some.integers(0, 74), what=some.characters(codec="latin-1"))
+@given(where=st.integers(0, 74), what=st.characters(codec="latin-1"))
 def test_ticket_that_was_changed_is_worth_nothing(where: int, what: str) -> None:
     password = _kept()
     ticket = password.ticket(1_700_000_000.0)
@@ -84,7 +84,7 @@ def test_ticket_that_was_changed_is_worth_nothing(where: int, what: str) -> None
     assert password.honours(changed, 1_700_000_001.0) == (changed == ticket)
 
 
-@given(made_up=some.text(some.characters(codec="latin-1")))
+@given(made_up=st.text(st.characters(codec="latin-1")))
 def test_no_made_up_ticket_is_honoured(made_up: str) -> None:
     unsigned = hashlib.sha256(made_up.encode()).hexdigest()
     for ticket in (made_up, f"{made_up}.{unsigned}", f"9999999999.{made_up}", "9" * 5000 + "."):

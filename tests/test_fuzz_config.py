@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, strategies as some
+from hypothesis import example, given, strategies as st
 
 from ftcore import paths, tracking
 from ftcore.__main__ import main
@@ -20,7 +20,7 @@ from ftcore.inference import prediction
 from ftcore.runs import execution, queue
 from pages.components.text import escaping
 from tests.helpers import small_runs
-from tests.helpers.fuzzing import ODD, TEXTS, taken, tries
+from tests.helpers.fuzzing import ODD_TEXTS, ODD_VALUES, accepted, examples
 
 SETTINGS = fields(FineTuneConfig)
 NUMBERS = [
@@ -59,7 +59,7 @@ GOOD: dict[str, list[Any]] = {
     "seed": [2**31 - 1],
     "device": ["cpu", "cuda", "x"],
     "precision": ["bf16", "fp32"],
-    "watch": ["a\n\n \nb", *TEXTS],
+    "watch": ["a\n\n \nb", *ODD_TEXTS],
     "self_training": [True],
     "train_embeddings": [True],
     "optimizer": ["sgd"],
@@ -67,10 +67,10 @@ GOOD: dict[str, list[Any]] = {
 }
 
 
-@given(some.sampled_from(SETTINGS), some.sampled_from([*ODD, *TEXTS, *NUMBERS]))
-@tries(400)
+@given(st.sampled_from(SETTINGS), st.sampled_from([*ODD_VALUES, *ODD_TEXTS, *NUMBERS]))
+@examples(400)
 def test_any_value_of_any_setting_is_used_or_refused(setting: Any, value: object) -> None:
-    config = taken(lambda: FineTuneConfig.from_dict({setting.name: value}))
+    config = accepted(lambda: FineTuneConfig.from_dict({setting.name: value}))
     if config is None:
         return
     stored = config.to_dict()
@@ -92,7 +92,7 @@ def ended(values: dict[str, Any]) -> tracking.Run | None:
             pass
         return tracking.run(run_id)
 
-    found = taken(run)
+    found = accepted(run)
     if found is not None:
         assert found.status in ("finished", "failed"), found
         assert "unexpected" not in found.message and found.message, found.message
@@ -100,8 +100,8 @@ def ended(values: dict[str, Any]) -> tracking.Run | None:
     return found
 
 
-SOME_GOOD = some.lists(some.sampled_from(sorted(GOOD)), max_size=4, unique=True).flatmap(
-    lambda names: some.fixed_dictionaries({name: some.sampled_from(GOOD[name]) for name in names})
+SOME_GOOD = st.lists(st.sampled_from(sorted(GOOD)), max_size=4, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: st.sampled_from(GOOD[name]) for name in names})
 )
 
 
@@ -115,10 +115,10 @@ SOME_GOOD = some.lists(some.sampled_from(sorted(GOOD)), max_size=4, unique=True)
 @example({"name": "n" * 10_000})
 @example({"device": "meta"})
 @example({"device": "cuda:99"})
-@tries(10)
+@examples(10)
 def test_what_is_accepted_ends_as_a_run_with_its_reason(values: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        small_runs.world(patch)
+        small_runs.small_sample(patch)
         ended(values)
 
 
@@ -131,7 +131,7 @@ ALIKE = Texts(["the film"] * 8, [0, 1] * 4)
 def test_a_class_with_one_example_ends_with_a_reason(
     mode: str, texts: Texts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = small_runs.world(monkeypatch)
+    whole = small_runs.small_sample(monkeypatch)
     few = datasets.TextDataset(
         "sample", "Few", whole.labels, texts, texts, "here", True, f"few{len(texts.texts)}"
     )
@@ -174,10 +174,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(
-    some.sampled_from(COMMANDS),
-    some.lists(some.sampled_from([*TEXTS, "--seed", "--vectors", "--to", *NUMBERS]), max_size=3),
+    st.sampled_from(COMMANDS),
+    st.lists(st.sampled_from([*ODD_TEXTS, "--seed", "--vectors", "--to", *NUMBERS]), max_size=3),
 )
-@tries(80)
+@examples(80)
 def test_the_command_line_answers_with_a_status(
     elsewhere: None, command: list[str], words: list[str]
 ) -> None:
@@ -187,19 +187,19 @@ def test_the_command_line_answers_with_a_status(
         assert error.code in (0, 2)
 
 
-LETTERS = some.text(some.characters(exclude_categories=[]), max_size=200)
+LETTERS = st.text(st.characters(exclude_categories=[]), max_size=200)
 
 
-@given(some.one_of(LETTERS, some.sampled_from(TEXTS), some.text().map(lambda one: one * 500)))
-@tries(150)
+@given(st.one_of(LETTERS, st.sampled_from(ODD_TEXTS), st.text().map(lambda one: one * 500)))
+@examples(150)
 def test_any_text_is_answered_and_shown(text: str) -> None:
     if not paths.checkpoints_dir().exists():
         small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
-    found = taken(lambda: prediction.predict("base", [text]))
+    found = accepted(lambda: prediction.predict("base", [text]))
     assert (found is None) == (not text.strip())
     for answer in found or []:
         assert sum(answer.probabilities.values()) == pytest.approx(1)
         shown = escaping.tokens(answer.tokens, answer.known, answer.gap) + answer.label
         assert "<script" not in shown and "\n" not in escaping.plain(text)
-    config = taken(lambda: FineTuneConfig(watch=text))
+    config = accepted(lambda: FineTuneConfig(watch=text))
     assert config is None or all(config.watched)

@@ -13,7 +13,7 @@ from tests.helpers import small_runs
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
-    return small_runs.world(monkeypatch)
+    return small_runs.small_sample(monkeypatch)
 
 
 def trained(**values: object) -> str:

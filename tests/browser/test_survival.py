@@ -99,7 +99,7 @@ def test_a_full_disk_is_said_and_all_goes_on_once_there_is_room(
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=PATIENCE)
         second = start(page, address, 2)
         expect(page.get_by_text("place 1 in the queue")).to_be_visible()
-        with disk_limit.room(1, process.pid):
+        with disk_limit.limit_file_size(1, process.pid):
             expect(full).to_be_visible(timeout=PATIENCE)  # the first has ended, this cannot begin
             stop(page).click()
             button(page, "Take it off the queue").click()

@@ -203,7 +203,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
 ) -> None:
     """A limit on the size of files stands in for a full disk: the cache of encoded texts hits it."""
     ftcore("runs")  # the record itself is there before
-    with disk_limit.room(2_000_000):
+    with disk_limit.limit_file_size(2_000_000):
         done = ftcore(
             "train",
             "--checkpoint",
@@ -226,7 +226,7 @@ def test_a_record_that_takes_no_more_ends_with_a_sentence(base: str, home: Path)
     with closing(sqlite3.connect(home / "mlflow.db")) as store:
         store.execute("VACUUM")  # else there is room within it
     room = (home / "mlflow.db").stat().st_size + 4_000
-    with disk_limit.room(room):
+    with disk_limit.limit_file_size(room):
         done = ftcore("train", "--checkpoint", base, "--json")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr

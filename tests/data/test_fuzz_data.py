@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, strategies as some
+from hypothesis import example, given, strategies as st
 
 from ftcore.data import datasets
 from ftcore.data.datasets import TextDataset
@@ -15,7 +15,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import drain
 from ftcore.text import vocabulary
 from tests.data.test_datasets import REVIEWS, ROWS, archive, csvs, member
-from tests.helpers.fuzzing import TEXTS, damaged, taken, tries
+from tests.helpers.fuzzing import ODD_TEXTS, accepted, damaged, examples
 
 WORDS = 60
 NUMBERS = [
@@ -38,7 +38,7 @@ def packed(folder: Path) -> bytes:
 
 def read(name: str, source: object) -> TextDataset | None:
     """A dataset, and that all of it can be used."""
-    found = taken(lambda: drain(datasets.load(name, str(source))))
+    found = accepted(lambda: drain(datasets.load(name, str(source))))
     if found is not None:
         for part in (found.train, found.test):
             assert part.texts and len(part.texts) == len(part.labels)
@@ -47,10 +47,10 @@ def read(name: str, source: object) -> TextDataset | None:
     return found
 
 
-@given(some.data())
-@tries(60)
+@given(st.data())
+@examples(60)
 def test_an_archive_with_damage_is_refused_or_reads_the_same(
-    folder: Path, data: some.DataObject
+    folder: Path, data: st.DataObject
 ) -> None:
     whole = packed(folder)
     file = folder / "imdb.tar.gz"
@@ -60,9 +60,9 @@ def test_an_archive_with_damage_is_refused_or_reads_the_same(
         assert found.fingerprint == read("imdb", folder / "good.tar.gz").fingerprint
 
 
-@given(some.data())
-@tries(60)
-def test_a_damaged_tar_in_a_sound_gzip(folder: Path, data: some.DataObject) -> None:
+@given(st.data())
+@examples(60)
+def test_a_damaged_tar_in_a_sound_gzip(folder: Path, data: st.DataObject) -> None:
     """As a full disk leaves it where tar and gzip are two processes."""
     whole = gzip.decompress(packed(folder))
     bad = data.draw(damaged(whole))
@@ -94,15 +94,11 @@ KINDS = [
     tarfile.GNUTYPE_SPARSE,
     b"?",
 ]
-NAMES = ["aclImdb/train/pos/x.txt", "./aclImdb/test/neg/9_1.txt", "train/pos/1_1.txt", *TEXTS]
+NAMES = ["aclImdb/train/pos/x.txt", "./aclImdb/test/neg/9_1.txt", "train/pos/1_1.txt", *ODD_TEXTS]
 
 
-@given(
-    some.lists(
-        some.tuples(some.sampled_from(NAMES), some.sampled_from(KINDS), some.binary(max_size=99))
-    )
-)
-@tries(50)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS), st.binary(max_size=99))))
+@examples(50)
 def test_an_archive_with_odd_members(folder: Path, members: list[tuple[str, bytes, bytes]]) -> None:
     more = [
         member(name.encode("utf-8", "replace").decode() or "x", data, kind)
@@ -111,7 +107,7 @@ def test_an_archive_with_odd_members(folder: Path, members: list[tuple[str, byte
     read("imdb", archive(folder / "odd.tar.gz", REVIEWS, *more))
 
 
-REVIEW_BYTES = some.sampled_from(
+REVIEW_BYTES = st.sampled_from(
     [
         b"",
         b"\0",
@@ -128,15 +124,15 @@ REVIEW_BYTES = some.sampled_from(
 )
 
 
-@given(some.fixed_dictionaries(dict.fromkeys(REVIEWS, REVIEW_BYTES)))
-@tries(30)
+@given(st.fixed_dictionaries(dict.fromkeys(REVIEWS, REVIEW_BYTES)))
+@examples(30)
 def test_an_archive_with_odd_reviews(folder: Path, files: dict[str, bytes]) -> None:
     read("imdb", archive(folder / "texts.tar.gz", files))
 
 
-@given(some.data())
-@tries(80)
-def test_a_csv_with_damage(folder: Path, data: some.DataObject) -> None:
+@given(st.data())
+@examples(80)
+def test_a_csv_with_damage(folder: Path, data: st.DataObject) -> None:
     good = (csvs(folder / "good") / "train.csv").read_bytes()
     bad = csvs(folder / "csv")
     (bad / "train.csv").write_bytes(data.draw(damaged(good)))
@@ -152,12 +148,12 @@ def test_a_csv_cut_anywhere_but_between_rows_is_refused(folder: Path) -> None:
         assert read("ag_news", rows) is None or whole[:end].endswith((b"\n", b"\r")), whole[:end]
 
 
-CELLS = some.sampled_from([*TEXTS, "1", "2", "3", "4", "5", "0", "\uff11"])
+CELLS = st.sampled_from([*ODD_TEXTS, "1", "2", "3", "4", "5", "0", "\uff11"])
 
 
-@given(some.lists(some.lists(CELLS, min_size=1, max_size=4), max_size=6), some.booleans())
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=6), st.booleans())
 @example([["1", "a", "b"]] * 3, False)
-@tries(60)
+@examples(60)
 def test_a_csv_of_odd_rows(folder: Path, rows: list[list[str]], among_good: bool) -> None:
     encoded = [tuple(one.encode("utf-8", "replace").decode() for one in row) for row in rows]
     read("ag_news", csvs(folder / "odd", encoded + ROWS * among_good))
@@ -177,7 +173,7 @@ def test_a_csv_with_a_mark_of_its_encoding(tmp_path: Path, mark: str) -> None:
 
 @pytest.mark.parametrize("name", ["imdb", "ag_news"])
 def test_any_path_is_there_or_a_sentence(name: str) -> None:
-    for source in filter(str.strip, TEXTS):
+    for source in filter(str.strip, ODD_TEXTS):
         assert read(name, source) is None
         datasets.is_available(name, source)
 
@@ -194,7 +190,7 @@ def test_a_folder_where_a_file_should_be_and_links_to_nowhere(name: str, tmp_pat
 
 def vectors(file: Path, words: int) -> tuple[list[str], Any] | None:
     """What is read of a file of vectors, and that all of it can be used."""
-    found = taken(lambda: drain(vocabulary.load_vectors(file, words)))
+    found = accepted(lambda: drain(vocabulary.load_vectors(file, words)))
     if found is not None:
         names, rows = found
         assert len(names) == len(set(names)) == len(rows) <= words and rows.shape[1] >= 3
@@ -203,11 +199,11 @@ def vectors(file: Path, words: int) -> tuple[list[str], Any] | None:
     return found
 
 
-@given(some.data())
-@tries(80)
-def test_vectors_with_damage(folder: Path, data: some.DataObject) -> None:
+@given(st.data())
+@examples(80)
+def test_vectors_with_damage(folder: Path, data: st.DataObject) -> None:
     (folder / "v.txt").write_bytes(data.draw(damaged(VECTORS)))
-    vectors(folder / "v.txt", data.draw(some.sampled_from([1, WORDS, 1000])))
+    vectors(folder / "v.txt", data.draw(st.sampled_from([1, WORDS, 1000])))
 
 
 @pytest.mark.parametrize("header", [b"", b"%d 6\n" % WORDS])
@@ -219,7 +215,7 @@ def test_vectors_cut_anywhere_but_between_lines_are_refused(folder: Path, header
         assert (vectors(folder / "cut.txt", 1000) is not None) == whole_lines, VECTORS[:end][-40:]
 
 
-LINES = some.sampled_from(
+LINES = st.sampled_from(
     [
         b"",
         b" ",
@@ -251,13 +247,13 @@ LINES = some.sampled_from(
 )
 
 
-@given(some.lists(LINES, max_size=6), some.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n"]))
-@tries(120)
+@given(st.lists(LINES, max_size=6), st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n"]))
+@examples(120)
 def test_vectors_of_odd_lines(folder: Path, lines: list[bytes], between: bytes) -> None:
     (folder / "odd.txt").write_bytes(between.join([*lines, b""]))
     vectors(folder / "odd.txt", 4)
 
 
 def test_any_path_of_vectors_is_there_or_a_sentence() -> None:
-    for path in TEXTS:
+    for path in ODD_TEXTS:
         assert vectors(Path(path), 10) is None

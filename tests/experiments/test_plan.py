@@ -176,7 +176,7 @@ def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
     submit, queued = queue.submit, []
 
     def fuller(*about: object) -> str:
-        with disk_limit.room(1) if queued else contextlib.nullcontext():
+        with disk_limit.limit_file_size(1) if queued else contextlib.nullcontext():
             queued.append(submit(*about))
         return queued[-1]
 

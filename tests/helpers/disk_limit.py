@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def room(size: int, process: int = 0) -> Iterator[None]:
+def limit_file_size(size: int, process: int = 0) -> Iterator[None]:
     """No file may grow beyond so many bytes. Writing fails, as Python ignores the signal that comes first."""
     before = resource.prlimit(process, resource.RLIMIT_FSIZE)
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, before[1]))

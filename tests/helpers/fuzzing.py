@@ -18,17 +18,17 @@ from hypothesis import (
     currently_in_test_context,
     event,
     settings,
-    strategies as some,
+    strategies as st,
 )
 
 from ftcore.errors import UnfreezeError
 
-MORE = int(os.environ.get("UNFREEZE_FUZZ", "1"))
+MULTIPLIER = int(os.environ.get("UNFREEZE_FUZZ", "1"))
 T = TypeVar("T")
 
 SURROGATE = "\ud800"  # half of a character, as JSON may spell one
-DEEP = "[" * 100_000
-TEXTS = [
+DEEP_JSON = "[" * 100_000
+ODD_TEXTS = [
     "",
     " ",
     "a",
@@ -63,7 +63,7 @@ TEXTS = [
     "{}",
     "[]",
 ]
-ODD: list[Any] = [
+ODD_VALUES: list[Any] = [
     None,
     True,
     False,
@@ -85,23 +85,23 @@ ODD: list[Any] = [
     {"a": 1},
     {"": None},
     ["x", "x"],
-    *TEXTS[:20],
+    *ODD_TEXTS[:20],
 ]
 
 
-def tries(count: int) -> settings:
+def examples(count: int) -> settings:
     """How many inputs a test tries, and that it may take its time."""
     return settings(
-        max_examples=count * MORE,
+        max_examples=count * MULTIPLIER,
         deadline=None,
-        derandomize=MORE == 1,
+        derandomize=MULTIPLIER == 1,
         database=None,
         phases=[Phase.explicit, Phase.generate],  # to shrink what fails takes minutes
         suppress_health_check=list(HealthCheck),
     )
 
 
-def taken(use: Callable[[], T]) -> T | None:
+def accepted(use: Callable[[], T]) -> T | None:
     """What `use` returns, or None where the input was refused with one sentence that can be shown."""
     try:
         found = use()
@@ -121,19 +121,19 @@ def _count(outcome: str) -> None:
         event(outcome)
 
 
-@some.composite
-def damaged(draw: some.DrawFn, whole: bytes, most: int = 3) -> bytes:
+@st.composite
+def damaged(draw: st.DrawFn, whole: bytes, most: int = 3) -> bytes:
     """`whole` with some bytes changed, cut, doubled, moved, blanked, or counts made huge."""
     data = whole
-    for _ in range(draw(some.integers(1, most))):
+    for _ in range(draw(st.integers(1, most))):
         start = _place(draw, len(data))
-        end = min(len(data), start + draw(some.sampled_from([1, 2, 4, 8, 64, 512, 4096])))
+        end = min(len(data), start + draw(st.sampled_from([1, 2, 4, 8, 64, 512, 4096])))
         here = data[start:end]
         match draw(
-            some.sampled_from(["flip", "cut", "drop", "double", "move", "blank", "huge", "add"])
+            st.sampled_from(["flip", "cut", "drop", "double", "move", "blank", "huge", "add"])
         ):
             case "flip" if here:
-                flipped = here[0] ^ draw(some.integers(1, 255))
+                flipped = here[0] ^ draw(st.integers(1, 255))
                 data = data[:start] + bytes([flipped]) + data[start + 1 :]
             case "cut":
                 data = data[:start]
@@ -149,13 +149,13 @@ def damaged(draw: some.DrawFn, whole: bytes, most: int = 3) -> bytes:
                 data = data[:start] + bytes(len(here)) + data[end:]
             case "huge":
                 huge = draw(
-                    some.sampled_from(
+                    st.sampled_from(
                         [b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\0\0\0\x40", b"99999999"]
                     )
                 )
                 data = data[:start] + huge + data[start + len(huge) :]
             case "add":
-                data = data[:start] + draw(some.sampled_from(JUNK)) + data[start:]
+                data = data[:start] + draw(st.sampled_from(JUNK)) + data[start:]
     return data
 
 
@@ -180,31 +180,31 @@ JUNK = [
 ]
 
 
-def _place(draw: some.DrawFn, size: int) -> int:
+def _place(draw: st.DrawFn, size: int) -> int:
     """Anywhere, and as often near an end, where what describes the rest stands."""
-    near = draw(some.integers(0, min(size, 300)))
-    return draw(some.sampled_from([near, size - near, int(size * draw(some.floats(0, 1)))]))
+    near = draw(st.integers(0, min(size, 300)))
+    return draw(st.sampled_from([near, size - near, int(size * draw(st.floats(0, 1)))]))
 
 
-@some.composite
-def altered(draw: some.DrawFn, value: Any, most: int = 2) -> Any:
+@st.composite
+def altered_json(draw: st.DrawFn, value: Any, most: int = 2) -> Any:
     """A JSON value with something in it replaced by something odd, left out, or added."""
-    for _ in range(draw(some.integers(1, most))):
+    for _ in range(draw(st.integers(1, most))):
         value = _alter(draw, value)
     return value
 
 
-def _alter(draw: some.DrawFn, value: Any) -> Any:
-    if isinstance(value, dict) and value and draw(some.integers(0, 9)):
-        key = draw(some.sampled_from(list(value)))
-        if not draw(some.integers(0, 5)):
+def _alter(draw: st.DrawFn, value: Any) -> Any:
+    if isinstance(value, dict) and value and draw(st.integers(0, 9)):
+        key = draw(st.sampled_from(list(value)))
+        if not draw(st.integers(0, 5)):
             return {name: one for name, one in value.items() if name != key}
         return value | {key: _alter(draw, value[key])}
-    if isinstance(value, list) and value and draw(some.integers(0, 3)):
-        at = draw(some.integers(0, min(len(value), 50) - 1))
-        if not draw(some.integers(0, 5)):
-            return value[:at] + value[at + 1 :] + value[at : at + 1] * draw(some.integers(0, 2))
+    if isinstance(value, list) and value and draw(st.integers(0, 3)):
+        at = draw(st.integers(0, min(len(value), 50) - 1))
+        if not draw(st.integers(0, 5)):
+            return value[:at] + value[at + 1 :] + value[at : at + 1] * draw(st.integers(0, 2))
         return [*value[:at], _alter(draw, value[at]), *value[at + 1 :]]
-    if isinstance(value, dict) and not draw(some.integers(0, 3)):
-        return value | {draw(some.sampled_from(TEXTS)): draw(some.sampled_from(ODD))}
-    return draw(some.sampled_from(ODD))
+    if isinstance(value, dict) and not draw(st.integers(0, 3)):
+        return value | {draw(st.sampled_from(ODD_TEXTS)): draw(st.sampled_from(ODD_VALUES))}
+    return draw(st.sampled_from(ODD_VALUES))

@@ -109,7 +109,7 @@ def bundled(folder: Path) -> None:
 TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
 
 
-def world(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
+def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
     """A checkpoint called base, and the sample replaced by 200 short texts."""
     checkpoint(paths.checkpoints_dir() / "base", "base")
     texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)

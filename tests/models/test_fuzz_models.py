@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, strategies as some
+from hypothesis import given, strategies as st
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
@@ -22,7 +22,7 @@ from ftcore.models import checkpoints
 from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS
 from tests.exchange.test_lesson_import import Lesson, net
 from tests.helpers import small_runs
-from tests.helpers.fuzzing import DEEP, ODD, altered, damaged, taken, tries
+from tests.helpers.fuzzing import DEEP_JSON, ODD_VALUES, accepted, altered_json, damaged, examples
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 
@@ -58,8 +58,8 @@ def asked() -> prediction.Prediction | None:
     prediction._models.clear()  # a file that changes twice in a tick of the clock looks the same
     there = [one.ref for one in checkpoints.list_checkpoints()]
     assert {"starter", "sentiment"} <= set(there)
-    taken(lambda: checkpoints.find("bad"))
-    found = taken(lambda: prediction.predict("bad", ["the film is good"]))
+    accepted(lambda: checkpoints.find("bad"))
+    found = accepted(lambda: prediction.predict("bad", ["the film is good"]))
     if found is None:
         return None
     (answer,) = found
@@ -68,41 +68,41 @@ def asked() -> prediction.Prediction | None:
     return answer
 
 
-@given(some.data())
-@tries(150)
-def test_a_checkpoint_with_a_damaged_file(good: Path, data: some.DataObject) -> None:
-    file = data.draw(some.sampled_from([CONFIG, WEIGHTS, WORDS, VOCABULARY]))
+@given(st.data())
+@examples(150)
+def test_a_checkpoint_with_a_damaged_file(good: Path, data: st.DataObject) -> None:
+    file = data.draw(st.sampled_from([CONFIG, WEIGHTS, WORDS, VOCABULARY]))
     anew(good, **{file: data.draw(damaged((good / file).read_bytes()))})
     asked()
 
 
-@given(some.data())
-@tries(40)
-def test_a_checkpoint_cut_short_is_refused(good: Path, data: some.DataObject) -> None:
-    file = data.draw(some.sampled_from([CONFIG, WEIGHTS, WORDS, VOCABULARY]))
+@given(st.data())
+@examples(40)
+def test_a_checkpoint_cut_short_is_refused(good: Path, data: st.DataObject) -> None:
+    file = data.draw(st.sampled_from([CONFIG, WEIGHTS, WORDS, VOCABULARY]))
     whole = (good / file).read_bytes()
-    anew(good, **{file: whole[: data.draw(some.integers(0, len(whole.rstrip()) - 1))]})
+    anew(good, **{file: whole[: data.draw(st.integers(0, len(whole.rstrip()) - 1))]})
     assert asked() is None
 
 
-@given(some.data())
-@tries(200)
-def test_a_checkpoint_whose_config_says_odd_things(good: Path, data: some.DataObject) -> None:
-    config = data.draw(altered(json.loads((good / CONFIG).read_text())))
+@given(st.data())
+@examples(200)
+def test_a_checkpoint_whose_config_says_odd_things(good: Path, data: st.DataObject) -> None:
+    config = data.draw(altered_json(json.loads((good / CONFIG).read_text())))
     anew(good, **{CONFIG: json.dumps(config).encode()})
     asked()
 
 
-@given(some.data())
-@tries(10)
-def test_pages_show_whatever_is_listed(good: Path, data: some.DataObject) -> None:
+@given(st.data())
+@examples(10)
+def test_pages_show_whatever_is_listed(good: Path, data: st.DataObject) -> None:
     """Those with an odd config, too: what a page could not show is not listed."""
     config = json.loads((good / CONFIG).read_text())
-    key = data.draw(some.sampled_from([*config, *config]))
+    key = data.draw(st.sampled_from([*config, *config]))
     if key in ("metrics", "origin"):
-        config[key] = data.draw(altered(config[key]))
+        config[key] = data.draw(altered_json(config[key]))
     else:
-        config[key] = data.draw(some.sampled_from(ODD))
+        config[key] = data.draw(st.sampled_from(ODD_VALUES))
     anew(good, **{CONFIG: json.dumps(config).encode()})
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["model"] = "bad"
@@ -120,7 +120,7 @@ def test_pages_show_whatever_is_listed(good: Path, data: some.DataObject) -> Non
         b"[]",
         b"\xef\xbb\xbf{}",
         b"\xff\xfe",
-        DEEP.encode(),
+        DEEP_JSON.encode(),
         b"9" * 10_000,
         b'{"format": 2, "format": 1}',
         b'{"a":' * 90_000,
@@ -206,10 +206,10 @@ def lesson(tmp_path: Path) -> Lesson:
     return Lesson(tmp_path)
 
 
-@given(some.data())
-@tries(60)
+@given(st.data())
+@examples(60)
 def test_a_damaged_model_file_is_refused_or_imported_the_same(
-    lesson: Lesson, data: some.DataObject
+    lesson: Lesson, data: st.DataObject
 ) -> None:
     """Of torch's present format, whose parts have checksums."""
     whole = lesson.save(net(classes=2)).file.read_bytes()
@@ -217,7 +217,7 @@ def test_a_damaged_model_file_is_refused_or_imported_the_same(
         lesson.run(name="whole")
     lesson.file.write_bytes(data.draw(damaged(whole)))
     shutil.rmtree(paths.checkpoints_dir() / "damaged", ignore_errors=True)
-    made = taken(
+    made = accepted(
         lambda: drain(
             import_lesson(lesson.file, lesson.vectors, name="damaged", ag_news_source="x")
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from hypothesis import given, strategies as some
+from hypothesis import given, strategies as st
 
 from ftcore.experiments import comparison
 from ftcore.experiments.comparison import sides
@@ -80,7 +80,7 @@ def test_nothing_to_compare_is_an_empty_chart() -> None:
     assert not comparison_figures.tradeoff([running]).data
 
 
-@given(some.lists(some.tuples(some.floats(0, 300), some.floats(0, 330)), max_size=6))
+@given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 330)), max_size=6))
 def test_names_are_put_where_nothing_is_if_there_is_room(points: list[tuple[float, float]]) -> None:
     spots = [Spot("From scratch", x, y, 12) for x, y in points]
     anchors = places(spots, [], 300)
@@ -192,7 +192,7 @@ def test_map_shows_each_text_once_a_side_escaped() -> None:
     assert max(len(line) for trace in before for line in trace.text[0].split("<br>")) < 100
 
 
-@given(some.integers(2, 5), some.integers(0, 200), some.integers(0, 9))
+@given(st.integers(2, 5), st.integers(0, 200), st.integers(0, 9))
 def test_confusion_counts_every_pair(classes: int, texts: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
     truth, said = draw.integers(classes, size=(2, texts))

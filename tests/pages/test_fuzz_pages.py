@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from hypothesis import example, given, strategies as some
+from hypothesis import example, given, strategies
 from mlflow.tracking import MlflowClient
 from streamlit.testing.v1 import AppTest
 
@@ -13,7 +13,7 @@ from ftcore import paths, tracking
 from ftcore.runs import health
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
-from tests.helpers.fuzzing import SURROGATE, TEXTS, tries
+from tests.helpers.fuzzing import ODD_TEXTS, SURROGATE, examples
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 PAGES = ["home", "train", "compare", "predict", "runs", "checkpoints", "data"]
@@ -31,7 +31,7 @@ NAMES = [
     "nothing",
 ]
 # A browser sends no half of a character: Streamlit's server reads the address as UTF-8.
-VALUES = [one for one in TEXTS if one != SURROGATE]
+VALUES = [one for one in ODD_TEXTS if one != SURROGATE]
 
 
 @pytest.fixture(scope="module")
@@ -80,20 +80,24 @@ def sound(app: AppTest, *where: object) -> None:
         assert "unexpected" not in one.value and "Traceback" not in one.value, (where, one.value)
 
 
-@some.composite
-def addresses(draw: some.DrawFn, ids: list[str]) -> dict[str, str | list[str]]:
-    value = some.one_of(some.sampled_from(VALUES), some.sampled_from(ids))
-    joined = some.lists(value, min_size=1, max_size=4).map(",".join)
-    several = some.lists(value, max_size=3)
+@strategies.composite
+def addresses(draw: strategies.DrawFn, ids: list[str]) -> dict[str, str | list[str]]:
+    value = strategies.one_of(strategies.sampled_from(VALUES), strategies.sampled_from(ids))
+    joined = strategies.lists(value, min_size=1, max_size=4).map(",".join)
+    several = strategies.lists(value, max_size=3)
     return draw(
-        some.dictionaries(some.sampled_from(NAMES), some.one_of(value, joined, several), max_size=3)
+        strategies.dictionaries(
+            strategies.sampled_from(NAMES), strategies.one_of(value, joined, several), max_size=3
+        )
     )
 
 
 @pytest.mark.parametrize("name", PAGES)
-@given(data=some.data())
-@tries(8)
-def test_any_address_is_a_page(known: dict[str, str], name: str, data: some.DataObject) -> None:
+@given(data=strategies.data())
+@examples(8)
+def test_any_address_is_a_page(
+    known: dict[str, str], name: str, data: strategies.DataObject
+) -> None:
     ids = [*known.values(), "sample", "one", "starter", "sentiment", "imdb", "loss", "step"]
     page(name, data.draw(addresses(ids)))
 
@@ -155,10 +159,10 @@ def test_a_link_to_a_dataset_leads_there_and_stays(known: dict[str, str]) -> Non
     assert "dataset" not in page("data", {}).query_params
 
 
-@given(some.one_of(some.sampled_from(VALUES), some.text(max_size=50)))
+@given(strategies.one_of(strategies.sampled_from(VALUES), strategies.text(max_size=50)))
 @example("x" * 200_000)
 @example("\u202e" * 500)
-@tries(8)
+@examples(8)
 def test_any_text_typed_into_predict_is_answered(known: dict[str, str], text: str) -> None:
     app = page("predict", {"models": "sentiment,starter"})
     typed = text.encode("utf-8", "replace").decode()  # as a browser sends it
@@ -167,8 +171,8 @@ def test_any_text_typed_into_predict_is_answered(known: dict[str, str], text: st
     sound(next(one for one in app.button if one.label == "Answer").click().run(), typed)
 
 
-@given(some.sampled_from(VALUES))
-@tries(6)
+@given(strategies.sampled_from(VALUES))
+@examples(6)
 def test_any_sentence_is_watched_or_refused(known: dict[str, str], text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -179,26 +183,26 @@ def test_any_sentence_is_watched_or_refused(known: dict[str, str], text: str) ->
         sound(next(one for one in app.button if "Run the" in one.label).click().run(), text)
 
 
-@given(some.data())
-@tries(10)
+@given(strategies.data())
+@examples(10)
 def test_any_value_typed_into_the_form_starts_nothing_odd(
-    known: dict[str, str], data: some.DataObject
+    known: dict[str, str], data: strategies.DataObject
 ) -> None:
     app = page("train", {})
-    numbers = some.sampled_from([0, -1, 10**9, 2**53 - 1])
+    numbers = strategies.sampled_from([0, -1, 10**9, 2**53 - 1])
     for _ in range(3):
-        if data.draw(some.booleans()):
-            one = data.draw(some.sampled_from(list(app.number_input)))
+        if data.draw(strategies.booleans()):
+            one = data.draw(strategies.sampled_from(list(app.number_input)))
             odd = data.draw(numbers)
             app = one.set_value(float(odd) if isinstance(one.value, float) else odd).run()
         else:
-            one = data.draw(some.sampled_from([*app.text_input, *app.text_area]))
-            app = one.set_value(data.draw(some.sampled_from(VALUES))).run()
+            one = data.draw(strategies.sampled_from([*app.text_input, *app.text_area]))
+            app = one.set_value(data.draw(strategies.sampled_from(VALUES))).run()
         sound(app, one)
 
 
-@given(some.sampled_from(VALUES))
-@tries(10)
+@given(strategies.sampled_from(VALUES))
+@examples(10)
 def test_any_path_typed_into_data_is_read_or_refused(known: dict[str, str], path: str) -> None:
     if not path.strip():
         return  # which downloads it
@@ -207,10 +211,10 @@ def test_any_path_typed_into_data_is_read_or_refused(known: dict[str, str], path
     sound(next(one for one in app.button if one.label == "Load").click().run(), path)
 
 
-@given(some.sampled_from(VALUES))
+@given(strategies.sampled_from(VALUES))
 @example("~nobody-of-that-name/x")
 @example("a" * 10_000)
-@tries(10)
+@examples(10)
 def test_any_path_typed_into_import_is_refused(known: dict[str, str], path: str) -> None:
     app = page("checkpoints", {})
     app.session_state["checkpoints_tab"] = "Import"

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as some
+from hypothesis import given, strategies as st
 
 from pages.components.charts.live_chart import MAX_POINTS, Trace, decimate, packed, points, smooth
 
-FINITE = some.floats(-1e6, 1e6)
+FINITE = st.floats(-1e6, 1e6)
 
 
 def history(split: str, size: int) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def history(split: str, size: int) -> pd.DataFrame:
     )
 
 
-@given(some.lists(FINITE, max_size=400), some.integers(4, 100))
+@given(st.lists(FINITE, max_size=400), st.integers(4, 100))
 def test_decimation_keeps_ends_and_extremes(values: list[float], most: int) -> None:
     array = np.array(values)
     kept = decimate(array, most)
@@ -46,7 +46,7 @@ def test_decimation_covers_the_whole_run() -> None:
     assert np.diff(kept).max() < 2 * 100_000 / (MAX_POINTS / 2)
 
 
-@given(some.lists(some.tuples(some.floats(0.01, 1), FINITE), min_size=1, max_size=60))
+@given(st.lists(st.tuples(st.floats(0.01, 1), FINITE), min_size=1, max_size=60))
 def test_smoothing_is_the_mean_of_the_window(steps: list[tuple[float, float]]) -> None:
     at = np.cumsum([gap for gap, _ in steps])
     values = np.array([value for _, value in steps])

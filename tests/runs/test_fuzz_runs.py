@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as some
+from hypothesis import given, strategies as st
 from safetensors.torch import load_file, save_file
 
 from ftcore import paths, tracking
@@ -13,7 +13,7 @@ from ftcore.models import checkpoints
 from ftcore.runs import execution
 from ftcore.training import snapshots
 from tests.helpers import small_runs
-from tests.helpers.fuzzing import damaged, tries
+from tests.helpers.fuzzing import damaged, examples
 from tests.training.test_snapshots import paused
 
 SGD = {"full": 0.1, "last-layer": 1.0, "gradual": 1.0, "scratch": 0.1}  # rates that do
@@ -21,7 +21,7 @@ SGD = {"full": 0.1, "last-layer": 1.0, "gradual": 1.0, "scratch": 0.1}  # rates 
 
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
-    small_runs.world(monkeypatch)
+    small_runs.small_sample(monkeypatch)
 
 
 def execute(run_id: str) -> tracking.Run:
@@ -38,10 +38,10 @@ def resting() -> tuple[str, Path, bytes]:
     return run_id, file, file.read_bytes()
 
 
-@given(some.data())
-@tries(60)
+@given(st.data())
+@examples(60)
 def test_a_damaged_state_is_refused_or_is_the_same(
-    resting: tuple[str, Path, bytes], data: some.DataObject
+    resting: tuple[str, Path, bytes], data: st.DataObject
 ) -> None:
     run_id, file, whole = resting
     file.write_bytes(whole)
@@ -55,13 +55,13 @@ def test_a_damaged_state_is_refused_or_is_the_same(
     assert all(found.tensors[name].equal(sound.tensors[name]) for name in sound.tensors)
 
 
-@given(some.data())
-@tries(3)
+@given(st.data())
+@examples(3)
 def test_a_run_whose_state_is_damaged_says_so_and_is_not_offered_again(
-    resting: tuple[str, Path, bytes], data: some.DataObject
+    resting: tuple[str, Path, bytes], data: st.DataObject
 ) -> None:
     run_id, file, whole = resting
-    file.write_bytes(whole[: data.draw(some.integers(0, len(whole) - 1))])
+    file.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     ended = execute(run_id)
     assert ended.status == "interrupted" and "keep its best model, or run it again" in ended.message
     assert "can be resumed" not in ended.message

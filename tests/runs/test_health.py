@@ -14,7 +14,7 @@ from tests.helpers import small_runs
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Two runs, the first of which trains until it is stopped."""
-    small_runs.world(monkeypatch)
+    small_runs.small_sample(monkeypatch)
     made = [queue.submit(small_runs.config(epochs=1000, name=name)) for name in ("first", "second")]
     yield made
     queue.shutdown()

@@ -100,7 +100,7 @@ def test_runs_that_a_full_disk_keeps_from_beginning_begin_once_there_is_room(
     monkeypatch.setattr(queue, "RETRY_SECONDS", 0.05)
     first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
     led.wait("first")
-    with disk_limit.room(1):
+    with disk_limit.limit_file_size(1):
         led.go["first"].set()
         with queue._changed:  # each has had its turn
             assert queue._changed.wait_for(lambda: not queue.busy(), WAIT)
@@ -127,7 +127,7 @@ def test_a_server_that_starts_on_a_full_disk_takes_up_what_waits(
     tracking.claim(small_runs.run("running", saved=False)).release()  # its process is gone
     led.go["waits"] = threading.Event()
     waits = tracking.create_run(FineTuneConfig(name="waits"), place=1.0)
-    with disk_limit.room(1):
+    with disk_limit.limit_file_size(1):
         app.start_jobs()
     led.go["waits"].set()
     led.wait("waits")

@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_interrupts_a_run_and_harms_nothing() -> None:
     file = snapshots.path(checkpoints.run_path(run_id))
     before, limit = file.read_bytes(), 10_000_000
     assert len(before) > limit
-    with disk_limit.room(limit):
+    with disk_limit.limit_file_size(limit):
         last, said = to_its_end(command("resume", run_id))
     assert last["status"] == tracking.run(run_id).status == "interrupted"
     assert "The disk is full" in said

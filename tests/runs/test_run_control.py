@@ -67,10 +67,10 @@ def test_what_cannot_be_written_down_as_taken_off_waits_on(led: Led) -> None:
     first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
     led.wait("first")
     for ending in (queue.stop, queue.pause, queue.discard):
-        with disk_limit.room(1), pytest.raises(UnfreezeError, match="free some space"):
+        with disk_limit.limit_file_size(1), pytest.raises(UnfreezeError, match="free some space"):
             ending(second)
         assert queue.queue() == [first, second, third]
-    with disk_limit.room(1), pytest.raises(UnfreezeError, match="free some space"):
+    with disk_limit.limit_file_size(1), pytest.raises(UnfreezeError, match="free some space"):
         queue.move(third, -1)
     assert queue.queue() == [first, second, third]
     queue.stop(second)

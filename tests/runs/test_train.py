@@ -37,7 +37,7 @@ config = small_runs.config
 
 @pytest.fixture(autouse=True)
 def small_world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
-    return small_runs.world(monkeypatch)
+    return small_runs.small_sample(monkeypatch)
 
 
 def run(settings_of_run: FineTuneConfig, ref: str = "made") -> list[Event]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as some
+from hypothesis import given, strategies as st
 
 from ftcore.diagnostics import insights
 from ftcore.experiments import plan, verdict
@@ -19,7 +19,7 @@ from ftcore.experiments.plan import Result
 from pages.components.compare import outcome, report
 from pages.components.runs import race, side_by_side
 from tests.helpers import fake_experiments
-from tests.helpers.fuzzing import DEEP, ODD, altered, damaged, taken, tries
+from tests.helpers.fuzzing import DEEP_JSON, ODD_VALUES, accepted, altered_json, damaged, examples
 
 RECORD = "experiment.json"
 
@@ -45,7 +45,7 @@ def put(folder: Path, files: dict[str, bytes]) -> Path:
 
 def drawn(folder: Path) -> list[Result] | None:
     """The experiment in a folder, and that all of it can be drawn."""
-    results = taken(lambda: plan.read(folder))
+    results = accepted(lambda: plan.read(folder))
     if results is not None:
         outcome.summed_up(results)
         assert report.html(results) and report.csv(results)
@@ -60,58 +60,58 @@ def test_a_sound_one_is_read_and_drawn(exported: dict[str, bytes], tmp_path: Pat
     assert found is not None and len(found) == 3 and found[0].insights is not None
 
 
-@given(some.data())
-@tries(50)
+@given(st.data())
+@examples(50)
 def test_an_experiment_with_a_damaged_file(
-    exported: dict[str, bytes], tmp_path: Path, data: some.DataObject
+    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
-    name = data.draw(some.sampled_from(sorted(exported)))
+    name = data.draw(st.sampled_from(sorted(exported)))
     drawn(put(tmp_path, exported | {name: data.draw(damaged(exported[name]))}))
 
 
-@given(some.data())
-@tries(60)
+@given(st.data())
+@examples(60)
 def test_an_experiment_whose_record_says_odd_things(
-    exported: dict[str, bytes], tmp_path: Path, data: some.DataObject
+    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
-    record = data.draw(altered(json.loads(exported[RECORD])))
+    record = data.draw(altered_json(json.loads(exported[RECORD])))
     drawn(put(tmp_path, exported | {RECORD: json.dumps(record).encode()}))
 
 
-@given(some.data())
-@tries(60)
+@given(st.data())
+@examples(60)
 def test_an_experiment_with_an_odd_run(
-    exported: dict[str, bytes], tmp_path: Path, data: some.DataObject
+    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
     """One value in one run, where most of what is drawn comes from."""
     record = json.loads(exported[RECORD])
-    run = record["runs"][data.draw(some.integers(0, 1))]
-    part = data.draw(some.sampled_from([run, run["config"], run["facts"], run["metrics"]]))
-    part[data.draw(some.sampled_from(sorted(part)))] = data.draw(some.sampled_from(ODD))
+    run = record["runs"][data.draw(st.integers(0, 1))]
+    part = data.draw(st.sampled_from([run, run["config"], run["facts"], run["metrics"]]))
+    part[data.draw(st.sampled_from(sorted(part)))] = data.draw(st.sampled_from(ODD_VALUES))
     drawn(put(tmp_path, exported | {RECORD: json.dumps(record).encode()}))
 
 
-CELLS = some.sampled_from(
+CELLS = st.sampled_from(
     ["", "nan", "inf", "-1", "1e999", "x", "9" * 30, "test", '"', "0", "1", "\0"]
 )
 
 
-@given(some.data())
-@tries(40)
+@given(st.data())
+@examples(40)
 def test_an_experiment_with_odd_tables(
-    exported: dict[str, bytes], tmp_path: Path, data: some.DataObject
+    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
-    name = data.draw(some.sampled_from([one for one in sorted(exported) if one.endswith(".csv")]))
+    name = data.draw(st.sampled_from([one for one in sorted(exported) if one.endswith(".csv")]))
     rows = [line.split(",") for line in exported[name].decode().splitlines()]
-    for _ in range(data.draw(some.integers(1, 4))):
-        row = rows[data.draw(some.integers(0, len(rows) - 1))]
-        row[data.draw(some.integers(0, len(row) - 1))] = data.draw(CELLS)
+    for _ in range(data.draw(st.integers(1, 4))):
+        row = rows[data.draw(st.integers(0, len(rows) - 1))]
+        row[data.draw(st.integers(0, len(row) - 1))] = data.draw(CELLS)
     content = "\n".join(map(",".join, rows)).encode()
     drawn(put(tmp_path, exported | {name: content}))
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"null", b"[]", b"{}", DEEP.encode(), b"\xff", b"9" * 9999]
+    "content", [b"", b"null", b"[]", b"{}", DEEP_JSON.encode(), b"\xff", b"9" * 9999]
 )
 def test_an_experiment_with_something_else_for_a_record(
     exported: dict[str, bytes], tmp_path: Path, content: bytes
@@ -123,15 +123,15 @@ def test_an_experiment_with_something_else_for_a_record(
 ARRAYS = ["truth", "probabilities", "rows", "before", "after"]
 
 
-@given(some.data())
-@tries(80)
+@given(st.data())
+@examples(80)
 def test_a_look_inside_with_odd_arrays(
-    exported: dict[str, bytes], tmp_path: Path, data: some.DataObject
+    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
     name = f"full-0/{insights.ARRAYS}"
     with np.load(io.BytesIO(exported[name])) as stored:
         arrays = dict(stored)
-    which = data.draw(some.sampled_from(ARRAYS))
+    which = data.draw(st.sampled_from(ARRAYS))
     changes: list[Any] = [
         lambda a: a[:-1],
         lambda a: a[:0],
@@ -147,23 +147,23 @@ def test_a_look_inside_with_odd_arrays(
         lambda a: a.astype(np.float16),
         lambda a: a.astype(bool),
     ]
-    arrays[which] = data.draw(some.sampled_from(changes))(arrays[which])
+    arrays[which] = data.draw(st.sampled_from(changes))(arrays[which])
     content = io.BytesIO()
     np.savez(content, **arrays)
     drawn(put(tmp_path, exported | {name: content.getvalue()}))
 
 
-@given(some.data())
-@tries(60)
+@given(st.data())
+@examples(60)
 def test_a_look_inside_that_is_damaged_is_not_there(
-    exported: dict[str, bytes], tmp_path: Path, data: some.DataObject
+    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
-    name = data.draw(some.sampled_from([insights.ARRAYS, insights.REST]))
+    name = data.draw(st.sampled_from([insights.ARRAYS, insights.REST]))
     whole = exported[f"full-0/{name}"]
     put(tmp_path, {one: exported[f"full-0/{one}"] for one in (insights.ARRAYS, insights.REST)})
     (tmp_path / name).write_bytes(data.draw(damaged(whole)))
     insights.read(tmp_path)
-    (tmp_path / name).write_bytes(whole[: data.draw(some.integers(0, len(whole) - 1))])
+    (tmp_path / name).write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     assert insights.read(tmp_path) is None
 
 

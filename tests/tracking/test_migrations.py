@@ -237,7 +237,10 @@ def test_a_disk_without_room_leaves_the_store_as_it_was(
     room: int, old_store: Path, home: Path
 ) -> None:
     before = old_store.read_bytes()
-    with disk_limit.room(room), pytest.raises(UnfreezeError, match=r"stays as it was.* MB free"):
+    with (
+        disk_limit.limit_file_size(room),
+        pytest.raises(UnfreezeError, match=r"stays as it was.* MB free"),
+    ):
         tracking.runs()
     assert old_store.read_bytes() == before
     assert {file.name for file in home.iterdir()} <= {"mlflow.db", ".mlflow.db.lock"}

@@ -299,7 +299,7 @@ def test_what_a_full_disk_does_not_take_is_one_sentence() -> None:
         lambda: tracking.delete(run_id),
     ]
     for act in asked:
-        with disk_limit.room(1), pytest.raises(UnfreezeError, match="free some space"):
+        with disk_limit.limit_file_size(1), pytest.raises(UnfreezeError, match="free some space"):
             act()
     assert list(tracking.runs()["name"]) == ["Mine"]
     assert tracking.run(run_id).status == "finished"

@@ -32,7 +32,7 @@ MODES = {
 
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
-    return small_runs.world(monkeypatch)
+    return small_runs.small_sample(monkeypatch)
 
 
 def whole(config: FineTuneConfig) -> str:

@@ -25,6 +25,10 @@ REFERENCES = ("tfidf", "best-head", "majority")  # modes that are lines to compa
 NEW_MODEL = (
     "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
 )
+SELF_TRAINED = (
+    "This run learned from unlabelled texts, which Unfreeze no longer does, so it cannot be resumed: "
+    "keep its best model, or start a new run."
+)
 _LAST = re.compile(r"last-([1-9]\d?)")
 
 
@@ -196,16 +200,6 @@ class FineTuneConfig:
         low=0.0,
         high=1.0,
     )
-    self_training: bool = _setting(
-        False,
-        "Also learn from unlabelled texts, as a first model and TF-IDF label them (takes 4 times as long).",
-        label="Self-training",
-    )
-    unlabelled: str = _setting(
-        "",
-        "Where they are: an archive or folder with aclImdb/train/unsup; empty looks in that of the data.",
-        label="Unlabelled texts",
-    )
     evaluations: int = _setting(
         5, "Validations an epoch; one more stands before training.", low=1, high=100
     )
@@ -292,7 +286,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 4,
         "max_length": 512,
         "embedding_rate": 0.4,
-        "self_training": True,
     },
     "Lesson": {
         "epochs": 100,
@@ -350,6 +343,21 @@ def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) 
             parser.add_argument(
                 option, default=argparse.SUPPRESS, metavar=setting.name.upper(), help=text
             )
+    parser.add_argument(
+        "--self-training",
+        "--unlabelled",
+        action=_Removed,
+        nargs="?",
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
+
+
+class _Removed(argparse.Action):
+    """Refuses an option of an earlier version in one sentence, with exit status 2."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        parser.exit(2, "Self-training was removed (docs/decisions.md says why); leave it out.\n")
 
 
 def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:

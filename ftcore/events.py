@@ -17,7 +17,6 @@ Phase = Literal[
     "encoding",
     "vectors",
     "features",
-    "teaching",
     "training",
     "evaluating",
     "testing",

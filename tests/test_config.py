@@ -49,6 +49,21 @@ def test_the_command_line_knows_every_setting_and_leaves_out_the_rest() -> None:
     assert (config.epochs, config.train_embeddings) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "option", [["--self-training"], ["--unlabelled", "folder"], ["--unlabelled=x"]]
+)
+def test_a_removed_option_is_refused_in_one_sentence(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(option)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert "self" not in parser.format_help().lower()
+
+
 def test_a_reference_needs_no_checkpoint_and_few_settings() -> None:
     config = FineTuneConfig(checkpoint="new", mode="tfidf", limit=100)
     assert config.checkpoint == ""

@@ -60,7 +60,6 @@ GOOD: dict[str, list[Any]] = {
     "device": ["cpu", "cuda", "x"],
     "precision": ["bf16", "fp32"],
     "watch": ["a\n\n \nb", *ODD_TEXTS],
-    "self_training": [True],
     "train_embeddings": [True],
     "optimizer": ["sgd"],
     "schedule": ["constant"],

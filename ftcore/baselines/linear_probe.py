@@ -34,7 +34,7 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     vectors and what is left in the folder `output` are as with the other modes. Raises UnfreezeError.
     """
     began = time.perf_counter()
-    like = replace(config, mode="last-layer", self_training=False, watch="")
+    like = replace(config, mode="last-layer", watch="")
     run = yield from preparation.prepare(like, output or Path(), "")
     yield Started(
         preparation.facts(run) | {"steps": 1, "steps_per_epoch": 1},

@@ -101,17 +101,6 @@ def download_paths(name: str) -> list[Path]:
     return [paths.downloads_dir() / file for file in _DOWNLOADED[name]]
 
 
-def unlabelled(name: str, source: str = "") -> Task[list[str]]:
-    """The unlabelled texts of IMDB in `source`, or in its download; none where there are none."""
-    path = (
-        validation.existing_path(source) if source else paths.downloads_dir() / "aclImdb_v1.tar.gz"
-    )
-    if name != "imdb" or not path.exists():
-        return []
-    found = yield from readers.reviews(path, ("train/unsup",))
-    return [text for _, text in found if text.strip()]
-
-
 def split(dataset_size: int, seed: int, limit: int = 0) -> tuple[list[int], list[int]]:
     """Rows to train on, in random order, and to validate on: the lesson's 95/5, by seed.
 

@@ -33,6 +33,10 @@ def script(run_id: str) -> str:
         )
     if "precision" not in run.facts:
         raise UnfreezeError("This run has not begun to train; its code can be shown when it has.")
+    if run.facts["steps_per_epoch"] > math.ceil(run.facts["train_texts"] / config.batch_size):
+        raise UnfreezeError(
+            "This run of an earlier version learned from unlabelled texts, too; there is no code of it."
+        )
     return fill(TEMPLATE.read_text("utf-8"), *_filling(run.name, config, run.facts))
 
 
@@ -107,21 +111,12 @@ def _filling(
     words = parent if parent.words == parent.ref else checkpoints.find(parent.words)
     labels = datasets.LABELS[config.dataset]
     device, bf16 = facts["device"], facts["precision"] == "bf16"
-    data = _data(config)
     alone = strategies.head_alone(config, parent.model)
-    # More steps than the labelled texts make: there were unlabelled ones.
-    taught = facts["steps_per_epoch"] > math.ceil(facts["train_texts"] / config.batch_size)
-    if taught and alone:
-        raise UnfreezeError(
-            "The code of a last layer that learned from unlabelled texts cannot be shown; "
-            "choose a run without self-training."
-        )
     rates = strategies.learning_rates(config, parent.model)
     conditions = {
         config.dataset: True,
         config.mode: True,
         "csv": config.dataset != "imdb",
-        "taught": taught,
         "adamw": config.optimizer == "adamw",
         "one_cycle": config.schedule == "one-cycle",
         "clip": config.clip > 0,
@@ -138,10 +133,8 @@ def _filling(
         "about": f"{_on_one_line(name)}: {config.mode} on {datasets.TITLES[config.dataset]}.",
         "checkpoint": _quoted(parent.path),
         "words": _quoted(words.path),
-        "data": _quoted(data),
-        "unlabelled": _quoted(config.unlabelled or data),
+        "data": _quoted(_data(config)),
         "labels": json.dumps(labels),
-        "sklearn": ", scikit-learn" if taught else "",
         "seed": config.seed,
         "epochs": config.epochs,
         "batch_size": config.batch_size,
@@ -166,7 +159,6 @@ def _filling(
         "groups": "\n".join(f"    ({_module(group)}, {rate!r})," for group, rate in rates.items()),
         "optimizer": "AdamW" if config.optimizer == "adamw" else "SGD",
         "weight_decay": config.weight_decay,
-        "answers": "targets" if taught else "labels",
         "evaluations": config.evaluations,
     }
 

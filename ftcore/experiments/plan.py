@@ -34,7 +34,7 @@ BUNDLED = "sample"  # the id of the experiment that comes with Unfreeze
 EPOCHS = mode_defaults("gradual").epochs  # where nobody says otherwise: it opens a group in each
 EVALUATIONS = 20  # at least, a run: enough to see when each mode passed an accuracy
 FORMAT = 1
-_PATHS = ("source", "own_data", "unlabelled", "vectors")  # settings of this machine alone
+_PATHS = ("source", "own_data", "vectors")  # settings of this machine alone
 _RECORD, _HISTORY, _WATCHED = "experiment.json", "history.csv", "watched.csv"
 
 

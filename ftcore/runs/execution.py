@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from ftcore import tracking
 from ftcore.baselines import tfidf
-from ftcore.config import REFERENCES
+from ftcore.config import REFERENCES, SELF_TRAINED
 from ftcore.errors import Diverged, UnfreezeError, UnreadableSnapshot, is_disk_full, user_message
 from ftcore.events import Event, Finished, Pause, Status, Stop, Task
 from ftcore.models import checkpoints
@@ -93,8 +93,11 @@ def _task(run_id: str, output: Path) -> Task[None]:
     from ftcore.baselines import linear_probe
     from ftcore.runs import train
 
-    config = tracking.run(run_id).config
+    run = tracking.run(run_id)
+    config = run.config
     if config.mode not in REFERENCES:
+        if run.self_trained:
+            raise UnreadableSnapshot(SELF_TRAINED)
         return train.train(config, output, run_id, resume=True)
     reference = linear_probe if config.mode == "best-head" else tfidf
     return reference.measure(config, output.parent)

@@ -1,24 +1,17 @@
 """A run: one generator of events, from a config to a tested checkpoint."""
 
-import copy
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ftcore.baselines import tfidf
 from ftcore.config import FineTuneConfig
 from ftcore.diagnostics import collect
-from ftcore.events import Evaluation, Finished, Pause, Progress, Started, Status, Stop, Task
+from ftcore.events import Evaluation, Finished, Pause, Started, Status, Stop, Task
 from ftcore.models import checkpoints
-from ftcore.text import vocabulary
-from ftcore.text.batches import Tokens
-from ftcore.training import encoding, learners, loop, preparation, snapshots
+from ftcore.training import learners, loop, preparation, snapshots
 from ftcore.training.preparation import Run
-from ftcore.training.snapshots import Snapshot
 
 
 def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) -> Task[None]:
@@ -37,8 +30,6 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     yield Started(preparation.facts(run), tuple(run.notes))
     status: Status = "finished"
     try:
-        if run.unlabelled:
-            snapshot = yield from self_train(run, snapshot)
         yield from loop.fit(run, snapshot)
         tested, scores = yield from test(run)
         message = f"{tested.accuracy:.1%} of {len(run.test):,} test texts are right."
@@ -64,46 +55,6 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
             metrics["test_accuracy"] = tested.accuracy
         checkpoints.update(output, metrics=metrics)
     yield Finished(status, message, metrics)
-
-
-def self_train(run: Run, snapshot: Snapshot | None = None) -> Task[Snapshot | None]:
-    """Let a first model and TF-IDF label the unlabelled texts, and add these to what `run` learns.
-
-    Two teachers that err differently label better than either, and soft labels say how sure they are
-    (Blum & Mitchell 1998, Hinton et al. 2015). Their time counts as training. Returns the snapshot that
-    is left for the run's own loop.
-    """
-    vocab = vocabulary.vocab_from_tokens(run.vocabulary)
-    ids, offsets = yield from encoding.encode_unlabelled(run.unlabelled, vocab)
-    extra = Tokens.pack(ids, offsets, [0] * len(run.unlabelled)).to(run.device)
-    if snapshot and snapshot.phase == "training":
-        run.targets = snapshot.tensors["targets"].to(run.device)
-    else:
-        soft = yield from _teach(run, extra, snapshot)
-        hard = F.one_hot(run.train.labels, soft.shape[1]).float()
-        run.targets = torch.cat([hard, soft.to(run.device)])
-        snapshot = None
-    labelled = len(run.train)
-    run.train_rows = torch.cat([run.train_rows, labelled + torch.arange(len(extra))])
-    run.train = run.train.joined(replace(extra, labels=run.targets[labelled:].argmax(1)))
-    run.unlabelled = []
-    return snapshot
-
-
-def _teach(run: Run, extra: Tokens, snapshot: Snapshot | None) -> Task[Tensor]:
-    """What the teachers say of the `extra` texts, fp32 [texts, classes] on the CPU."""
-    teacher = replace(run, model=copy.deepcopy(run.model), unlabelled=[])
-    yield from loop.fit(teacher, snapshot, "teaching")
-    clock = time.perf_counter()
-    learner = learners.whole_model(
-        teacher.model, extra, run.config.window, run.device, run.number_format
-    )
-    scores = yield from learner.predict(torch.arange(len(extra)), "teaching")
-    yield Progress("teaching", 0, None)
-    label = tfidf.tfidf(run.dataset, run.train_rows.tolist())
-    soft = (scores.softmax(1) + torch.from_numpy(label(run.unlabelled)).float()) / 2
-    run.train_seconds += teacher.train_seconds + time.perf_counter() - clock
-    return soft
 
 
 def test(run: Run) -> Task[tuple[Evaluation, Tensor]]:

@@ -39,14 +39,6 @@ class Tokens:
         """The same texts in the memory of a device."""
         return Tokens(self.ids.to(device), self.offsets.to(device), self.labels.to(device))
 
-    def joined(self, other: "Tokens") -> "Tokens":
-        """These texts, and those of another behind them."""
-        return Tokens(
-            torch.cat([self.ids, other.ids]),
-            torch.cat([self.offsets, other.offsets[1:] + self.offsets[-1]]),
-            torch.cat([self.labels, other.labels]),
-        )
-
     def lengths(self, window: Truncation) -> Tensor:
         """Number of tokens read of each text, int64 [texts]."""
         return self.offsets.diff().clamp(max=window.length)

@@ -58,6 +58,7 @@ class Run:
     experiment: str = ""  # the id of the paired experiment that it is part of
     experiment_name: str = ""
     place: float = 0.0  # on the queue: lower ones come first
+    self_trained: bool = False  # set in records of earlier versions; such a run cannot be resumed
 
     @property
     def live(self) -> bool:
@@ -235,6 +236,7 @@ def as_run(found: MlflowRun) -> Run:
 
 
 def _as_run(found: MlflowRun, tags: dict[str, str]) -> Run:
+    settings = _EARLIER | json.loads(tags["config"])
     done, total, unit = (tags.get("progress", "0||") + "||").split("|")[:3]
     status, message = _status(found.info.run_id, tags)
     return Run(
@@ -242,7 +244,7 @@ def _as_run(found: MlflowRun, tags: dict[str, str]) -> Run:
         name=_name(found),
         status=status,
         message=message,
-        config=FineTuneConfig.from_dict(_EARLIER | json.loads(tags["config"])),
+        config=FineTuneConfig.from_dict(settings),
         facts=json.loads(tags.get("facts", "{}")),
         notes=json.loads(tags.get("notes", "[]")),
         phase=tags.get("phase", "waiting"),
@@ -261,6 +263,7 @@ def _as_run(found: MlflowRun, tags: dict[str, str]) -> Run:
         experiment=tags.get("experiment", ""),
         experiment_name=tags.get("experiment_name", ""),
         place=float(tags.get("place") or 0),
+        self_trained=bool(settings.get("self_training")),
     )
 
 

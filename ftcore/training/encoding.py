@@ -1,4 +1,4 @@
-"""Texts encoded once for each dataset and vocabulary, and kept on disk."""
+"""Token ids of a dataset, encoded once per vocabulary and cached on disk."""
 
 import numpy as np
 
@@ -12,10 +12,9 @@ from ftcore.text.truncation import MAX_LENGTH
 
 
 def encode(dataset: TextDataset, vocab: vocabulary.Vocab) -> Task[tuple[Tokens, Tokens]]:
-    """The train and test texts of a dataset as packed tokens, from the cache where they are there."""
-    ids, offsets = yield from _kept(
-        dataset.fingerprint, dataset.train.texts + dataset.test.texts, vocab
-    )
+    """Return the train and test texts of a dataset as packed tokens, from the cache if possible."""
+    name = f"{dataset.fingerprint}-{fingerprint(list(vocab.itos))}"
+    ids, offsets = yield from _encoded(name, dataset.train.texts + dataset.test.texts, vocab)
     count = len(dataset.train.texts)
     border = offsets[count]
     return (
@@ -24,17 +23,10 @@ def encode(dataset: TextDataset, vocab: vocabulary.Vocab) -> Task[tuple[Tokens, 
     )
 
 
-def encode_unlabelled(
-    texts: list[str], vocab: vocabulary.Vocab
+def _encoded(
+    name: str, texts: list[str], vocab: vocabulary.Vocab
 ) -> Task[tuple[np.ndarray, np.ndarray]]:
-    """Ids and offsets of texts, as `text.encode` returns them."""
-    return (yield from _kept(f"unlabelled-{fingerprint(texts)}", texts, vocab))
-
-
-def _kept(
-    of: str, texts: list[str], vocab: vocabulary.Vocab
-) -> Task[tuple[np.ndarray, np.ndarray]]:
-    name = f"{of}-{fingerprint(list(vocab.itos))}"
+    """Ids and offsets of texts, as `vocabulary.encode` returns them; cached under `name`."""
     stored = cache.load(name)
     if len(stored.get("offsets", ())) == len(texts) + 1 and "ids" in stored:
         return stored["ids"], stored["offsets"]

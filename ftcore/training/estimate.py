@@ -12,7 +12,6 @@ _SIZES = {
     "imdb": (25_000, 25_000, 259),
     "ag_news": (120_000, 7_600, 45),
 }
-_UNLABELLED = {"imdb": 50_000}
 _VALIDATION = 0.05
 # Seconds, on the 2 cores where they were measured; other machines show in the pace of their runs.
 _ENCODE_TOKEN = 1.5e-6
@@ -21,7 +20,6 @@ _TRAIN_TOKEN = 11e-6
 _STEP = 0.005
 _HEAD_STEP = 0.0005
 _HEAD_TEXT = 2e-4  # of the best head, all its iterations
-_TFIDF = 60.0
 _START = 3.0
 _REMEMBERED = 5  # runs whose pace counts
 
@@ -52,9 +50,5 @@ def work(config: FineTuneConfig) -> float:
     if config.mode in ("last-layer", "best-head"):  # the body runs once for each text
         head = train * _HEAD_TEXT if config.mode == "best-head" else steps * _HEAD_STEP
         return total + (train + validation) * read * _FORWARD_TOKEN + head
-    if config.self_training and config.dataset in _UNLABELLED:  # a teacher first, then all texts
-        total += _TFIDF
-        train += train + _UNLABELLED[config.dataset]
-        steps = config.epochs * math.ceil(train / config.batch_size)
     trained = config.epochs * train * read * _TRAIN_TOKEN
     return total + trained + steps * _STEP + evaluated * read * _FORWARD_TOKEN

@@ -50,9 +50,7 @@ class Learner:
         """The greatest length of some rows, which are on the CPU."""
         return int(self.lengths[rows].max())
 
-    def predict(
-        self, rows: Tensor, phase: Literal["evaluating", "testing", "teaching"]
-    ) -> Task[Tensor]:
+    def predict(self, rows: Tensor, phase: Literal["evaluating", "testing"]) -> Task[Tensor]:
         """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU."""
         places = torch.empty(len(self.labels), dtype=torch.long)
         places[rows] = torch.arange(len(rows))

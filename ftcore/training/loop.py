@@ -33,12 +33,8 @@ from ftcore.training.snapshots import Loop, Snapshot
 POINTS = 200  # points that the training curve of a run has at most
 
 
-def fit(
-    run: Run,
-    snapshot: Snapshot | None = None,
-    phase: Literal["training", "teaching"] = "training",
-) -> Task[None]:
-    """The training loop, from its beginning or from a snapshot; a teacher is not validated."""
+def fit(run: Run, snapshot: Snapshot | None = None) -> Task[None]:
+    """The training loop, from its beginning or from a snapshot."""
     config = run.config
     torch.manual_seed(config.seed)
     strategies.freeze(run.model, config)
@@ -53,13 +49,12 @@ def fit(
     total = config.epochs * run.steps_per_epoch
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(config, total))
     report_every, kept = math.ceil(total / POINTS), time.monotonic()
-    evaluate_at = _evaluation_steps(run) if phase == "training" else set()
+    evaluate_at = _evaluation_steps(run)
     sums = torch.zeros(3, device=run.device)  # loss, right answers and texts since the last report
     shuffle = torch.Generator().manual_seed(config.seed)
-    loop = Loop(phase, optimizer, schedule, shuffle, sums)
+    loop = Loop(optimizer, schedule, shuffle, sums)
     if snapshot:
         snapshots.resume_loop(run, loop, snapshot)
-    targets = learner.labels if run.targets is None else run.targets
 
     try:
         if run.step in evaluate_at and loop.evaluated < run.step:
@@ -74,7 +69,7 @@ def fit(
                 clock = time.perf_counter()
                 learner.net.train()
                 optimizer.zero_grad()
-                while (found := _backward(run, learner, targets, batch, rows)) is None:
+                while (found := _backward(run, learner, batch, rows)) is None:
                     optimizer.zero_grad()
                     yield _smaller_parts(run)
                 if config.clip:
@@ -118,9 +113,7 @@ def fit(
         raise
 
 
-def _backward(
-    run: Run, learner: Learner, targets: Tensor, batch: Tensor, rows: Tensor
-) -> Tensor | None:
+def _backward(run: Run, learner: Learner, batch: Tensor, rows: Tensor) -> Tensor | None:
     """Gradients of the mean loss of a batch (its rows on the CPU, and on the device), part by part.
 
     Returns the sum of its losses, its right answers and its texts; None where memory did not suffice.
@@ -129,9 +122,10 @@ def _backward(
     try:
         for part, here in zip(batch.chunk(run.parts), rows.chunk(run.parts), strict=True):
             logits = learner.logits(here, learner.longest(part))
-            loss = F.cross_entropy(logits, targets[here])
+            labels = learner.labels[here]
+            loss = F.cross_entropy(logits, labels)
             (loss * (len(here) / len(rows))).backward()
-            right = (logits.argmax(1) == learner.labels[here]).sum()
+            right = (logits.argmax(1) == labels).sum()
             found += torch.stack(
                 [loss.detach() * len(here), right, torch.full_like(right, len(here))]
             )

@@ -56,7 +56,7 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
 
     if config.mode in REFERENCES:
         raise UnfreezeError("A reference has no learning rate; choose a mode that trains.")
-    config = replace(config, self_training=False, watch="")
+    config = replace(config, watch="")
     run = yield from preparation.prepare(config, Path(), "")
     strategies.freeze(run.model, config)
     rows = run.train_rows[: STEPS * config.batch_size]

@@ -43,8 +43,6 @@ class Run:
     number_format: str
     notes: list[str]
     initial: dict[str, Tensor]  # the weights that train, as they are at step 0, by name
-    unlabelled: list[str] = field(default_factory=list)  # texts that wait to be labelled
-    targets: Tensor | None = None  # what to learn instead of labels: float32 [texts, classes]
     watched: Tokens | None = None  # sentences whose answers one follows while the run trains
     step: int = 0
     examples: int = 0
@@ -56,7 +54,7 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil((len(self.train_rows) + len(self.unlabelled)) / self.config.batch_size)
+        return math.ceil(len(self.train_rows) / self.config.batch_size)
 
 
 def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
@@ -70,14 +68,6 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
         notes.append("The sample is synthetic, built to show the difference between the modes.")
     if config.limit > len(train_rows):
         notes.append(f"There are {len(train_rows):,} training texts, so all of them are used.")
-    extra: list[str] = []
-    if config.self_training:
-        extra = yield from datasets.unlabelled(config.dataset, config.unlabelled or config.source)
-        notes.append(
-            f"{len(extra):,} unlabelled texts are learned from, too."
-            if extra
-            else "There are no unlabelled texts, so the run learns from the labelled ones alone."
-        )
     torch.manual_seed(config.seed)
     if parent is None:
         model, vocab = yield from _new_model(config, len(dataset.labels))
@@ -120,7 +110,6 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
             name: weight.detach().clone()
             for name, weight in strategies.trained_weights(model, config).items()
         },
-        unlabelled=extra,
         watched=_sentences(config, vocab, device),
     )
 

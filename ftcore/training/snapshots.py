@@ -6,7 +6,7 @@ One safetensors file, written whole or not at all: tensors by name, all else as 
     optimizer.<n>.<key>     what the optimizer keeps of the n-th of them
     random, shuffle         state of torch's random numbers, and of those that shuffle at the epoch's start
     accelerator             the same of a GPU's, where there is one
-    sums, targets           see `loop.fit`
+    sums                    see `loop.fit`
 """
 
 import json
@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as packed
 from torch import Tensor
 
+from ftcore.config import SELF_TRAINED
 from ftcore.errors import UnfreezeError, UnreadableSnapshot
 from ftcore.events import Evaluation
 from ftcore.storage import files
@@ -36,7 +37,6 @@ SECONDS = 45.0  # of a run at most between two of them, and an evaluation
 class Loop:
     """What changes while a loop of training turns, beside the run's own figures."""
 
-    phase: str  # teaching or training
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LambdaLR
     shuffle: torch.Generator
@@ -54,11 +54,6 @@ class Snapshot:
     tensors: dict[str, Tensor]
     rest: dict[str, Any]
 
-    @property
-    def phase(self) -> str:
-        """The loop that it belongs to: teaching or training."""
-        return str(self.rest["phase"])
-
 
 def path(output: Path) -> Path:
     """Where the snapshot of the run lies whose checkpoint is the folder `output`."""
@@ -75,11 +70,8 @@ def save(run: Run, loop: Loop) -> None:
     tensors["shuffle"] = loop.shuffle.get_state() if loop.began_epoch is None else loop.began_epoch
     if run.device.type == "cuda":
         tensors["accelerator"] = torch.cuda.get_rng_state(run.device)
-    if run.targets is not None:
-        tensors["targets"] = run.targets
     rest = {
         "format": FORMAT,
-        "phase": loop.phase,
         "split": run.split,
         "notes": run.notes,
         "seconds": time.perf_counter() - run.began,
@@ -124,6 +116,8 @@ def load(output: Path) -> Snapshot | None:
         ) from None
     if newer:
         raise UnfreezeError("A newer version of Unfreeze began this run; update to resume it.")
+    if "targets" in tensors or rest.get("phase") == "teaching":
+        raise UnreadableSnapshot(SELF_TRAINED)
     return Snapshot(tensors, rest)
 
 

@@ -60,7 +60,7 @@ def test_the_smallest_penalty_ends_at_the_minimum_of_the_training_loss(
 def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
     base: checkpoints.Checkpoint,
 ) -> None:
-    config = settings(watch="good.", self_training=True)
+    config = settings(watch="good.")
     queue.check(config)
     run_id = tracking.create_run(config)
     events = list(execution.execute(run_id, execution.Request()))

@@ -124,9 +124,6 @@ def reviews(root: Path, archive: bool) -> Path:
             file = root / "aclImdb" / part / ("neg", "pos")[label] / f"{number}_7.txt"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("" if number == 5 else text, "utf-8")
-    (root / "aclImdb/train/unsup").mkdir()
-    for number, text in enumerate(train[160:400]):
-        (root / f"aclImdb/train/unsup/{number}_0.txt").write_text(text, "utf-8")
     if not archive:
         return root
     with tarfile.open(root / "reviews.tar.gz", "w:gz") as packed:
@@ -139,17 +136,6 @@ def test_imdb_as_published(base: str, archive: bool, tmp_path: Path) -> None:
     source = reviews(tmp_path, archive)
     run = trained(checkpoint=base, dataset="imdb", source=str(source), epochs=2)
     assert_the_same(run, said_by(script.script(run.run_id), tmp_path))
-
-
-def test_self_training(base: str, tmp_path: Path) -> None:
-    source = str(reviews(tmp_path, archive=False))
-    run = trained(
-        checkpoint=base, dataset="imdb", source=source, epochs=2, self_training=True, batch_size=16
-    )
-    assert any("240 unlabelled" in note for note in run.notes)
-    assert_the_same(run, said_by(script.script(run.run_id), tmp_path))
-    asked_in_vain = trained(checkpoint=base, limit=100, epochs=1, self_training=True)
-    assert "sklearn" not in script.script(asked_in_vain.run_id)
 
 
 def test_ag_news_as_published(base: str, tmp_path: Path) -> None:

@@ -114,50 +114,6 @@ def test_watched_sentences_are_answered_at_every_validation() -> None:
     assert watched[0].probabilities != watched[-1].probabilities
 
 
-def test_self_training_learns_from_texts_that_two_teachers_labelled(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    extra = [
-        "not bad . the film is good",
-        "a bad film . not good",
-        "film is good",
-        "the bad film",
-    ] * 20
-
-    def unlabelled(name: str, source: str = "") -> datasets.Task[list[str]]:
-        yield Progress("reading", len(extra), None, "texts")
-        return list(extra)
-
-    monkeypatch.setattr(datasets, "unlabelled", unlabelled)
-    prepared = drain(
-        preparation.prepare(
-            config(self_training=True, epochs=8), checkpoints.run_path("made"), "made"
-        )
-    )
-    steps, labelled = prepared.steps_per_epoch, prepared.train_rows.tolist()
-    drain(train.self_train(prepared))
-    assert prepared.targets is not None
-    assert prepared.train_rows.tolist() == [*labelled, *range(200, 280)]
-    assert torch.equal(prepared.targets[:200].argmax(1), prepared.train.labels[:200])
-    assert prepared.targets[200:].sum(1).tolist() == pytest.approx([1.0] * 80)
-    assert 0 < prepared.targets[200:].min() < 0.5  # soft: a teacher says how sure it is
-    assert prepared.train.labels[200:].tolist()[:4] == [1, 0, 1, 0]
-    ids, [length] = prepared.train.batch(torch.tensor([202]), Truncation(16))
-    words = [small_runs.WORDS[token] for token in ids[0, :length].tolist()]
-    assert words == ["film", "is", "good"]
-    assert prepared.steps_per_epoch == steps == math.ceil(270 / 16)
-
-    events = run(config(self_training=True), "whole")
-    assert any(isinstance(one, Progress) and one.phase == "teaching" for one in events)
-    assert of(Step, events)[-1].examples == 3 * 270
-    assert events[-1].metrics["val_accuracy"] > 0.9
-
-
-def test_self_training_without_unlabelled_texts_says_so() -> None:
-    started = of(Started, run(config(self_training=True, epochs=1)))[0]
-    assert any("no unlabelled texts" in note for note in started.notes)
-
-
 def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None:
     """Last-layer training as the lesson writes it, through the whole model, gives the same head."""
     settings_of_run = config(mode="last-layer", epochs=2, schedule="constant", precision="fp32")

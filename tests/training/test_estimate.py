@@ -29,7 +29,6 @@ def past(config: FineTuneConfig, pace: float, status: str = "finished") -> pd.Da
         ({"limit": 500}, {"limit": 0}),
         ({"dataset": "sample"}, {"dataset": "imdb"}),
         ({"dataset": "imdb", "max_length": 64}, {"dataset": "imdb", "max_length": 256}),
-        ({"dataset": "imdb"}, {"dataset": "imdb", "self_training": True}),
         ({"dataset": "imdb", "mode": "last-layer"}, {"dataset": "imdb", "mode": "full"}),
     ],
 )

@@ -1,8 +1,10 @@
 """A run that is paused anywhere ends as one that never was."""
 
+import json
 import random
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,6 +20,7 @@ from ftcore.events import Pause, Progress, Resumable
 from ftcore.inference import prediction
 from ftcore.models import checkpoints
 from ftcore.runs import execution, queue, train
+from ftcore.tracking import store
 from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
 
@@ -118,18 +121,6 @@ def test_so_does_one_while_others_load_models_and_ask_them() -> None:
     same(plain, disturbed)
 
 
-def test_so_does_one_that_labels_texts_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unlabelled(name: str, source: str) -> datasets.Task[list[str]]:
-        yield Progress("reading", 0, None)
-        return [*small_runs.TEXTS, "good, good film"] * 12
-
-    monkeypatch.setattr(datasets, "unlabelled", unlabelled)
-    config = small_runs.config(self_training=True)
-    run_id, pauses = in_pieces(config, [12, 20, 15, 30, 20, 18])
-    assert pauses == 6
-    same(whole(config), run_id)
-
-
 def test_memory_that_does_not_suffice_halves_the_batch_and_not_what_it_teaches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -189,6 +180,26 @@ def test_the_data_must_be_what_it_was(
     assert "not what this run began with" in tracking.run(run_id).message
     assert go_on(run_id) == "finished"
     same(whole(small_runs.config()), run_id)
+
+
+def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> None:
+    run_id = paused(small_runs.config())
+    client, _ = store.connect()
+    settings = {**tracking.run(run_id).config.to_dict(), "self_training": True, "unlabelled": ""}
+    client.set_tag(run_id, store.tag("config"), json.dumps(settings))
+    assert tracking.run(run_id).status == "paused"
+    assert go_on(run_id) == "interrupted"
+    assert "learned from unlabelled texts" in tracking.run(run_id).message
+    assert "can be resumed" not in tracking.run(run_id).message
+
+
+@pytest.mark.parametrize("kept", [{"targets": torch.zeros(2)}, {}])
+def test_a_snapshot_of_self_training_is_refused(tmp_path: Path, kept: dict) -> None:
+    phase = "training" if kept else "teaching"
+    state = {"state": json.dumps({"format": snapshots.FORMAT, "phase": phase})}
+    save_file({"sums": torch.zeros(3)} | kept, snapshots.path(tmp_path / "checkpoint"), state)
+    with pytest.raises(snapshots.UnreadableSnapshot, match="learned from unlabelled texts"):
+        snapshots.load(tmp_path / "checkpoint")
 
 
 @pytest.mark.parametrize("damage", ["cut", "nothing", "newer"])

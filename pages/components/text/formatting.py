@@ -9,7 +9,6 @@ PHASES: dict[str, str] = {
     "encoding": "Encoding",
     "vectors": "Reading word vectors",
     "features": "Computing text vectors",
-    "teaching": "Labelling unlabelled texts",
     "training": "Training",
     "evaluating": "Evaluating",
     "testing": "Testing",

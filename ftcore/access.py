@@ -1,4 +1,4 @@
-"""Who may come in: this machine alone, or whoever knows the one shared password."""
+"""Access control: loopback addresses, the shared password, sign-in tokens, the throttle of attempts."""
 
 import hashlib
 import hmac
@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 from ftcore.errors import UnfreezeError
 
-SHORTEST = 8  # characters of a password
-LASTS = 7 * 24 * 3600  # seconds that a sign-in is good for
-BURST = 5  # wrong passwords that are answered at once
-PACE = 10.0  # seconds after which one more is
-_REMEMBERED = 10_000  # addresses whose wrong tries are counted
+MIN_PASSWORD_LENGTH = 8
+TOKEN_SECONDS = 7 * 24 * 3600  # lifetime of a sign-in
+FREE_ATTEMPTS = 5  # wrong passwords checked without a delay
+SECONDS_PER_ATTEMPT = 10.0  # delay before each further one
+_MAX_CLIENTS = 10_000  # networks remembered by the throttle
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address, or the name localhost, is this machine and no network."""
+    """Whether a host name or IP address always refers to this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -30,9 +30,9 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback
 
 
-def check(address: str, signs_in: bool) -> None:
-    """Raise UnfreezeError where a server would listen on a network and let everybody in."""
-    if not signs_in and not is_loopback(address):
+def check_server_address(address: str, has_sign_in: bool) -> None:
+    """Raise UnfreezeError if a server without a sign-in would listen on a network."""
+    if not has_sign_in and not is_loopback(address):
         raise UnfreezeError(
             f"Unfreeze does not start on {address or 'every address'} without a sign-in: "
             "set UNFREEZE_PASSWORD, or leave server.address at 127.0.0.1."
@@ -40,65 +40,69 @@ def check(address: str, signs_in: bool) -> None:
 
 
 class Password:
-    """The one password that all share. Raises UnfreezeError where it is too short to keep anyone out."""
+    """The shared password, kept as a hash. Raises UnfreezeError if it is too short."""
 
     def __init__(self, password: str) -> None:
-        if len(password) < SHORTEST:
+        if len(password) < MIN_PASSWORD_LENGTH:
             raise UnfreezeError(
-                f"The password has fewer than {SHORTEST} characters; choose a longer one."
+                f"The password has fewer than {MIN_PASSWORD_LENGTH} characters; choose a longer one."
             )
-        # Slow on purpose (50 ms, once): a cookie that leaked must not give the password away.
-        self._key = hashlib.scrypt(_bytes(password), salt=b"unfreeze", n=1 << 14, r=8, p=1)
-        self._hash = self._hashed(password)
+        # Slow on purpose (50 ms, once), so that a leaked cookie does not give the password away.
+        self._key = hashlib.scrypt(_encode(password), salt=b"unfreeze", n=1 << 14, r=8, p=1)
+        self._digest = self._hash(password)
 
-    def admits(self, given: str) -> bool:
-        """Whether `given` is the password; takes as long wherever the two differ."""
-        return hmac.compare_digest(self._hashed(given), self._hash)
+    def matches(self, candidate: str) -> bool:
+        """Whether `candidate` is the password, in constant time."""
+        return hmac.compare_digest(self._hash(candidate), self._digest)
 
-    def ticket(self, now: float) -> str:
-        """What a browser shows from now on in the password's place: when it ends, signed."""
-        ends = str(int(now + LASTS))
-        return f"{ends}.{self._signature(ends)}"
+    def issue_token(self, now: float) -> str:
+        """Return a signed token, `<expiry>.<signature>`, that stands for the password."""
+        expiry = str(int(now + TOKEN_SECONDS))
+        return f"{expiry}.{self._sign(expiry)}"
 
-    def honours(self, ticket: str, now: float) -> bool:
-        """Whether a ticket is ours, of this password, and not over."""
-        ends, _, signature = ticket.partition(".")
-        ours = self._signature(ends)
-        return hmac.compare_digest(signature.encode(), ours.encode()) and now < int(ends)
+    def verify_token(self, token: str, now: float) -> bool:
+        """Whether a token was issued for this password and has not expired."""
+        expiry, _, signature = token.partition(".")
+        expected = self._sign(expiry)
+        return hmac.compare_digest(signature.encode(), expected.encode()) and now < int(expiry)
 
-    def _hashed(self, password: str) -> bytes:
-        return hmac.digest(self._key, b"password " + _bytes(password), "sha256")
+    def _hash(self, password: str) -> bytes:
+        return hmac.digest(self._key, b"password " + _encode(password), "sha256")
 
-    def _signature(self, ends: str) -> str:
-        return hmac.digest(self._key, b"ticket " + ends.encode(), "sha256").hex()
+    def _sign(self, expiry: str) -> str:
+        return hmac.digest(self._key, b"ticket " + expiry.encode(), "sha256").hex()
 
 
-class Tries:
-    """The pace of wrong passwords: from each address BURST at once, then one every PACE seconds.
+class SignInThrottle:
+    """Limits wrong passwords: each client has FREE_ATTEMPTS, then one every SECONDS_PER_ATTEMPT.
 
-    The arithmetic is that of GCRA, one time for each address, and nobody waits inside.
+    Implements the generic cell rate algorithm (GCRA) with one time stamp for each client.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._full_again: OrderedDict[str, float] = OrderedDict()
+        self._recovered_at: OrderedDict[str, float] = OrderedDict()  # by network, oldest first
 
-    def wait(self, host: str) -> float:
-        """Seconds until a try from there is looked at; 0 for now."""
-        debt = self._full_again.get(_network(host), 0.0) - self._clock()
-        return max(0.0, debt - (BURST - 1) * PACE)
+    def __len__(self) -> int:
+        return len(self._recovered_at)
 
-    def failed(self, host: str) -> None:
+    def seconds_to_wait(self, host: str) -> float:
+        """Return the seconds until the next attempt from `host` is allowed, 0 if it is now."""
+        debt = self._recovered_at.get(_network(host), 0.0) - self._clock()
+        return max(0.0, debt - (FREE_ATTEMPTS - 1) * SECONDS_PER_ATTEMPT)
+
+    def record_failure(self, host: str) -> None:
         """Count a wrong password."""
         network, now = _network(host), self._clock()
-        self._full_again[network] = max(self._full_again.get(network, now), now) + PACE
-        self._full_again.move_to_end(network)
-        if len(self._full_again) > _REMEMBERED:
-            self._full_again.popitem(last=False)
+        recovered_at = max(self._recovered_at.get(network, now), now)
+        self._recovered_at[network] = recovered_at + SECONDS_PER_ATTEMPT
+        self._recovered_at.move_to_end(network)
+        if len(self._recovered_at) > _MAX_CLIENTS:
+            self._recovered_at.popitem(last=False)
 
 
 def _network(host: str) -> str:
-    """What one client has of addresses: of IPv6 a whole /64."""
+    """Return the addresses that one client controls: an IPv4 address, or an IPv6 /64 network."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -108,6 +112,6 @@ def _network(host: str) -> str:
     return host
 
 
-def _bytes(password: str) -> bytes:
-    """As one keyboard writes an umlaut in one character and another in two, both are made one."""
+def _encode(password: str) -> bytes:
+    """Encode a password; keyboards differ in how they compose an umlaut, NFC makes them equal."""
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

@@ -30,7 +30,7 @@ def restrict_permissions() -> None:
             rights = path.stat().st_mode
             if rights & stat.S_ISVTX:
                 log.warning(
-                    "All can write to %s; let UNFREEZE_HOME name a folder of your own.", path
+                    "All users can write to %s: set UNFREEZE_HOME to a folder of your own.", path
                 )
             elif rights & 0o077 and os.name != "nt":
                 path.chmod(rights & 0o700)

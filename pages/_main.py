@@ -1,4 +1,4 @@
-"""What every page shares: its title, its logo, Streamlit's sign-in and the way to the others."""
+"""The frame of every page: title, logo, Streamlit's sign-in, navigation."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ st.set_page_config(
     page_title="Unfreeze",
     page_icon=str(IMAGES / "icon.svg"),
     layout="wide",
-    # An entry of our own also keeps the menu in which one switches between light and dark.
+    # An entry of our own keeps the menu, in which visitors switch between light and dark.
     menu_items={"About": "**Unfreeze** fine-tunes text classifiers in the browser."},
 )
 st.logo(str(IMAGES / "logo.svg"), size="large")
 
 if sign_in.by_streamlit() and not st.user.get("is_logged_in"):
-    sign_in.ask_streamlit()
+    sign_in.draw_streamlit_sign_in()
     st.stop()
 
 PAGES = [
@@ -31,6 +31,12 @@ PAGES = [
     st.Page("data.py", title="Data", icon=":material/table_rows:"),
 ]
 if sign_in.is_required():
-    way_out = {"title": "Sign out", "icon": ":material/logout:", "url_path": sign_in.SIGN_OUT}
-    PAGES.append(st.Page(sign_in.sign_out, **way_out))
+    PAGES.append(
+        st.Page(
+            sign_in.sign_out,
+            title="Sign out",
+            icon=":material/logout:",
+            url_path=sign_in.SIGN_OUT,
+        )
+    )
 st.navigation(PAGES, position="top").run()

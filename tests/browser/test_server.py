@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ftcore import tracking
 from ftcore.models import checkpoints
-from pages.components.shell import assets, sign_in
+from pages.components.shell import access_control, assets
 from tests.browser.conftest import PATIENCE, ROOT, serve
 from tests.exchange.test_lesson_import import Bomb
 from tests.helpers import small_runs
@@ -93,7 +93,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_with_a_password_nothing_is_said_to_strangers(guarded: str, method: str, path: str) -> None:
     stranger = ask(guarded, path, method, body="x" if method in ("PUT", "POST") else None)
     assert stranger.status == 401
-    assert stranger.text in (sign_in.UNSIGNED, "")
+    assert stranger.text in (access_control.UNSIGNED, "")
     asked = ask(guarded, path, method, Accept="text/html")
     assert asked.status == 303 and asked.headers["Location"].startswith("/sign-in?next=")
     assert asked.text == ""
@@ -124,7 +124,9 @@ def test_sign_in_as_one_does_it(chromium: Browser, guarded: str) -> None:
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", name="Data", level=1)).to_be_visible()
         assert page.url == f"{guarded}/data"
-        assert page.evaluate("document.cookie").find(sign_in.COOKIE) == -1, "no script reads it"
+        assert page.evaluate("document.cookie").find(access_control.COOKIE) == -1, (
+            "no script reads it"
+        )
         # A link on another site's page, of which the browser sends no strict cookie along.
         page.goto(guarded.replace("127.0.0.1", "localhost") + "/sign-in")
         page.evaluate(

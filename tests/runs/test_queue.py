@@ -128,7 +128,7 @@ def test_a_server_that_starts_on_a_full_disk_takes_up_what_waits(
     led.go["waits"] = threading.Event()
     waits = tracking.create_run(FineTuneConfig(name="waits"), place=1.0)
     with disk_limit.limit_file_size(1):
-        app.start_jobs()
+        app.start_queue()
     led.go["waits"].set()
     led.wait("waits")
     assert ended(waits) == "finished"

@@ -20,7 +20,7 @@ from ftcore import __version__, access
 from ftcore.errors import UnfreezeError
 from pages.components.shell import access_control, assets, sign_in, warm_imports
 from pages.components.shell.security_headers import HEADERS, SecurityHeaders
-from pages.components.text.escaping import plain
+from pages.components.text.escaping import escape_markdown
 
 log = logging.getLogger("unfreeze")
 STARTED_AT = time.monotonic()
@@ -69,7 +69,7 @@ def stop_queue() -> None:
 def show_error(error: Exception) -> bool:
     """Draw an error that a page did not catch, without a traceback."""
     if isinstance(error, UnfreezeError):
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
     else:
         log.exception("a page failed", exc_info=error)
         st.error(

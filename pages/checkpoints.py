@@ -5,17 +5,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from ftcore import validation
+from ftcore import formatting, validation
 from ftcore.config import MODE_DEFAULTS, NEW_MODEL, FineTuneConfig, label
 from ftcore.data.datasets import TITLES
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from pages.components.charts.palette import BADGES
 from pages.components.forms import settings_form
-from pages.components.forms.checkpoint_picker import Model, models, run_names
+from pages.components.forms.checkpoint_picker import (
+    CheckpointChoice,
+    checkpoint_choices,
+    run_names_and_states,
+)
 from pages.components.forms.task_progress import run_task
-from pages.components.text import formatting, sizes
-from pages.components.text.escaping import plain
+from pages.components.text.escaping import escape_markdown
 
 A_PAGE = 12  # cards
 KINDS = {"bundled": "Comes with Unfreeze", "imported": "Imported", "run": "Trained here"}
@@ -26,33 +29,32 @@ listed, importing, pretraining = st.tabs(
 )
 
 
-def accuracy(model: Model) -> str:
+def accuracy(model: CheckpointChoice) -> str:
     """Its best known figure, and what it was measured on."""
-    metrics, data = model.checkpoint.metrics, model.checkpoint.dataset
+    metrics = model.checkpoint.metrics
+    data = escape_markdown(TITLES.get(model.checkpoint.dataset, model.checkpoint.dataset))
     for name, part in (("test_accuracy", "test set"), ("val_accuracy", "validation")):
         if name in metrics:
-            return (
-                f"**{formatting.percent(metrics[name])}** {plain(TITLES.get(data, data))}, {part}"
-            )
-    return f"{plain(TITLES.get(data, data))}, not measured"
+            return f"**{formatting.percent(metrics[name])}** {data}, {part}"
+    return f"{data}, not measured"
 
 
-def card(model: Model, of: dict[str, Model]) -> None:
+def card(model: CheckpointChoice, of: dict[str, CheckpointChoice]) -> None:
     """One checkpoint in few words, with what can be done with it."""
     one = model.checkpoint
     cut_short = model.status not in ("finished", "running")
     ended = f" :{BADGES[model.status]}-badge[{model.status}]" if cut_short else ""
-    st.markdown(f"**{plain(model.title)}** {model.badge}{ended}")
+    st.markdown(f"**{escape_markdown(model.title)}** {model.badge}{ended}")
     parent = of[one.parent].title if one.parent in of else one.parent
     st.markdown(accuracy(model))
     st.caption(
-        f"{plain(', '.join(one.labels))}  \n"
-        + (f"From {plain(parent)} · " if parent else "")
-        + f"{one.parameters / 1e6:.1f} M parameters · {sizes.disk(one.bytes)}"
+        f"{escape_markdown(', '.join(one.labels))}  \n"
+        + (f"From {escape_markdown(parent)} · " if parent else "")
+        + f"{one.parameters / 1e6:.1f} M parameters · {formatting.size(one.bytes)}"
     )
     with st.container(horizontal=True, gap="xsmall"):
         if st.button("Fine-tune", key=f"tune-{one.ref}", icon=":material/play_circle:"):
-            settings_form.begin()
+            settings_form.initialize()
             settings_form.fill({"checkpoint": one.ref})
             st.switch_page("train.py")
         if st.button("Predict", key=f"predict-{one.ref}", icon=":material/chat:"):
@@ -65,11 +67,11 @@ def card(model: Model, of: dict[str, Model]) -> None:
             ask_delete(model)
 
 
-def details(model: Model, of: dict[str, Model]) -> None:
+def details(model: CheckpointChoice, of: dict[str, CheckpointChoice]) -> None:
     """Everything that is known of a checkpoint, at the side."""
     one = model.checkpoint
 
-    @st.dialog(plain(model.title), width="medium", position="right")
+    @st.dialog(escape_markdown(model.title), width="medium", position="right")
     def drawer() -> None:
         parents = []
         ref = one.parent
@@ -90,7 +92,7 @@ def details(model: Model, of: dict[str, Model]) -> None:
             "Attention heads": str(one.model.heads),
             "Reads at most": f"{one.max_length} tokens"
             + (f", {one.max_length - one.window.head} of them from the end" if one.tail else ""),
-            "On disk": sizes.disk(one.bytes)
+            "On disk": formatting.size(one.bytes)
             + (f", its words in {one.words}" if one.words != one.ref else ""),
             "Name for the command line": one.ref,
         }
@@ -103,9 +105,9 @@ def details(model: Model, of: dict[str, Model]) -> None:
             )
         st.table(
             {
-                name: plain(value)
+                name: escape_markdown(value)
                 for name, value in facts.items()
-                if value not in ("", formatting.NONE)
+                if value not in ("", formatting.MISSING)
             },
             border="horizontal",
         )
@@ -114,8 +116,8 @@ def details(model: Model, of: dict[str, Model]) -> None:
 
 
 @st.dialog("Delete for good?")
-def ask_delete(model: Model) -> None:
-    st.markdown(f"**{plain(model.title)}**, {sizes.disk(model.checkpoint.bytes)}")
+def ask_delete(model: CheckpointChoice) -> None:
+    st.markdown(f"**{escape_markdown(model.title)}**, {formatting.size(model.checkpoint.bytes)}")
     if model.checkpoint.kind == "run":
         st.caption("Its run stays, with all curves and figures.")
     with st.container(horizontal=True):
@@ -135,7 +137,7 @@ if listed.open:
         # Those of runs have names in MLflow, whose import takes a second.
         with st.spinner("Reading …", show_time=False):
             try:
-                found = models()
+                found = checkpoint_choices()
             except UnfreezeError as error:
                 st.error(str(error))
                 st.stop()
@@ -227,7 +229,7 @@ if importing.open:
                         else:
                             measured = made.metrics.get("test_accuracy")
                             st.success(
-                                f"Imported as {plain(made.ref)}."
+                                f"Imported as {escape_markdown(made.ref)}."
                                 + (
                                     f" It is right on {formatting.percent(measured)} of the AG News test "
                                     "texts, measured just now."
@@ -283,5 +285,5 @@ if pretraining.open:
                 except UnfreezeError as error:
                     st.error(str(error))
                 else:
-                    run_names.clear()
+                    run_names_and_states.clear()
                     st.switch_page("train.py", query_params={"run": run_id})

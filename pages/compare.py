@@ -6,7 +6,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from ftcore import paths
+from ftcore import formatting, paths
 from ftcore.config import MODE_DEFAULTS, REFERENCES, FineTuneConfig, mode_defaults, mode_title
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
@@ -14,8 +14,7 @@ from ftcore.training import estimate
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form as form
 from pages.components.shell import warm_imports
-from pages.components.text import formatting
-from pages.components.text.escaping import plain
+from pages.components.text.escaping import escape_markdown
 
 CHOSEN = ("full", "last-layer", "gradual", "scratch")
 MOST_SEEDS = 5
@@ -47,7 +46,7 @@ if experiment or run_ids:
 
         compared(experiment, run_ids)
     except UnfreezeError as error:
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         st.page_link("compare.py", label="Set up an experiment", icon=":material/arrow_forward:")
     st.stop()
 
@@ -56,7 +55,7 @@ st.markdown(
     "Train in several modes from the same start, on the same texts in the same order, and see which is "
     "better, by how much, and what it costs."
 )
-checkpoints = form.begin()
+checkpoints = form.initialize()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
     modes = st.pills(
@@ -184,7 +183,7 @@ with summary.container(border=True):
                 title = f"{datasets.TITLES[dataset]} · {len(modes)} modes · {datetime.now():%d %b %H:%M}"
                 started = plan.submit(configs, title)
         except UnfreezeError as error:
-            st.error(plain(str(error)))
+            st.error(escape_markdown(str(error)))
         else:
             st.query_params["experiment"] = started
             st.rerun()
@@ -198,7 +197,7 @@ time_needed.empty()
 try:
     runs, found = known(str(paths.home()))
 except UnfreezeError as error:
-    listed.error(plain(str(error)))
+    listed.error(escape_markdown(str(error)))
     st.stop()
 if len(modes) > 1:
     with suppress(UnfreezeError), time_needed.container():  # which Run will name
@@ -207,7 +206,7 @@ if len(modes) > 1:
         lines = sum(config.mode in REFERENCES for config in configs)
         of_them = f", {lines} of them for reference lines" * bool(lines)
         st.markdown(f"**{len(configs)} runs**{of_them}. One at a time, so that the clock is fair.")
-        st.caption(f"About {formatting.roughly(seconds)} on this machine")
+        st.caption(f"About {formatting.rough_duration(seconds)} on this machine")
 if found.empty:
     listed.caption("None yet.")
     st.stop()
@@ -216,7 +215,7 @@ with listed.container():
         with st.container(horizontal=True, vertical_alignment="center"):
             # Not a link to this same page: that would leave its address as it is.
             if st.button(
-                plain(row.name),
+                escape_markdown(row.name),
                 key=f"open_{row.experiment}",
                 icon=":material/compare_arrows:",
                 type="tertiary",

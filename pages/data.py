@@ -5,13 +5,14 @@ import random
 import numpy as np
 import streamlit as st
 
-from ftcore import validation
+from ftcore import formatting, validation
 from ftcore.data import datasets
 from ftcore.data.datasets import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
 from pages.components.forms.task_progress import run_task
-from pages.components.text import escaping, formatting
+from pages.components.text.escaping import escape_markdown
+from pages.components.text.html_fragments import example_text
 
 KEPT = 3  # datasets in memory
 MEASURED = 2_000  # texts whose tokens are counted
@@ -85,7 +86,7 @@ if dataset is None:
     try:
         dataset = run_task(datasets.load(name, source))
     except UnfreezeError as error:
-        st.error(escaping.plain(str(error)))
+        st.error(escape_markdown(str(error)))
         st.stop()
     loaded()[key] = dataset
     while len(loaded()) > KEPT:
@@ -106,7 +107,7 @@ with st.grid(columns=4, min_column_width=150, border=True):
     )
     st.metric("Test", formatting.count(len(dataset.test.texts)))
     st.metric("Classes", len(dataset.labels))
-st.caption(f"Source: {escaping.plain(dataset.source)} · fingerprint {dataset.fingerprint}")
+st.caption(f"Source: {escape_markdown(dataset.source)} · fingerprint {dataset.fingerprint}")
 
 
 @st.fragment
@@ -187,7 +188,7 @@ def show_examples() -> None:
     with examples:
         for row in rows[(page - 1) * A_PAGE : page * A_PAGE]:
             label = dataset.labels[texts.labels[row]]
-            st.html(escaping.example(texts.texts[row], label, colours[label], query, SHOWN))
+            st.html(example_text(texts.texts[row], label, colours[label], query, SHOWN))
 
 
 balance, histogram = st.columns([2, 3], gap="large")

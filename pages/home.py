@@ -8,9 +8,9 @@ from ftcore.config import FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import list_checkpoints
 from ftcore.models.spec import ModelSpec
-from pages.components.forms.layer_picture import layers
+from pages.components.forms.layer_picture import layer_picture
 from pages.components.shell import warm_imports
-from pages.components.text.escaping import plain
+from pages.components.text.escaping import escape_markdown
 
 words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
 with words:
@@ -33,7 +33,9 @@ with picture:
     for column, mode in zip(st.columns(2), ("full", "last-layer"), strict=True):
         with column:
             st.markdown(f"**{mode_title(mode)}**", text_alignment="center")
-            layers(FineTuneConfig(mode=mode), replace(starter, classes=2), key=f"layers_{mode}")
+            layer_picture(
+                FineTuneConfig(mode=mode), replace(starter, classes=2), key=f"layers_{mode}"
+            )
 
 
 cards = []
@@ -54,13 +56,13 @@ try:
     table = tracking.runs()
 except UnfreezeError as error:
     runs.empty()
-    st.error(plain(str(error)))
+    st.error(escape_markdown(str(error)))
     st.stop()
 running = table[table["status"] == "running"]
 if len(running):
     runs.page_link(
         "train.py",
-        label=f"**{len(table)}**, now training: {plain(running.iloc[0]['name'])}",
+        label=f"**{len(table)}**, now training: {escape_markdown(running.iloc[0]['name'])}",
         query_params={"run": running.iloc[0]["run_id"]},
     )
 elif len(table):
@@ -70,6 +72,6 @@ else:
 broken_off = table[table["status"] == "interrupted"]
 for _, one in broken_off.head(3).iterrows():
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/error: **{plain(one['name'])}** was interrupted.")
+        st.markdown(f":material/error: **{escape_markdown(one['name'])}** was interrupted.")
         if st.button("Resume or keep it", key=f"open_{one['run_id']}"):
             st.switch_page("train.py", query_params={"run": one["run_id"]})

@@ -7,9 +7,10 @@ import streamlit as st
 
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
-from pages.components.forms.checkpoint_picker import Model, models
-from pages.components.text import escaping
-from pages.components.text.why import why
+from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
+from pages.components.predict.explanation import explanations
+from pages.components.text.escaping import escape_formulas, escape_markdown
+from pages.components.text.html_fragments import probability_bars, token_list
 
 EXAMPLES = {
     "Praise": "A warm, funny film with a cast that clearly enjoys every minute of it.",
@@ -51,7 +52,7 @@ with answers:
 
 # All above is on the screen before the record of runs, and then torch, are imported.
 try:
-    available = models()
+    available = checkpoint_choices()
 except UnfreezeError as error:
     waiting.error(str(error))
     st.stop()
@@ -109,11 +110,13 @@ session.predict_listed = address["models"]
 training = [ref for ref in chosen if available[ref].training]
 
 
-def answer(model: Model, prediction) -> None:
+def answer(model: CheckpointChoice, prediction) -> None:
     """One model's label and probabilities."""
-    st.markdown(f"**{escaping.plain(model.title)}** {model.badge}")
-    st.html(escaping.bars(prediction.probabilities, class_colours(list(prediction.probabilities))))
-    st.caption(" · ".join(filter(None, (f"{prediction.milliseconds:.1f} ms", model.snapshot))))
+    st.markdown(f"**{escape_markdown(model.title)}** {model.badge}")
+    st.html(
+        probability_bars(prediction.probabilities, class_colours(list(prediction.probabilities)))
+    )
+    st.caption(" · ".join(filter(None, (f"{prediction.milliseconds:.1f} ms", model.training_note))))
 
 
 def reading(titles: list[str], prediction, of_all: bool) -> None:
@@ -123,9 +126,9 @@ def reading(titles: list[str], prediction, of_all: bool) -> None:
         f"{unknown} of {len(prediction.tokens)} words unknown" if unknown else "every word known"
     )
     cut = f", only {len(prediction.tokens)} read" if prediction.truncated else ""
-    whom = "" if of_all else f" by {', '.join(map(escaping.plain, titles))}"
+    whom = "" if of_all else f" by {', '.join(map(escape_markdown, titles))}"
     st.caption(f"As read{whom}: {words}{cut}")
-    st.html(escaping.tokens(prediction.tokens, prediction.known, prediction.gap))
+    st.html(token_list(prediction.tokens, prediction.known, prediction.gap))
 
 
 @st.fragment(run_every="3s" if training else None)
@@ -133,7 +136,7 @@ def show_answers() -> None:
     """Again and again while one of them trains, each time by its best state so far."""
     from ftcore.inference.prediction import predict
 
-    now = models()
+    now = checkpoint_choices()
     if any(ref not in now or not now[ref].training for ref in training):
         st.rerun()
     if len(text) > MAX_LENGTH:
@@ -159,7 +162,7 @@ def show_answers() -> None:
         persist_state="session",
         help="Shades each word by what it adds to a model's answer.",
     ):
-        why(text[:MAX_LENGTH], chosen)
+        explanations(text[:MAX_LENGTH], chosen)
         return
     for key, titles in readings.items():
         reading(titles, shown[key], of_all=len(readings) == 1)
@@ -203,7 +206,7 @@ with st.expander("Many texts at once", icon=":material/list:"):
                 def report(event: object, title: str = title) -> None:
                     if isinstance(event, Progress) and event.phase == "testing":
                         bar.progress(
-                            event.done / len(lines), f"{escaping.plain(title)}: {event.done:,.0f}"
+                            event.done / len(lines), f"{escape_markdown(title)}: {event.done:,.0f}"
                         )
 
                 found = drain(predict_many(ref, lines), report)
@@ -231,7 +234,7 @@ with st.expander("Many texts at once", icon=":material/list:"):
             },
         )
         csv = io.BytesIO()
-        escaping.cells(table).to_csv(
+        escape_formulas(table).to_csv(
             csv, index=False, encoding="utf-8-sig"
         )  # the mark lets Excel read it right
         st.download_button(

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from ftcore import formatting
 from ftcore.config import REFERENCES, mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import list_checkpoints
 from pages.components.charts.palette import BADGES, model_colour
-from pages.components.forms.checkpoint_picker import run_names
-from pages.components.text import formatting, sizes
-from pages.components.text.escaping import plain
+from pages.components.forms.checkpoint_picker import run_names_and_states
+from pages.components.text.escaping import escape_markdown
 
 MOST = 8  # runs on one chart
 
@@ -22,10 +22,10 @@ waiting.skeleton(height=240)
 # Painted before the record of runs, and with it MLflow, is imported.
 try:
     from ftcore import tracking
+    from pages.components.charts import run_curves
     from pages.components.charts.live_chart import AXES, live_charts
-    from pages.components.runs.overlay import traces
-    from pages.components.runs.queue import queue
-    from pages.components.runs.side_by_side import side_by_side, unfair
+    from pages.components.runs.queue_panel import queue_panel
+    from pages.components.runs.side_by_side import run_table, warn_if_unfair
 
     runs = tracking.runs()
 except UnfreezeError as error:
@@ -84,7 +84,9 @@ def table() -> None:
             "Data": now["dataset"],
             "Texts": [f"{limit:,}" if limit else "all" for limit in now["limit"]],
             "From": now["checkpoint"],
-            "Disk": [sizes.disk(disk_use(*run)) for run in zip(ids, now["status"], strict=True)],
+            "Disk": [
+                formatting.size(disk_use(*run)) for run in zip(ids, now["status"], strict=True)
+            ],
             "Started": now["started"],
             "Experiment": now["experiment_name"],
         }
@@ -134,14 +136,14 @@ def ask_name(run_id: str, name: str) -> None:
             except UnfreezeError as error:
                 st.error(str(error))
             else:
-                run_names.clear()
+                run_names_and_states.clear()
                 selected.clear()
                 st.rerun()
 
 
 @st.dialog("Delete for good?")
 def ask_delete(doomed: dict[str, str]) -> None:
-    st.markdown("\n".join(f"- {plain(name)}" for name in doomed.values()))
+    st.markdown("\n".join(f"- {escape_markdown(name)}" for name in doomed.values()))
     st.caption("Curves, figures and the fine-tuned model go.")
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", icon=":material/delete:"):
@@ -152,7 +154,7 @@ def ask_delete(doomed: dict[str, str]) -> None:
                 st.error(str(error))
             else:
                 st.query_params.pop("runs", None)
-                run_names.clear()
+                run_names_and_states.clear()
                 selected.clear()
                 st.rerun()
         if st.button("Keep"):
@@ -178,7 +180,7 @@ def references(run_id: str) -> list[str]:
 
 
 with waiting.container():
-    queue()
+    queue_panel()
     table()
 
 names = dict(zip(runs["run_id"], runs["name"], strict=True))
@@ -209,7 +211,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         try:
             added = references(chosen[0])
         except UnfreezeError as error:
-            st.error(plain(str(error)))
+            st.error(escape_markdown(str(error)))
         else:
             st.query_params["runs"] = ",".join(dict.fromkeys([*chosen, *added]))
             st.rerun()
@@ -218,7 +220,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if st.button("Delete", icon=":material/delete:", disabled=not chosen):
         ask_delete({run_id: names[run_id] for run_id in chosen})
     used = sum(disk_use(*run) for run in zip(runs["run_id"], runs["status"], strict=True))
-    st.caption(f"{len(runs)} run{'s' * (len(runs) > 1)}, {sizes.disk(used)}")
+    st.caption(f"{len(runs)} run{'s' * (len(runs) > 1)}, {formatting.size(used)}")
 
 if not chosen:
     st.info("Select runs in the table, and their curves are drawn here.")
@@ -247,10 +249,12 @@ axis = st.segmented_control(
 @st.fragment(run_every="2s" if any(run.live for run in selected_runs) else None)
 def charts() -> None:
     """Drawn again and again while one of them is live."""
-    live_charts(traces(selected(tuple(drawn))), axis, revision=",".join(drawn), key="runs_charts")
+    live_charts(
+        run_curves.by_run(selected(tuple(drawn))), axis, revision=",".join(drawn), key="runs_charts"
+    )
 
 
 charts()
-unfair(selected_runs)
+warn_if_unfair(selected_runs)
 st.space("small")
-side_by_side(selected_runs, key="runs_differences")
+run_table(selected_runs, key="runs_differences")

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from ftcore import formatting
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.training import estimate, strategies
 from pages.components.forms import settings_form as form
-from pages.components.forms.layer_picture import layers
+from pages.components.forms.layer_picture import layer_picture
 from pages.components.forms.rate_finder import rate_button, rate_search
 from pages.components.shell import warm_imports
-from pages.components.text import formatting
-from pages.components.text.escaping import plain
+from pages.components.text.escaping import escape_markdown
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
 
@@ -27,21 +27,21 @@ if st.query_params.get("run"):
 
         live_run(st.query_params["run"])
     except UnfreezeError as error:
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
         st.page_link("runs.py", label="Go to the list of runs", icon=":material/arrow_forward:")
     st.stop()
 
 st.title("Train", anchor=False)
-checkpoints = form.begin()
+checkpoints = form.initialize()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
     form.checkpoint_input(checkpoints)
     form.data_input()
-    shape = replace(
+    spec = replace(
         checkpoints[st.session_state[form.key("checkpoint")]].model,
         classes=len(datasets.LABELS[st.session_state[form.key("dataset")]]),
     )
-    form.mode_input(shape)
+    form.mode_input(spec)
     form.preset_input(
         "Settings",
         help="Quick: IMDB in about three minutes on two cores. Best: 512 tokens of each text and one more "
@@ -63,19 +63,19 @@ with choose:
 
 
 with summary.container(border=True):
-    layers(form.what_trains(), shape, key="layers", on_choice=form.choose_groups)
+    layer_picture(form.what_trains(), spec, key="layers", on_choice=form.choose_groups)
     config = None
     try:
         wanted = FineTuneConfig(**form.values())
-        st.markdown(strategies.describe_briefly(wanted, shape))
+        st.markdown(strategies.describe_briefly(wanted, spec))
         checkpoint = checkpoints[wanted.checkpoint]
         if checkpoint.labels != datasets.LABELS[wanted.dataset]:
             st.markdown(
-                f"The last layer is replaced: {len(checkpoint.labels)} classes before, {shape.classes} now."
+                f"The last layer is replaced: {len(checkpoint.labels)} classes before, {spec.classes} now."
             )
         config = wanted
     except UnfreezeError as error:
-        st.error(plain(str(error)))
+        st.error(escape_markdown(str(error)))
     time_needed = st.empty()
     if st.button(
         "Start",
@@ -90,7 +90,7 @@ with summary.container(border=True):
 
                 run_id = queue.submit(config)
         except UnfreezeError as error:
-            st.error(plain(str(error)))
+            st.error(escape_markdown(str(error)))
         else:
             st.query_params["run"] = run_id
             st.rerun()
@@ -125,11 +125,11 @@ if config is not None:  # last: the pace of earlier runs is known once MLflow is
     with suppress(UnfreezeError):  # of the record of runs, which Start will name
         runs = tracking.runs()
         seconds = estimate.seconds(config, runs)
-        time_needed.caption(f"About {formatting.roughly(seconds)} on this machine")
+        time_needed.caption(f"About {formatting.rough_duration(seconds)} on this machine")
         for _, run in runs[runs["status"] == "running"].head(1).iterrows():
             # Not a link to this same page: that would leave its address as it is.
             if now_training.button(
-                f"Watch {plain(run['name'])}, which trains now",
+                f"Watch {escape_markdown(run['name'])}, which trains now",
                 key="watch",
                 type="tertiary",
                 icon=":material/visibility:",

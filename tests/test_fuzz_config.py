@@ -18,7 +18,7 @@ from ftcore.data import datasets
 from ftcore.data.datasets import Texts
 from ftcore.inference import prediction
 from ftcore.runs import execution, queue
-from pages.components.text import escaping
+from pages.components.text import escaping, html_fragments
 from tests.helpers import small_runs
 from tests.helpers.fuzzing import ODD_TEXTS, ODD_VALUES, accepted, examples
 
@@ -198,7 +198,7 @@ def test_any_text_is_answered_and_shown(text: str) -> None:
     assert (found is None) == (not text.strip())
     for answer in found or []:
         assert sum(answer.probabilities.values()) == pytest.approx(1)
-        shown = escaping.tokens(answer.tokens, answer.known, answer.gap) + answer.label
-        assert "<script" not in shown and "\n" not in escaping.plain(text)
+        shown = html_fragments.token_list(answer.tokens, answer.known, answer.gap) + answer.label
+        assert "<script" not in shown and "\n" not in escaping.escape_markdown(text)
     config = accepted(lambda: FineTuneConfig(watch=text))
     assert config is None or all(config.watched)

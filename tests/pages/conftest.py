@@ -14,5 +14,5 @@ def small_checkpoints(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the bundled checkpoints, with small ones in it; the slow imports are done."""
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")
-    warm_imports.loading().result()
+    warm_imports.preload().result()
     return home / "bundled"

@@ -10,15 +10,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from ftcore import paths, tracking
+from ftcore import formatting, paths, tracking
 from ftcore.config import REFERENCES, mode_defaults
 from ftcore.experiments import comparison
 from ftcore.runs import queue
+from pages.components.charts import run_curves
 from pages.components.charts.live_chart import AXES
 from pages.components.compare import outcome
-from pages.components.runs import overlay, race
+from pages.components.runs import live_comparison
 from pages.components.shell import warm_imports
-from pages.components.text import formatting
 from tests.helpers import fake_results, small_runs
 from tests.helpers.fake_results import result
 
@@ -204,7 +204,7 @@ def test_ten_tabs_read_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     real = tracking.run
     monkeypatch.setattr(tracking, "run", lambda one: reads.append(one) or real(one))
-    shots = [race.snapshot((run_id,), "step") for _ in range(10)]
+    shots = [live_comparison.live_view((run_id,), "step") for _ in range(10)]
     assert reads == [run_id] and len({shot.curves for shot in shots}) == 1
 
 
@@ -228,7 +228,7 @@ def test_a_finished_experiment_begins_with_the_verdict() -> None:
     first = table.iloc[0]
     assert first["Test accuracy"] == "**93.1%**\xa0±\xa01.6" and first["Training"] == "19 s"
     assert first["88% after"] == "19 s" and first["Trained parameters"] == "133,458 (4.33%)"
-    assert table.iloc[3]["Trained parameters"] == formatting.NONE and "Seeds" not in table
+    assert table.iloc[3]["Trained parameters"] == formatting.MISSING and "Seeds" not in table
     assert not any(button.label == "Stop" for button in app.button)
 
 
@@ -334,13 +334,13 @@ def test_progress_is_by_steps(status: str, phase: str, share: float, told: str) 
         status=status, phase=phase, phase_done=0.0, facts={"steps": 100}, metrics={"seconds": 25.0}
     )
     history = pd.DataFrame({"step": [0, 50]}) if status != "queued" else pd.DataFrame()
-    assert race.progress(run, history) == (share, told)  # type: ignore[arg-type]
+    assert live_comparison.progress(run, history) == (share, told)  # type: ignore[arg-type]
 
 
 def test_names_in_the_lines_are_text() -> None:
     nasty = [result("full", name="<b>") for _ in range(2)]  # called by their names, being the same
-    assert "b" in race.lanes(nasty)
-    assert "<b>" not in race.lanes(nasty)
+    assert "b" in live_comparison.progress_lines(nasty)
+    assert "<b>" not in live_comparison.progress_lines(nasty)
 
 
 def test_a_seed_that_still_runs_has_a_line_of_its_own() -> None:
@@ -349,7 +349,7 @@ def test_a_seed_that_still_runs_has_a_line_of_its_own() -> None:
         for seed, curve in enumerate(((0.5, 0.7), (0.5, 0.9)))
     ]
     live = result("full", 900, 2, status="running")
-    found = overlay.race([*over, live, result("majority", 500)])
+    found = run_curves.by_side([*over, live, result("majority", 500)])
     assert [one.label for one in found] == ["Full", "Full, seed 2", "Majority class"]
     val = found[0].history.query("split == 'val'")
     assert val["accuracy"].tolist() == pytest.approx([0.5, 0.8])
@@ -363,8 +363,8 @@ def test_the_axis_reaches_as_far_as_the_runs_will(axis: str) -> None:
     facts = {"steps": 40, "steps_per_epoch": 10, "train_texts": 320}
     run = SimpleNamespace(facts=facts, config=SimpleNamespace(epochs=4))
     expected = {"step": 40, "epoch": 4, "seconds": None, "examples": 1280}[axis]
-    assert race.end([SimpleNamespace(run=run)], axis) == expected  # type: ignore[list-item]
-    assert race.end([], axis) is None
+    assert live_comparison.axis_end([SimpleNamespace(run=run)], axis) == expected  # type: ignore[list-item]
+    assert live_comparison.axis_end([], axis) is None
 
 
 def test_sides_are_marked_in_the_sentence_and_nothing_else_is() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.text import escaping
+from pages.components.text import escaping, html_fragments
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 REVIEW = "A <b>bold</b> film number {}. <script>alert(1)</script>"
@@ -66,7 +66,7 @@ def test_a_folder_of_ones_own_is_read_and_named(reviews: Path) -> None:
     app = imdb(reviews)
     assert not app.exception and not app.error
     assert sizes(app) == {"Training": "22", "Validation": "2", "Test": "24", "Classes": "2"}
-    assert escaping.plain(str(reviews)) in said(app)
+    assert escaping.escape_markdown(str(reviews)) in said(app)
     assert not any("Synthetic" in one.value for one in app.info)
 
 
@@ -125,8 +125,8 @@ def test_the_share_that_is_cut_off_follows_the_longest_text(reviews: Path) -> No
 
 def test_an_excerpt_shows_what_was_searched_and_folds_the_rest() -> None:
     text = "a" * 900 + " needle " + "b" * 900
-    shown = escaping.example(text, "x", "#000000", "needle", 400)
+    shown = html_fragments.example_text(text, "x", "#000000", "needle", 400)
     head = shown[: shown.index("</summary>")]
     assert ">needle</mark>" in head and len(head) < 800
     assert "b" * 900 in shown
-    assert "<details>" not in escaping.example("short", "x", "#000000", "", 400)
+    assert "<details>" not in html_fragments.example_text("short", "x", "#000000", "", 400)

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from ftcore import paths, tracking
 from ftcore.models import checkpoints
 from pages.components.charts import palette
-from pages.components.text import escaping, why
+from pages.components.predict import explanation
+from pages.components.text import escaping, html_fragments
 from tests.helpers import small_runs
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
@@ -200,7 +201,7 @@ def test_many_texts_become_a_table_and_a_csv() -> None:
 
 def test_no_cell_of_the_csv_is_a_formula() -> None:
     table = pd.DataFrame({"=run": ["=1+1", "+1", "-1", "@a", "plain", "a=b"], "confidence": 0.5})
-    safe = escaping.cells(table)
+    safe = escaping.escape_formulas(table)
     assert list(safe["'=run"]) == ["'=1+1", "'+1", "'-1", "'@a", "plain", "a=b"]
     assert safe["confidence"].eq(0.5).all()
 
@@ -237,32 +238,32 @@ def test_why_shades_the_words_of_each_model() -> None:
 
 def test_a_model_that_is_gone_has_no_reasons_and_the_others_do() -> None:
     app = AppTest.from_function(_why_of_two, default_timeout=60).run()
-    assert "no longer there" in app.error[0].value and len(html(app)) == 1
+    assert "no longer exists" in app.error[0].value and len(html(app)) == 1
 
 
 def _why_of_two() -> None:
-    from pages.components.text.why import why
+    from pages.components.predict.explanation import explanations
 
-    why("good film", ["gone", "sentiment"])
+    explanations("good film", ["gone", "sentiment"])
 
 
 def test_the_strongest_word_is_the_most_opaque_and_each_side_has_its_colour() -> None:
-    assert why.fills([2.0, -1.0, 0.0], ["#111111", "#222222"]) == [
+    assert explanation.word_colours([2.0, -1.0, 0.0], "#111111", "#222222") == [
         "#11111199",
         "#2222224c",
         "#11111100",
     ]
-    assert why.fills([], ["#111111", "#222222"]) == []
-    assert why.fills([0.0], ["#111111", "#222222"]) == ["#11111100"]
+    assert explanation.word_colours([], "#111111", "#222222") == []
+    assert explanation.word_colours([0.0], "#111111", "#222222") == ["#11111100"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_words_stay_readable_on_every_shade(theme: str) -> None:
     config = tomllib.loads((paths.ROOT / ".streamlit" / "config.toml").read_text())
     paper, ink = (config["theme"][theme][name] for name in ("backgroundColor", "textColor"))
-    colours = {*palette.CLASSES.values(), *palette.OTHER_CLASSES, why.AGAINST}
+    colours = {*palette.CLASSES.values(), *palette.OTHER_CLASSES, explanation.AGAINST_COLOUR}
     for colour in colours:
-        assert _contrast(ink, _blend(colour, paper, why.STRONGEST)) >= 4.5, colour
+        assert _contrast(ink, _blend(colour, paper, explanation.MAX_OPACITY)) >= 4.5, colour
 
 
 def _rgb(colour: str) -> list[int]:
@@ -292,14 +293,14 @@ def _contrast(one: str, other: str) -> float:
 
 
 def test_markdown_of_others_stays_text() -> None:
-    assert escaping.plain("**a** [b](c) <d> $e$ :red[f]") == (
+    assert escaping.escape_markdown("**a** [b](c) <d> $e$ :red[f]") == (
         r"\*\*a\*\* \[b\]\(c\) \<d\> \$e\$ \:red\[f\]"
     )
-    assert "\n" not in escaping.plain("# a\n- b")
+    assert "\n" not in escaping.escape_markdown("# a\n- b")
 
 
 def test_found_words_are_marked_whatever_their_case_and_nothing_gets_through() -> None:
-    assert escaping.found("A <b> Film", "film").endswith("Film</mark>")
-    assert escaping.found("A <b> a", "<B>").count("&lt;b&gt;</mark>") == 1
-    assert escaping.found("a.c abc", "a.c").count("<mark") == 1
-    assert escaping.found("<i>", "") == "&lt;i&gt;"
+    assert html_fragments.mark_matches("A <b> Film", "film").endswith("Film</mark>")
+    assert html_fragments.mark_matches("A <b> a", "<B>").count("&lt;b&gt;</mark>") == 1
+    assert html_fragments.mark_matches("a.c abc", "a.c").count("<mark") == 1
+    assert html_fragments.mark_matches("<i>", "") == "&lt;i&gt;"

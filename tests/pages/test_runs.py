@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from ftcore import paths, tracking
 from ftcore.config import REFERENCES, FineTuneConfig
 from ftcore.runs import queue
+from pages.components.charts import run_curves
 from pages.components.charts.palette import model_colour
-from pages.components.runs import overlay
 from tests.helpers import small_runs
 
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
@@ -160,7 +160,9 @@ def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.Monk
 def test_a_reference_reaches_from_its_own_end_to_that_of_the_others() -> None:
     own = {"step": 0, "epoch": 0.0, "seconds": 5.0, "accuracy": 0.9}
     history = pd.DataFrame([{"split": "val", **own}, {"split": "test", **own}])
-    found = overlay.line(history, pd.Series({"step": 40, "epoch": 2.0, "seconds": 60.0}))
+    found = run_curves.extended_reference(
+        history, pd.Series({"step": 40, "epoch": 2.0, "seconds": 60.0})
+    )
     val = found[found["split"] == "val"]
     assert val["seconds"].tolist() == [5.0, 60.0] and val["step"].tolist() == [0, 40]
     assert val["accuracy"].tolist() == [0.9, 0.9]
@@ -199,7 +201,7 @@ def test_runs_of_one_name_and_mode_are_told_apart() -> None:
 
 
 def test_shades_are_colours_and_differ() -> None:
-    found = [overlay.shade("#2563EB", number) for number in range(5)]
+    found = [run_curves.shade("#2563EB", number) for number in range(5)]
     assert len(set(found)) == 5 and found[0] == "#2563EB"
     assert all(len(one) == 7 and int(one[1:], 16) >= 0 for one in found)
 

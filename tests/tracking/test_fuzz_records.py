@@ -17,7 +17,7 @@ from ftcore.diagnostics import insights
 from ftcore.experiments import plan, verdict
 from ftcore.experiments.plan import Result
 from pages.components.compare import outcome, report
-from pages.components.runs import race, side_by_side
+from pages.components.runs import live_comparison, side_by_side
 from tests.helpers import fake_experiments
 from tests.helpers.fuzzing import DEEP_JSON, ODD_VALUES, accepted, altered_json, damaged, examples
 
@@ -49,9 +49,9 @@ def drawn(folder: Path) -> list[Result] | None:
     if results is not None:
         outcome.summed_up(results)
         assert report.html(results) and report.csv(results)
-        assert verdict.sentence(results) and race.lanes(results)
+        assert verdict.sentence(results) and live_comparison.progress_lines(results)
         for one in results:
-            side_by_side.figures(one.run)
+            side_by_side.run_facts(one.run)
     return results
 
 

@@ -4,7 +4,6 @@
 Text within a figure is plotly's markup, so what comes from users or data is escaped.
 """
 
-import html
 import math
 import textwrap
 from collections.abc import Sequence
@@ -12,14 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from ftcore import formatting
 from ftcore.config import REFERENCES
 from ftcore.experiments.comparison import Side, sides, tested, training_seconds
 from ftcore.experiments.plan import Result
+from pages.components.charts import run_curves
 from pages.components.charts.label_placement import Spot, places
 from pages.components.charts.live_chart import AXES, METRICS, points
 from pages.components.charts.palette import model_colour
-from pages.components.runs import overlay
-from pages.components.text import formatting
+from pages.components.text.escaping import escape_html
 
 WIDE = 10  # times the shortest training; beyond it the axis of seconds is logarithmic
 LABEL_LENGTH = 110  # characters of a sentence above its chart
@@ -69,7 +69,7 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
                 marker={"color": colour, "size": 7, "opacity": 0.4},
                 hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
                 text=[
-                    f"{html.escape(side.label)}, seed {one.run.config.seed}" for one in side.results
+                    f"{escape_html(side.label)}, seed {one.run.config.seed}" for one in side.results
                 ],
             )
         low, high = interval(side)
@@ -77,7 +77,7 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
             x=[side.seconds],
             y=[side.test],
             mode="markers",
-            name=html.escape(side.label),
+            name=escape_html(side.label),
             marker={"color": colour, "size": [diameter(side.trained)], "opacity": 0.9},
             error_y={
                 "array": [high - side.test],
@@ -112,7 +112,7 @@ def diameter(parameters: int) -> float:
 
 def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
     """Loss or accuracy as training goes on, a line a side, with a band over its seeds."""
-    traces = overlay.race(list(results))
+    traces = run_curves.by_side(list(results))
     references = {one.run.run_id for one in results if one.run.config.mode in REFERENCES}
     band = any(f"{metric}_low" in trace.history for trace in traces)
     caption = "Solid: validation. Dotted: training. Diamond: test."
@@ -120,7 +120,7 @@ def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
         METRICS[metric], caption + " The band reaches from seed to seed." * band, legend=True
     )
     for trace in traces:
-        name, colour = html.escape(trace.label), trace.colour
+        name, colour = escape_html(trace.label), trace.colour
         level = trace.run_id in references
         if f"{metric}_low" in trace.history and not level:
             x, _, low, high = points(
@@ -164,13 +164,13 @@ def watched(results: Sequence[Result], sentence: int, label: int, axis: str = "s
     """The probability of a class for one watched sentence, a line a side, with a band over its seeds."""
     said = next(one.run.config.watched for one in results if one.run.config.watched)[sentence]
     fig = base(
-        f"“{html.escape(textwrap.shorten(said, LABEL_LENGTH, placeholder=' …'))}”", height=230
+        f"“{escape_html(textwrap.shorten(said, LABEL_LENGTH, placeholder=' …'))}”", height=230
     )
-    found = overlay.minds(results, sentence, label)
-    shades = overlay.colours([one.run.config.mode for one in found])
+    found = run_curves.watched(results, sentence, label)
+    shades = run_curves.colours([one.run.config.mode for one in found])
     several = len({one.run.config.seed for one in results}) > 1
     for one, colour in zip(found, shades, strict=True):
-        x, name = one.history[axis].to_numpy(float), html.escape(one.label)
+        x, name = one.history[axis].to_numpy(float), escape_html(one.label)
         y, low, high = (one.history[part].to_numpy() for part in ("probability", "low", "high"))
         if several:
             _band(fig, x, low, high, colour)
@@ -187,7 +187,7 @@ def watched(results: Sequence[Result], sentence: int, label: int, axis: str = "s
     fig.update_layout(meta={"legend": "picture"})  # on a page, one stands above all sentences
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
     fig.update_yaxes(
-        title_text=html.escape(classes(results[0])[label]),
+        title_text=escape_html(classes(results[0])[label]),
         tickformat=".0%",
         range=[-0.02, 1.02],
         tickvals=[0, 0.5, 1],
@@ -230,7 +230,7 @@ def base(title: str, caption: str = "", height: int = 360, legend: bool = False)
 
 def colours(found: Sequence[Side]) -> list[str]:
     """One for each side, by its mode."""
-    return overlay.colours([side.mode for side in found])
+    return run_curves.colours([side.mode for side in found])
 
 
 def see_through(colour: str, opacity: float) -> str:
@@ -263,7 +263,7 @@ def _told(side: Side) -> str:
     low, high = interval(side)
     return "<br>".join(
         (
-            f"<b>{html.escape(side.label)}</b>",
+            f"<b>{escape_html(side.label)}</b>",
             f"{side.test:.1%} of {side.texts:,} test texts ({low:.1%} to {high:.1%})",
             f"{formatting.duration(side.seconds)} of training",
             f"{side.trained:,} of {side.parameters:,} parameters train",
@@ -295,7 +295,7 @@ def _level_lines(fig: go.Figure, references: Sequence[Side]) -> None:
             y=side.test,
             yanchor="bottom",
             showarrow=False,
-            text=f"{html.escape(side.label)} {side.test:.1%}",
+            text=f"{escape_html(side.label)} {side.test:.1%}",
             font={"size": 12},
         )
 
@@ -348,7 +348,7 @@ def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
             x=x,
             y=side.test,
             showarrow=False,
-            text=html.escape(side.label),
+            text=escape_html(side.label),
             font={"size": 14},
             **anchor,
         )

@@ -1,6 +1,5 @@
 """Still charts of what happened inside: how far layers moved, what was forgotten, seen and answered."""
 
-import html
 import math
 import textwrap
 from collections.abc import Sequence
@@ -12,7 +11,8 @@ from ftcore.diagnostics.insights import Insights
 from ftcore.experiments.comparison import Side
 from pages.components.charts.comparison_figures import base, colours, see_through
 from pages.components.charts.palette import class_colours
-from pages.components.text.formatting import group_title
+from pages.components.text.escaping import escape_html
+from pages.components.text.labels import group_title
 
 FAINTEST, FULLEST = 0.08, 0.65  # opacity of a cell, so that what is written in it stays legible
 HOVER_LENGTH, HOVER_LINE = 130, 60  # characters of a text at a point
@@ -37,7 +37,7 @@ def moved(found: Sequence[Side]) -> go.Figure:
             z=[[_share_of_log(move, there)] for move in column],
             text=[[_amount(move)] for move in column],
             **_cells(colour),
-            hovertemplate=f"{html.escape(side.label)}, %{{y}}: %{{text}}<extra></extra>",
+            hovertemplate=f"{escape_html(side.label)}, %{{y}}: %{{text}}<extra></extra>",
         )
     fig.update_layout(height=80 + 58 * len(groups))
     _as_table(fig)
@@ -52,13 +52,13 @@ def forgot(found: Sequence[Side]) -> go.Figure:
     known = [(side, measured) for side in found if (measured := forgotten(side)) is not None]
     task, texts = known[0][1]["task"], int(known[0][1]["texts"])
     fig = base(
-        f"Accuracy on {html.escape(str(task))}, which it had learned before",
+        f"Accuracy on {escape_html(str(task))}, which it had learned before",
         f"Tick: before. Dot: after. {texts:,} test texts, through the old last layer.",
         height=60 + 60 * len(known),
     )
     for (side, measured), colour in zip(known, colours([side for side, _ in known]), strict=True):
         before, after = float(measured["before"]), float(measured["after"])
-        name = f"<b>{html.escape(side.label)}</b><br>{before:.1%} → {after:.1%}"
+        name = f"<b>{escape_html(side.label)}</b><br>{before:.1%} → {after:.1%}"
         fig.add_scatter(
             x=[before, after],
             y=[name, name],
@@ -98,7 +98,7 @@ def vectors(look: Insights, texts: Sequence[str], title: str) -> go.Figure:
     shades = class_colours(look.labels)
     truth, answers = look.truth[look.rows], look.probabilities[look.rows]
     hover = np.array([hover_text(text) for text in texts], dtype=object)
-    said = np.array([html.escape(look.labels[one]) for one in answers.argmax(1)], dtype=object)
+    said = np.array([escape_html(look.labels[one]) for one in answers.argmax(1)], dtype=object)
     for side, points in (("", look.before), ("2", look.after)):
         for number, label in enumerate(look.labels):
             here = truth == number
@@ -108,13 +108,13 @@ def vectors(look: Insights, texts: Sequence[str], title: str) -> go.Figure:
                 xaxis=f"x{side}",
                 yaxis=f"y{side}",
                 mode="markers",
-                name=html.escape(label),
+                name=escape_html(label),
                 legendgroup=label,
                 showlegend=not side,
                 marker={"color": shades[label], "size": 5, "opacity": 0.7},
                 text=hover[here],
                 customdata=np.c_[np.flatnonzero(here), said[here]],
-                meta=html.escape(label),
+                meta=escape_html(label),
                 hovertemplate="%{text}<br>Answer: %{customdata[1]}<extra>%{meta}</extra>"
                 if side
                 else "%{text}<extra>%{meta}</extra>",
@@ -153,7 +153,7 @@ def confusion(
 ) -> go.Figure:
     """What was said of the test texts of each class; a cell lies at x = answer, y = truth."""
     counts = confused(look.truth, look.probabilities.argmax(1), len(look.labels))
-    names = [html.escape(label) for label in look.labels]
+    names = [escape_html(label) for label in look.labels]
     fig = base(title, "Share of each row.")
     _matrix(fig, counts, counts.sum(1, keepdims=True), colour, chosen)
     _name_cells(fig, [f"is {name}" for name in names], [f"said {name}" for name in names])
@@ -169,7 +169,7 @@ def against(
 ) -> go.Figure:
     """Texts that both, one or neither has right; a cell lies at x = other wrong, y = wrong."""
     counts = confused(~right, ~other, 2)
-    one, two = (html.escape(name) for name in names)
+    one, two = (escape_html(name) for name in names)
     fig = base(f"{one} against {two}", "Share of all test texts.")
     _matrix(fig, counts, counts.sum(), colour, chosen)
     _name_cells(fig, [f"{one}<br>right", f"{one}<br>wrong"], [f"{two} right", f"{two} wrong"])
@@ -199,7 +199,7 @@ def forgotten(side: Side) -> dict[str, float | str] | None:
 
 
 def _in_lines(text: str, length: int) -> str:
-    return "<br>".join(html.escape(line) for line in textwrap.wrap(text, length))
+    return "<br>".join(escape_html(line) for line in textwrap.wrap(text, length))
 
 
 def _matrix(

@@ -10,10 +10,9 @@ from typing import Any
 import streamlit as st
 
 from ftcore.experiments.plan import Result
-from pages.components.charts import comparison_figures
+from pages.components.charts import comparison_figures, run_curves
 from pages.components.charts.comparison_figures import LABEL_LENGTH
 from pages.components.charts.live_chart import FETCH, Trace
-from pages.components.runs import overlay
 from pages.components.shell import assets
 
 _mount = st.components.v2.component(
@@ -53,7 +52,7 @@ def watched(results: Sequence[Result], traces: Sequence[Trace], axis: str) -> li
                         ("high", "high"),
                     )
                 }
-                for lane in overlay.minds(
+                for lane in run_curves.watched(
                     found, number, len(comparison_figures.classes(found[0])) - 1
                 )
                 if lane.run.run_id in place

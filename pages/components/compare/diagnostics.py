@@ -4,7 +4,6 @@ All of it was computed at the end of the runs (`ftcore.insights`); here it is on
 for all who look.
 """
 
-import html
 from collections.abc import Collection, Hashable, Sequence
 from functools import partial
 from typing import Any
@@ -13,19 +12,19 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from ftcore import formatting
 from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison
 from ftcore.experiments.plan import Result
-from pages.components.charts import comparison_figures, diagnostics_figures as drawn
+from pages.components.charts import comparison_figures, diagnostics_figures as drawn, run_curves
 from pages.components.charts.figure import figure
 from pages.components.charts.live_chart import AXES
 from pages.components.charts.palette import class_colours, model_colour
 from pages.components.compare.answers import ANY, Model, cell_texts, models, parsed
 from pages.components.compare.memo import kept_figure
-from pages.components.runs import overlay
-from pages.components.text import escaping, formatting
-from pages.components.text.escaping import plain
+from pages.components.text.escaping import escape_html, escape_markdown
+from pages.components.text.html_fragments import colour_legend, example_text
 
 PAGE = 10  # texts
 WIDTH = 960  # pixels of what would only grow emptier
@@ -62,7 +61,7 @@ def forgot(results: Sequence[Result]) -> None:
         )
         st.page_link("data.py", label="Go to Data", icon=":material/arrow_forward:")
     elif without:
-        st.caption(f"Not measured for {plain(', '.join(without))}.")
+        st.caption(f"Not measured for {escape_markdown(', '.join(without))}.")
 
 
 @st.fragment
@@ -76,12 +75,12 @@ def sees(results: Sequence[Result]) -> None:
     try:
         texts = insights.texts(chosen.result.run.facts["dataset_fingerprint"])
     except UnfreezeError as error:
-        st.info(plain(str(error)))
+        st.info(escape_markdown(str(error)))
         return
     rows = [int(row) for row in chosen.look.rows]
 
     def draw() -> go.Figure:
-        title = f"What {html.escape(chosen.name)} sees"
+        title = f"What {escape_html(chosen.name)} sees"
         return drawn.vectors(chosen.look, [texts[row] for row in rows], title)
 
     fig = kept_figure(results, ("map", chosen.result.run.run_id), draw)
@@ -132,7 +131,7 @@ def watched(results: Sequence[Result]) -> None:
             range(len(labels)),
             default=len(labels) - 1,
             required=True,
-            format_func=lambda number: plain(labels[number]),
+            format_func=lambda number: escape_markdown(labels[number]),
             key="inside_label",
             persist_state="session",
         )
@@ -147,8 +146,8 @@ def watched(results: Sequence[Result]) -> None:
             wrap=True,
         )
     groups = comparison.grouped(found)
-    shades = overlay.colours([group[0].run.config.mode for _, group in groups])
-    st.html(escaping.legend(dict(zip((name for name, _ in groups), shades, strict=True))))
+    shades = run_curves.colours([group[0].run.config.mode for _, group in groups])
+    st.html(colour_legend(dict(zip((name for name, _ in groups), shades, strict=True))))
     with st.grid(2, min_column_width=320, gap="medium") as grid:
         for number in range(len(sentences)):
             with grid.cell():
@@ -182,7 +181,7 @@ def _cells(first: Model, second: Model | None) -> str:
         st.session_state[key] = ANY
     chosen = None if st.session_state[key] == ANY else parsed(st.session_state[key])
     if second is None:
-        title = f"{html.escape(first.name)} against the truth"
+        title = f"{escape_html(first.name)} against the truth"
         fig = drawn.confusion(first.look, title, colour, chosen)
     else:
         fig = drawn.against(first.right, second.right, (first.name, second.name), colour, chosen)
@@ -196,7 +195,7 @@ def _cells(first: Model, second: Model | None) -> str:
     return st.pills(
         "Texts",
         list(cells),
-        format_func=lambda cell: plain(cells[cell]),
+        format_func=lambda cell: escape_markdown(cells[cell]),
         required=True,
         key=key,
         wrap=True,
@@ -212,7 +211,7 @@ def _read(first: Model, second: Model | None, cell: str) -> None:
     try:
         texts = insights.texts(first.result.run.facts["dataset_fingerprint"])
     except UnfreezeError as error:
-        st.info(plain(str(error)))
+        st.info(escape_markdown(str(error)))
         return
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
@@ -237,7 +236,7 @@ def _text(row: int, texts: Sequence[str], asked: Sequence[Model]) -> str:
     truth = look.labels[look.truth[row]]
     answers = [f"{one.name}: {one.look.labels[one.said[row]]} {one.sure[row]:.1%}" for one in asked]
     colour = class_colours(look.labels)[truth]
-    return escaping.example(texts[row], " · ".join([truth, *answers]), colour, "", EXCERPT)
+    return example_text(texts[row], " · ".join([truth, *answers]), colour, "", EXCERPT)
 
 
 def _choice(label: str, found: dict[str, Model], key: str) -> str:
@@ -247,7 +246,7 @@ def _choice(label: str, found: dict[str, Model], key: str) -> str:
         list(found),
         required=True,
         default=None if key in st.session_state else next(iter(found)),
-        format_func=lambda one: plain(found[one].name),
+        format_func=lambda one: escape_markdown(found[one].name),
         key=key,
         label_visibility="collapsed",
         wrap=True,

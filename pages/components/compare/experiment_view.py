@@ -1,6 +1,5 @@
 """An experiment, or any runs, against each other: as they go, and what they came to."""
 
-import html
 from collections.abc import Sequence
 
 import streamlit as st
@@ -13,8 +12,14 @@ from ftcore.experiments.plan import Result
 from ftcore.tracking import Run
 from pages.components.charts.palette import BADGES
 from pages.components.compare.outcome import outcome
-from pages.components.runs.race import race, resume_button, seen, while_it_goes
-from pages.components.runs.side_by_side import unfair
+from pages.components.runs.live_comparison import (
+    cached_run,
+    live_comparison,
+    pause_and_stop_buttons,
+    resume_button,
+)
+from pages.components.runs.side_by_side import warn_if_unfair
+from pages.components.text.escaping import escape_html
 
 
 def compared(experiment: str, run_ids: Sequence[str]) -> None:
@@ -24,13 +29,13 @@ def compared(experiment: str, run_ids: Sequence[str]) -> None:
         results = _results(((experiment, ""),))
         runs = [result.run for result in results]
     else:
-        runs = [seen(run_id) for run_id in run_ids or _ids(experiment, str(paths.home()))]
+        runs = [cached_run(run_id) for run_id in run_ids or _ids(experiment, str(paths.home()))]
     ids = [run.run_id for run in runs]
     live = any(run.live for run in runs)
     _head(runs, ids if live else [])
-    unfair(runs)
+    warn_if_unfair(runs)
     if live:
-        race(ids)
+        live_comparison(ids)
         return
     outcome(results if bundled else _results(tuple((run.run_id, run.state) for run in runs)))
 
@@ -51,13 +56,13 @@ def _results(which: tuple[tuple[str, str], ...]) -> list[Result]:
 def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
     """A quiet one: what is large is the verdict."""
     name = runs[0].experiment_name if len({run.experiment for run in runs}) == 1 else ""
-    title = html.escape(name or f"{len(runs)} runs compared")
+    title = escape_html(name or f"{len(runs)} runs compared")
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         st.html(
             f'<h1 style="font-size:1.1rem;font-weight:600;padding:0;margin:0">{title}</h1>'
-            f'<div style="font-size:.9rem;opacity:.75">{html.escape(about(runs, name))}</div>',
+            f'<div style="font-size:.9rem;opacity:.75">{escape_html(about(runs, name))}</div>',
             width="content",
         )
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
@@ -67,7 +72,7 @@ def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
             if resumable := [run.run_id for run in runs if run.resumable]:
                 resume_button(resumable)
             if stoppable:
-                while_it_goes(stoppable)
+                pause_and_stop_buttons(stoppable)
             if st.button("New experiment", key="new", icon=":material/add:"):
                 st.query_params.clear()
                 st.rerun()

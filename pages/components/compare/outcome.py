@@ -6,24 +6,23 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from ftcore import formatting
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.plan import Result
-from pages.components.charts import comparison_figures
+from pages.components.charts import comparison_figures, run_curves
 from pages.components.charts.figure import figure
 from pages.components.charts.live_chart import packed
 from pages.components.charts.palette import mode_badge, model_colour
 from pages.components.charts.replay import replay, replaying, watched
 from pages.components.compare import diagnostics, report
 from pages.components.compare.memo import kept, kept_figure
-from pages.components.forms.checkpoint_picker import models
-from pages.components.runs import overlay
-from pages.components.runs.race import axis_input
-from pages.components.runs.side_by_side import side_by_side
+from pages.components.forms.checkpoint_picker import checkpoint_choices
+from pages.components.predict.explanation import explanations
+from pages.components.runs.live_comparison import axis_input
+from pages.components.runs.side_by_side import run_table
 from pages.components.shell import warm_imports
-from pages.components.text import formatting
-from pages.components.text.escaping import plain
-from pages.components.text.why import why
+from pages.components.text.escaping import escape_markdown
 
 REPLAY = "replay"  # the key of its state
 PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
@@ -53,7 +52,7 @@ def outcome(results: list[Result]) -> None:
         drawn = kept_figure(results, ("tradeoff",), lambda: comparison_figures.tradeoff(results))
         figure(drawn, key="tradeoff", name="trade-off")
     with more:
-        st.markdown("\n".join(f"- {plain(one)}" for one in summary.further[AT_ONCE:]))
+        st.markdown("\n".join(f"- {escape_markdown(one)}" for one in summary.further[AT_ONCE:]))
     st.table(summary.table, border="horizontal", hide_index=True)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.caption(
@@ -108,7 +107,7 @@ def _curves(results: list[Result], summary: Summary, hidden: bool) -> None:
 
 
 def _packed(results: list[Result], summary: Summary, axis: str) -> bytes:
-    traces = overlay.race(results)
+    traces = run_curves.by_side(results)
     story = {
         "verdict": summary.verdict,
         "further": [unbroken(one) for one in summary.further[:AT_ONCE]],
@@ -129,7 +128,7 @@ def _inside(results: list[Result]) -> None:
         "What it sees": diagnostics.sees,
         "What it forgot": diagnostics.forgot,
         "Why": _why,
-        "Settings": lambda results: side_by_side(
+        "Settings": lambda results: run_table(
             [result.run for result in results], key="compare_differences"
         ),
     }
@@ -142,7 +141,7 @@ def _inside(results: list[Result]) -> None:
 
 def _why(results: list[Result]) -> None:
     """What each model makes of the words of a text."""
-    saved = models()
+    saved = checkpoint_choices()
     refs = [
         side.results[0].run.run_id
         for side in comparison.sides(results)
@@ -154,7 +153,7 @@ def _why(results: list[Result]) -> None:
     sentences = next((one.run.config.watched for one in results if one.run.config.watched), [""])
     text = st.text_input("Text", sentences[0], key="compare_why")
     if text.strip():
-        why(text, refs)
+        explanations(text, refs)
 
 
 def parts(sentence: str, sides: list[Side]) -> list[tuple[str, str]]:
@@ -183,22 +182,22 @@ def figures(sides: list[Side]) -> pd.DataFrame:
         }
         if several:
             row["From seed to seed"] = (
-                f"± {_half(side.over_seeds)}" if side.over_seeds else formatting.NONE
+                f"± {_half(side.over_seeds)}" if side.over_seeds else formatting.MISSING
             )
             row["Seeds"] = str(len(side.results))
         row["Training"] = formatting.duration(side.seconds)
         for level in verdict.LEVELS:
             row[f"{level:.0%} after"] = (
-                formatting.duration(side.passed(level)) if network else formatting.NONE
+                formatting.duration(side.passed(level)) if network else formatting.MISSING
             )
         share = side.trained / side.parameters if side.parameters else 0
         of_all = "all" if share == 1 else f"{share:.2%}"
         row["Trained parameters"] = (
-            f"{side.trained:,} ({of_all})" if network and side.trained else formatting.NONE
+            f"{side.trained:,} ({of_all})" if network and side.trained else formatting.MISSING
         )
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _half(interval: tuple[float, float] | None) -> str:
-    return f"{(interval[1] - interval[0]) * 50:.1f}" if interval else formatting.NONE
+    return f"{(interval[1] - interval[0]) * 50:.1f}" if interval else formatting.MISSING

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from ftcore import __version__, config
+from ftcore import __version__, config, formatting
 from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
@@ -19,7 +18,8 @@ from pages.components.charts import comparison_figures, diagnostics_figures
 from pages.components.charts.live_chart import METRICS
 from pages.components.charts.palette import model_colour
 from pages.components.shell import assets
-from pages.components.text import escaping, formatting
+from pages.components.text.escaping import escape_formulas, escape_html
+from pages.components.text.html_fragments import colour_legend
 
 WATCHED = "Watched sentences"
 CSV_COLUMNS = (
@@ -94,7 +94,7 @@ class Picture:
 def html(results: Sequence[Result]) -> bytes:
     """All there is to see of a comparison, as one file that asks nothing of any other place."""
     sides = comparison.sides(results)
-    title = escape(_title(results))
+    title = escape_html(_title(results))
     sections = [  # heading, whether its pictures are small, pictures
         ("", False, list(_result(results))),
         ("", True, list(_curves(results))),
@@ -112,7 +112,7 @@ def html(results: Sequence[Result]) -> bytes:
             networks = [side for side in sides if not side.is_reference]
             colours = comparison_figures.colours(networks)
             legend = dict(zip((side.label for side in networks), colours, strict=True))
-            parts.append(escaping.legend(legend))
+            parts.append(colour_legend(legend))
         parts.append(f'<section class="{"small" if small else ""}">')
         parts += [f'<div data-figure="{len(drawn) + n}"></div>' for n in range(len(pictures))]
         parts.append("</section>")
@@ -134,7 +134,7 @@ def csv(results: Sequence[Result]) -> bytes:
         }
         parts.append(result.history.assign(**about))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return escaping.cells(table.reindex(columns=list(CSV_COLUMNS))).to_csv(index=False).encode()
+    return escape_formulas(table.reindex(columns=list(CSV_COLUMNS))).to_csv(index=False).encode()
 
 
 def _title(results: Sequence[Result]) -> str:
@@ -148,12 +148,12 @@ def _made(results: Sequence[Result]) -> str:
         " ".join(str(facts[0].get(name, "")) for name in ("device", "precision")) if facts else ""
     )
     said = [f"{datetime.now():%d %B %Y}", f"Unfreeze {__version__}", where]
-    return f'<p class="quiet">{escape(" · ".join(one for one in said if one))}</p>'
+    return f'<p class="quiet">{escape_html(" · ".join(one for one in said if one))}</p>'
 
 
 def _verdict(results: Sequence[Result]) -> str:
-    items = "".join(f"<li>{escape(one)}</li>" for one in verdict.further(results))
-    return f'<p class="verdict">{escape(verdict.sentence(results))}</p><ul>{items}</ul>'
+    items = "".join(f"<li>{escape_html(one)}</li>" for one in verdict.further(results))
+    return f'<p class="verdict">{escape_html(verdict.sentence(results))}</p><ul>{items}</ul>'
 
 
 def _result(results: Sequence[Result]) -> Iterator[Picture]:
@@ -188,7 +188,7 @@ def _answers(sides: Sequence[Side]) -> Iterator[Picture]:
     for side in sides:
         look = side.results[0].insights
         if look is not None and len(look.probabilities):
-            title = f"{escape(side.label)} against the truth"
+            title = f"{escape_html(side.label)} against the truth"
             fig = diagnostics_figures.confusion(look, title, model_colour(side.mode))
             yield Picture(f"answers-{side.mode}", fig)
 
@@ -204,7 +204,7 @@ def _maps(sides: Sequence[Side]) -> Iterator[Picture]:
         except UnfreezeError:
             return
         shown = [texts[int(row)] for row in look.rows]
-        title = f"What {escape(side.label)} sees"
+        title = f"What {escape_html(side.label)} sees"
         yield Picture(f"map-{side.mode}", diagnostics_figures.vectors(look, shown, title))
 
 
@@ -215,12 +215,12 @@ def _table(sides: Sequence[Side]) -> str:
     for side, colour in zip(sides, comparison_figures.colours(sides), strict=True):
         low, high = comparison_figures.interval(side)
         cells = (
-            f'<span class="dot" style="background:{colour}"></span>{escape(side.label)}',
+            f'<span class="dot" style="background:{colour}"></span>{escape_html(side.label)}',
             f"<b>{side.test:.1%}</b>",
             f"{low:.1%} to {high:.1%}",
             str(len(side.results)),
             formatting.duration(side.seconds),
-            formatting.NONE if side.is_reference else f"{side.trained:,} of {side.parameters:,}",
+            formatting.MISSING if side.is_reference else f"{side.trained:,} of {side.parameters:,}",
         )
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return _as_table(heads, rows, "results") if rows else ""
@@ -240,9 +240,10 @@ def _settings(sides: Sequence[Side]) -> str:
             continue
         differs = ' class="differs"' if len(told) > 1 else ""
         cells = "".join(
-            f"<td>{formatting.NONE if value is None else escape(value)}</td>" for value in values
+            f"<td>{formatting.MISSING if value is None else escape_html(value)}</td>"
+            for value in values
         )
-        rows.append(f'<tr{differs}><th scope="row">{escape(label)}</th>{cells}</tr>')
+        rows.append(f'<tr{differs}><th scope="row">{escape_html(label)}</th>{cells}</tr>')
     return _as_table(("Setting", *(side.label for side in sides)), rows)
 
 
@@ -251,7 +252,7 @@ def _config(side: Side) -> config.FineTuneConfig:
 
 
 def _as_table(heads: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
-    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    top = "".join(f'<th scope="col">{escape_html(head)}</th>' for head in heads)
     body = "".join(rows)
     return (
         f'<div class="table {kind}"><table><thead><tr>{top}</tr></thead>'

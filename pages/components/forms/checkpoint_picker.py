@@ -1,4 +1,4 @@
-"""Checkpoints as a person chooses among them: by name, how they were made, and whether they still train."""
+"""The checkpoints that a user can choose from, with the names and states of the runs that made them."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from pages.components.charts.palette import mode_badge
 
 
 @dataclass(frozen=True)
-class Model:
-    """A checkpoint with what the record of its run adds to it."""
+class CheckpointChoice:
+    """A checkpoint; `title` and `status` are those of its run where a run made it."""
 
     checkpoint: Checkpoint
     title: str
@@ -20,48 +20,50 @@ class Model:
 
     @property
     def training(self) -> bool:
-        """Whether it may still get better."""
+        """Whether its run is in training, so that the checkpoint may still improve."""
         return self.status == "running"
 
     @property
     def mode(self) -> str:
-        """Of its run, or untouched where it is nobody's child."""
+        """The mode of its run; `untouched` for a checkpoint without a parent."""
         config = self.checkpoint.origin.get("config") or {}
         return config.get("mode", "full") if self.checkpoint.parent else "untouched"
 
     @property
     def badge(self) -> str:
-        """How it was made, in that mode's colour, Markdown."""
+        """Its mode as a coloured badge, in Markdown."""
         title = "Pretrained" if self.mode == "untouched" else mode_title(self.mode)
         return f":{mode_badge(self.mode)}-badge[{title}]"
 
     @property
-    def snapshot(self) -> str:
-        """Which of its states answers, where it still trains."""
+    def training_note(self) -> str:
+        """The step that the weights are of while the run is in training, otherwise empty."""
         if not self.training:
             return ""
         return f"training now, step {self.checkpoint.metrics.get('best_step', 0):,.0f}"
 
 
-def models() -> dict[str, Model]:
+def checkpoint_choices() -> dict[str, CheckpointChoice]:
     """All usable checkpoints by ref: bundled, imported, then those of runs, newest first."""
     found = checkpoints.list_checkpoints()
-    trained = tuple(one.ref for one in found if one.kind == "run")
-    names = run_names(trained) if trained else {}
+    run_ids = tuple(checkpoint.ref for checkpoint in found if checkpoint.kind == "run")
+    runs = run_names_and_states(run_ids) if run_ids else {}
     return {
-        one.ref: Model(one, *names.get(one.ref, (one.title, "finished")))
-        for one in found
-        if one.kind != "run" or one.ref in names
+        checkpoint.ref: CheckpointChoice(
+            checkpoint, *runs.get(checkpoint.ref, (checkpoint.title, "finished"))
+        )
+        for checkpoint in found
+        if checkpoint.kind != "run" or checkpoint.ref in runs
     }
 
 
 @st.cache_data(ttl=2, show_spinner=False)
-def run_names(known: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """Name of each run, which a person may have changed since it was saved, and its status.
+def run_names_and_states(run_ids: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Current name and status of every run, by run id.
 
-    `known` are the runs with a checkpoint: a new one must not wait until the cache is stale.
+    `run_ids`, the runs with a checkpoint, are part of the cache's key, so that a new one shows at once.
     """
-    from ftcore import tracking  # brings MLflow, which a page without runs does not need
+    from ftcore import tracking  # imports MLflow, which a page without runs does not need
 
     runs = tracking.runs()
     return {

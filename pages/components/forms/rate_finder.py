@@ -1,4 +1,4 @@
-"""A search for a learning rate, at the field that takes it."""
+"""The search for a learning rate, beside the field that takes it."""
 
 import streamlit as st
 
@@ -9,14 +9,14 @@ from ftcore.training.lr_finder import Search
 from pages.components.charts.palette import model_colour
 from pages.components.forms import settings_form as form
 from pages.components.forms.task_progress import run_task
-from pages.components.text.escaping import plain
+from pages.components.text.errors import show_errors
 
-ELSEWHERE = ("learning_rate", "epochs", "schedule", "evaluations", "watch", "own_data", "name")
-"""Settings that a search does not depend on."""
+IRRELEVANT = ("learning_rate", "epochs", "schedule", "evaluations", "watch", "own_data", "name")
+"""Settings that do not change the result of a search."""
 
 
 def rate_button() -> bool:
-    """Whether a search is asked for."""
+    """Draw the button; True if it was clicked."""
     return st.button(
         "Find a rate",
         key="find_rate",
@@ -26,17 +26,14 @@ def rate_button() -> bool:
     )
 
 
-def rate_search(asked: bool) -> None:
-    """Search where it is asked for, and draw what was found for these settings."""
-    about = {name: value for name, value in form.values().items() if name not in ELSEWHERE}
-    if asked:
-        try:
-            st.session_state.rate_search = about, _search(FineTuneConfig(**form.values()))
-        except UnfreezeError as error:
-            st.error(plain(str(error)))
-            return
-    found_for, search = st.session_state.get("rate_search", (None, None))
-    if found_for == about:
+def rate_search(clicked: bool) -> None:
+    """Search if the button was clicked, and draw the result while it holds for the form's settings."""
+    settings = {name: value for name, value in form.values().items() if name not in IRRELEVANT}
+    if clicked:
+        with show_errors():
+            st.session_state.rate_search = settings, _search(FineTuneConfig(**form.values()))
+    searched_settings, search = st.session_state.get("rate_search", (None, None))
+    if searched_settings == settings:
         _draw(search)
 
 
@@ -45,7 +42,7 @@ def _search(config: FineTuneConfig) -> Search:
 
     if queue.busy():
         raise UnfreezeError(
-            "A run is training, and a search beside it would slow its clock; search when it has ended."
+            "A run is training now, and a search would slow it down; search when it has ended."
         )
     return run_task(lr_finder.find_rate_apart(config))
 
@@ -54,7 +51,7 @@ def _draw(search: Search) -> None:
     if search.suggestion is None:
         st.info(lr_finder.NOTHING)
         return
-    from pages.components.charts import comparison_figures  # imports MLflow, too
+    from pages.components.charts import comparison_figures  # imports MLflow
     from pages.components.charts.figure import figure
 
     fig = comparison_figures.base("Training loss, the rate rising", height=200)

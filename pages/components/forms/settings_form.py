@@ -52,7 +52,7 @@ def key(name: str) -> str:
     return f"setting_{name}"
 
 
-def begin() -> dict[str, Checkpoint]:
+def initialize() -> dict[str, Checkpoint]:
     """The checkpoints to start from, by ref; ends the page where there is none.
 
     Every setting that has no value yet is given one.

@@ -1,4 +1,4 @@
-"""A long task of the core, run within a page."""
+"""A progress bar for a long task of the core that runs within a page."""
 
 import time
 from typing import TypeVar
@@ -6,15 +6,15 @@ from typing import TypeVar
 import streamlit as st
 
 from ftcore.events import Event, Progress, Task, drain
-from pages.components.text import sizes
-from pages.components.text.formatting import PHASES, count
+from ftcore.formatting import count, size
+from pages.components.text.labels import PHASE_TITLES
 
 REDRAW_SECONDS = 0.1
 T = TypeVar("T")
 
 
 def run_task(task: Task[T]) -> T:
-    """Draw a bar while the task runs, take the bar away, and return the task's result."""
+    """Run the task under a progress bar, remove the bar and return the task's result."""
     bar = st.progress(0.0, "Starting")
     drawn = 0.0
 
@@ -23,18 +23,19 @@ def run_task(task: Task[T]) -> T:
         if isinstance(event, Progress) and time.monotonic() - drawn > REDRAW_SECONDS:
             drawn = time.monotonic()
             share = min(event.done / event.total, 1.0) if event.total else 0.0
-            bar.progress(share, said(event))
+            bar.progress(share, progress_text(event))
 
     try:
         return drain(task, draw)
     finally:
-        task.close()  # also where the page was left, which Streamlit makes known at a `draw`
+        task.close()  # a page that was left raises in `draw`
         bar.empty()
 
 
-def said(event: Progress) -> str:
-    """Reading: 500 of 7,600 texts."""
-    say = sizes.disk if event.unit == "bytes" else count
-    of = f" of {say(event.total)}" if event.total else ""
-    unit = "" if event.unit == "bytes" else f" {event.unit}"
-    return f"{PHASES[event.phase]}: {say(event.done)}{of}{unit}"
+def progress_text(event: Progress) -> str:
+    """The progress in words, as in `Reading: 500 of 7,600 texts`."""
+    number = size if event.unit == "bytes" else count
+    text = f"{PHASE_TITLES[event.phase]}: {number(event.done)}"
+    if event.total:
+        text += f" of {number(event.total)}"
+    return text if event.unit == "bytes" else f"{text} {event.unit}".rstrip()

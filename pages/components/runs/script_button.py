@@ -6,25 +6,26 @@ from ftcore.config import REFERENCES
 from ftcore.errors import UnfreezeError
 from ftcore.exchange import script
 from ftcore.tracking import Run
-from pages.components.text.escaping import plain
+from pages.components.text.errors import show_error
 
 
 def script_button(run: Run) -> None:
-    """Draw the button; a reference has none."""
+    """Draw the button that shows the code; references have none."""
     if run.config.mode in REFERENCES:
         return
     if st.button("Show the code", key="code", icon=":material/code:"):
-        st.dialog("The code of this run", width="large")(_show)(run)
+        st.dialog("The code of this run", width="large")(_show_code)(run)
 
 
-def _show(run: Run) -> None:
+def _show_code(run: Run) -> None:
     try:
         code = script.script(run.run_id)
     except UnfreezeError as error:
-        st.error(plain(str(error)))
+        show_error(error)
         return
     st.markdown(
-        "Plain PyTorch that does the same without Unfreeze: here, on the CPU, it ends with the same accuracy."
+        "Plain PyTorch that does the same without Unfreeze. Run here, on the CPU, it ends with the "
+        "same accuracy."
     )
     with st.container(horizontal=True):
         st.download_button(

@@ -1,19 +1,22 @@
-"""Figures and settings of several runs, a column each."""
+"""Figures and settings of several runs, one column per run."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
+from ftcore import formatting
 from ftcore.config import label, meant
 from ftcore.experiments import comparison
 from ftcore.tracking import Run
-from pages.components.runs.overlay import is_line, labels
-from pages.components.text import formatting
-from pages.components.text.escaping import plain
+from pages.components.charts.run_curves import is_reference, labels
+from pages.components.text.escaping import escape_markdown
+from pages.components.text.labels import feature_time
 
 
-def side_by_side(runs: list[Run], key: str) -> None:
-    """Draw the table; of several runs, what differs alone, until all is asked for."""
-    table = pd.DataFrame([figures(run) for run in runs], labels(runs)).T
+def run_table(runs: Sequence[Run], key: str) -> None:
+    """Draw the table; for several runs only the rows that differ, unless the user asks for all."""
+    table = pd.DataFrame([run_facts(run) for run in runs], labels(runs)).T
     if len(runs) == 1:
         st.subheader("Figures and settings", anchor=False)
     else:
@@ -22,55 +25,52 @@ def side_by_side(runs: list[Run], key: str) -> None:
         ):
             st.subheader("Side by side", anchor=False)
             if st.toggle("Differences only", True, key=key, persist_state="session"):
-                # A reference has few settings; that it lacks one is no difference.
-                networks = table.loc[:, [not is_line(run) for run in runs]]
-                table = table[
-                    (table.nunique(axis=1) > 1) | (networks.nunique(axis=1, dropna=False) > 1)
-                ]
+                # References have few settings; one that a reference lacks is no difference.
+                networks = table.loc[:, [not is_reference(run) for run in runs]]
+                differs = networks.nunique(axis=1, dropna=False) > 1
+                table = table[(table.nunique(axis=1) > 1) | differs]
     st.dataframe(
         table,
         height="content",
-        placeholder=formatting.NONE,
+        placeholder=formatting.MISSING,
         alt="Figures and settings of these runs",
     )
 
 
-def unfair(runs: list[Run]) -> None:
-    """Say what the runs differ in that a fair comparison has in common."""
-    told = [
-        f"{name} ({', '.join(values) if name != 'seed' else '; '.join(values)})"
+def warn_if_unfair(runs: Sequence[Run]) -> None:
+    """Warn about differences, such as another split, that make the comparison unfair."""
+    differences = [
+        f"{name} ({(', ' if name != 'seed' else '; ').join(values)})"
         for name, values in comparison.differences(runs).items()
     ]
-    if told:
-        st.warning(
-            f"Not a fair race. What differs: {plain(', '.join(told))}.", icon=":material/balance:"
-        )
+    if differences:
+        text = escape_markdown(", ".join(differences))
+        st.warning(f"Not a fair race. What differs: {text}.", icon=":material/balance:")
 
 
-def figures(run: Run) -> dict[str, str]:
-    """What came out, then what went in, as text; what is not known is left out."""
-    out, facts = run.metrics, run.facts
-    found: dict[str, str | None] = {
+def run_facts(run: Run) -> dict[str, str]:
+    """Results of a run, then its settings, as text; unknown values are left out."""
+    metrics, facts = run.metrics, run.facts
+    rows: dict[str, str | None] = {
         "Status": run.status,
         "Message": run.message if run.status != "finished" else None,
-        "Validation accuracy": formatting.percent(out.get("val_accuracy")),
-        "Test accuracy": formatting.percent(out.get("test_accuracy")),
-        "Best at step": counted(out.get("best_step")),
-        "Time": formatting.duration(out.get("seconds")),
-        "Training time": formatting.duration(out.get("train_seconds")),
-        "Text vectors": formatting.features(out),
-        "Texts a second": counted(out.get("reviews_per_second")),
-        "Trainable parameters": counted(facts.get("trainable_parameters")),
+        "Validation accuracy": formatting.percent(metrics.get("val_accuracy")),
+        "Test accuracy": formatting.percent(metrics.get("test_accuracy")),
+        "Best at step": _count(metrics.get("best_step")),
+        "Time": formatting.duration(metrics.get("seconds")),
+        "Training time": formatting.duration(metrics.get("train_seconds")),
+        "Text vectors": feature_time(metrics),
+        "Texts a second": _count(metrics.get("reviews_per_second")),
+        "Trainable parameters": _count(facts.get("trainable_parameters")),
         "Device": facts.get("device"),
     }
     for setting in meant(run.config):
         if setting.name not in ("name", "device"):
-            found[label(setting)] = str(getattr(run.config, setting.name))
+            rows[label(setting)] = str(getattr(run.config, setting.name))
     if not run.config.limit:
-        found["Training texts"] = "all"
-    return {name: value for name, value in found.items() if value}
+        rows["Training texts"] = "all"
+    return {name: value for name, value in rows.items() if value}
 
 
-def counted(number: float | None) -> str | None:
-    """A number for a person, None where there is none or it is 0."""
+def _count(number: float | None) -> str | None:
     return formatting.count(number) if number else None

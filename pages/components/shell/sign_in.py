@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from string import Template
 
 import streamlit as st
 
 from ftcore.access import Password
-from pages.components.text.escaping import plain
+from pages.components.text.escaping import escape_html, escape_markdown
 
 SIGN_IN, SIGN_OUT, HEALTH = "sign-in", "sign-out", "health"  # paths below server.baseUrlPath
 _LOGO = Path(__file__).parents[2] / "images" / "logo.svg"
@@ -51,7 +50,7 @@ def draw_streamlit_sign_in() -> None:
     providers = [name for name in auth if isinstance(auth[name], Mapping)]
     st.markdown("Sign in to continue.")
     for provider in providers or [""]:
-        label = f"Sign in with {plain(provider)}" if provider else "Sign in"
+        label = f"Sign in with {escape_markdown(provider)}" if provider else "Sign in"
         if st.button(label, key=f"sign-in-{provider}", type="primary"):
             st.login(provider or None)
 
@@ -69,10 +68,10 @@ def form_html(target: str, error: str) -> str:
     return Template(_FORM.read_text("utf-8")).substitute(
         light=_theme("light"),
         dark=_theme("dark"),
-        action=escape(url_path(SIGN_IN)),
+        action=escape_html(url_path(SIGN_IN)),
         logo=_LOGO.read_text("utf-8"),
-        error=escape(error),
-        target=escape(target),
+        error=escape_html(error),
+        target=escape_html(target),
         invalid='aria-invalid="true" aria-describedby="error"' if error else "",
         retry="" if error else _RETRY,
     )

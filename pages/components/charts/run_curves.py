@@ -1,0 +1,159 @@
+"""Curves of several runs for one pair of charts, each with a name and a colour of its own."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from ftcore.config import REFERENCES
+from ftcore.experiments import comparison
+from ftcore.tracking import Run, history
+from pages.components.charts.live_chart import AXES, METRICS, Trace
+from pages.components.charts.palette import model_colour
+
+if TYPE_CHECKING:
+    from ftcore.experiments.plan import Result
+
+# Mixed into a mode's colour for its second, third, … curve: a colour and its share.
+_SHADES = (
+    ("#000000", 0.0),
+    ("#000000", 0.4),
+    ("#FFFFFF", 0.45),
+    ("#000000", 0.65),
+    ("#FFFFFF", 0.7),
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A named curve without a colour. `run` gives the mode; `history` may be a mean over seeds."""
+
+    run: Run
+    history: pd.DataFrame
+    label: str
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """Names of the runs; where two have the same name, the start of the id is added."""
+    count = Counter(run.name for run in runs)
+    return [run.name if count[run.name] == 1 else f"{run.name} ({run.run_id[:4]})" for run in runs]
+
+
+def labels_by_id(results: "Sequence[Result]") -> dict[str, str]:
+    """Labels of the results' runs by run id: the side, with the seed where a side has several."""
+    return {
+        result.run.run_id: f"{name}, seed {result.run.config.seed}" if len(group) > 1 else name
+        for name, group in comparison.grouped(results)
+        for result in group
+    }
+
+
+def by_run(runs: Sequence[Run]) -> list[Trace]:
+    """One trace per run."""
+    return _coloured(
+        [Curve(run, history_of(run), name) for run, name in zip(runs, labels(runs), strict=True)]
+    )
+
+
+def by_side(results: "Sequence[Result]") -> list[Trace]:
+    """One trace per side: the mean over its seeds, with a band from the lowest to the highest.
+
+    A seed that is still running gets a trace of its own, so that the mean is not cut short.
+    """
+    started = [comparison.on_a_fair_clock(result) for result in results if len(result.history)]
+    curves = []
+    for name, group in comparison.grouped(started):
+        ended = [result for result in group if not result.run.live]
+        parts = [[result] for result in group if result.run.live]
+        for part in [ended, *parts] if ended else parts:
+            run = part[0].run
+            one_of_several = len(part) == 1 and len(group) > 1
+            label = f"{name}, seed {run.config.seed}" if one_of_several else name
+            curves.append(Curve(run, mean([result.history for result in part]), label))
+    return _coloured(curves)
+
+
+def mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
+    """Mean of several histories by split and step, with columns `*_low` and `*_high` per metric."""
+    if len(histories) == 1:
+        return histories[0]
+    grouped = pd.concat(histories).groupby(["split", "step"], sort=False)
+    means = grouped.mean()
+    for metric in METRICS:
+        means[f"{metric}_low"] = grouped[metric].min()
+        means[f"{metric}_high"] = grouped[metric].max()
+    return means.sort_index().reset_index()
+
+
+def watched(results: "Sequence[Result]", sentence: int, label: int) -> list[Curve]:
+    """One curve per side: the probability of a class for one watched sentence, by step.
+
+    `probability` is the mean over the side's seeds, `low` and `high` are the extremes.
+    """
+    curves = []
+    fair = [comparison.on_a_fair_clock(result) for result in results]
+    for name, group in comparison.grouped(fair):
+        rows = pd.concat([result.watched for result in group])
+        by_step = rows[(rows["sentence"] == sentence) & (rows["label"] == label)].groupby("step")
+        if len(by_step):
+            table = by_step[[*(axis for axis in AXES if axis != "step"), "probability"]].mean()
+            table["low"] = by_step["probability"].min()
+            table["high"] = by_step["probability"].max()
+            curves.append(Curve(group[0].run, table.reset_index(), name))
+    return curves
+
+
+def is_reference(run: Run) -> bool:
+    """Whether the run is a reference: one figure, drawn as a level line."""
+    return run.config.mode in REFERENCES
+
+
+def extended_reference(history: pd.DataFrame, ends: pd.Series) -> pd.DataFrame:
+    """A reference's history with a second point at `ends`, the last value of each axis."""
+    history = history.assign(t=history["seconds"])
+    last = history.assign(**{axis: history[axis].clip(lower=end) for axis, end in ends.items()})
+    return pd.concat([history[history["split"] == "val"], last], ignore_index=True)
+
+
+def _coloured(curves: list[Curve]) -> list[Trace]:
+    """The curves with their colours; references as long as the other curves."""
+    trained = [curve.history for curve in curves if not is_reference(curve.run)]
+    ends = pd.concat(trained)[list(AXES)].max() if trained else None
+    shades = colours([curve.run.config.mode for curve in curves])
+    traces = []
+    for curve, colour in zip(curves, shades, strict=True):
+        history = curve.history
+        if is_reference(curve.run) and ends is not None:
+            history = extended_reference(history, ends)
+        traces.append(Trace(curve.run.run_id, curve.label, colour, history))
+    return traces
+
+
+def colours(modes: Sequence[str]) -> list[str]:
+    """The colour of each mode; repeated modes get shades of it."""
+    return [
+        shade(model_colour(mode), modes[:number].count(mode)) for number, mode in enumerate(modes)
+    ]
+
+
+def shade(colour: str, number: int) -> str:
+    """The `number`-th shade of a colour; the first is the colour itself."""
+    mixed_in, share = _SHADES[number % len(_SHADES)]
+    channels = (
+        round(int(colour[i : i + 2], 16) * (1 - share) + int(mixed_in[i : i + 2], 16) * share)
+        for i in (1, 3, 5)
+    )
+    return "#" + "".join(f"{channel:02X}" for channel in channels)
+
+
+def history_of(run: Run) -> pd.DataFrame:
+    """The run's history; cached once finished, as any other run may still grow."""
+    return _finished_history(run.run_id) if run.status == "finished" else history(run.run_id)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _finished_history(run_id: str) -> pd.DataFrame:
+    return history(run_id)

@@ -1,0 +1,74 @@
+"""The words of a text, shaded by what each contributes to a model's answer."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ftcore.errors import UnfreezeError
+from pages.components.charts.palette import class_colours
+from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
+from pages.components.text.errors import show_errors
+from pages.components.text.escaping import escape_markdown
+from pages.components.text.html_fragments import colour_legend, shaded_tokens
+
+if TYPE_CHECKING:
+    from ftcore.inference.explanation import Explanation
+
+AGAINST_COLOUR = "#64748B"  # of words against the answer where there are more than two classes
+MAX_OPACITY = 0.6  # of the strongest word; text on it stays readable in both themes
+
+
+def explanations(text: str, refs: Sequence[str]) -> None:
+    """Draw the shaded text once per model, side by side."""
+    choices = checkpoint_choices()
+    with st.grid(columns=min(2, len(refs)), min_column_width=260, border=True) as grid:
+        for ref in refs:
+            with grid.cell(), show_errors():
+                if ref not in choices:
+                    raise UnfreezeError("This model no longer exists; choose another.")
+                with st.spinner("Computing the explanation …"):
+                    explanation = explain(ref, choices[ref].checkpoint.version, text)
+                _draw(choices[ref], explanation)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def explain(ref: str, version: float, text: str) -> "Explanation":
+    """A model's explanation, cached for a version of its weights."""
+    from ftcore.inference import explanation  # imports torch
+
+    return explanation.explain(ref, text)
+
+
+def _draw(choice: CheckpointChoice, explanation: "Explanation") -> None:
+    answer = f"{escape_markdown(explanation.label)} {explanation.share:.0%}"
+    st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}  {answer}")
+    legend = _legend(explanation.label, explanation.labels)
+    towards, against = legend.values()
+    words = shaded_tokens(
+        explanation.tokens,
+        explanation.known,
+        word_colours(explanation.contributions, towards, against),
+        [f"{contribution:+.2f}" for contribution in explanation.contributions],
+        explanation.gap,
+    )
+    st.html(words + colour_legend(legend))
+
+
+def _legend(label: str, labels: Sequence[str]) -> dict[str, str]:
+    """The colours of words for and against the answer `label`, by what they mean."""
+    colours = class_colours(list(labels))
+    others = [other for other in labels if other != label]
+    if len(others) == 1:
+        return {f"for {label}": colours[label], f"for {others[0]}": colours[others[0]]}
+    return {f"for {label}": colours[label], f"against {label}": AGAINST_COLOUR}
+
+
+def word_colours(contributions: Sequence[float], towards: str, against: str) -> list[str]:
+    """A colour per word: `towards` or `against` by sign, its opacity by the size (#RRGGBBAA)."""
+    largest = max(map(abs, contributions), default=0.0) or 1.0
+    return [
+        f"{against if contribution < 0 else towards}"
+        f"{round(255 * MAX_OPACITY * abs(contribution) / largest):02x}"
+        for contribution in contributions
+    ]

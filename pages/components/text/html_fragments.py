@@ -1,0 +1,121 @@
+"""Small pieces of HTML, escaped and readable on light and dark pages."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pages.components.text.escaping import escape_html
+
+FAINT = "rgba(128,128,128,.18)"
+UNKNOWN_WORD = "Not in the vocabulary"
+_WAVY = "text-decoration:underline wavy #D97706;text-underline-offset:.2em;"
+
+
+def progress_bar(share: float, colour: str, height: str = ".8rem") -> str:
+    """A bar filled up to `share`, from 0 to 1."""
+    return (
+        f'<span aria-hidden="true" style="height:{height};border-radius:calc({height}/2);'
+        f'background:{FAINT}"><span style="display:block;height:100%;border-radius:inherit;'
+        f'min-width:{2 if share else 0}px;width:{share:.2%};background:{colour}"></span></span>'
+    )
+
+
+def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> str:
+    """A labelled bar per class, in the order of the classes; the most probable one is bold."""
+    best = max(probabilities, key=probabilities.__getitem__)
+    rows = "".join(
+        f'<span style="overflow-wrap:anywhere;font-weight:{600 if label == best else 400}">'
+        f"{escape_html(label)}</span>{progress_bar(share, colours[label])}"
+        f'<span style="text-align:right;font-variant-numeric:tabular-nums">{share:.1%}</span>'
+        for label, share in probabilities.items()
+    )
+    return (
+        '<div style="display:grid;grid-template-columns:minmax(4.5rem,max-content) 1fr 3.6rem;'
+        f'gap:.45rem .75rem;align-items:center;font-size:.9rem">{rows}</div>'
+    )
+
+
+def token_list(words: Sequence[str], known: Sequence[bool], gap: int | None = None) -> str:
+    """The words that a model reads, unknown ones marked; `gap` is where it skips some."""
+    marked = [
+        f"<span>{escape_html(word)}</span>" if is_known else _word(word, UNKNOWN_WORD, FAINT, _WAVY)
+        for word, is_known in zip(words, known, strict=True)
+    ]
+    return _flow(marked, gap, between=".45rem")
+
+
+def shaded_tokens(
+    words: Sequence[str],
+    known: Sequence[bool],
+    colours: Sequence[str],
+    tooltips: Sequence[str],
+    gap: int | None = None,
+) -> str:
+    """The words that a model reads, each with a background colour and a tooltip."""
+    marked = [
+        _word(word, tooltip, colour) if is_known else _word(word, UNKNOWN_WORD, colour, _WAVY)
+        for word, is_known, colour, tooltip in zip(words, known, colours, tooltips, strict=True)
+    ]
+    return _flow(marked, gap, between=".1rem")
+
+
+def _word(word: str, tooltip: str, colour: str, style: str = "") -> str:
+    return (
+        f'<span title="{escape_html(tooltip)}" style="{style}background:{colour};'
+        f'border-radius:.25rem;padding:0 .25rem">{escape_html(word)}</span>'
+    )
+
+
+def _flow(words: list[str], gap: int | None, between: str) -> str:
+    if gap is not None:
+        words = [*words[:gap], '<span title="Not read" style="opacity:.7">[…]</span>', *words[gap:]]
+    return (
+        f'<div style="display:flex;flex-wrap:wrap;gap:.2rem {between};line-height:1.6;'
+        f'font-size:.95rem;overflow-wrap:anywhere">{"".join(words)}</div>'
+    )
+
+
+def colour_legend(colours: Mapping[str, str]) -> str:
+    """One line that names each colour, by meaning."""
+    entries = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:.35rem">'
+        f'<span aria-hidden="true" style="width:.8rem;height:.8rem;border-radius:.2rem;'
+        f'background:{colour}"></span>{escape_html(meaning)}</span>'
+        for meaning, colour in colours.items()
+    )
+    return (
+        '<div style="display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.85rem;opacity:.85;'
+        f'margin-top:.5rem">{entries}</div>'
+    )
+
+
+def mark_matches(text: str, query: str) -> str:
+    """`text` with every occurrence of `query` marked, ignoring case; an empty query marks nothing."""
+    if not query:
+        return escape_html(text)
+    parts = re.split(f"({re.escape(query)})", text, flags=re.IGNORECASE)
+    return "".join(
+        f'<mark style="background:#FDE68A;color:#11141A;border-radius:.2rem">{escape_html(part)}</mark>'
+        if number % 2
+        else escape_html(part)
+        for number, part in enumerate(parts)
+    )
+
+
+def example_text(text: str, label: str, colour: str, query: str, max_length: int) -> str:
+    """A dataset's text with its class: `max_length` characters around `query`, the rest folded."""
+    text = text.replace("<br />", " ")  # stands in IMDB's texts; the tokenizer skips it too
+    start = max(0, text.lower().find(query.lower()) - max_length // 2) if query else 0
+    before = "…" if start else ""
+    excerpt = before + mark_matches(text[start : start + max_length], query)
+    if len(text) > max_length:
+        rest = mark_matches(text, query) if start else "…" + mark_matches(text[max_length:], query)
+        excerpt = (
+            f'<details><summary style="cursor:pointer;list-style:none">{excerpt}… <u>more</u></summary>'
+            f'<div style="margin-top:.5rem">{rest}</div></details>'
+        )
+    return (
+        f'<div style="border-left:.25rem solid {colour};padding:.1rem 0 .1rem .9rem;'
+        f'overflow-wrap:anywhere;line-height:1.5">'
+        f'<div style="font-size:.8rem;font-weight:600">{escape_html(label)}</div>'
+        f'<div style="font-size:.95rem;max-width:60rem">{excerpt}</div></div>'
+    )

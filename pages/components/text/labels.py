@@ -1,0 +1,39 @@
+"""Titles of phases and layer groups, and phrases about times, as pages show them."""
+
+from ftcore.formatting import duration
+
+PHASE_TITLES: dict[str, str] = {
+    "waiting": "Starting",
+    "downloading": "Downloading",
+    "reading": "Reading",
+    "encoding": "Encoding",
+    "vectors": "Reading word vectors",
+    "features": "Computing text vectors",
+    "training": "Training",
+    "evaluating": "Evaluating",
+    "testing": "Testing",
+    "looking inside": "Looking inside",
+    "saving": "Saving",
+    "done": "Done",
+}
+
+
+def group_title(name: str) -> str:
+    """The title of a layer group; the head is the new last layer."""
+    return "New last layer" if name == "head" else name.capitalize()
+
+
+def feature_time(metrics: dict[str, float]) -> str:
+    """How long the text vectors of a last-layer run took, and whether this run computed them."""
+    if "features_seconds" not in metrics:
+        return ""
+    time = duration(metrics["features_seconds"])
+    by = "computed by an earlier run" if metrics["features_kept"] else "computed"
+    return f"{by} in {time}"
+
+
+def time_left(seconds: float, done: float, total: float | None) -> list[str]:
+    """The time left at the pace so far, as a list of one phrase; empty while that is unknown."""
+    if not total or not done or not seconds > 0.5:
+        return []
+    return [f"{duration(max(1, round(seconds / done * (total - done))))} left"]

@@ -159,9 +159,9 @@ def planned() -> list[FineTuneConfig]:
 def known(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs and experiments of that home; read once for a few clicks."""
     from ftcore import tracking
-    from ftcore.experiments import plan
+    from ftcore.experiments import catalog
 
-    return tracking.runs(), plan.listed()
+    return tracking.runs(), catalog.experiments()
 
 
 with summary.container(border=True):

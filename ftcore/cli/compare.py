@@ -14,17 +14,17 @@ from ftcore.storage import files
 from ftcore.validation import printable
 
 if TYPE_CHECKING:
-    from ftcore.experiments.plan import Result
+    from ftcore.experiments.result import Result
 
 
 def compare(options: argparse.Namespace, out: Printer) -> int:
     """Train in several modes from the same start, and say what came out."""
     from ftcore import tracking
-    from ftcore.experiments import plan
-    from ftcore.experiments.verdict import further, sentence
+    from ftcore.experiments import catalog, plan
+    from ftcore.experiments.verdict import findings, summary
     from ftcore.runs import queue
 
-    given = {"epochs": plan.EPOCHS, **vars(options)}
+    given = {"epochs": plan.DEFAULT_EPOCHS, **vars(options)}
     base = FineTuneConfig.from_dict(given)
     modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
     rates = {mode: base.learning_rate for mode in modes} if "learning_rate" in given else {}
@@ -33,7 +33,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
         queue.check(config)
     if options.export:
         files.check_free(Path(options.export))
-    experiment, name = plan.new_id(), base.name or plan.title(configs)
+    experiment, name = plan.new_id(), base.name or plan.default_name(configs)
     out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
     out.brief = True
     request = asked_by_signal()
@@ -49,9 +49,9 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
             print(last.message, file=sys.stderr)
         if request.ending:
             break
-    results = plan.load(experiment)
+    results = catalog.load(experiment)
     rows = _table(results)
-    verdict, more = sentence(results), further(results)
+    verdict, more = summary(results), findings(results)
     out.record(
         {
             "experiment": experiment,
@@ -63,15 +63,15 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
         "\n".join(["", *_lined(rows), "", verdict, *more, "", f"Experiment {experiment}"]),
     )
     if options.export:
-        plan.export(experiment, Path(options.export))
+        catalog.export(experiment, Path(options.export))
     return int(any(one.run.status == "failed" for one in results))
 
 
 def experiments(options: argparse.Namespace, out: Printer) -> None:
     """List the experiments, newest first."""
-    from ftcore.experiments import plan
+    from ftcore.experiments import catalog
 
-    for row in plan.listed().to_dict("records"):
+    for row in catalog.experiments().to_dict("records"):
         row["started"] = row["started"].isoformat(timespec="seconds")
         out.record(
             row, f"{row['experiment']:12}  {row['status']:11} {row['runs']:3} runs  {row['name']}"
@@ -80,9 +80,9 @@ def experiments(options: argparse.Namespace, out: Printer) -> None:
 
 def export_experiment(options: argparse.Namespace, out: Printer) -> None:
     """Write an experiment to a folder: its runs, curves and what they came to."""
-    from ftcore.experiments import plan
+    from ftcore.experiments import catalog
 
-    plan.export(options.experiment, Path(options.to))
+    catalog.export(options.experiment, Path(options.to))
     out.record({"exported": options.to}, f"Exported to {options.to}")
 
 
@@ -105,8 +105,8 @@ def _table(results: "list[Result]") -> list[dict[str, Any]]:
             "mode": side.mode,
             "label": side.label,
             "seeds": sorted(side.by_seed),
-            "train_seconds": side.seconds,
-            "trainable_parameters": side.trained,
+            "train_seconds": side.train_seconds,
+            "trainable_parameters": side.trainable_parameters,
             "parameters": side.parameters,
         }
         for split in ("val", "test"):

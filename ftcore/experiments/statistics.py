@@ -1,18 +1,17 @@
-"""How sure a figure is: intervals of 95%, and the test for two models that answered the same texts."""
+"""95% intervals, and McNemar's test for two models on the same texts."""
 
 import math
-import statistics
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
 Interval = tuple[float, float]
-_Z = statistics.NormalDist().inv_cdf(0.975)
-_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # by degrees of freedom
+_Z = float(special.ndtri(0.975))
 
 
 def wilson(share: float, count: int) -> Interval:
-    """Of a share that was seen in `count` draws (Wilson 1927)."""
+    """Interval of a share observed in `count` draws (Wilson 1927)."""
     if not count:
         return 0.0, 1.0
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
@@ -22,37 +21,36 @@ def wilson(share: float, count: int) -> Interval:
 
 
 def student(values: Sequence[float]) -> Interval | None:
-    """Of the mean of a few values (Student 1908); None for fewer than two."""
+    """Interval of the mean of a few values (Student 1908); None for fewer than two."""
     if len(values) < 2:
         return None
-    free = len(values) - 1
-    # Beyond the table, the first terms of Cornish and Fisher's expansion, right to a part in 800.
-    far = (_Z**3 + _Z) / (4 * free) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * free**2)
-    quantile = _T[free - 1] if free <= len(_T) else _Z + far
-    half = quantile * statistics.stdev(values) / math.sqrt(len(values))
-    middle = statistics.fmean(values)
-    return middle - half, middle + half
+    quantile = float(special.stdtrit(len(values) - 1, 0.975))
+    return _around_mean(np.array(values), quantile)
 
 
 def paired(differences: np.ndarray) -> Interval:
-    """Of the mean of many differences, by the normal approximation; `differences` is [texts]."""
-    half = _Z * float(differences.std(ddof=1)) / math.sqrt(len(differences))
-    middle = float(differences.mean())
+    """Interval of the mean of many differences [texts], by the normal approximation."""
+    return _around_mean(differences, _Z)
+
+
+def _around_mean(values: np.ndarray, quantile: float) -> Interval:
+    middle = float(values.mean())
+    half = quantile * float(values.std(ddof=1)) / math.sqrt(len(values))
     return middle - half, middle + half
 
 
 def unpaired(first: float, of_first: Interval, second: float, of_second: Interval) -> Interval:
-    """Of the difference of two shares, from the interval of each (Newcombe 1998, method 10)."""
+    """Interval of the difference of two shares, given the interval of each (Newcombe 1998, method 10)."""
     below = math.hypot(first - of_first[0], of_second[1] - second)
     above = math.hypot(of_first[1] - first, second - of_second[0])
     return first - second - below, first - second + above
 
 
 def mcnemar(first: int, second: int) -> float:
-    """Exact two-sided p for the texts that one of two models alone has right (McNemar 1947)."""
-    count = first + second
-    ways = tail = 1
-    for number in range(min(first, second)):
-        ways = ways * (count - number) // (number + 1)
-        tail += ways
-    return min(1.0, 2 * tail / 2**count)
+    """Exact two-sided p value for the numbers of texts that only one model has right (McNemar 1947)."""
+    return min(1.0, 2 * float(special.bdtr(min(first, second), first + second, 0.5)))
+
+
+def width(interval: Interval) -> float:
+    """Length of an interval."""
+    return interval[1] - interval[0]

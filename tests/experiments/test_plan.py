@@ -19,7 +19,8 @@ from ftcore.data import datasets
 from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Progress, Task, Watched, drain
-from ftcore.experiments import plan, verdict
+from ftcore.experiments import archive, catalog, plan, verdict
+from ftcore.experiments.result import Result
 from ftcore.models import checkpoints
 from ftcore.runs import queue, train
 from ftcore.text import batches
@@ -195,19 +196,19 @@ def test_an_experiment_goes_through_the_queue_in_order(monkeypatch: pytest.Monke
     monkeypatch.setattr(datasets, "load", made)
     configs = plan.plan(base(epochs=1), ["last-layer", "full"], [0])
     experiment = plan.submit(configs)
-    ids = plan.run_ids(experiment)
+    ids = catalog.run_ids(experiment)
     try:
         with queue._changed:
             assert queue._changed.wait_for(lambda: queue._where(ids[-1]) is None, 60)
     finally:
         queue.shutdown()
-    found = plan.load(experiment)
+    found = catalog.load(experiment)
     assert [one.run.config for one in found] == configs
     assert {one.run.status for one in found} == {"finished"}
     assert len({one.run.facts["split_fingerprint"] for one in found}) == 1
     assert all(one.insights is not None for one in found)
     assert [len(one.watched) > 0 for one in found] == [True, True] + [False] * len(REFERENCES)
-    row = plan.listed().iloc[0]
+    row = catalog.experiments().iloc[0]
     assert (row["experiment"], row["runs"], row["status"]) == (experiment, len(configs), "finished")
     assert row["name"].startswith("Last layer, Full · sample · ")
 
@@ -231,7 +232,7 @@ def test_experiments_are_listed_newest_first_with_the_state_they_are_in() -> Non
         for status in runs:
             small_runs.run(status, saved=False, experiment=experiment)
         small_runs.run(saved=False)  # stands alone
-    found = plan.listed()
+    found = catalog.experiments()
     assert found["experiment"].tolist() == list(states)[::-1]
     assert found["status"].tolist() == list(states)[::-1]
     assert found["runs"].tolist() == [len(runs) for runs in states.values()][::-1]
@@ -240,15 +241,15 @@ def test_experiments_are_listed_newest_first_with_the_state_they_are_in() -> Non
 
 def test_an_unknown_experiment_is_a_sentence() -> None:
     small_runs.run(saved=False)
-    for name in ("nothing", "", "../x", plan.BUNDLED):
+    for name in ("nothing", "", "../x", catalog.BUNDLED):
         with pytest.raises(UnfreezeError, match="no experiment"):
-            plan.load(name)
-    assert plan.listed().empty
+            catalog.load(name)
+    assert catalog.experiments().empty
 
 
 def test_any_runs_are_loaded_in_the_order_that_is_asked_for() -> None:
     first, second = small_runs.run(saved=False), small_runs.run(saved=False, mode="last-layer")
-    found = plan.load([second, first])
+    found = catalog.load([second, first])
     assert [one.run.run_id for one in found] == [second, first]
     assert len(found[0].history) == 3
     assert found[0].insights is None
@@ -256,14 +257,14 @@ def test_any_runs_are_loaded_in_the_order_that_is_asked_for() -> None:
 
 def test_a_run_that_goes_on_is_read_anew() -> None:
     run_id = small_runs.run("running", saved=False, experiment="one")
-    before = len(plan.load("one")[0].history)
+    before = len(catalog.load("one")[0].history)
     with tracking.Recorder(run_id) as recorder:
         recorder.write(Evaluation("val", 8, 1.0, 4.0, 256, 0.4, 0.8))
         recorder.write(Finished("finished", "Done."))
-    assert len(plan.load("one")[0].history) == before + 1
+    assert len(catalog.load("one")[0].history) == before + 1
 
 
-def exported(folder: Path) -> list[plan.Result]:
+def exported(folder: Path) -> list[Result]:
     """An experiment of two runs, with all that a run leaves, written to a folder."""
     for mode in ("full", "last-layer"):
         run_id = small_runs.run(
@@ -275,8 +276,8 @@ def exported(folder: Path) -> list[plan.Result]:
         made = fake_results.result(mode, 900).insights
         assert made is not None
         insights.write(checkpoints.run_path(run_id).parent, made)
-    plan.export("one", folder)
-    return plan.load("one")
+    catalog.export("one", folder)
+    return catalog.load("one")
 
 
 def test_what_is_exported_is_read_back_without_the_record(
@@ -284,7 +285,7 @@ def test_what_is_exported_is_read_back_without_the_record(
 ) -> None:
     before = exported(no_bundle / "sample")
     monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path / "another home"))
-    after = plan.load(plan.BUNDLED)
+    after = catalog.load(catalog.BUNDLED)
     for old, new in zip(before, after, strict=True):
         assert replace(new.run.config, source=old.run.config.source) == old.run.config
         for name in ("run_id", "name", "status", "message", "facts", "notes", "metrics"):
@@ -295,15 +296,15 @@ def test_what_is_exported_is_read_back_without_the_record(
         assert new.insights is not None and old.insights is not None
         assert new.insights.probabilities.tolist() == old.insights.probabilities.tolist()
         assert (new.run.experiment, new.run.experiment_name) == ("sample", "One")
-    row = plan.listed().iloc[0]
+    row = catalog.experiments().iloc[0]
     assert (row["experiment"], row["name"], row["runs"]) == ("sample", "One", 2)
-    ids = plan.run_ids("sample")
-    assert [one.run.run_id for one in plan.load(ids[::-1])] == ids[::-1]
+    ids = catalog.run_ids("sample")
+    assert [one.run.run_id for one in catalog.load(ids[::-1])] == ids[::-1]
 
 
 def test_the_bundled_one_is_listed_last(no_bundle: Path) -> None:
     exported(no_bundle / "sample")
-    assert plan.listed()["experiment"].tolist() == ["one", "sample"]
+    assert catalog.experiments()["experiment"].tolist() == ["one", "sample"]
 
 
 def test_no_path_or_host_is_exported(tmp_path: Path) -> None:
@@ -317,9 +318,10 @@ def test_no_path_or_host_is_exported(tmp_path: Path) -> None:
 def test_only_what_is_over_is_exported_and_nothing_is_overwritten(tmp_path: Path) -> None:
     small_runs.run("running", saved=False, experiment="two")
     with pytest.raises(UnfreezeError, match="not over"):
-        plan.export("two", tmp_path / "out")
+        catalog.export("two", tmp_path / "out")
+    small_runs.run(saved=False, experiment="one")
     with pytest.raises(UnfreezeError, match="already there"):
-        plan.export("two", tmp_path)
+        catalog.export("one", tmp_path)
     assert "out" not in os.listdir(tmp_path)
 
 
@@ -328,26 +330,26 @@ def test_a_broken_export_is_a_sentence_and_hides_nothing_else(no_bundle: Path) -
         (no_bundle / "sample").mkdir(parents=True, exist_ok=True)
         (no_bundle / "sample" / "experiment.json").write_text(broken)
         with pytest.raises(UnfreezeError, match="sample"):
-            plan.read(no_bundle / "sample")
+            archive.read(no_bundle / "sample")
     small_runs.run(saved=False, experiment="one")
-    assert plan.listed()["experiment"].tolist() == ["one"]
+    assert catalog.experiments()["experiment"].tolist() == ["one"]
     with pytest.raises(UnfreezeError, match="no experiment 'sample'"):
-        plan.load("sample")
+        catalog.load("sample")
 
 
 def test_an_export_that_lost_a_table_is_a_sentence(tmp_path: Path) -> None:
     exported(tmp_path / "out")
     (tmp_path / "out" / "full-0" / "history.csv").unlink()
     with pytest.raises(UnfreezeError, match="export it again"):
-        plan.read(tmp_path / "out")
+        archive.read(tmp_path / "out")
 
 
 def test_the_bundled_experiment_is_whole_and_small() -> None:
-    folder = paths.ROOT / "experiments" / plan.BUNDLED
-    found = plan.read(folder)
+    folder = paths.ROOT / "experiments" / catalog.BUNDLED
+    found = archive.read(folder)
     modes = ["full", "last-layer", "gradual", "scratch", "tfidf", "majority"]
     assert [one.run.config.mode for one in found] == modes
-    assert len(verdict.sentence(found)) > 50
+    assert len(verdict.summary(found)) > 50
     assert {(one.run.status, one.run.config.dataset) for one in found} == {("finished", "sample")}
     for one in found[:4]:
         assert any(line.startswith("I expected to hate it, but") for line in one.run.config.watched)

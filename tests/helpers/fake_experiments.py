@@ -9,7 +9,7 @@ import pandas as pd
 
 from ftcore.config import REFERENCES, FineTuneConfig
 from ftcore.diagnostics.insights import Insights
-from ftcore.experiments.plan import Result
+from ftcore.experiments.result import Result
 from ftcore.models.spec import ModelSpec
 from ftcore.training import strategies
 from tests.helpers import fake_results

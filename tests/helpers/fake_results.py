@@ -10,7 +10,7 @@ from ftcore import tracking
 from ftcore.config import FineTuneConfig
 from ftcore.diagnostics import insights
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
-from ftcore.experiments import plan
+from ftcore.experiments.result import Result
 from ftcore.models import checkpoints
 
 TEXTS = 1_000
@@ -45,7 +45,7 @@ def result(
     metrics: dict[str, float] | None = None,
     split: str | None = None,
     **settings: Any,
-) -> plan.Result:
+) -> Result:
     """A run with `right` of the test texts right; a number takes the first ones. `kept`: its answers.
 
     `curve` is its validation accuracy, evenly over its training seconds.
@@ -84,9 +84,7 @@ def result(
         experiment="one",
         experiment_name="",
     )
-    return plan.Result(
-        run, history(curve, seconds), watched(seconds), insight(right) if kept else None
-    )
+    return Result(run, history(curve, seconds), watched(seconds), insight(right) if kept else None)
 
 
 def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
@@ -127,7 +125,7 @@ def watched(seconds: float) -> pd.DataFrame:
     )
 
 
-def record(made: plan.Result, experiment: str = "", name: str = "") -> str:
+def record(made: Result, experiment: str = "", name: str = "") -> str:
     """Put a result into the record of runs, as if it had run here; one that is running has half its curve."""
     run_id = tracking.create_run(made.run.config, experiment, name)
     if made.run.status == "queued":

@@ -35,12 +35,12 @@ def test_tradeoff_has_a_marker_a_side_at_its_time_and_accuracy() -> None:
     assert set(named(fig)) == {"Full", "Last layer", "Gradual", "From scratch"}
     full = next(side for side in sides(found) if side.mode == "full")
     marker = named(fig)["Full"]
-    assert (marker.x[0], marker.y[0]) == (full.seconds, full.test)
+    assert (marker.x[0], marker.y[0]) == (full.train_seconds, full.test_accuracy)
     assert marker.marker.color == model_colour("full")
-    low, high = comparison_figures.interval(full)
-    assert full.test - marker.error_y.arrayminus[0] == pytest.approx(low)
-    assert full.test + marker.error_y.array[0] == pytest.approx(high)
-    assert low <= full.over_texts[0] and high >= full.over_texts[1]
+    low, high = full.interval
+    assert full.test_accuracy - marker.error_y.arrayminus[0] == pytest.approx(low)
+    assert full.test_accuracy + marker.error_y.array[0] == pytest.approx(high)
+    assert low <= full.text_interval[0] and high >= full.text_interval[1]
     faint = [trace for trace in fig.data if trace.text is not None and "Full" in trace.text[0]]
     assert list(faint[0].x) == [60.0, 63.0] and faint[0].marker.opacity < 0.5
 
@@ -48,7 +48,9 @@ def test_tradeoff_has_a_marker_a_side_at_its_time_and_accuracy() -> None:
 def test_references_are_level_lines_with_their_figures() -> None:
     fig = comparison_figures.tradeoff(fake_experiments.experiment())
     reached = {
-        side.label: side.test for side in sides(fake_experiments.experiment()) if side.is_reference
+        side.label: side.test_accuracy
+        for side in sides(fake_experiments.experiment())
+        if side.is_reference
     }
     assert {shape.y0 for shape in fig.layout.shapes} == set(reached.values())
     texts = [one.text for one in fig.layout.annotations]

@@ -65,8 +65,8 @@ def test_nothing_a_user_wrote_is_markup(document: str) -> None:
 def test_report_holds_verdict_figures_table_and_settings() -> None:
     results = fake_experiments.experiment(seeds=(0, 1))
     document = report.html(results).decode()
-    assert verdict.sentence(results) in document
-    assert all(escape(one) in document for one in verdict.further(results))
+    assert verdict.summary(results) in document
+    assert all(escape(one) in document for one in verdict.findings(results))
     names = [one["name"] for one in content(document)["figures"]]
     assert names[:3] == ["unfreeze-trade-off", "unfreeze-loss", "unfreeze-accuracy"]
     assert {
@@ -86,7 +86,7 @@ def test_report_holds_verdict_figures_table_and_settings() -> None:
 def test_runs_that_came_to_nothing_make_a_report_all_the_same() -> None:
     one = fake_experiments.result(inside=False)
     unfinished = replace(one, run=replace(one.run, status="stopped"))
-    assert "No network came to its end" in report.html([unfinished]).decode()
+    assert "No network finished" in report.html([unfinished]).decode()
 
 
 def test_csv_has_every_point_and_no_formula() -> None:

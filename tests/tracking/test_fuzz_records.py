@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore.diagnostics import insights
-from ftcore.experiments import plan, verdict
-from ftcore.experiments.plan import Result
+from ftcore.experiments import archive, catalog, verdict
+from ftcore.experiments.result import Result
 from pages.components.compare import outcome, report
 from pages.components.runs import live_comparison, side_by_side
 from tests.helpers import fake_experiments
@@ -30,8 +30,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("exported") / "one"
     results = fake_experiments.experiment(("full", "last-layer", "majority"), texts=40)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "load", lambda which: results)
-        plan.export("one", folder)
+        patch.setattr(catalog, "load", lambda which: results)
+        catalog.export("one", folder)
     files = [file for file in folder.rglob("*") if file.is_file()]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
@@ -45,11 +45,11 @@ def put(folder: Path, files: dict[str, bytes]) -> Path:
 
 def drawn(folder: Path) -> list[Result] | None:
     """The experiment in a folder, and that all of it can be drawn."""
-    results = accepted(lambda: plan.read(folder))
+    results = accepted(lambda: archive.read(folder))
     if results is not None:
         outcome.summed_up(results)
         assert report.html(results) and report.csv(results)
-        assert verdict.sentence(results) and live_comparison.progress_lines(results)
+        assert verdict.summary(results) and live_comparison.progress_lines(results)
         for one in results:
             side_by_side.run_facts(one.run)
     return results

@@ -24,7 +24,7 @@ from ftcore import paths, tracking
 from ftcore.config import mode_title
 from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
-from ftcore.experiments import plan
+from ftcore.experiments import archive, catalog
 from ftcore.models import checkpoints
 from ftcore.storage import cache
 from ftcore.text.truncation import Truncation
@@ -311,7 +311,7 @@ def test_a_run_of_a_newer_version_is_listed_and_says_so() -> None:
     assert table.loc[newer, "message"] == (
         "Newer was written by a newer version of Unfreeze; update to open it."
     )
-    for use in (tracking.run, tracking.delete, lambda run_id: plan.load([run_id])):
+    for use in (tracking.run, tracking.delete, lambda run_id: catalog.load([run_id])):
         with pytest.raises(UnfreezeError, match="newer version of Unfreeze; update to open it"):
             use(newer)
     done = subprocess.run(
@@ -346,7 +346,7 @@ def test_one_broken_run_never_hides_the_others() -> None:
     table = tracking.runs().set_index("run_id")
     assert table.loc[good, "status"] == "queued"
     assert set(table.loc[broken, "status"]) == {"unreadable"}
-    assert plan.run_ids("mine") == [good] and len(plan.listed()) == 2
+    assert catalog.run_ids("mine") == [good] and len(catalog.experiments()) == 2
     tracking.close_interrupted()
     for run_id in broken:
         with pytest.raises(UnfreezeError, match="cannot be read; delete this run"):
@@ -402,20 +402,20 @@ def test_the_words_that_old_runs_share_with_the_starter_never_change() -> None:
     ("record", "sentence"),
     [
         ({"format": 2, "runs": [{"of": "another shape"}]}, "newer version; update to open it"),
-        ({"runs": [{"folder": "x", "config": []}]}, "no experiment that can be read"),
-        ({"name": None}, "no experiment that can be read"),
+        ({"runs": [{"folder": "x", "config": []}]}, "no readable experiment"),
+        ({"name": None}, "no readable experiment"),
     ],
 )
 def test_an_experiment_of_another_format_is_a_sentence(
     record: dict[str, object], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundled = paths.BUNDLED_EXPERIMENTS / plan.BUNDLED
-    folder = tmp_path / plan.BUNDLED
+    bundled = paths.BUNDLED_EXPERIMENTS / catalog.BUNDLED
+    folder = tmp_path / catalog.BUNDLED
     shutil.copytree(bundled, folder)
-    assert len(plan.read(folder)) == len(plan.read(bundled))
+    assert len(archive.read(folder)) == len(archive.read(bundled))
     rewrite(folder / "experiment.json", **record)
     with pytest.raises(UnfreezeError, match=sentence):
-        plan.read(folder)
+        archive.read(folder)
 
 
 def test_what_an_earlier_version_saw_inside_a_run_opens_and_what_a_newer_one_saw_is_passed_over(

@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 
 from ftcore import formatting
 from ftcore.config import REFERENCES
-from ftcore.experiments.comparison import Side, sides, tested, training_seconds
-from ftcore.experiments.plan import Result
+from ftcore.experiments.comparison import Side, sides
+from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 from pages.components.charts.label_placement import Spot, places
 from pages.components.charts.live_chart import AXES, METRICS, points
@@ -56,15 +56,17 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
     """Test accuracy over seconds of training: a marker a side, a level line a reference."""
     found = sides(results)
     # A run that an earlier version recorded may not say how long it trained.
-    networks = [side for side in found if not side.is_reference and 0 < side.seconds < math.inf]
-    seconds = [training_seconds(one) for side in networks for one in side.results]
+    networks = [
+        side for side in found if not side.is_reference and 0 < side.train_seconds < math.inf
+    ]
+    seconds = [one.train_seconds for side in networks for one in side.results]
     log = bool(seconds) and max(seconds) > WIDE * min(seconds)
     fig = base("Test accuracy over training time", _sized(networks), height=440)
     for side, colour in zip(networks, colours(networks), strict=True):
         if len(side.results) > 1:
             fig.add_scatter(
-                x=[training_seconds(one) for one in side.results],
-                y=[tested(one) for one in side.results],
+                x=[one.train_seconds for one in side.results],
+                y=[one.test_accuracy for one in side.results],
                 mode="markers",
                 marker={"color": colour, "size": 7, "opacity": 0.4},
                 hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
@@ -72,16 +74,16 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
                     f"{escape_html(side.label)}, seed {one.run.config.seed}" for one in side.results
                 ],
             )
-        low, high = interval(side)
+        low, high = side.interval
         fig.add_scatter(
-            x=[side.seconds],
-            y=[side.test],
+            x=[side.train_seconds],
+            y=[side.test_accuracy],
             mode="markers",
             name=escape_html(side.label),
-            marker={"color": colour, "size": [diameter(side.trained)], "opacity": 0.9},
+            marker={"color": colour, "size": [diameter(side.trainable_parameters)], "opacity": 0.9},
             error_y={
-                "array": [high - side.test],
-                "arrayminus": [side.test - low],
+                "array": [high - side.test_accuracy],
+                "arrayminus": [side.test_accuracy - low],
                 "symmetric": False,
                 "type": "data",
                 "color": colour,
@@ -91,8 +93,12 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
             hovertemplate=f"{_told(side)}<extra></extra>",
         )
     _level_lines(fig, [side for side in found if side.is_reference])
-    lows = [interval(side)[0] if not side.is_reference else side.test for side in found] or [0.0]
-    highs = [interval(side)[1] if not side.is_reference else side.test for side in found] or [1.0]
+    lows = [
+        side.interval[0] if not side.is_reference else side.test_accuracy for side in found
+    ] or [0.0]
+    highs = [
+        side.interval[1] if not side.is_reference else side.test_accuracy for side in found
+    ] or [1.0]
     room = 0.08 * max(max(highs) - min(lows), 0.05)
     fig.update_yaxes(
         title_text="Test accuracy",
@@ -252,21 +258,15 @@ def _band(fig: go.Figure, x: np.ndarray, low: np.ndarray, high: np.ndarray, colo
     )
 
 
-def interval(side: Side) -> tuple[float, float]:
-    """The wider of that over texts and that over seeds."""
-    known = [one for one in (side.over_texts, side.over_seeds) if one is not None]
-    return max(known, key=lambda one: one[1] - one[0])
-
-
 def _told(side: Side) -> str:
     """What a pointer on a side's marker reads."""
-    low, high = interval(side)
+    low, high = side.interval
     return "<br>".join(
         (
             f"<b>{escape_html(side.label)}</b>",
-            f"{side.test:.1%} of {side.texts:,} test texts ({low:.1%} to {high:.1%})",
-            f"{formatting.duration(side.seconds)} of training",
-            f"{side.trained:,} of {side.parameters:,} parameters train",
+            f"{side.test_accuracy:.1%} of {side.test_texts:,} test texts ({low:.1%} to {high:.1%})",
+            f"{formatting.duration(side.train_seconds)} of training",
+            f"{side.trainable_parameters:,} of {side.parameters:,} parameters train",
         )
     )
 
@@ -276,9 +276,9 @@ def _sized(networks: Sequence[Side]) -> str:
     whole = {side.parameters for side in networks}
     of = f" of {whole.pop():,}" if len(whole) == 1 else ""
     frozen = {
-        1 - side.trained / side.parameters
+        1 - side.trainable_parameters / side.parameters
         for side in networks
-        if side.mode in ("full", "scratch") and 0 < side.trained < side.parameters
+        if side.mode in ("full", "scratch") and 0 < side.trainable_parameters < side.parameters
     }
     most = f" Frozen word vectors are {frozen.pop():.0%} of them." if len(frozen) == 1 else ""
     return f"Marker area: trained parameters{of}, on a log scale.{most} Bars: 95% interval."
@@ -287,15 +287,15 @@ def _sized(networks: Sequence[Side]) -> str:
 def _level_lines(fig: go.Figure, references: Sequence[Side]) -> None:
     for side in references:
         line = {"color": model_colour(side.mode), "dash": "dash", "width": 1.5}
-        fig.add_hline(y=side.test, line=line, layer="below")
+        fig.add_hline(y=side.test_accuracy, line=line, layer="below")
         fig.add_annotation(
             x=0,
             xref="paper",
             xanchor="left",
-            y=side.test,
+            y=side.test_accuracy,
             yanchor="bottom",
             showarrow=False,
-            text=f"{escape_html(side.label)} {side.test:.1%}",
+            text=f"{escape_html(side.label)} {side.test_accuracy:.1%}",
             font={"size": 12},
         )
 
@@ -331,13 +331,13 @@ def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
     """Write each side's name beside its marker."""
     (left, right), (bottom, top) = fig.layout.xaxis.range, fig.layout.yaxis.range
     wide, high = 300.0, 330.0  # pixels of the plot on a phone; more room elsewhere does no harm
-    across = [math.log10(side.seconds) if log else side.seconds for side in networks]
+    across = [math.log10(side.train_seconds) if log else side.train_seconds for side in networks]
     spots = [
         Spot(
             side.label,
             (x - left) / (right - left) * wide,
-            (side.test - bottom) / (top - bottom) * high,
-            diameter(side.trained) / 2,
+            (side.test_accuracy - bottom) / (top - bottom) * high,
+            diameter(side.trainable_parameters) / 2,
         )
         for side, x in zip(networks, across, strict=True)
     ]
@@ -346,7 +346,7 @@ def _name(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
     for side, x, anchor in zip(networks, across, places(spots, taken, wide), strict=True):
         fig.add_annotation(
             x=x,
-            y=side.test,
+            y=side.test_accuracy,
             showarrow=False,
             text=escape_html(side.label),
             font={"size": 14},

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from ftcore.experiments.plan import Result
+from ftcore.experiments.result import Result
 from pages.components.charts import comparison_figures, run_curves
 from pages.components.charts.comparison_figures import LABEL_LENGTH
 from pages.components.charts.live_chart import FETCH, Trace

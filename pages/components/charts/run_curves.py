@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from ftcore.config import REFERENCES
-from ftcore.experiments import comparison
+from ftcore.experiments import grouping
 from ftcore.tracking import Run, history
 from pages.components.charts.live_chart import AXES, METRICS, Trace
 from pages.components.charts.palette import model_colour
 
 if TYPE_CHECKING:
-    from ftcore.experiments.plan import Result
+    from ftcore.experiments.result import Result
 
 # Mixed into a mode's colour for its second, third, … curve: a colour and its share.
 _SHADES = (
@@ -46,7 +46,7 @@ def labels_by_id(results: "Sequence[Result]") -> dict[str, str]:
     """Labels of the results' runs by run id: the side, with the seed where a side has several."""
     return {
         result.run.run_id: f"{name}, seed {result.run.config.seed}" if len(group) > 1 else name
-        for name, group in comparison.grouped(results)
+        for name, group in grouping.group_by_settings(results)
         for result in group
     }
 
@@ -63,9 +63,9 @@ def by_side(results: "Sequence[Result]") -> list[Trace]:
 
     A seed that is still running gets a trace of its own, so that the mean is not cut short.
     """
-    started = [comparison.on_a_fair_clock(result) for result in results if len(result.history)]
+    started = [result.on_fair_clock() for result in results if len(result.history)]
     curves = []
-    for name, group in comparison.grouped(started):
+    for name, group in grouping.group_by_settings(started):
         ended = [result for result in group if not result.run.live]
         parts = [[result] for result in group if result.run.live]
         for part in [ended, *parts] if ended else parts:
@@ -94,8 +94,8 @@ def watched(results: "Sequence[Result]", sentence: int, label: int) -> list[Curv
     `probability` is the mean over the side's seeds, `low` and `high` are the extremes.
     """
     curves = []
-    fair = [comparison.on_a_fair_clock(result) for result in results]
-    for name, group in comparison.grouped(fair):
+    fair = [result.on_fair_clock() for result in results]
+    for name, group in grouping.group_by_settings(fair):
         rows = pd.concat([result.watched for result in group])
         by_step = rows[(rows["sentence"] == sentence) & (rows["label"] == label)].groupby("step")
         if len(by_step):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ftcore.diagnostics.insights import Insights
-from ftcore.experiments import comparison
-from ftcore.experiments.plan import Result
+from ftcore.experiments import grouping
+from ftcore.experiments.result import Result
 
 ANY = "any"  # in place of a cell: what is not agreed on
 
@@ -44,7 +44,7 @@ def names(results: Sequence[Result]) -> dict[str, str]:
     """What to call each run, by id: its mode, and its seed where there are several."""
     return {
         one.run.run_id: name + (f", seed {one.run.config.seed}" if len(group) > 1 else "")
-        for name, group in comparison.grouped(results)
+        for name, group in grouping.group_by_settings(results)
         for one in group
     }
 
@@ -77,5 +77,5 @@ def models(results: Sequence[Result]) -> dict[str, Model]:
     return {
         one.run.run_id: Model(called[one.run.run_id], one)
         for one in results
-        if comparison.right(one) is not None
+        if one.correct is not None
     }

@@ -15,8 +15,8 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
-from ftcore.experiments import comparison
-from ftcore.experiments.plan import Result
+from ftcore.experiments import comparison, grouping
+from ftcore.experiments.result import Result
 from pages.components.charts import comparison_figures, diagnostics_figures as drawn, run_curves
 from pages.components.charts.figure import figure
 from pages.components.charts.live_chart import AXES
@@ -145,7 +145,7 @@ def watched(results: Sequence[Result]) -> None:
             persist_state="session",
             wrap=True,
         )
-    groups = comparison.grouped(found)
+    groups = grouping.group_by_settings(found)
     shades = run_curves.colours([group[0].run.config.mode for _, group in groups])
     st.html(colour_legend(dict(zip((name for name, _ in groups), shades, strict=True))))
     with st.grid(2, min_column_width=320, gap="medium") as grid:

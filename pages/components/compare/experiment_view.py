@@ -7,8 +7,8 @@ import streamlit as st
 from ftcore import paths
 from ftcore.config import REFERENCES
 from ftcore.data import datasets
-from ftcore.experiments import plan
-from ftcore.experiments.plan import Result
+from ftcore.experiments import catalog
+from ftcore.experiments.result import Result
 from ftcore.tracking import Run
 from pages.components.charts.palette import BADGES
 from pages.components.compare.outcome import outcome
@@ -24,7 +24,7 @@ from pages.components.text.escaping import escape_html
 
 def compared(experiment: str, run_ids: Sequence[str]) -> None:
     """Draw the experiment, or the runs. Raises UnfreezeError where there is none of that id."""
-    bundled = experiment == plan.BUNDLED
+    bundled = experiment == catalog.BUNDLED
     if bundled:
         results = _results(((experiment, ""),))
         runs = [result.run for result in results]
@@ -43,14 +43,14 @@ def compared(experiment: str, run_ids: Sequence[str]) -> None:
 @st.cache_data(ttl=2, show_spinner=False)
 def _ids(experiment: str, home: str) -> list[str]:
     """Those of its runs in that home, read once for a few clicks."""
-    return plan.run_ids(experiment)
+    return catalog.run_ids(experiment)
 
 
 @st.cache_resource(max_entries=10, show_spinner="Reading the runs …")
 def _results(which: tuple[tuple[str, str], ...]) -> list[Result]:
     """Of runs that are over, each with its state, as one that was interrupted may be resumed."""
     ids = [run_id for run_id, _ in which]
-    return plan.load(ids[0] if ids == [plan.BUNDLED] else ids)
+    return catalog.load(ids[0] if ids == [catalog.BUNDLED] else ids)
 
 
 def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from ftcore.experiments.plan import Result
+    from ftcore.experiments.result import Result
 
 T = TypeVar("T")
 

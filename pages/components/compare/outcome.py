@@ -9,7 +9,7 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
-from ftcore.experiments.plan import Result
+from ftcore.experiments.result import Result
 from pages.components.charts import comparison_figures, run_curves
 from pages.components.charts.figure import figure
 from pages.components.charts.live_chart import packed
@@ -88,8 +88,8 @@ def summed_up(results: list[Result]) -> Summary:
     """The verdict, and the figures of each side."""
     sides = comparison.sides(results)
     return Summary(
-        parts(verdict.sentence(results), sides),
-        verdict.further(results),
+        parts(verdict.summary(results), sides),
+        verdict.findings(results),
         figures(sides),
         max((side.parameters for side in sides), default=0),
     )
@@ -171,29 +171,31 @@ def unbroken(sentence: str) -> str:
 
 def figures(sides: list[Side]) -> pd.DataFrame:
     """A row a side, as Markdown."""
-    several = any(side.over_seeds for side in sides)
+    several = any(side.seed_interval for side in sides)
     rows = []
     for side in sides:
         network = not side.is_reference
         title = side.label.replace("[", "(").replace("]", ")")
         row = {
             "Mode": f":{mode_badge(side.mode)}-badge[{title}]",
-            "Test accuracy": f"**{side.test:.1%}**{PLUS_MINUS}{_half(side.over_texts)}",
+            "Test accuracy": f"**{side.test_accuracy:.1%}**{PLUS_MINUS}{_half(side.text_interval)}",
         }
         if several:
             row["From seed to seed"] = (
-                f"± {_half(side.over_seeds)}" if side.over_seeds else formatting.MISSING
+                f"± {_half(side.seed_interval)}" if side.seed_interval else formatting.MISSING
             )
             row["Seeds"] = str(len(side.results))
-        row["Training"] = formatting.duration(side.seconds)
+        row["Training"] = formatting.duration(side.train_seconds)
         for level in verdict.LEVELS:
             row[f"{level:.0%} after"] = (
-                formatting.duration(side.passed(level)) if network else formatting.MISSING
+                formatting.duration(side.seconds_to(level)) if network else formatting.MISSING
             )
-        share = side.trained / side.parameters if side.parameters else 0
+        share = side.trainable_parameters / side.parameters if side.parameters else 0
         of_all = "all" if share == 1 else f"{share:.2%}"
         row["Trained parameters"] = (
-            f"{side.trained:,} ({of_all})" if network and side.trained else formatting.MISSING
+            f"{side.trainable_parameters:,} ({of_all})"
+            if network and side.trainable_parameters
+            else formatting.MISSING
         )
         rows.append(row)
     return pd.DataFrame(rows)

@@ -13,7 +13,7 @@ from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
-from ftcore.experiments.plan import Result
+from ftcore.experiments.result import Result
 from pages.components.charts import comparison_figures, diagnostics_figures
 from pages.components.charts.live_chart import METRICS
 from pages.components.charts.palette import model_colour
@@ -124,7 +124,7 @@ def html(results: Sequence[Result]) -> bytes:
 def csv(results: Sequence[Result]) -> bytes:
     """A row a point of each curve; seconds are of training, as the charts count them."""
     parts = []
-    for result in map(comparison.on_a_fair_clock, results):
+    for result in [result.on_fair_clock() for result in results]:
         run = result.run
         about = {
             "run": run.run_id,
@@ -152,8 +152,8 @@ def _made(results: Sequence[Result]) -> str:
 
 
 def _verdict(results: Sequence[Result]) -> str:
-    items = "".join(f"<li>{escape_html(one)}</li>" for one in verdict.further(results))
-    return f'<p class="verdict">{escape_html(verdict.sentence(results))}</p><ul>{items}</ul>'
+    items = "".join(f"<li>{escape_html(one)}</li>" for one in verdict.findings(results))
+    return f'<p class="verdict">{escape_html(verdict.summary(results))}</p><ul>{items}</ul>'
 
 
 def _result(results: Sequence[Result]) -> Iterator[Picture]:
@@ -213,14 +213,16 @@ def _table(sides: Sequence[Side]) -> str:
     heads = ("Mode", "Test accuracy", "95% interval", "Seeds", "Training", "Trained parameters")
     rows = []
     for side, colour in zip(sides, comparison_figures.colours(sides), strict=True):
-        low, high = comparison_figures.interval(side)
+        low, high = side.interval
         cells = (
             f'<span class="dot" style="background:{colour}"></span>{escape_html(side.label)}',
-            f"<b>{side.test:.1%}</b>",
+            f"<b>{side.test_accuracy:.1%}</b>",
             f"{low:.1%} to {high:.1%}",
             str(len(side.results)),
-            formatting.duration(side.seconds),
-            formatting.MISSING if side.is_reference else f"{side.trained:,} of {side.parameters:,}",
+            formatting.duration(side.train_seconds),
+            formatting.MISSING
+            if side.is_reference
+            else f"{side.trainable_parameters:,} of {side.parameters:,}",
         )
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return _as_table(heads, rows, "results") if rows else ""

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ftcore import formatting, tracking
 from ftcore.errors import UnfreezeError
-from ftcore.experiments.plan import Result
+from ftcore.experiments.result import Result
 from ftcore.runs import queue
 from ftcore.tracking import Run
 from pages.components.charts import run_curves

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ftcore import formatting
 from ftcore.config import label, meant
-from ftcore.experiments import comparison
+from ftcore.experiments import grouping
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels
 from pages.components.text.escaping import escape_markdown
@@ -41,7 +41,7 @@ def warn_if_unfair(runs: Sequence[Run]) -> None:
     """Warn about differences, such as another split, that make the comparison unfair."""
     differences = [
         f"{name} ({(', ' if name != 'seed' else '; ').join(values)})"
-        for name, values in comparison.differences(runs).items()
+        for name, values in grouping.unfair_differences(runs).items()
     ]
     if differences:
         text = escape_markdown(", ".join(differences))

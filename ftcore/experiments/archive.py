@@ -1,0 +1,116 @@
+"""Experiments as folders that can be read without the record of runs:
+
+experiment.json     name of the experiment and its runs
+<mode>-<seed>/      history.csv, watched.csv, and the files that `insights.write` creates
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ftcore import validation
+from ftcore.config import FineTuneConfig
+from ftcore.diagnostics import insights
+from ftcore.errors import UnfreezeError
+from ftcore.experiments import archive_checks
+from ftcore.experiments.result import Result
+from ftcore.storage import files
+from ftcore.tracking import Run
+
+FORMAT = 1
+_PATHS = ("source", "own_data", "vectors")  # settings that name files of this machine
+_RECORD, _HISTORY, _WATCHED = "experiment.json", "history.csv", "watched.csv"
+
+
+def write(results: Sequence[Result], target: Path) -> None:
+    """Write results to a new folder, without paths and host names of this machine.
+
+    Raises UnfreezeError if the folder exists.
+    """
+    with files.new_folder(target) as staging:
+        runs: list[dict[str, Any]] = []
+        for result in results:
+            folder = f"{result.run.config.mode}-{result.run.config.seed}"
+            if (staging / folder).exists():  # the same mode and seed with other settings
+                folder = f"{folder}-{len(runs)}"
+            runs.append({"folder": folder, **_to_json(result.run)})
+            for table, file in ((result.history, _HISTORY), (result.watched, _WATCHED)):
+                content = table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
+                files.write(staging / folder / file, content.encode())
+            if result.insights is not None:
+                insights.write(staging / folder, result.insights)
+        record = {"format": FORMAT, "name": results[0].run.experiment_name, "runs": runs}
+        files.write(staging / _RECORD, json.dumps(record, indent=1).encode())
+
+
+def _to_json(run: Run) -> dict[str, Any]:
+    """A run as JSON values, without paths and host names."""
+    config = run.config.to_dict() | dict.fromkeys(_PATHS, "")
+    data = Path(run.config.source).name if run.config.source else run.facts.get("data_from", "")
+    return asdict(run) | {
+        "config": config,
+        "facts": run.facts | {"data_from": str(data)},
+        "phase_seconds": 0.0,
+        "created": run.created.isoformat(timespec="seconds"),
+        "host": "",
+        "pid": 0,
+    }
+
+
+def read(folder: Path) -> list[Result]:
+    """Results from a folder, whose name is the experiment's id. Raises UnfreezeError if it is damaged."""
+    try:
+        record = validation.read_json(folder / _RECORD)
+        if newer := record["format"] > FORMAT:
+            results = []
+        else:
+            results = [_read_run(folder, run, record["name"]) for run in record["runs"]]
+            if not results or len({result.run.run_id for result in results}) < len(results):
+                raise ValueError("no run, or the same run twice")
+    except insights.UNREADABLE:
+        raise UnfreezeError(f"{folder} holds no readable experiment; export it again.") from None
+    if newer:
+        raise UnfreezeError(f"{folder} was written by a newer version; update to open it.")
+    return results
+
+
+def _read_run(folder: Path, values: Mapping[str, Any], name: str) -> Result:
+    """A run of an exported experiment. Raises one of insights.UNREADABLE if it is damaged."""
+    if not re.fullmatch(r"[\w-]+", values["folder"]):
+        raise ValueError("a folder elsewhere")
+    folder, experiment = folder / values["folder"], folder.name
+    run = _from_json({**values, "experiment": experiment, "experiment_name": name})
+    archive_checks.check_run(run)
+    result = Result(
+        run, _table(folder / _HISTORY), _table(folder / _WATCHED), insights.read(folder)
+    )
+    archive_checks.check_history(result.history)
+    if len(result.watched) or result.insights is not None:  # the run started, so it knows its data
+        labels = run.facts["labels"].split(", ")
+        if not run.facts["dataset_fingerprint"]:
+            raise ValueError("no dataset")
+        archive_checks.check_watched(result.watched, run.config.watched, labels)
+    return result
+
+
+def _from_json(values: Mapping[str, Any]) -> Run:
+    """The inverse of `_to_json`; unknown names are ignored."""
+    known = {field.name for field in fields(Run)}
+    parsed = {
+        "config": FineTuneConfig.from_dict(values["config"]),
+        "created": datetime.fromisoformat(values["created"]),
+    }
+    return Run(**{name: value for name, value in values.items() if name in known} | parsed)
+
+
+def _table(file: Path) -> pd.DataFrame:
+    """A table with numbers as floats, except for columns of whole numbers."""
+    table = pd.read_csv(file)
+    numbers = table.columns.difference(["split", "step", "sentence", "label"])
+    return table.astype(dict.fromkeys(numbers, float))

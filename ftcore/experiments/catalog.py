@@ -1,0 +1,103 @@
+"""Lists and loads experiments: those in the record of runs, and the one bundled with Unfreeze."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ftcore import paths, tracking
+from ftcore.diagnostics import insights
+from ftcore.diagnostics.insights import Insights
+from ftcore.errors import UnfreezeError
+from ftcore.experiments import archive
+from ftcore.experiments.result import Result
+from ftcore.validation import printable
+
+BUNDLED = "sample"  # id of the bundled experiment
+# The status of an experiment is the first of these that one of its runs has.
+_STATUSES = ("running", "queued", "paused", "failed", "interrupted", "stopped", "finished")
+
+
+def experiments() -> pd.DataFrame:
+    """All experiments, newest first, the bundled one last: experiment, name, started, runs, status."""
+    runs = tracking.runs()
+    rows = [
+        _row(str(experiment), group["experiment_name"].iloc[0], group["started"], group["status"])
+        for experiment, group in runs[runs["experiment"] != ""].groupby("experiment", sort=False)
+    ]
+    if bundled := [result.run for result in _bundled()]:
+        started = [run.created for run in bundled]
+        statuses = [run.status for run in bundled]
+        rows.append(_row(BUNDLED, bundled[0].experiment_name, started, statuses))
+    return pd.DataFrame(rows, columns=["experiment", "name", "started", "runs", "status"])
+
+
+def _row(
+    experiment: str, name: str, started: Iterable[datetime], statuses: Iterable[str]
+) -> dict[str, Any]:
+    statuses = list(statuses)
+    return {
+        "experiment": experiment,
+        "name": name,
+        "started": min(started),
+        "runs": len(statuses),
+        "status": min(statuses, key=_STATUSES.index),
+    }
+
+
+def run_ids(experiment: str) -> list[str]:
+    """Ids of an experiment's runs, in order. Raises UnfreezeError if there is no such experiment."""
+    if experiment == BUNDLED:
+        ids = [result.run.run_id for result in _bundled()]
+    else:
+        runs = tracking.runs()
+        ids = runs.loc[(runs["experiment"] == experiment) & (experiment != ""), "run_id"].tolist()
+        ids.reverse()
+    if not ids:
+        raise UnfreezeError(
+            f"There is no experiment {printable(experiment)!r}; the Compare page and "
+            "`python -m ftcore experiments` list those there are."
+        )
+    return ids
+
+
+def load(which: str | Sequence[str]) -> list[Result]:
+    """Results of an experiment, or of the runs with the given ids. Raises UnfreezeError."""
+    ids = run_ids(which) if isinstance(which, str) else which
+    bundled = {result.run.run_id: result for result in _bundled()}
+    return [bundled[run_id] if run_id in bundled else _result(run_id) for run_id in ids]
+
+
+def export(experiment: str, target: Path) -> None:
+    """Write an experiment to a new folder (see `archive`). Raises UnfreezeError if it is not over."""
+    results = load(experiment)
+    if any(result.run.live for result in results):
+        raise UnfreezeError("This experiment is not over; export it when it is.")
+    archive.write(results, target)
+
+
+def _result(run_id: str) -> Result:
+    run = tracking.run(run_id)
+    tables = _finished_tables if run.status == "finished" else _tables
+    return Result(run, *tables(run_id))
+
+
+def _tables(run_id: str) -> tuple[pd.DataFrame, pd.DataFrame, Insights | None]:
+    return tracking.history(run_id), tracking.watched(run_id), insights.load(run_id)
+
+
+_finished_tables = functools.lru_cache(maxsize=64)(_tables)  # finished runs do not change
+
+
+def _bundled() -> list[Result]:
+    """The bundled experiment; empty if it is missing or broken."""
+    try:
+        return _read_once(paths.BUNDLED_EXPERIMENTS / BUNDLED)
+    except UnfreezeError:
+        return []
+
+
+_read_once = functools.cache(archive.read)

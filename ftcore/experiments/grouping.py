@@ -1,0 +1,97 @@
+"""Groups runs into the sides of a comparison, names them, and finds what makes a comparison unfair."""
+
+from collections.abc import Sequence
+from dataclasses import Field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from ftcore.config import MODES, REFERENCES, FineTuneConfig, label, meant, mode_title
+
+if TYPE_CHECKING:
+    from ftcore.experiments.result import Result
+    from ftcore.tracking import Run
+
+_IGNORED = ("seed", "name", "watch", "source", "own_data", "device")  # do not tell sides apart
+
+
+def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":
+    """Results grouped by settings other than the seed, as (label, group), in the order of `mode_rank`.
+
+    A second run with the same settings and the same seed starts a new group.
+    """
+    groups: list[list[Result]] = []
+    for result in results:
+        config = result.run.config
+        for group in groups:
+            same = without_seed(group[0].run.config) == without_seed(config)
+            if same and config.seed not in {member.run.config.seed for member in group}:
+                group.append(result)
+                break
+        else:
+            groups.append([result])
+    groups.sort(key=lambda group: mode_rank(group[0].run.config.mode))
+    labels = side_labels([group[0].run for group in groups])
+    return list(zip(labels, groups, strict=True))
+
+
+def without_seed(config: FineTuneConfig) -> FineTuneConfig:
+    """The settings that all seeds of a side share; the others are set to their defaults."""
+    defaults: dict[str, Any] = {
+        setting.name: setting.default for setting in fields(config) if setting.name in _IGNORED
+    }
+    return replace(config, **defaults)
+
+
+def mode_rank(mode: str) -> float:
+    """Sort key of a mode: from most to fewest trained parameters, then the others in order of MODES."""
+    modes = list(MODES)
+    return modes.index(mode) if mode in MODES else modes.index("last-layer") - 0.5
+
+
+def side_labels(runs: "Sequence[Run]") -> list[str]:
+    """The mode of each run. If a mode occurs twice, the settings that differ; else the run's name."""
+    labels = []
+    for run in runs:
+        title = mode_title(run.config.mode)
+        rivals = [other.config for other in runs if mode_title(other.config.mode) == title]
+        differing = [
+            _setting_label(run.config, setting)
+            for setting in meant(run.config)
+            if setting.name not in _IGNORED
+            and len({getattr(config, setting.name) for config in rivals}) > 1
+        ]
+        labels.append(f"{title} ({', '.join(differing[:2])})" if differing else title)
+    return [
+        f"{label} ({run.name})" if labels.count(label) > 1 else label
+        for label, run in zip(labels, runs, strict=True)
+    ]
+
+
+def _setting_label(config: FineTuneConfig, setting: "Field[Any]") -> str:
+    """Such as "epochs 4" or "all training texts"."""
+    value = getattr(config, setting.name)
+    if setting.name == "limit":
+        return f"{value:,} training texts" if value else "all training texts"
+    return f"{label(setting).lower()} {value}"
+
+
+def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
+    """What differs between runs but should not in a fair comparison, as name → the distinct values."""
+    networks = [run for run in runs if run.config.mode not in REFERENCES]
+    seeds: dict[FineTuneConfig, set[int]] = {}
+    for run in networks:
+        seeds.setdefault(without_seed(run.config), set()).add(run.config.seed)
+    values = {
+        "checkpoint": [run.config.checkpoint for run in networks],
+        "data": [run.config.dataset for run in runs],
+        "training texts": [f"{run.config.limit:,}" if run.config.limit else "all" for run in runs],
+        "seed": [", ".join(map(str, sorted(group))) for group in seeds.values()],
+    }
+    distinct = {name: list(dict.fromkeys(each)) for name, each in values.items()}
+    differences = {name: each for name, each in distinct.items() if len(each) > 1}
+    splits: dict[int, set[str]] = {}
+    for run in runs:
+        if "split_fingerprint" in run.facts:
+            splits.setdefault(run.config.seed, set()).add(run.facts["split_fingerprint"])
+    if not differences and any(len(group) > 1 for group in splits.values()):
+        differences["split"] = sorted(set().union(*splits.values()))
+    return differences

@@ -46,9 +46,9 @@ def start_queue() -> None:
     """Close the runs that a crash interrupted, then start the queue."""
     warm_imports.preload().result()
     from ftcore import tracking
-    from ftcore.runs import queue
+    from ftcore.runs.scheduler import scheduler
 
-    for step in (tracking.close_interrupted, queue.start):
+    for step in (tracking.close_interrupted, scheduler.start):
         try:
             step()
         except UnfreezeError as error:  # every page shows it too
@@ -57,13 +57,13 @@ def start_queue() -> None:
 
 def stop_queue() -> None:
     """Interrupt the current run, so that it can be resumed."""
-    from ftcore.runs import queue
+    from ftcore.runs.scheduler import scheduler
 
-    if queue.busy():
+    if scheduler.queue.order():
         print(
             "The current run can be resumed after a restart; the queue continues then.", flush=True
         )
-    queue.shutdown()
+    scheduler.shutdown()
 
 
 def show_error(error: Exception) -> bool:

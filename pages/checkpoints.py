@@ -277,9 +277,9 @@ if pretraining.open:
             if st.form_submit_button("Pretrain", type="primary", icon=":material/play_arrow:"):
                 try:
                     with st.spinner("Starting …"):
-                        from ftcore.runs import queue  # imports MLflow
+                        from ftcore.runs.scheduler import scheduler  # imports MLflow
 
-                        run_id = queue.submit(
+                        run_id = scheduler.submit(
                             FineTuneConfig(checkpoint=NEW_MODEL, dataset="ag_news", **values)
                         )
                 except UnfreezeError as error:

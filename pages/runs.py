@@ -163,7 +163,7 @@ def ask_delete(doomed: dict[str, str]) -> None:
 
 def references(run_id: str) -> list[str]:
     """The runs of the reference lines for the texts of a run; those that are not there are queued."""
-    from ftcore.runs import queue
+    from ftcore.runs.scheduler import scheduler
 
     config = tracking.run(run_id).config
     usable = runs[runs["status"].isin(["queued", "running", "finished"])]
@@ -173,7 +173,7 @@ def references(run_id: str) -> list[str]:
     if (same.loc[same["mode"] == "best-head", "checkpoint"] != config.checkpoint).all():
         there.pop("best-head", None)
     return [
-        there.get(mode) or queue.submit(replace(config, mode=mode, name=""))
+        there.get(mode) or scheduler.submit(replace(config, mode=mode, name=""))
         for mode in REFERENCES
         if mode != "best-head" or config.checkpoint in saved
     ]

@@ -86,9 +86,9 @@ with summary.container(border=True):
     ):
         try:
             with st.spinner("Starting …"):
-                from ftcore.runs import queue  # imports MLflow
+                from ftcore.runs.scheduler import scheduler  # imports MLflow
 
-                run_id = queue.submit(config)
+                run_id = scheduler.submit(config)
         except UnfreezeError as error:
             st.error(escape_markdown(str(error)))
         else:

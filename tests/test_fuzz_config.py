@@ -17,7 +17,8 @@ from ftcore.config import MODES, REFERENCES, FineTuneConfig, choices
 from ftcore.data import datasets
 from ftcore.data.datasets import Texts
 from ftcore.inference import prediction
-from ftcore.runs import execution, queue
+from ftcore.runs import execution
+from ftcore.runs.checks import check_config
 from pages.components.text import escaping, html_fragments
 from tests.helpers import small_runs
 from tests.helpers.fuzzing import ODD_TEXTS, ODD_VALUES, accepted, examples
@@ -85,9 +86,9 @@ def ended(values: dict[str, Any]) -> tracking.Run | None:
 
     def run() -> tracking.Run:
         config = small_runs.config(**{"epochs": 1} | values)
-        queue.check(config)
+        check_config(config)
         run_id = tracking.create_run(config)
-        for _ in execution.execute(run_id, execution.Request()):
+        for _ in execution.execute(run_id):
             pass
         return tracking.run(run_id)
 

@@ -22,7 +22,7 @@ from ftcore.data import datasets
 from ftcore.events import Evaluation, drain
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoints
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from ftcore.text import vocabulary
 from ftcore.training import encoding, loop
 from ftcore.training.preparation import Run
@@ -161,7 +161,7 @@ def _run_beside(reviews: Path) -> Iterator[None]:
     """Meanwhile the dashboard's own thread trains all layers."""
     from ftcore import tracking
 
-    run_id = queue.submit(ours.config(reviews, epochs=1000))  # longer than anybody measures
+    run_id = scheduler.submit(ours.config(reviews, epochs=1000))  # longer than anybody measures
     try:
         while (run := tracking.run(run_id)).phase not in ("training", "evaluating"):
             if not run.live:
@@ -169,8 +169,8 @@ def _run_beside(reviews: Path) -> Iterator[None]:
             time.sleep(0.2)
         yield
     finally:
-        queue.stop(run_id)
-        queue.shutdown(timeout=60)
+        scheduler.stop(run_id)
+        scheduler.shutdown(timeout=60)
 
 
 if __name__ == "__main__":

@@ -90,11 +90,11 @@ def _serve(port: int) -> None:
 
 
 def _submit_all() -> None:
-    from ftcore.runs import queue
+    from ftcore.runs.scheduler import scheduler
 
     for line in sys.stdin:
         config, experiment = json.loads(line)
-        run_id = queue.submit(FineTuneConfig.from_dict(config), experiment, experiment)
+        run_id = scheduler.submit(FineTuneConfig.from_dict(config), experiment, experiment)
         os.write(1, f"{_ANSWER}{run_id}\n".encode())
 
 

@@ -74,7 +74,7 @@ def alike() -> dict[FineTuneConfig, list[str]]:
 def unlike(config: FineTuneConfig, run_ids: list[str]) -> dict[str, str]:
     """Run → in what it differs from one of this config that is trained now and never interrupted."""
     undisturbed = tracking.create_run(config)
-    for _ in execution.execute(undisturbed, execution.Request()):
+    for _ in execution.execute(undisturbed, execution.EndRequest()):
         pass
     weights, figures = _outcome(undisturbed)
     found = {}

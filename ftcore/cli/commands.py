@@ -13,7 +13,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Task, drain
 
 if TYPE_CHECKING:
-    from ftcore.runs.execution import Request
+    from ftcore.runs.execution import EndRequest
 
 
 def datasets(options: argparse.Namespace, out: Printer) -> None:
@@ -174,7 +174,7 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
 def resume(options: argparse.Namespace, out: Printer) -> int:
     """Go on with a run that was paused or interrupted."""
     from ftcore import tracking
-    from ftcore.runs import queue
+    from ftcore.runs.checks import check_config
 
     one = tracking.run(options.run)
     if one.status == "finished":
@@ -184,7 +184,7 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
         raise UnfreezeError(
             f"This run is {one.status}; only one that was paused or interrupted can be resumed."
         )
-    queue.check(one.config)
+    check_config(one.config)
     out.record(
         {"event": "resumed", "run_id": one.run_id, "config": one.config.to_dict()},
         f"Run {one.run_id}",
@@ -194,9 +194,9 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
 
 def _train(config: FineTuneConfig, out: Printer) -> int:
     from ftcore import tracking
-    from ftcore.runs import queue
+    from ftcore.runs.checks import check_config
 
-    queue.check(config)
+    check_config(config)
     run_id = tracking.create_run(config)
     out.record({"event": "created", "run_id": run_id, "config": config.to_dict()}, f"Run {run_id}")
     return _closing(run_id, execute(run_id, asked_by_signal(), out), out)
@@ -236,17 +236,17 @@ def _closing(run_id: str, last: Finished, out: Printer) -> int:
     return int(failed)
 
 
-def asked_by_signal() -> "Request":
+def asked_by_signal() -> "EndRequest":
     """Asks for a run's end on Ctrl-C and SIGTERM: at its next step, and so that it can be resumed.
 
     A second Ctrl-C does not wait for that.
     """
-    from ftcore.runs.execution import Request
+    from ftcore.runs.execution import EndRequest
 
-    request = Request()
+    request = EndRequest()
 
     def ask(*_: object) -> None:
-        request.ending = "interrupt"
+        request.action = "interrupt"
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     for ending in (signal.SIGINT, signal.SIGTERM):
@@ -254,7 +254,7 @@ def asked_by_signal() -> "Request":
     return request
 
 
-def execute(run_id: str, request: "Request", out: Printer) -> Finished:
+def execute(run_id: str, request: "EndRequest", out: Printer) -> Finished:
     """Run a run here, print its events, and return the last one."""
     from ftcore.runs import execution
 

@@ -22,7 +22,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     from ftcore import tracking
     from ftcore.experiments import catalog, plan
     from ftcore.experiments.verdict import findings, summary
-    from ftcore.runs import queue
+    from ftcore.runs.checks import check_config
 
     given = {"epochs": plan.DEFAULT_EPOCHS, **vars(options)}
     base = FineTuneConfig.from_dict(given)
@@ -30,7 +30,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     rates = {mode: base.learning_rate for mode in modes} if "learning_rate" in given else {}
     configs = plan.plan(base, modes, _numbers(options.seeds), rates, options.references)
     for config in configs:
-        queue.check(config)
+        check_config(config)
     if options.export:
         files.check_free(Path(options.export))
     experiment, name = plan.new_id(), base.name or plan.default_name(configs)
@@ -47,7 +47,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
         out.event(last)
         if last.status in ("failed", "interrupted"):
             print(last.message, file=sys.stderr)
-        if request.ending:
+        if request.action:
             break
     results = catalog.load(experiment)
     rows = _table(results)

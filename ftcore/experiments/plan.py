@@ -9,7 +9,8 @@ from datetime import datetime
 
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig, mode_defaults, mode_title
 from ftcore.errors import UnfreezeError
-from ftcore.runs import queue
+from ftcore.runs.checks import check_config
+from ftcore.runs.scheduler import scheduler
 
 DEFAULT_EPOCHS = mode_defaults("gradual").epochs  # gradual unfreezes a group in each epoch
 MIN_EVALUATIONS = 20  # of a run: enough to tell when it passed an accuracy
@@ -76,16 +77,16 @@ def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
     Raises UnfreezeError if a run cannot be queued; runs queued before it are discarded.
     """
     for config in configs:
-        queue.check(config)
+        check_config(config)
     experiment, name = new_id(), name or default_name(configs)
     run_ids: list[str] = []
     try:
         for config in configs:
-            run_ids.append(queue.submit(config, experiment, name))
+            run_ids.append(scheduler.submit(config, experiment, name))
     except UnfreezeError:
         for run_id in reversed(run_ids):
             with contextlib.suppress(UnfreezeError):
-                queue.discard(run_id)
+                scheduler.discard(run_id)
         raise
     return experiment
 

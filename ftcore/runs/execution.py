@@ -1,4 +1,4 @@
-"""One run, from its first event to its last, with all of it in the record and nothing lost."""
+"""Executes one run from its first event to its last, and records all of them."""
 
 import contextlib
 import logging
@@ -17,51 +17,35 @@ from ftcore.events import Event, Finished, Pause, Status, Stop, Task
 from ftcore.models import checkpoints
 
 log = logging.getLogger(__name__)
+Action = Literal["stop", "discard", "pause", "interrupt"]
 
 
 @dataclass
-class Request:
-    """What somebody, in another thread or by a signal, asks of a run that goes on."""
+class EndRequest:
+    """Asks a run to end at its next event; set by another thread or a signal handler."""
 
-    ending: Literal["", "stop", "discard", "pause", "interrupt"] = ""
+    action: Action | None = None
 
 
 def execute(
-    run_id: str, request: Request, claim: FileLock | None = None
+    run_id: str, request: EndRequest | None = None, claim: FileLock | None = None
 ) -> Generator[Event, None, None]:
-    """Train, record every event and pass it on; whatever goes wrong becomes the run's last event.
+    """Execute a run, or resume it from its snapshot; record and yield its events.
 
-    A run that was begun before goes on where it was. The claim, taken where none is given, is given back
-    at the end. Raises UnfreezeError where another process has it.
+    An error becomes the run's last event. Claims the run unless a `claim` is given, and releases it at the
+    end. Raises UnfreezeError if another process has claimed the run, or its start cannot be recorded.
     """
-    # torch takes seconds to import, and a page submits before it is needed
+    # Imported late: torch takes seconds, and a page submits a run without it.
     from ftcore import devices
     from ftcore.training import snapshots
 
     claim = claim or tracking.claim(run_id)
+    request = request or EndRequest()
     output = checkpoints.run_path(run_id)
     try:
         with tracking.Recorder(run_id) as recorder:
-            try:
-                with contextlib.closing(_task(run_id, output)) as task:
-                    for event in _led(task, request):
-                        if isinstance(event, Finished):
-                            last = event
-                        else:
-                            recorder.write(event)
-                            yield event
-            except GeneratorExit:
-                recorder.write(ended(run_id, "interrupted", "The program ended during this run."))
-                raise
-            except Stop:
-                last = ended(
-                    run_id, "stopped", "Stopped before training; there is nothing to keep."
-                )
-            except Pause:
-                last = ended(run_id, "paused", "Paused before training; resume it to begin.")
-            except Exception as error:
-                last = _failed(run_id, error, snapshots.path(output).exists())
-            if last.status == "paused" and request.ending == "interrupt":
+            last = yield from _record_events(run_id, output, request, recorder)
+            if last.status == "paused" and request.action == "interrupt":
                 message = last.message.replace("Paused", "The program was stopped", 1)
                 last = replace(last, status="interrupted", message=message)
             try:
@@ -77,19 +61,46 @@ def execute(
 
 
 def ended(run_id: str, status: Status, message: str) -> Finished:
-    """The last event of a run that did not write its own, with the figures of what it had saved."""
+    """The last event of a run that could not yield its own, with the metrics of its checkpoint, if any."""
     try:
-        saved = checkpoints.find(run_id)
+        checkpoint = checkpoints.find(run_id)
     except UnfreezeError:
         return Finished(status, message)
     if status == "stopped":
-        step = saved.metrics.get("best_step", 0)
+        step = checkpoint.metrics.get("best_step", 0)
         message = f"Stopped; the best model, of step {step:,.0f}, is kept."
-    return Finished(status, message, saved.metrics)
+    return Finished(status, message, checkpoint.metrics)
+
+
+def _record_events(
+    run_id: str, output: Path, request: EndRequest, recorder: tracking.Recorder
+) -> Generator[Event, None, Finished]:
+    """Record and yield all events but the last, which is returned."""
+    from ftcore.training import snapshots
+
+    last = Finished("failed", "The run ended without a result.")
+    try:
+        with contextlib.closing(_task(run_id, output)) as task:
+            for event in _until_requested(task, request):
+                if isinstance(event, Finished):
+                    last = event
+                else:
+                    recorder.write(event)
+                    yield event
+        return last
+    except GeneratorExit:
+        recorder.write(ended(run_id, "interrupted", "The program ended during this run."))
+        raise
+    except Stop:
+        return ended(run_id, "stopped", "Stopped before training: there is no model to keep.")
+    except Pause:
+        return ended(run_id, "paused", "Paused before training; it can be resumed.")
+    except Exception as error:
+        return _failed(run_id, error, resumable=snapshots.path(output).exists())
 
 
 def _task(run_id: str, output: Path) -> Task[None]:
-    """What a run is: a training, which goes on where it was, or a reference."""
+    """The task of a run: a training, resumed if it has a snapshot, or a reference."""
     from ftcore.baselines import linear_probe
     from ftcore.runs import train
 
@@ -103,24 +114,24 @@ def _task(run_id: str, output: Path) -> Task[None]:
     return reference.measure(config, output.parent)
 
 
-def _led(task: Task[None], request: Request) -> Generator[Event, None, None]:
-    """The events of a task, which ends early once that is asked for."""
+def _until_requested(task: Task[None], request: EndRequest) -> Task[None]:
+    """Yield the events of a task; throw Stop or Pause into it once the request asks for that."""
     for event in task:
         yield event
-        if request.ending and not isinstance(event, Finished):
-            yield task.throw(Stop if request.ending in ("stop", "discard") else Pause)
+        if request.action and not isinstance(event, Finished):
+            yield task.throw(Stop if request.action in ("stop", "discard") else Pause)
             yield from task
             return
 
 
-def _failed(run_id: str, error: Exception, begun: bool) -> Finished:
-    """The last event of a run that an error ended; what it had `begun` can be gone on with, once mended."""
-    sentence = user_message(error)
-    if not sentence:
+def _failed(run_id: str, error: Exception, resumable: bool) -> Finished:
+    """The last event of a run that raised an error: interrupted if it can be resumed, else failed."""
+    message = user_message(error)
+    if not message:
         log.error("run %s failed", run_id, exc_info=error)
         kind = type(error).__name__
-        sentence = f"Something unexpected went wrong ({kind}: {error}); see the log."
-    if is_disk_full(error) or (begun and not isinstance(error, Diverged)):
-        again = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."
-        return ended(run_id, "interrupted", f"{sentence}{again}")
-    return ended(run_id, "failed", sentence)
+        message = f"Something unexpected went wrong ({kind}: {error}); see the log."
+    if is_disk_full(error) or (resumable and not isinstance(error, Diverged)):
+        advice = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."
+        return ended(run_id, "interrupted", f"{message}{advice}")
+    return ended(run_id, "failed", message)

@@ -1,24 +1,25 @@
-"""How this process is, for those who run it for others."""
+"""The state of this process, for those who operate it."""
 
 from typing import Any
 
 from ftcore import devices, tracking
 from ftcore.errors import UnfreezeError
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 
 
 def report() -> dict[str, Any]:
-    """Device, queue and the last failure.
+    """Device, queue and the message of the last failed run.
 
-    Raises UnfreezeError where the record of runs is not there, or takes nothing so that a run cannot begin.
+    Raises UnfreezeError if the record cannot be opened, or a run cannot start because it cannot be written.
     """
-    if why := queue.trouble():
-        raise UnfreezeError(why)
-    order = queue.queue()
-    first = order[0] if order else ""
-    running = first if first and queue.position(first) == 0 else None
+    for error in list(scheduler.queue.start_errors.values()):
+        raise UnfreezeError(error)
+    running, order = scheduler.queue.running(), scheduler.queue.order()
     return {
         "device": devices.describe(),
-        "queue": {"running": running, "waiting": len(order) - (running is not None)},
+        "queue": {
+            "running": running[0] if running else None,
+            "waiting": len(order) - len(running),
+        },
         "last_error": tracking.last_failure(),
     }

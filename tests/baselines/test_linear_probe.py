@@ -13,7 +13,8 @@ from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, drain
 from ftcore.models import checkpoints
-from ftcore.runs import execution, queue
+from ftcore.runs import execution
+from ftcore.runs.checks import check_config
 from ftcore.training import learners, preparation
 from tests.helpers import small_runs
 
@@ -61,9 +62,9 @@ def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
     base: checkpoints.Checkpoint,
 ) -> None:
     config = settings(watch="good.")
-    queue.check(config)
+    check_config(config)
     run_id = tracking.create_run(config)
-    events = list(execution.execute(run_id, execution.Request()))
+    events = list(execution.execute(run_id))
     last = events[-1]
     assert isinstance(last, Finished) and last.status == "finished"
     assert last.metrics["test_accuracy"] > 0.5
@@ -79,7 +80,7 @@ def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
 def test_it_shares_split_and_vectors_with_the_last_layer(base: checkpoints.Checkpoint) -> None:
     def ran(mode: str) -> list[Event]:
         run_id = tracking.create_run(settings(mode=mode, epochs=1))
-        return list(execution.execute(run_id, execution.Request()))
+        return list(execution.execute(run_id))
 
     trained, best = ran("last-layer"), ran("best-head")
     splits = {

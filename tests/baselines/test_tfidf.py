@@ -12,7 +12,8 @@ from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, Task, drain
 from ftcore.models import checkpoints
-from ftcore.runs import execution, queue
+from ftcore.runs import execution
+from ftcore.runs.checks import check_config
 from ftcore.tracking import history
 
 
@@ -80,9 +81,9 @@ def test_a_reference_goes_through_the_queue_and_leaves_a_record_but_no_checkpoin
     mode: str,
 ) -> None:
     config = FineTuneConfig.from_dict({"checkpoint": "gone", "mode": mode, "limit": 200})
-    queue.check(config)
+    check_config(config)
     run_id = tracking.create_run(config)
-    events = list(execution.execute(run_id, execution.Request()))
+    events = list(execution.execute(run_id))
     last = events[-1]
     assert isinstance(last, Finished) and last.status == "finished"
     recorded = tracking.run(run_id)

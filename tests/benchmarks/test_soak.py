@@ -18,7 +18,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
 
 def trained(**values: object) -> str:
     run_id = tracking.create_run(small_runs.config(**values))
-    for _ in execution.execute(run_id, execution.Request()):
+    for _ in execution.execute(run_id):
         pass
     return run_id
 

@@ -39,7 +39,7 @@ def base() -> str:
 def trained(**values: object) -> Run:
     """A run, worked off here."""
     run_id = tracking.create_run(FineTuneConfig(**values))  # type: ignore[arg-type]
-    for _ in execution.execute(run_id, execution.Request()):
+    for _ in execution.execute(run_id):
         pass
     run = tracking.run(run_id)
     assert run.status == "finished", run.message

@@ -22,7 +22,8 @@ from ftcore.events import Evaluation, Event, Finished, Progress, Task, Watched, 
 from ftcore.experiments import archive, catalog, plan, verdict
 from ftcore.experiments.result import Result
 from ftcore.models import checkpoints
-from ftcore.runs import queue, train
+from ftcore.runs import train
+from ftcore.runs.scheduler import scheduler
 from ftcore.text import batches
 from tests.helpers import disk_limit, fake_results, small_runs
 
@@ -174,21 +175,20 @@ def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
 ) -> None:
     """The disk is full when it comes to the second run, and has room again for what is given back."""
     monkeypatch.setattr(datasets, "load", made)
-    submit, queued = queue.submit, []
+    submit, queued = scheduler.submit, []
 
     def fuller(*about: object) -> str:
         with disk_limit.limit_file_size(1) if queued else contextlib.nullcontext():
             queued.append(submit(*about))
         return queued[-1]
 
-    monkeypatch.setattr(queue, "submit", fuller)
+    monkeypatch.setattr(scheduler, "submit", fuller)
     try:
         with pytest.raises(UnfreezeError, match="free some space"):
             plan.submit(plan.plan(base(epochs=1), ["last-layer", "full"], [0]))
-        with queue._changed:
-            assert queue._changed.wait_for(lambda: not queue.busy(), 60)
+        assert scheduler.queue.join(timeout=60)
     finally:
-        queue.shutdown()
+        scheduler.shutdown()
     assert len(queued) == 1 and tracking.runs().empty
 
 
@@ -198,10 +198,9 @@ def test_an_experiment_goes_through_the_queue_in_order(monkeypatch: pytest.Monke
     experiment = plan.submit(configs)
     ids = catalog.run_ids(experiment)
     try:
-        with queue._changed:
-            assert queue._changed.wait_for(lambda: queue._where(ids[-1]) is None, 60)
+        assert scheduler.queue.join(ids[-1], timeout=60)
     finally:
-        queue.shutdown()
+        scheduler.shutdown()
     found = catalog.load(experiment)
     assert [one.run.config for one in found] == configs
     assert {one.run.status for one in found} == {"finished"}

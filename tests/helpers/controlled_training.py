@@ -1,72 +1,66 @@
-"""A training that the test leads by the hand, for what is asked of the queue and its thread."""
+"""A training that ends when the test says so, for tests of the queue and its worker."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from ftcore import events, paths, tracking
+from ftcore import events, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress, Task
-from ftcore.runs import queue, train
-from tests.helpers import small_runs
+from ftcore.runs.scheduler import scheduler
 
-WAIT = 20.0
+TIMEOUT = 20.0  # seconds
 
 
-class Led:
-    """A stand-in for `train.train` that goes on when the test says so."""
+class ControlledTraining:
+    """Replaces `train.train`: each run trains until the test calls `finish` with its name."""
 
     def __init__(self) -> None:
-        self.began: list[str] = []
-        self.go = {}
-        self.changed = threading.Condition()
+        self.started: list[str] = []  # names of runs, in the order in which they started
+        self._changed = threading.Condition()
+        self._finish: dict[str, threading.Event] = {}
 
     def __call__(self, config: FineTuneConfig, output: Path, ref: str, resume: bool) -> Task[None]:
-        with self.changed:
-            self.began.append(config.name)
-            self.changed.notify_all()
+        with self._changed:
+            self.started.append(config.name)
+            self._changed.notify_all()
         if config.name == "broken":
-            raise ZeroDivisionError("a fault of ours")
+            raise ZeroDivisionError("a bug")
         if config.name == "refused":
-            raise UnfreezeError("Do it otherwise.")
+            raise UnfreezeError("Choose other data.")
         try:
-            while not self.go[config.name].is_set():
+            while not self._event(config.name).is_set():
                 yield Progress("training", 1, 2, "steps")
         except events.Stop:
             yield Finished("stopped", "Stopped at step 1.")
-            return
         except events.Pause:
             yield Finished("paused", "Paused at step 1.")
-            return
-        yield Finished("finished", "Done.", {"val_accuracy": 1.0})
+        else:
+            yield Finished("finished", "Done.", {"val_accuracy": 1.0})
 
-    def submit(self, name: str) -> str:
-        self.go[name] = threading.Event()
-        return queue.submit(FineTuneConfig(name=name))
+    def submit(self, *names: str) -> list[str]:
+        """Queue runs of these names and return their ids; wait until the first trains if none did."""
+        idle = not scheduler.queue.order()
+        run_ids = [scheduler.submit(FineTuneConfig(name=name)) for name in names]
+        if idle:
+            self.wait_for(names[0])
+        return run_ids
 
-    def wait(self, name: str) -> None:
-        with self.changed:
-            assert self.changed.wait_for(lambda: name in self.began, WAIT)
+    def finish(self, *names: str) -> None:
+        """Let the runs of these names finish, now or once they start."""
+        for name in names:
+            self._event(name).set()
+
+    def wait_for(self, name: str) -> None:
+        """Wait until a run of this name has started."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: name in self.started, TIMEOUT)
+
+    def _event(self, name: str) -> threading.Event:
+        return self._finish.setdefault(name, threading.Event())
 
 
-@contextmanager
-def leading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Led]:
-    """In the place of all training; the queue is shut down at the end."""
-    small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
-    made = Led()
-    monkeypatch.setattr(train, "train", made)
-    yield made
-    for event in made.go.values():
-        event.set()
-    queue.shutdown()
-
-
-def ended(run_id: str) -> str:
-    """The status of a run once the thread is through with it."""
-    with queue._changed:
-        assert queue._changed.wait_for(lambda: queue._where(run_id) is None, WAIT)
+def final_status(run_id: str) -> str:
+    """The status of a run once it has left the queue."""
+    assert scheduler.queue.join(run_id, TIMEOUT)
     return tracking.run(run_id).status

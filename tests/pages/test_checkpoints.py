@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from ftcore import paths, tracking
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.models import checkpoints
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from tests.exchange.test_lesson_import import glove, glove_file, net, news
 from tests.helpers import small_runs
 
@@ -170,7 +170,7 @@ def test_pretraining_is_a_run_and_leads_to_it(monkeypatch: pytest.MonkeyPatch) -
         taken.append(one)
         return tracking.create_run(one)
 
-    monkeypatch.setattr(queue, "submit", submit)
+    monkeypatch.setattr(scheduler, "submit", submit)
     app = page("Pretrain")
     app.text_input(key="pretrain_vectors").set_value("words.txt")
     app.number_input(key="pretrain_heads").set_value(4)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from ftcore import formatting, paths, tracking
 from ftcore.config import REFERENCES, mode_defaults
 from ftcore.experiments import comparison
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from pages.components.charts import run_curves
 from pages.components.charts.live_chart import AXES
 from pages.components.compare import outcome
@@ -39,7 +39,7 @@ def bundled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def queued(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are queued, and never begin."""
-    monkeypatch.setattr(queue, "submit", tracking.create_run)
+    monkeypatch.setattr(scheduler, "submit", tracking.create_run)
 
 
 def page(**query: str) -> AppTest:
@@ -174,7 +174,7 @@ def test_stop_and_pause_reach_all_and_those_that_wait_first(
         )
     ]
     reached: list[str] = []
-    monkeypatch.setattr(queue, ending, reached.append)
+    monkeypatch.setattr(scheduler, ending, reached.append)
     app = press(page(experiment="one"), label)
     assert reached == live[::-1] and not app.exception
 
@@ -186,7 +186,7 @@ def test_an_experiment_that_broke_off_goes_on_in_its_order(monkeypatch: pytest.M
         for mode, status in (("last-layer", "interrupted"), ("gradual", "paused"))
     ]
     resumed: list[str] = []
-    monkeypatch.setattr(queue, "resume", lambda *run_ids: resumed.extend(run_ids))
+    monkeypatch.setattr(scheduler, "resume", lambda *run_ids: resumed.extend(run_ids))
     app = press(page(experiment="one"), "Resume")
     assert resumed == broken and not app.exception
 

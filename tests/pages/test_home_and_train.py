@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import config, paths, tracking
 from ftcore.config import FineTuneConfig
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from pages.components.forms.settings_form import SETTINGS
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
@@ -158,7 +158,7 @@ def test_start_queues_a_run_with_the_values_of_the_form(monkeypatch: pytest.Monk
         taken.append(one)
         return tracking.create_run(one)
 
-    monkeypatch.setattr(queue, "submit", submit)
+    monkeypatch.setattr(scheduler, "submit", submit)
     app = page("train")
     app.number_input(key="setting_seed").set_value(5).run()
     app = press(app, "Start")

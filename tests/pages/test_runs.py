@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
 from ftcore.config import REFERENCES, FineTuneConfig
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from pages.components.charts import run_curves
 from pages.components.charts.palette import model_colour
 from tests.helpers import small_runs
@@ -135,7 +135,9 @@ def test_one_run_shows_all_its_settings() -> None:
 
 
 def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "submit", lambda config: reference(config.mode, seed=config.seed))
+    monkeypatch.setattr(
+        scheduler, "submit", lambda config: reference(config.mode, seed=config.seed)
+    )
     run_id = small_runs.run(seed=3)
     app = press(page(run_id), "Reference lines")
     shown = app.query_params["runs"]

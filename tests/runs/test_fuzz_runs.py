@@ -25,7 +25,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def execute(run_id: str) -> tracking.Run:
-    for _ in execution.execute(run_id, execution.Request()):
+    for _ in execution.execute(run_id):
         pass
     return tracking.run(run_id)
 

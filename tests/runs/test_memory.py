@@ -19,11 +19,11 @@ from ftcore.events import Evaluation
 ENDINGS = ("stop", "pause", "discard", "")
 used = []
 for cycle in range(int(sys.argv[1])):
-    request = execution.Request()
+    request = execution.EndRequest()
     config = FineTuneConfig(limit=150, epochs=1, seed=cycle % 3, device=sys.argv[2])
     for event in execution.execute(tracking.create_run(config), request):
         if isinstance(event, Evaluation) and event.step:
-            request.ending = ENDINGS[cycle % len(ENDINGS)]
+            request.action = ENDINGS[cycle % len(ENDINGS)]
     if config.device == "cpu":
         used.append(int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize())
     else:

@@ -179,7 +179,7 @@ config = FineTuneConfig(
     dataset="ag_news", source=sys.argv[1], batch_size=128, epochs=1, max_length=512, device="cpu"
 )
 run_id = tracking.create_run(config)
-for event in execution.execute(run_id, execution.Request()):
+for event in execution.execute(run_id):
     if isinstance(event, Progress) and event.phase == "evaluating":
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]), -1))

@@ -1,224 +1,208 @@
-"""What somebody decides of runs that train, wait or rest: stop, pause, resume, discard."""
+"""Stop, pause, resume and discard, of runs that are running, queued, paused or claimed elsewhere."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from ftcore import tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
+from ftcore.events import Finished
 from ftcore.models import checkpoints
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
-from tests.helpers.controlled_training import WAIT, Led, ended, leading
+from tests.helpers.controlled_training import ControlledTraining, final_status
 
 
-@pytest.fixture
-def led(monkeypatch: pytest.MonkeyPatch) -> Iterator[Led]:
-    with leading(monkeypatch) as made:
-        yield made
-
-
-def test_stop_reaches_the_running_one_and_takes_waiting_ones_off(led: Led) -> None:
-    first, second = led.submit("first"), led.submit("second")
-    led.wait("first")
-    queue.stop(second)
-    assert queue.position(second) is None
+def test_stop_ends_a_running_run_and_takes_a_queued_one_off(training: ControlledTraining) -> None:
+    first, second = training.submit("first", "second")
+    scheduler.stop(second)
+    assert scheduler.queue.order() == [first]
     assert tracking.run(second).status == "stopped"
-    queue.stop(first)
-    assert ended(first) == "stopped"
+    scheduler.stop(first)
+    assert final_status(first) == "stopped"
     assert tracking.run(first).message == "Stopped at step 1."
-    queue.stop(first)  # once more changes nothing
+    scheduler.stop(first)
+    assert tracking.run(first).status == "stopped"
 
 
-def test_a_run_that_waits_is_paused_and_waits_again_when_it_is_resumed(led: Led) -> None:
-    first, second = led.submit("first"), led.submit("second")
-    led.wait("first")
-    queue.pause(second)
-    assert tracking.run(second).status == "paused" and queue.position(second) is None
-    queue.resume(second)
-    assert tracking.run(second).status == "queued" and queue.position(second) == 1
-    queue.pause(second)
-    queue.stop(first)
-    assert ended(first) == "stopped"
-    assert led.began == ["first"] and tracking.run(second).status == "paused"
+def test_paused_queued_run_waits_again_once_resumed(training: ControlledTraining) -> None:
+    first, second = training.submit("first", "second")
+    scheduler.pause(second)
+    assert tracking.run(second).status == "paused" and scheduler.queue.order() == [first]
+    scheduler.resume(second)
+    assert tracking.run(second).status == "queued" and scheduler.queue.order() == [first, second]
+    scheduler.pause(second)
+    scheduler.stop(first)
+    assert final_status(first) == "stopped"
+    assert training.started == ["first"] and tracking.run(second).status == "paused"
 
 
-def test_a_run_that_was_begun_and_leaves_the_queue_can_still_go_on(led: Led) -> None:
-    first = led.submit("first")
-    led.wait("first")
-    begun = small_runs.run("paused", saved=False)
-    file = snapshots.path(checkpoints.run_path(begun))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(b"state")
-    queue.resume(begun)
-    assert queue.queue() == [first, begun]
-    queue.stop(begun)
-    assert tracking.run(begun).status == "paused"
-    assert file.exists()
-    queue.stop(begun)
-    assert tracking.run(begun).status == "stopped"
-    assert not file.exists()
+def test_stop_of_a_queued_run_that_had_started_pauses_it(training: ControlledTraining) -> None:
+    [first] = training.submit("first")
+    run_id = small_runs.run("paused", saved=False)
+    snapshot = snapshots.path(checkpoints.run_path(run_id))
+    snapshot.parent.mkdir(parents=True, exist_ok=True)
+    snapshot.write_bytes(b"state")
+    scheduler.resume(run_id)
+    assert scheduler.queue.order() == [first, run_id]
+    scheduler.stop(run_id)
+    assert tracking.run(run_id).status == "paused" and snapshot.exists()
+    scheduler.stop(run_id)
+    assert tracking.run(run_id).status == "stopped" and not snapshot.exists()
 
 
-def test_what_cannot_be_written_down_as_taken_off_waits_on(led: Led) -> None:
-    first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
-    led.wait("first")
-    for ending in (queue.stop, queue.pause, queue.discard):
-        with disk_limit.limit_file_size(1), pytest.raises(UnfreezeError, match="free some space"):
-            ending(second)
-        assert queue.queue() == [first, second, third]
-    with disk_limit.limit_file_size(1), pytest.raises(UnfreezeError, match="free some space"):
-        queue.move(third, -1)
-    assert queue.queue() == [first, second, third]
-    queue.stop(second)
-    assert queue.queue() == [first, third]
+def test_run_keeps_its_place_if_a_full_disk_prevents_the_change(
+    training: ControlledTraining,
+) -> None:
+    first, second, third = training.submit("first", "second", "third")
+    actions = (
+        scheduler.stop,
+        scheduler.pause,
+        scheduler.discard,
+        lambda run_id: scheduler.queue.move(run_id, 1),
+    )
+    for action in actions:
+        with (
+            disk_limit.limit_file_size(1),
+            pytest.raises(UnfreezeError, match="free some space"),
+        ):
+            action(second)
+        assert scheduler.queue.order() == [first, second, third]
+    scheduler.stop(second)
+    assert scheduler.queue.order() == [first, third]
 
 
-def test_what_another_process_has_is_left_to_it(led: Led) -> None:
+def test_run_claimed_by_another_process_is_left_to_it(training: ControlledTraining) -> None:
     run_id = tracking.create_run(FineTuneConfig(name="elsewhere"), place=1.0)
     claim = tracking.claim(run_id)
-    queue.start()
-    mine = led.submit("mine")
-    led.wait("mine")
-    assert queue.queue() == [mine]
-    for act in (queue.stop, queue.discard, queue.pause):
+    scheduler.start()
+    assert training.submit("mine") == scheduler.queue.order()
+    for action in (scheduler.stop, scheduler.discard, scheduler.pause):
         with pytest.raises(UnfreezeError, match="belongs to another process"):
-            act(run_id)
+            action(run_id)
     claim.release()
 
 
-def test_a_paused_run_lets_the_next_begin_and_goes_on_before_those_that_wait(led: Led) -> None:
-    first, second, third = led.submit("first"), led.submit("second"), led.submit("third")
-    led.wait("first")
-    queue.pause(first)
-    led.wait("second")
+def test_pause_lets_the_next_run_start_and_resume_puts_it_before_waiting_runs(
+    training: ControlledTraining,
+) -> None:
+    first, second, third = training.submit("first", "second", "third")
+    scheduler.pause(first)
+    training.wait_for("second")
     assert tracking.run(first).status == "paused"
-    queue.resume(first)
+    scheduler.resume(first)
     with pytest.raises(UnfreezeError, match="is queued"):
-        queue.resume(first)
-    assert queue.queue() == [second, first, third]
-    for name in ("first", "second", "third"):
-        led.go[name].set()
-    assert ended(third) == "finished"
-    assert led.began == ["first", "second", "first", "third"]
+        scheduler.resume(first)
+    assert scheduler.queue.order() == [second, first, third]
+    training.finish("first", "second", "third")
+    assert final_status(third) == "finished"
+    assert training.started == ["first", "second", "first", "third"]
 
 
-def test_several_go_on_in_their_order_also_where_nothing_trains(led: Led) -> None:
-    names = ("first", "second", "third")
-    several = [led.submit(name) for name in names]
-    led.wait("first")
-    for run_id in reversed(several):
-        queue.pause(run_id)
-    assert ended(several[0]) == "paused"
-    led.began.clear()
-    queue.resume(*several)
-    led.wait("first")
-    assert queue.queue() == several
-    places = [tracking.run(run_id).place for run_id in several]
+def test_several_runs_resume_in_the_given_order(training: ControlledTraining) -> None:
+    names = ["first", "second", "third"]
+    run_ids = training.submit(*names)
+    for run_id in reversed(run_ids):
+        scheduler.pause(run_id)
+    assert final_status(run_ids[0]) == "paused"
+    training.started.clear()
+    scheduler.resume(*run_ids)
+    training.wait_for("first")
+    assert scheduler.queue.order() == run_ids
+    places = [tracking.run(run_id).place for run_id in run_ids]
     assert places == sorted(places)
-    for name in names:
-        led.go[name].set()
-    assert ended(several[-1]) == "finished"
-    assert tuple(led.began) == names
+    training.finish(*names)
+    assert final_status(run_ids[-1]) == "finished"
+    assert training.started == names
 
 
-def test_where_one_of_several_cannot_go_on_none_is_queued(led: Led) -> None:
-    paused, elsewhere, over = (
+def test_resume_queues_no_run_if_one_cannot_be_resumed(training: ControlledTraining) -> None:
+    paused, interrupted, finished = (
         small_runs.run(status, saved=False) for status in ("paused", "interrupted", "finished")
     )
     with pytest.raises(UnfreezeError, match="is finished"):
-        queue.resume(paused, over)
-    claim = tracking.claim(elsewhere)
-    with pytest.raises(UnfreezeError):
-        queue.resume(paused, elsewhere)
+        scheduler.resume(paused, finished)
+    claim = tracking.claim(interrupted)
+    with pytest.raises(UnfreezeError, match="Another process"):
+        scheduler.resume(paused, interrupted)
     claim.release()
-    assert tracking.run(paused).status == "paused" and not queue.busy()
-    led.go[tracking.run(paused).config.name] = threading.Event()
-    queue.resume(paused, elsewhere)  # nobody has kept either of them
-    assert queue.queue() == [paused, elsewhere]
+    assert tracking.run(paused).status == "paused" and not scheduler.queue.order()
+    scheduler.resume(paused, interrupted)  # both claims were released
+    assert scheduler.queue.order() == [paused, interrupted]
 
 
-def test_a_discarded_run_is_gone_wherever_it_was(led: Led) -> None:
-    running, waiting, paused = led.submit("running"), led.submit("waiting"), led.submit("paused")
-    led.wait("running")
-    queue.discard(waiting)
-    queue.discard(running)
-    led.wait("paused")
-    queue.pause(paused)
-    assert ended(paused) == "paused"
-    queue.discard(paused)
+def test_resume_fails_if_another_process_ends_the_run_meanwhile(
+    training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = small_runs.run("paused", saved=False)
+    claim = tracking.claim
+
+    def claim_after_other_process(run_id: str) -> object:
+        tracking.finish(run_id, Finished("stopped", "Stopped."))
+        return claim(run_id)
+
+    monkeypatch.setattr(tracking, "claim", claim_after_other_process)
+    with pytest.raises(UnfreezeError, match="is stopped"):
+        scheduler.resume(run_id)
+    assert not scheduler.queue.order() and not training.started
+
+
+def test_discard_deletes_running_queued_and_paused_runs(training: ControlledTraining) -> None:
+    running, queued, paused = training.submit("running", "queued", "paused")
+    scheduler.discard(queued)
+    scheduler.discard(running)
+    training.wait_for("paused")
+    scheduler.pause(paused)
+    assert final_status(paused) == "paused"
+    scheduler.discard(paused)
     assert tracking.runs().empty
 
 
-def test_a_run_that_two_resume_at_once_is_resumed_by_one(
-    led: Led, monkeypatch: pytest.MonkeyPatch
+def test_concurrent_actions_on_a_run_never_raise_an_unexpected_error(
+    training: ControlledTraining,
 ) -> None:
-    run_id = led.submit("first")
-    led.wait("first")
-    queue.pause(run_id)
-    assert ended(run_id) == "paused"
-    led.began.clear()
-
-    def while_somebody_is_quicker(config: FineTuneConfig) -> None:
-        monkeypatch.setattr(queue, "check", lambda config: None)
-        queue.resume(run_id)
-        led.wait("first")
-
-    monkeypatch.setattr(queue, "check", while_somebody_is_quicker)
-    with pytest.raises(UnfreezeError, match="works on this run"):
-        queue.resume(run_id)
-    assert tracking.run(run_id).status == "running"
-    led.go["first"].set()
-    assert ended(run_id) == "finished"
-    assert led.began == ["first"]
-
-
-def test_of_those_who_decide_at_once_what_becomes_of_a_run_one_is_first(led: Led) -> None:
-    """Whoever comes later is told in a sentence, and nothing goes wrong behind it."""
     for number in range(4):
-        run_id = led.submit(f"run {number}")
-        led.wait(f"run {number}")
-        queue.pause(run_id)
-        assert ended(run_id) == "paused"
-        led.go[f"run {number}"].set()
-        together = threading.Barrier(6)
+        name = f"run {number}"
+        [run_id] = training.submit(name)
+        scheduler.pause(run_id)
+        assert final_status(run_id) == "paused"
+        training.finish(name)
+        barrier = threading.Barrier(6)
         unexpected: list[BaseException] = []
 
-        def decide(
-            decision: Callable[[str], None], one: str, at: threading.Barrier, bad: list
+        def act(
+            action: Callable[[str], None], run_id: str, start: threading.Barrier, errors: list
         ) -> None:
-            at.wait()
+            start.wait()
             try:
-                decision(one)
+                action(run_id)
             except UnfreezeError:
                 pass
             except Exception as error:
-                bad.append(error)
+                errors.append(error)
 
-        crowd = [
-            threading.Thread(target=decide, args=(decision, run_id, together, unexpected))
-            for decision in (queue.resume, queue.stop, queue.discard) * 2
+        threads = [
+            threading.Thread(target=act, args=(action, run_id, barrier, unexpected))
+            for action in (scheduler.resume, scheduler.stop, scheduler.discard) * 2
         ]
-        for one in crowd:
-            one.start()
-        for one in crowd:
-            one.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         assert not unexpected
-        with queue._changed:
-            assert queue._changed.wait_for(lambda: not queue.busy(), WAIT)
-        left = tracking.several([run_id])
-        assert not left or left[0].status in ("finished", "stopped")
+        assert scheduler.queue.join(timeout=20.0)
+        remaining = tracking.several([run_id])
+        assert not remaining or remaining[0].status in ("finished", "stopped")
 
 
-def test_keeping_a_paused_run_ends_it(led: Led) -> None:
-    run_id = led.submit("one")
-    led.wait("one")
-    queue.pause(run_id)
-    assert ended(run_id) == "paused"
-    queue.stop(run_id)
+def test_stopped_paused_run_cannot_be_resumed(training: ControlledTraining) -> None:
+    [run_id] = training.submit("one")
+    scheduler.pause(run_id)
+    assert final_status(run_id) == "paused"
+    scheduler.stop(run_id)
     assert tracking.run(run_id).status == "stopped"
     with pytest.raises(UnfreezeError, match="is stopped"):
-        queue.resume(run_id)
+        scheduler.resume(run_id)

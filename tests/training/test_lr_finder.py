@@ -18,7 +18,8 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, drain
 from ftcore.models import checkpoints
-from ftcore.runs import queue, train
+from ftcore.runs import train
+from ftcore.runs.scheduler import scheduler
 from ftcore.training import lr_finder
 from tests.helpers import small_runs
 
@@ -144,7 +145,7 @@ def page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")  # the search itself, in its process, sees the real ones
     yield AppTest.from_file(str(MAIN), default_timeout=120).switch_page("train.py").run()
-    queue.shutdown()
+    scheduler.shutdown()
 
 
 def test_one_click_finds_a_rate_and_another_one_takes_it(page: AppTest) -> None:
@@ -159,7 +160,7 @@ def test_one_click_finds_a_rate_and_another_one_takes_it(page: AppTest) -> None:
 
 
 def test_a_search_beside_a_training_is_refused_with_the_reason(page: AppTest) -> None:
-    run_id = queue.submit(FineTuneConfig(epochs=1000, name="long"))
+    run_id = scheduler.submit(FineTuneConfig(epochs=1000, name="long"))
     page.button(key="find_rate").click().run()
     assert "A run is training" in page.error[0].value
-    queue.stop(run_id)
+    scheduler.stop(run_id)

@@ -19,7 +19,8 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Pause, Progress, Resumable
 from ftcore.inference import prediction
 from ftcore.models import checkpoints
-from ftcore.runs import execution, queue, train
+from ftcore.runs import execution, train
+from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import store
 from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
@@ -47,10 +48,10 @@ def whole(config: FineTuneConfig) -> str:
 
 def go_on(run_id: str, events: int | None = None) -> str:
     """Work on a run, pause it behind so many events where a number is given, and return its status."""
-    request = execution.Request()
+    request = execution.EndRequest()
     for number, _ in enumerate(execution.execute(run_id, request)):
         if number == events:
-            request.ending = "pause"
+            request.action = "pause"
     return tracking.run(run_id).status
 
 
@@ -92,10 +93,10 @@ def test_a_run_paused_at_ten_random_points_ends_with_the_very_same(mode: str) ->
 
 
 def test_so_does_one_that_is_paused_while_its_inside_is_looked_at() -> None:
-    run_id, request = tracking.create_run(small_runs.config()), execution.Request()
+    run_id, request = tracking.create_run(small_runs.config()), execution.EndRequest()
     for event in execution.execute(run_id, request):
         if isinstance(event, Progress) and event.phase == "looking inside":
-            request.ending = "pause"
+            request.action = "pause"
     assert tracking.run(run_id).status == "paused"
     assert go_on(run_id) == "finished"
     same(whole(small_runs.config()), run_id)
@@ -151,7 +152,7 @@ def test_what_was_said_is_on_record_before_the_state_that_goes_on_behind_it(
     config = small_runs.config()
     run_id = tracking.create_run(config)
     seen = 0
-    for event in execution.execute(run_id, execution.Request()):
+    for event in execution.execute(run_id):
         if isinstance(event, Resumable):
             known = tracking.history(run_id)
             assert event.step == 0 or known["step"].max() == event.step
@@ -213,7 +214,7 @@ def test_a_state_that_cannot_be_read_is_said_and_the_best_model_stays(damage: st
     assert go_on(run_id) == "interrupted"
     advice = "update" if damage == "newer" else "keep its best model"
     assert advice in tracking.run(run_id).message
-    queue.stop(run_id)
+    scheduler.stop(run_id)
     assert tracking.run(run_id).status == "stopped"
     assert checkpoints.load_model(checkpoints.find(run_id))
     assert not file.exists()

@@ -38,9 +38,9 @@ def rate_search(clicked: bool) -> None:
 
 
 def _search(config: FineTuneConfig) -> Search:
-    from ftcore.runs import queue  # imports MLflow
+    from ftcore.runs.scheduler import scheduler  # imports MLflow
 
-    if queue.busy():
+    if scheduler.queue.order():
         raise UnfreezeError(
             "A run is training now, and a search would slow it down; search when it has ended."
         )

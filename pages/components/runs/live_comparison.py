@@ -9,7 +9,7 @@ import streamlit as st
 from ftcore import formatting, tracking
 from ftcore.errors import UnfreezeError
 from ftcore.experiments.result import Result
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import Run
 from pages.components.charts import run_curves
 from pages.components.charts.live_chart import AXES, live_charts_of, packed
@@ -160,13 +160,13 @@ def pause_and_stop_buttons(run_ids: Sequence[str]) -> None:
         icon=":material/pause:",
         help="All runs that are not done can be resumed later, also after a restart.",
     ):
-        _for_all_live(queue.pause, run_ids)
+        _for_all_live(scheduler.pause, run_ids)
     with st.popover("Stop", key="stop", icon=":material/stop_circle:"):
         st.markdown(
             "The run in training keeps its best model so far; the waiting runs never start."
         )
         if st.button("Stop all", key="stop_all", type="primary"):
-            _for_all_live(queue.stop, run_ids)
+            _for_all_live(scheduler.stop, run_ids)
 
 
 def _for_all_live(action: Callable[[str], None], run_ids: Sequence[str]) -> None:
@@ -187,5 +187,5 @@ def resume_button(run_ids: Sequence[str]) -> None:
         help="Paused and interrupted runs continue where they were.",
     ):
         with show_errors():
-            queue.resume(*run_ids)
+            scheduler.resume(*run_ids)
             st.rerun()

@@ -15,7 +15,7 @@ from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.models.spec import ModelSpec
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
 from pages.components.charts.live_chart import AXES, Trace, live_charts_of, packed
 from pages.components.forms import settings_form
@@ -135,12 +135,12 @@ def _progress_bar(run: tracking.Run, history: pd.DataFrame) -> None:
 
 def _place_in_queue(run: tracking.Run) -> list[str]:
     """Why the run waits, as phrases; short if it is on the queue of another process."""
-    run_ids = queue.queue()
+    run_ids = scheduler.queue.order()
     if run.run_id in run_ids[1:]:
         place = run_ids.index(run.run_id)
         before = [escape_markdown(run.name) for run in tracking.several([run_ids[place - 1]])]
         return ["**Waiting**", f"place {place} in the queue", *(f"after {name}" for name in before)]
-    trouble = queue.trouble(run.run_id)
+    trouble = scheduler.queue.start_errors.get(run.run_id)
     return ["**Waiting**", escape_markdown(trouble)] if trouble else ["**Waiting**"]
 
 

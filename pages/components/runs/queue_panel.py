@@ -6,7 +6,7 @@ import streamlit as st
 
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from pages.components.runs.run_controls import show_refusal
 from pages.components.text.escaping import escape_markdown
 
@@ -15,13 +15,13 @@ MAX_SHOWN = 10
 
 def queue_panel() -> None:
     """Draw the waiting runs, or nothing if there are none."""
-    run_ids = queue.queue()
+    run_ids = scheduler.queue.order()
     if len(run_ids) > 1:
         st.fragment(_draw, run_every=2.0)(run_ids)
 
 
 def _draw(drawn: list[str]) -> None:
-    run_ids = queue.queue()
+    run_ids = scheduler.queue.order()
     if run_ids != drawn:
         st.rerun()
     waiting = len(run_ids) - 1
@@ -52,11 +52,11 @@ def _waiting_run(run_ids: list[str], place: int, names: dict[str, str]) -> None:
         st.markdown(f"{place}. {names[run_id]}", width="stretch")
         st.caption(f"after {names[run_ids[place - 1]]}", width="content")
         if button("Earlier", "arrow_upward", "Earlier", disabled=place == 1):
-            _change_queue(lambda: queue.move(run_id, -1))
+            _change_queue(lambda: scheduler.queue.move(run_id, -1))
         if button("Later", "arrow_downward", "Later", disabled=place == len(run_ids) - 1):
-            _change_queue(lambda: queue.move(run_id, 1))
+            _change_queue(lambda: scheduler.queue.move(run_id, 1))
         if button("Take off", "close", "off"):
-            _change_queue(lambda: queue.stop(run_id))
+            _change_queue(lambda: scheduler.stop(run_id))
 
 
 def _change_queue(action: Callable[[], None]) -> None:

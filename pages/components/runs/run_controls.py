@@ -6,7 +6,7 @@ import streamlit as st
 
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
-from ftcore.runs import queue
+from ftcore.runs.scheduler import scheduler
 from pages.components.text.escaping import escape_markdown
 
 _DISCARDED = "discarded_run"
@@ -17,26 +17,26 @@ def live_controls(run: tracking.Run) -> None:
     if run.status == "running" and st.button(
         "Pause", key="pause", icon=":material/pause:", help="Resume it later, also after a restart."
     ):
-        _apply(queue.pause, run, "Pausing after this step.")
+        _apply(scheduler.pause, run, "Pausing after this step.")
     with st.popover("Stop", key="stop", icon=":material/stop_circle:"):
         if run.status == "queued":
             st.markdown("It has not begun yet.")
             if st.button("Take it off the queue", key="stop_keep", type="primary"):
-                _apply(queue.stop, run, "Taken off.")
+                _apply(scheduler.stop, run, "Taken off.")
             return
         st.markdown("Keep the best model so far, or discard the run for good?")
         with st.container(horizontal=True):
             if st.button("Stop and keep", key="stop_keep", type="primary"):
-                _apply(queue.stop, run, "Stopping after this step.")
+                _apply(scheduler.stop, run, "Stopping after this step.")
             if st.button("Discard", key="discard", icon=":material/delete:"):
                 st.session_state[_DISCARDED] = run.run_id
-                _apply(queue.discard, run, "Discarding after this step.")
+                _apply(scheduler.discard, run, "Discarding after this step.")
 
 
 def resume_controls(run: tracking.Run, has_checkpoint: bool) -> None:
     """Draw Resume, Keep and Discard, for a paused or interrupted run."""
     if st.button("Resume", key="resume", type="primary", icon=":material/play_arrow:") and _apply(
-        queue.resume, run
+        scheduler.resume, run
     ):
         st.rerun()
     if (
@@ -47,13 +47,13 @@ def resume_controls(run: tracking.Run, has_checkpoint: bool) -> None:
             icon=":material/check:",
             help="Ends the run here; its best model stays.",
         )
-        and _apply(queue.stop, run)
+        and _apply(scheduler.stop, run)
     ):
         st.rerun()
     with st.popover("Discard", key="discard", icon=":material/delete:"):
         st.markdown("Delete the run, its curves and its model for good?")
         if st.button("Discard for good", key="discard_yes", type="primary") and _apply(
-            queue.discard, run
+            scheduler.discard, run
         ):
             st.query_params.clear()
             st.rerun()

@@ -1,0 +1,178 @@
+"""What users do with runs: submit, stop, pause, resume, discard. Pages share one `scheduler`."""
+
+import contextlib
+import threading
+import time
+
+from filelock import FileLock
+
+from ftcore import paths, tracking
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.events import Finished
+from ftcore.models import checkpoints
+from ftcore.runs import execution
+from ftcore.runs.checks import check_config
+from ftcore.runs.queue import Job, RunQueue
+from ftcore.runs.worker import ThreadWorker, Worker
+
+
+class Scheduler:
+    """Acts on the runs of a queue and starts the workers that execute them."""
+
+    def __init__(self, queue: RunQueue, *workers: Worker) -> None:
+        self.queue = queue
+        self.workers = workers
+        self._started = False
+        self._start_lock = threading.Lock()
+        self._decision_lock = threading.Lock()  # one stop, pause, resume or discard at a time
+
+    def start(self) -> None:
+        """Start the workers and load what waits in the record; does nothing if already started."""
+        with self._start_lock:
+            if self._started:
+                return
+            self._started = True
+            self.queue.open()
+            for worker in self.workers:
+                worker.start()
+        self.queue.load()
+        _delete_obsolete_snapshots()
+
+    def shutdown(self, timeout: float = 10.0) -> None:
+        """Interrupt what runs so that it can be resumed, and end the workers.
+
+        What waits stays queued in the record until the next start. `timeout`: seconds to wait per worker.
+        """
+        with self._start_lock:
+            self._started = False
+            self.queue.close()
+        for worker in self.workers:
+            worker.join(timeout)
+
+    def submit(
+        self, config: FineTuneConfig, experiment: str = "", experiment_name: str = ""
+    ) -> str:
+        """Queue a run, optionally as part of an experiment, and return its run id.
+
+        Raises UnfreezeError if its checkpoint or data is missing, or the record cannot be written.
+        """
+        check_config(config)
+        place = time.time()
+        run_id = tracking.create_run(config, experiment, experiment_name, place)
+        self.start()
+        self.queue.add(run_id, place)
+        return run_id
+
+    def resume(self, *run_ids: str) -> None:
+        """Put paused or interrupted runs at the head of the queue, in the given order.
+
+        Raises UnfreezeError, and queues none, if one of them cannot be resumed.
+        """
+        with self._decision_lock:
+            for run_id in run_ids:
+                run = tracking.run(run_id)
+                if not run.resumable:
+                    raise UnfreezeError(
+                        f"This run is {run.status}: only a paused or interrupted run can be resumed."
+                    )
+                check_config(run.config)
+            self.start()
+            claims: list[FileLock] = []
+            try:
+                for run_id in run_ids:
+                    claims.append(tracking.claim(run_id))
+                    status = tracking.run(run_id).status  # another process may have ended it
+                    if status in ("finished", "stopped", "failed"):
+                        raise UnfreezeError(f"This run is {status}: another process has ended it.")
+                place = self.queue.first_place() - len(run_ids)
+                for run_id in run_ids:  # in order: an idle worker takes the first at once
+                    tracking.enqueue(run_id, place)
+                    self.queue.append(Job(run_id, place, claims.pop(0)))
+                    place += 1
+            finally:
+                for claim in claims:
+                    claim.release()
+
+    def stop(self, run_id: str) -> None:
+        """End a run at its next step and keep its best model.
+
+        A waiting run leaves the queue: it is paused if it had started before. A paused or interrupted run
+        is ended. Raises UnfreezeError if the run belongs to another process.
+        """
+        from ftcore.training import snapshots
+
+        with self._decision_lock:
+            if self.queue.request_end(run_id, "stop"):
+                return
+            event = Finished("stopped", "Taken off the queue before it started.")
+            if snapshots.path(checkpoints.run_path(run_id)).exists():
+                event = Finished("paused", "Taken off the queue; it can be resumed.")
+            if self._leave_queue(run_id, event):
+                return
+            if _unclaimed(run_id).resumable:
+                message = "Stopped before the first evaluation: no model was saved."
+                tracking.finish(run_id, execution.ended(run_id, "stopped", message))
+                snapshots.discard(checkpoints.run_path(run_id))
+
+    def pause(self, run_id: str) -> None:
+        """End a run at its next step so that any process can resume it; a waiting run leaves the queue.
+
+        Raises UnfreezeError if the run belongs to another process.
+        """
+        with self._decision_lock:
+            if self.queue.request_end(run_id, "pause"):
+                return
+            if not self._leave_queue(
+                run_id, Finished("paused", "Paused while queued; it can be resumed.")
+            ):
+                _unclaimed(run_id)
+
+    def discard(self, run_id: str) -> None:
+        """End a run and delete it. Raises UnfreezeError if it belongs to another process."""
+        with self._decision_lock:
+            if self.queue.request_end(run_id, "discard"):
+                return
+            self._leave_queue(run_id, Finished("stopped", "Discarded before it started."))
+            _unclaimed(run_id)
+            tracking.delete(run_id)
+
+    def _leave_queue(self, run_id: str, event: Finished) -> bool:
+        """Take a waiting run off the queue and record why; if that fails, it keeps its place.
+
+        Returns False if the run does not wait here.
+        """
+        job = self.queue.remove(run_id)
+        if job is None:
+            return False
+        try:
+            tracking.finish(run_id, event)
+        except BaseException:
+            self.queue.append(job)
+            raise
+        job.claim.release()
+        return True
+
+
+def _unclaimed(run_id: str) -> tracking.Run:
+    """The record of a run. Raises UnfreezeError if a process works on it."""
+    run = tracking.run(run_id)
+    if run.live:
+        raise UnfreezeError(
+            f"This run belongs to another process ({run.host}, {run.pid}): stop it there."
+        )
+    return run
+
+
+def _delete_obsolete_snapshots() -> None:
+    """Delete the snapshots of ended runs, which remain if the process was killed as it ended a run."""
+    from ftcore.training import snapshots
+
+    for file in paths.runs_dir().glob(f"*/artifacts/{snapshots.NAME}"):
+        with contextlib.suppress(UnfreezeError):
+            if tracking.run(file.parent.parent.name).status in ("finished", "stopped"):
+                file.unlink(missing_ok=True)
+
+
+_queue = RunQueue()
+scheduler = Scheduler(_queue, ThreadWorker(_queue))

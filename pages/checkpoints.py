@@ -7,7 +7,7 @@ import streamlit as st
 
 from ftcore import formatting, validation
 from ftcore.config import MODE_DEFAULTS, NEW_MODEL, FineTuneConfig, label
-from ftcore.data.datasets import TITLES
+from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from pages.components.charts.palette import BADGES
@@ -32,7 +32,7 @@ listed, importing, pretraining = st.tabs(
 def accuracy(model: CheckpointChoice) -> str:
     """Its best known figure, and what it was measured on."""
     metrics = model.checkpoint.metrics
-    data = escape_markdown(TITLES.get(model.checkpoint.dataset, model.checkpoint.dataset))
+    data = escape_markdown(datasets.title(model.checkpoint.dataset))
     for name, part in (("test_accuracy", "test set"), ("val_accuracy", "validation")):
         if name in metrics:
             return f"**{formatting.percent(metrics[name])}** {data}, {part}"
@@ -82,7 +82,7 @@ def details(model: CheckpointChoice, of: dict[str, CheckpointChoice]) -> None:
             st.markdown(one.card)
         facts = {
             "Classes": ", ".join(one.labels),
-            "Learned from": TITLES.get(one.dataset, one.dataset),
+            "Learned from": datasets.title(one.dataset),
             "Started from": " ← ".join(of[ref].title if ref in of else ref for ref in parents),
             "Training": one.origin.get("trains", ""),
             "Test accuracy": formatting.percent(one.metrics.get("test_accuracy")),

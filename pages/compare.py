@@ -19,23 +19,6 @@ from pages.components.text.escaping import escape_markdown
 CHOSEN = ("full", "last-layer", "gradual", "scratch")
 MOST_SEEDS = 5
 SAME = ("checkpoint", "dataset", "source", "limit", "own_data")  # as the Train form has them
-SENTENCES = {
-    "sample": (
-        "The plot is clever, but this is a dull film.",
-        "This film is anything but dull.",
-        "I expected a dull film, but the acting is convincing.",
-    ),
-    "imdb": (
-        "The trailer is gorgeous and the cast is brilliant, but the film itself is a mess.",
-        "It is not that I never enjoyed it; there was hardly a dull scene.",
-        "I did not laugh once, and nothing about the ending felt earned.",
-    ),
-    "ag_news": (
-        "Shares of the airline rose after it raised its profit forecast for the year.",
-        "The club sold its goalkeeper for a record sum.",
-        "The new chip will be built in a factory that the government paid for.",
-    ),
-}
 
 experiment = st.query_params.get("experiment", "")
 run_ids = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",")) if one]
@@ -110,7 +93,7 @@ with choose:
     dataset = st.session_state[form.key("dataset")]
     watch = st.text_area(
         "Watched sentences",
-        "\n".join(SENTENCES.get(dataset, ())),
+        "\n".join(datasets.SPECS[dataset].examples),
         height=110,
         key=f"compare_watch_{dataset}",
         persist_state="session",
@@ -180,7 +163,9 @@ with summary.container(border=True):
                 from ftcore.experiments import plan
 
                 configs = planned()
-                title = f"{datasets.TITLES[dataset]} · {len(modes)} modes · {datetime.now():%d %b %H:%M}"
+                title = (
+                    f"{datasets.title(dataset)} · {len(modes)} modes · {datetime.now():%d %b %H:%M}"
+                )
                 started = plan.submit(configs, title)
         except UnfreezeError as error:
             st.error(escape_markdown(str(error)))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ftcore import formatting, validation
 from ftcore.data import datasets
-from ftcore.data.datasets import TextDataset
+from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
 from pages.components.forms.task_progress import run_task
@@ -50,7 +50,7 @@ def changed(source: str) -> float:
 st.title("Data", anchor=False)
 # What is chosen stands in ?dataset=. A widget bound to it would put its title there, as it once did, and
 # know no other.
-titles = {one: datasets.TITLES[one].removesuffix(" (synthetic)") for one in datasets.NAMES}
+titles = {one: datasets.title(one).removesuffix(" (synthetic)") for one in datasets.NAMES}
 given = st.query_params.get("dataset", "")
 linked = next((one for one in datasets.NAMES if given in (one, titles[one])), "")
 if linked and linked != st.session_state.get("data_linked"):

@@ -39,7 +39,7 @@ with choose:
     form.data_input()
     spec = replace(
         checkpoints[st.session_state[form.key("checkpoint")]].model,
-        classes=len(datasets.LABELS[st.session_state[form.key("dataset")]]),
+        classes=len(datasets.SPECS[st.session_state[form.key("dataset")]].labels),
     )
     form.mode_input(spec)
     form.preset_input(
@@ -69,7 +69,7 @@ with summary.container(border=True):
         wanted = FineTuneConfig(**form.values())
         st.markdown(strategies.describe_briefly(wanted, spec))
         checkpoint = checkpoints[wanted.checkpoint]
-        if checkpoint.labels != datasets.LABELS[wanted.dataset]:
+        if checkpoint.labels != datasets.SPECS[wanted.dataset].labels:
             st.markdown(
                 f"The last layer is replaced: {len(checkpoint.labels)} classes before, {spec.classes} now."
             )

@@ -15,7 +15,8 @@ from ftcore import paths, tracking
 from ftcore.__main__ import main
 from ftcore.config import MODES, REFERENCES, FineTuneConfig, choices
 from ftcore.data import datasets
-from ftcore.data.datasets import Texts
+from ftcore.data.text_dataset import Texts
+from ftcore.events import Progress
 from ftcore.inference import prediction
 from ftcore.runs import execution
 from ftcore.runs.checks import check_config
@@ -137,7 +138,7 @@ def test_a_class_with_one_example_ends_with_a_reason(
     )
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
-        yield datasets.Progress("reading", 1, 1, "texts")
+        yield Progress("reading", 1, 1, "texts")
         return few
 
     monkeypatch.setattr(datasets, "load", load)

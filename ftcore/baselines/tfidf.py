@@ -9,7 +9,7 @@ import numpy as np
 
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
-from ftcore.data.datasets import TextDataset
+from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import insights
 from ftcore.diagnostics.insights import Insights
 from ftcore.errors import UnfreezeError

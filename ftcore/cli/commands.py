@@ -21,7 +21,7 @@ def datasets(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.data import datasets
 
     for name in datasets.NAMES:
-        title = datasets.TITLES[name]
+        title = datasets.title(name)
         out.record({"name": name, "title": title}, f"{name:10} {title}")
 
 

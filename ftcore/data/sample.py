@@ -22,6 +22,10 @@ training, so that learning sentences by heart is not enough.
 import random
 import re
 import zlib
+from pathlib import Path
+
+from ftcore.data.text_dataset import DatasetSpec, Texts
+from ftcore.events import Task
 
 # Calibrated: on 6,000 reviews, TF-IDF and logistic regression reach 74% with words and 86% with
 # pairs of words, a linear head on mean word vectors 66%, the small transformer 93% in 4 epochs.
@@ -273,3 +277,26 @@ def _reviews(
 def _is_held_out(pair: tuple[str, str]) -> bool:
     # Not hash(), which differs from one process to the next.
     return zlib.crc32(" ".join(pair).encode()) % _HELD_OUT == 0
+
+
+def _read(path: Path) -> Task[tuple[Texts, Texts]]:
+    yield from ()  # generated in a second, without progress
+    train, train_labels, test, test_labels = generate()
+    return Texts(train, train_labels), Texts(test, test_labels)
+
+
+SPEC = DatasetSpec(
+    name="sample",
+    title="Built-in sample (synthetic)",
+    labels=("negative", "positive"),
+    sizes=(6_000, 1_000),
+    mean_tokens=23,
+    examples=(
+        "The plot is clever, but this is a dull film.",
+        "This film is anything but dull.",
+        "I expected a dull film, but the acting is convincing.",
+    ),
+    origin=lambda: "written by Unfreeze",
+    read=_read,
+    synthetic=True,
+)

@@ -22,7 +22,7 @@ import numpy as np
 
 from ftcore import paths, validation
 from ftcore.data import datasets
-from ftcore.data.datasets import TextDataset
+from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError, user_message
 from ftcore.events import drain
 from ftcore.models import checkpoints

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ftcore import devices, paths, validation
 from ftcore.config import PRESETS
-from ftcore.data import datasets
+from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.models import checkpoints
@@ -79,8 +79,8 @@ def import_lesson(
     labels = tuple(f"class {number}" for number in range(shape.classes))
     title, dataset, metrics = "The lesson's model", "unknown", {}
     measured = f"Not measured, as it tells {shape.classes} classes apart and AG News has 4."
-    if shape.classes == len(datasets.TOPICS):
-        labels, title, dataset = datasets.TOPICS, "The lesson's AG News model", "ag_news"
+    if shape.classes == len(ag_news.LABELS):
+        labels, title, dataset = ag_news.LABELS, "The lesson's AG News model", "ag_news"
         accuracy, texts = yield from _accuracy(model, tokens, ag_news_source)
         metrics = {"test_accuracy": accuracy}
         measured = f"{accuracy:.1%} of {texts:,} AG News test texts are right, measured at import."

@@ -73,7 +73,7 @@ def sample_files() -> dict[str, str]:
         file = io.StringIO(newline="")
         rows = csv.writer(file)
         rows.writerow(["label", "text"])
-        names = (datasets.SENTIMENTS[label] for label in labels)
+        names = (sample.SPEC.labels[label] for label in labels)
         rows.writerows(zip(names, texts, strict=True))
         found[f"{part}.csv"] = file.getvalue()
     return found
@@ -109,7 +109,7 @@ def _filling(
 
     parent = checkpoints.find(config.checkpoint)
     words = parent if parent.words == parent.ref else checkpoints.find(parent.words)
-    labels = datasets.LABELS[config.dataset]
+    labels = datasets.SPECS[config.dataset].labels
     device, bf16 = facts["device"], facts["precision"] == "bf16"
     alone = strategies.head_alone(config, parent.model)
     rates = strategies.learning_rates(config, parent.model)
@@ -130,7 +130,7 @@ def _filling(
     }
     tokens = devices.batch_tokens(torch.device(device))
     return {flag for flag, on in conditions.items() if on}, {
-        "about": f"{_on_one_line(name)}: {config.mode} on {datasets.TITLES[config.dataset]}.",
+        "about": f"{_on_one_line(name)}: {config.mode} on {datasets.title(config.dataset)}.",
         "checkpoint": _quoted(parent.path),
         "words": _quoted(words.path),
         "data": _quoted(_data(config)),

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ftcore.data import readers
+from ftcore.data import ag_news, imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task, drain
 from ftcore.text.vocabulary import tokenize
@@ -25,9 +25,9 @@ def corpus(sources: Iterable[Path]) -> Iterator[str]:
             raise UnfreezeError(f"{source} is not there: correct the path.")
         rows = source / "train.csv" if (source / "train.csv").is_file() else source
         if rows.suffix == ".csv":
-            yield from (text for text, _ in readers.ag_news_rows(rows))
+            yield from (text for text, _ in ag_news.read_rows(rows))
             continue
-        reviews = drain(readers.reviews(source, ("train/pos", "train/neg", "train/unsup")))
+        reviews = drain(imdb.read_reviews(source, ("train/pos", "train/neg", "train/unsup")))
         if not reviews:
             raise UnfreezeError(f"{source} has no reviews in aclImdb/train: give another archive.")
         yield from (text for _, text in reviews)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ftcore.data.datasets import TextDataset
+from ftcore.data.text_dataset import TextDataset
 from ftcore.events import Task
 from ftcore.models.checkpoints import fingerprint
 from ftcore.storage import cache

@@ -5,13 +5,8 @@ import math
 import pandas as pd
 
 from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
 
-# Training and test texts, and tokens of a text on average.
-_SIZES = {
-    "sample": (3_000, 1_000, 23),
-    "imdb": (25_000, 25_000, 259),
-    "ag_news": (120_000, 7_600, 45),
-}
 _VALIDATION = 0.05
 # Seconds, on the 2 cores where they were measured; other machines show in the pace of their runs.
 _ENCODE_TOKEN = 1.5e-6
@@ -33,14 +28,15 @@ def seconds(config: FineTuneConfig, runs: pd.DataFrame) -> float:
             FineTuneConfig(dataset=row.dataset, mode=row.mode, epochs=row.epochs, limit=row.limit)
         )
         for row in finished.head(_REMEMBERED).itertuples()
-        if row.dataset in _SIZES and row.seconds > 0
+        if row.dataset in datasets.SPECS and row.seconds > 0
     ]
     return work(config) * (float(pd.Series(paces).median()) if paces else 1.0)
 
 
 def work(config: FineTuneConfig) -> float:
     """Seconds on the machine of the constants above."""
-    texts, test, tokens = _SIZES[config.dataset]
+    spec = datasets.SPECS[config.dataset]
+    (texts, test), tokens = spec.sizes, spec.mean_tokens
     validation = int(texts * _VALIDATION)
     train = min(config.limit or texts, texts - validation)
     read = min(tokens, config.max_length)

@@ -7,7 +7,7 @@ import pytest
 from ftcore import tracking
 from ftcore.baselines import tfidf
 from ftcore.config import FineTuneConfig
-from ftcore.data import datasets
+from ftcore.data import datasets, imdb
 from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, Task, drain
@@ -34,7 +34,7 @@ def uneven(name: str, source: str = "") -> Task[datasets.TextDataset]:
     return datasets.TextDataset(
         "sample",
         "Made up",
-        datasets.SENTIMENTS,
+        imdb.LABELS,
         made,
         datasets.Texts(["x"] * 4, [0, 1, 1, 1]),
         "this test",

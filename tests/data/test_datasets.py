@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore import paths
-from ftcore.data import datasets, readers
-from ftcore.data.datasets import TextDataset
+from ftcore.data import ag_news, datasets, imdb, imdb_archive
+from ftcore.data.text_dataset import DatasetSpec, TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
 from tests.helpers.file_server import FileServer
@@ -159,7 +159,7 @@ def test_a_review_that_is_none_by_its_size(tmp_path: Path) -> None:
 def test_an_archive_that_swells_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "_LARGEST_ARCHIVE", 1_000_000)
+    monkeypatch.setattr(imdb_archive, "_MAX_ARCHIVE", 1_000_000)
     path = archive(tmp_path / "a.tar.gz", REVIEWS | OTHER)
     with pytest.raises(UnfreezeError, match="far more than reviews"):
         load("imdb", path)
@@ -188,7 +188,7 @@ def test_a_header_that_swells_does_not_fill_the_memory(tmp_path: Path, kind: byt
 def test_an_archive_that_swells_in_what_is_skipped_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "_LARGEST_ARCHIVE", 20_000_000)
+    monkeypatch.setattr(imdb_archive, "_MAX_ARCHIVE", 20_000_000)
     skipped = {f"train/unsup/{number}_0.bin": bytes(9_000_000) for number in range(3)}
     path = archive(tmp_path / "a.tar.gz", REVIEWS | skipped)
     assert path.stat().st_size < 100_000
@@ -367,19 +367,15 @@ def test_a_mirrors_file_that_is_no_archive_is_not_kept(server: FileServer) -> No
 def test_the_official_file_is_held_to_its_checksum(
     server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    official = {paths.imdb_url(): (len(server.files["imdb.tar.gz"]), "0" * 32)}
-    monkeypatch.setattr(datasets, "_OFFICIAL", official)
+    size = len(server.files["imdb.tar.gz"])
+    monkeypatch.setitem(imdb.SPEC.checksums, paths.imdb_url(), (size, "0" * 32))
     with pytest.raises(UnfreezeError, match="arrived damaged"):
         load("imdb")
 
 
-def test_the_addresses_that_have_a_checksum_are_the_default_ones() -> None:
-    ag_news = paths.ag_news_url()
-    assert set(datasets._OFFICIAL) == {
-        paths.imdb_url(),
-        f"{ag_news}/train.csv",
-        f"{ag_news}/test.csv",
-    }
+@pytest.mark.parametrize("spec", [imdb.SPEC, ag_news.SPEC], ids=["imdb", "ag_news"])
+def test_every_official_file_has_a_checksum(spec: DatasetSpec) -> None:
+    assert set(spec.checksums) == set(spec.files().values())
 
 
 def test_the_sample_is_synthetic_and_always_the_same() -> None:

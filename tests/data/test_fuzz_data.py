@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from ftcore.data import datasets
-from ftcore.data.datasets import TextDataset
+from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
 from ftcore.text import vocabulary

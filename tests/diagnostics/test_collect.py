@@ -8,7 +8,7 @@ import torch
 
 from ftcore import events, paths
 from ftcore.config import FineTuneConfig
-from ftcore.data import datasets
+from ftcore.data import ag_news, datasets, imdb
 from ftcore.diagnostics import collect, insights
 from ftcore.diagnostics.insights import Insights
 from ftcore.events import Event, Finished, Progress, drain
@@ -28,7 +28,7 @@ def made(
 ) -> datasets.TextDataset:
     return datasets.TextDataset(
         name,
-        datasets.TITLES[name],
+        datasets.title(name),
         labels,
         datasets.Texts(texts * 50, truth * 50),
         datasets.Texts(texts, truth),
@@ -43,8 +43,8 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint that knows news, and both datasets replaced by a few short texts."""
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
     both = {
-        "sample": made("sample", datasets.SENTIMENTS, TEXTS, [1, 0, 1, 0]),
-        "ag_news": made("ag_news", datasets.TOPICS, NEWS, [0, 1, 2, 3] * 2),
+        "sample": made("sample", imdb.LABELS, TEXTS, [1, 0, 1, 0]),
+        "ag_news": made("ag_news", ag_news.LABELS, NEWS, [0, 1, 2, 3] * 2),
     }
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
@@ -185,7 +185,7 @@ def test_what_was_forgotten_is_told_by_the_old_head(news: str) -> None:
     forgot = looked(own_data=news, epochs=6).forgot
     assert forgot is not None
     answers = predict("base", NEWS)
-    truth = [datasets.TOPICS[label] for label in [0, 1, 2, 3] * 2]
+    truth = [ag_news.LABELS[label] for label in [0, 1, 2, 3] * 2]
     right = [one.label == label for one, label in zip(answers, truth, strict=True)]
     assert (forgot["task"], forgot["texts"]) == ("AG News", 8)
     assert forgot["before"] == sum(right) / 8
@@ -197,7 +197,7 @@ def test_what_was_forgotten_is_told_by_the_old_head(news: str) -> None:
         paths.checkpoints_dir() / "both",
         ref="both",
         title="Both",
-        labels=datasets.TOPICS,
+        labels=ag_news.LABELS,
         vocabulary=small_runs.WORDS,
         window=checkpoints.find("base").window,
         dataset="ag_news",
@@ -233,7 +233,7 @@ def test_where_there_is_nothing_to_forget_nothing_is_said(
     values: dict[str, str], news: str
 ) -> None:
     folder = paths.checkpoints_dir()
-    small_runs.checkpoint(folder / "same", "same", datasets.SENTIMENTS, "sample")
+    small_runs.checkpoint(folder / "same", "same", imdb.LABELS, "sample")
     small_runs.checkpoint(folder / "unknown", "unknown", dataset="poems")
     small_runs.checkpoint(folder / "other labels", "other labels", ("a", "b", "c"))
     assert looked(**values, own_data=news).forgot is None

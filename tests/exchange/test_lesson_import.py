@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ftcore import paths
 from ftcore.__main__ import main
-from ftcore.data import datasets
+from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
 from ftcore.exchange.lesson_import import import_lesson
@@ -169,7 +169,7 @@ def test_answers_as_the_lessons_weights_do_on_texts_read_alone(
     assert made.metrics == {"test_accuracy": pytest.approx(right / 60)}
     assert 0 < right < 60
     assert made == checkpoints.find("lesson")
-    assert (made.kind, made.labels, made.dataset) == ("imported", datasets.TOPICS, "ag_news")
+    assert (made.kind, made.labels, made.dataset) == ("imported", ag_news.LABELS, "ag_news")
     assert made.title == "The lesson's AG News model"
     assert (made.model.heads, made.model.layers, made.model.feedforward) == (HEADS, LAYERS, HIDDEN)
     assert left() == ["lesson"]

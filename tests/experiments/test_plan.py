@@ -15,7 +15,7 @@ import torch
 
 from ftcore import paths, tracking
 from ftcore.config import REFERENCES, FineTuneConfig, mode_defaults
-from ftcore.data import datasets
+from ftcore.data import datasets, imdb
 from ftcore.diagnostics import insights
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Progress, Task, Watched, drain
@@ -115,7 +115,7 @@ def made(name: str, source: str = "") -> Task[datasets.TextDataset]:
     return datasets.TextDataset(
         "sample",
         "Made up",
-        datasets.SENTIMENTS,
+        imdb.LABELS,
         datasets.Texts(TEXTS * 25, [1, 0, 1, 0] * 25),
         datasets.Texts(TEXTS, [1, 0, 1, 0]),
         "this test",

@@ -8,7 +8,7 @@ import torch
 
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
-from ftcore.data import datasets
+from ftcore.data import ag_news, datasets, imdb
 from ftcore.events import Evaluation, Finished, Progress, Started, Status, Step
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
@@ -33,7 +33,7 @@ FACTS: dict[str, str | int | float] = {
 def checkpoint(
     path: Path,
     ref: str,
-    labels: tuple[str, ...] = datasets.TOPICS,
+    labels: tuple[str, ...] = ag_news.LABELS,
     dataset: str = "ag_news",
     parent: Checkpoint | None = None,
     seed: int = 0,
@@ -80,7 +80,7 @@ def run(
         checkpoint(
             checkpoints.run_path(run_id),
             run_id,
-            datasets.SENTIMENTS,
+            imdb.LABELS,
             config.dataset,
             checkpoints.find(config.checkpoint),
             seed=len(run_id) + config.seed,
@@ -97,7 +97,7 @@ def bundled(folder: Path) -> None:
     checkpoint(
         folder / "sentiment",
         "sentiment",
-        datasets.SENTIMENTS,
+        imdb.LABELS,
         "imdb",
         starter,
         seed=1,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ftcore import paths
-from ftcore.data import datasets
+from ftcore.data import imdb
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS
@@ -150,6 +150,6 @@ def test_an_exported_copy_stands_alone(parent: checkpoints.Checkpoint) -> None:
 
 def test_labels_that_do_not_fit_the_head_are_refused(parent: checkpoints.Checkpoint) -> None:
     config = json.loads((parent.path / CONFIG).read_text())
-    (parent.path / CONFIG).write_text(json.dumps(config | {"labels": datasets.SENTIMENTS}))
+    (parent.path / CONFIG).write_text(json.dumps(config | {"labels": imdb.LABELS}))
     with pytest.raises(UnfreezeError, match="labels"):
         checkpoints.find("base")

@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 from torchtext.data.utils import get_tokenizer
 
 from ftcore import paths
-from ftcore.data import readers
+from ftcore.data import imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
 from ftcore.text import vocabulary
@@ -294,7 +294,9 @@ def test_glove_that_is_no_zip_is_not_kept(server: FileServer, content: bytes, ra
 
 def test_real_reviews_encode_as_the_lesson_would(shared_data: Path) -> None:
     folder = ("test/neg",)
-    texts = [one for _, one in drain(readers.reviews(shared_data / "aclImdb.tar.gz", folder))][:500]
+    texts = [one for _, one in drain(imdb.read_reviews(shared_data / "aclImdb.tar.gz", folder))][
+        :500
+    ]
     tokenizer = get_tokenizer("basic_english")
     assert encode(texts, 256) == [
         [VOCAB.stoi.get(token, vocabulary.UNK) for token in tokenizer(one)[:256]] for one in texts

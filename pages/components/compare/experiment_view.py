@@ -84,7 +84,7 @@ def about(runs: Sequence[Run], said: str) -> str:
     first = networks[0].config
     seeds = sorted({run.config.seed for run in networks})
     parts = [
-        datasets.TITLES.get(first.dataset, first.dataset),
+        datasets.title(first.dataset),
         f"{first.limit:,} training texts" if first.limit else "all training texts",
         f"from {first.checkpoint}" if first.checkpoint else "",
         f"{first.epochs} epochs",

@@ -107,7 +107,7 @@ def data_input() -> None:
     st.selectbox(
         "Data",
         datasets.NAMES,
-        format_func=lambda name: datasets.TITLES[name],
+        format_func=datasets.title,
         key=key("dataset"),
         persist_state="session",
         on_change=lambda: fill({"source": ""}),

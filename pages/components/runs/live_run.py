@@ -200,7 +200,7 @@ def _model_spec(run: tracking.Run) -> ModelSpec | None:
     """The spec of the run's model; None if neither it nor its parent checkpoint is on this disk."""
     for ref in filter(None, (run.run_id, run.config.checkpoint)):
         with suppress(UnfreezeError):
-            classes = len(datasets.LABELS[run.config.dataset])
+            classes = len(datasets.SPECS[run.config.dataset].labels)
             return replace(checkpoints.find(ref).model, classes=classes)
     return None
 

@@ -1,7 +1,7 @@
-"""Every benchmark, one after the other, each in a process of its own.
+"""Run every benchmark, each in its own process.
 
 python -m benchmarks --short     10 minutes or less on 2 quiet cores
-python -m benchmarks --full      all there is; also draws docs/images/scaling.svg
+python -m benchmarks --full      everything; also draws docs/images/scaling.svg
 """
 
 import subprocess
@@ -14,7 +14,7 @@ from ftcore import paths
 NAMES = (
     "harness.machine",
     "training.lesson",
-    "training.sides",
+    "training.loops",
     "training.scaling",
     "training.attention",
     "inference.predict",

@@ -1,4 +1,4 @@
-"""The real reviews, and a temporary home for what is computed from them."""
+"""The real IMDB reviews, and a temporary UNFREEZE_HOME for what is computed from them."""
 
 import os
 import tarfile
@@ -9,14 +9,12 @@ from pathlib import Path
 
 from ftcore import paths
 
-KEPT_FOR_TESTING = (
-    8  # test reviews a class: a dataset must have some, and nothing here measures on them
-)
+TEST_REVIEWS = 8  # a class: a dataset must have some, and no benchmark measures on them
 
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A temporary folder whose part `home` is Unfreeze's: nothing cached, and all gone at the end."""
+    """A temporary folder; its subfolder `home` is UNFREEZE_HOME, with nothing cached."""
     before = os.environ.get("UNFREEZE_HOME")
     with tempfile.TemporaryDirectory(prefix="unfreeze-benchmark-") as folder:
         os.environ["UNFREEZE_HOME"] = str(Path(folder, "home"))
@@ -30,14 +28,14 @@ def home() -> Iterator[Path]:
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """The same, and in it the folder `aclImdb` with all training reviews, which is yielded."""
+    """A folder `aclImdb` with all training reviews, in a temporary home."""
     with home() as folder:
         unpack(archive(), folder)
         yield folder / "aclImdb"
 
 
 def archive() -> Path:
-    """The archive of IMDB that `UNFREEZE_DATA` holds."""
+    """The IMDB archive in the folder `UNFREEZE_DATA`. Raises SystemExit if it is not there."""
     folder = Path(os.environ.get("UNFREEZE_DATA") or paths.ROOT.parent / "shared" / "data")
     path = folder / "aclImdb.tar.gz"
     if not path.is_file():
@@ -46,15 +44,13 @@ def archive() -> Path:
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """The labelled training reviews, and a few of the test part."""
-    taken = {"test/neg": 0, "test/pos": 0}
+    """Extract the labelled training reviews and TEST_REVIEWS test reviews a class."""
+    unlimited = float("inf")
+    left = {"train/neg": unlimited, "train/pos": unlimited}
+    left |= {"test/neg": TEST_REVIEWS, "test/pos": TEST_REVIEWS}
     with tarfile.open(archive) as tar:
-        for member in tar:
+        for member in filter(tarfile.TarInfo.isreg, tar):
             part = "/".join(Path(member.name).parts[-3:-1])
-            if not member.isreg() or part not in ("train/neg", "train/pos", *taken):
-                continue
-            if part in taken:
-                if taken[part] == KEPT_FOR_TESTING:
-                    continue
-                taken[part] += 1
-            tar.extract(member, target, filter="data")
+            if left.get(part, 0) > 0:
+                left[part] -= 1
+                tar.extract(member, target, filter="data")

@@ -1,16 +1,17 @@
-"""How a benchmark takes its options and says what it found: tables for people, JSON lines for programs."""
+"""Options and output of a benchmark: tables for people, JSON lines for programs."""
 
 import argparse
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.harness import machine
+from benchmarks.harness.throughput import Throughput
 
 
 def options(description: str, argv: Sequence[str] | None = None, **more: Any) -> Any:
-    """`--short` or `--full`, as `full`; `more` names further options by their help."""
+    """Parse `--short` or `--full` (as `full`); `more` maps further options to their help."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--short", action="store_true", help="a few minutes at most (the default)")
@@ -21,35 +22,50 @@ def options(description: str, argv: Sequence[str] | None = None, **more: Any) ->
 
 
 def heading(title: str) -> None:
-    """What is measured, and on what."""
+    """Print the title and the machine."""
     print(f"\n## {title}\n\n{machine.describe()}\n", flush=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Markdown that is also legible as it stands: the first column to the left, the others to the right."""
+    """Print a Markdown table, its first column aligned left and the others right."""
     cells = [[str(cell) for cell in row] for row in (columns, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     for row in (cells[0], rule, *cells[1:]):
-        first, *others = (
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("|", " | ".join([first, *others]), "|")
+        others = map(str.rjust, row[1:], widths[1:])
+        print("|", " | ".join([row[0].ljust(widths[0]), *others]), "|")
     print(flush=True)
 
 
+def throughputs(
+    results: Mapping[str, Throughput], column: str, cell: Callable[[Throughput], str]
+) -> None:
+    """Print a table of reviews a second, with one more column."""
+    table(
+        ["reviews/s in training", "all rounds", "median (smallest to largest)", column],
+        [
+            [name, f"{result.overall:,.0f}", spread(result.by_turn), cell(result)]
+            for name, result in results.items()
+        ],
+    )
+
+
 def result(benchmark: str, **figures: Any) -> None:
-    """One JSON line, with the machine."""
-    print(json.dumps({"benchmark": benchmark, **figures, "machine": machine.facts()}), flush=True)
+    """Print one line of JSON with the figures and the machine."""
+    line = {"benchmark": benchmark, **figures, "machine": machine.facts()}
+    print(json.dumps(rounded(line)), flush=True)
+
+
+def rounded(figures: Any) -> Any:
+    """The same structure with each float rounded to four significant digits."""
+    if isinstance(figures, dict):
+        return {name: rounded(value) for name, value in figures.items()}
+    if isinstance(figures, list | tuple):
+        return [rounded(value) for value in figures]
+    return float(f"{figures:.4g}") if isinstance(figures, float) else figures
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
     """Median, smallest and largest."""
     middle, low, high = statistics.median(values), min(values), max(values)
     return f"{middle:,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"
-
-
-def short(value: float) -> float:
-    """Four digits, as nobody measures more."""
-    return float(f"{value:.4g}")

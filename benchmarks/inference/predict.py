@@ -1,23 +1,26 @@
-"""Predictions, reasons and encoding: how long they take, idle and beside a training run.
+"""Predictions, explanations and encoding: how long they take, idle and beside a training run.
 
     python -m benchmarks.inference.predict --short | --full
 
-A short text: 12 to 15 words, one at a time, as a page asks for it; the run beside it is one of the
-dashboard's own thread, with its record. Reasons: those for the answer to a text of 250 words. Encoding:
+A short text: 12 to 15 words, one at a time, as a page asks for it; the run beside it belongs to the
+dashboard's own thread and is recorded. Explanations: of the answer to a text of 250 words. Encoding:
 the 25,000 training reviews, with an empty cache and again from it.
 """
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.harness import data, report
-from benchmarks.training import ours
+from benchmarks.training import unfreeze_loop
+from ftcore import tracking
 from ftcore.data import datasets
 from ftcore.events import Evaluation, drain
 from ftcore.inference import explanation, prediction
@@ -34,54 +37,60 @@ TEXTS = (
     "Not the masterpiece they promised, yet far from the disaster I had feared.",
 )
 WORDS = 250  # of the text that is explained
+PERCENTILES = (50, 95)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Short predictions, explained texts, reviews predicted in batches, repeats of encoding."""
+class Counts(NamedTuple):
+    """How many short predictions, explanations, reviews predicted in batches, and first encodings."""
 
     short: int
-    reasons: int
+    explained: int
     reviews: int
-    repeats: int
+    encodings: int
 
 
-SHORT, FULL = Plan(300, 20, 4_000, 1), Plan(2_000, 100, 25_000, 3)
+SHORT, FULL = Counts(300, 20, 4_000, 1), Counts(2_000, 100, 25_000, 3)
 
 
 def main(argv: list[str] | None = None) -> None:
-    plan = FULL if report.options(__doc__ or "", argv).full else SHORT
+    counts = FULL if report.options(__doc__ or "", argv).full else SHORT
     with data.workspace() as reviews:
-        compare(reviews, plan)
+        compare(reviews, counts)
 
 
-def compare(reviews: Path, plan: Plan) -> None:
+def compare(reviews: Path, counts: Counts) -> None:
     """Measure and print."""
     report.heading("Prediction and encoding")
-    settings = ours.config(reviews)
+    settings = unfreeze_loop.config(reviews)
     dataset = drain(datasets.load("imdb", str(reviews)))
     vocab = checkpoints.load_vocabulary(checkpoints.find(settings.checkpoint))
-    first = [_encoding(replace(dataset, fingerprint=f"{n}"), vocab) for n in range(plan.repeats)]
-    cached = [_encoding(replace(dataset, fingerprint="0"), vocab) for _ in range(3)]
+    first = [
+        _encode(replace(dataset, fingerprint=f"{number}"), vocab)
+        for number in range(counts.encodings)
+    ]
+    cached = [_encode(replace(dataset, fingerprint="0"), vocab) for _ in range(3)]
 
-    ref = _checkpoint(ours.prepare(settings))
-    some = dataset.train.texts[:: max(1, len(dataset.train.texts) // plan.reviews)]
-    prediction.predict(ref, some[:64])  # loads the model
-    batches = [_batches(ref, some) for _ in range(3)]
-    long = " ".join(" ".join(some[:50]).split()[:WORDS])
-    _one_at_a_time(ref, 20)
-    _reasons(ref, long, 2)
-    times = {"short_idle": _one_at_a_time(ref, plan.short)}
-    times["why_idle"] = _reasons(ref, long, plan.reasons)
-    with _run_beside(reviews):
-        times["short_busy"] = _one_at_a_time(ref, plan.short)
-        times["why_busy"] = _reasons(ref, long, plan.reasons)
+    ref = _save_untrained(unfreeze_loop.prepare(settings))
+    texts = dataset.train.texts[:: max(1, len(dataset.train.texts) // counts.reviews)]
+    long = " ".join(" ".join(texts[:50]).split()[:WORDS])
+    short = cycle(TEXTS)
+    prediction.predict(ref, texts[:64])  # loads the model
+    batches = [len(texts) / _seconds(lambda: prediction.predict(ref, texts)) for _ in range(3)]
 
-    shares = {
-        f"{name}_p{share}_ms": float(np.percentile(found, share))
-        for name, found in times.items()
-        for share in (50, 95)
-    }
+    def predict() -> None:
+        prediction.predict(ref, [next(short)])
+
+    def explain() -> None:
+        explanation.explain(ref, long)
+
+    _milliseconds(predict, 20), _milliseconds(explain, 2)  # warm up
+    times = {"short_idle": _milliseconds(predict, counts.short)}
+    times["why_idle"] = _milliseconds(explain, counts.explained)
+    with _training(reviews):
+        times["short_busy"] = _milliseconds(predict, counts.short)
+        times["why_busy"] = _milliseconds(explain, counts.explained)
+
+    percentiles = {name: np.percentile(values, PERCENTILES) for name, values in times.items()}
     titles = {
         "short_idle": "short, idle",
         "short_busy": "short, beside a run",
@@ -91,7 +100,7 @@ def compare(reviews: Path, plan: Plan) -> None:
     report.table(
         ["one text", "p50", "p95"],
         [
-            [title, *(f"{shares[f'{name}_p{share}_ms']:.1f} ms" for share in (50, 95))]
+            [title, *(f"{value:.1f} ms" for value in percentiles[name])]
             for name, title in titles.items()
         ],
     )
@@ -100,68 +109,57 @@ def compare(reviews: Path, plan: Plan) -> None:
         [
             ["encoding, first time", f"{report.spread(first, 2)} s"],
             ["encoding, from the cache", f"{report.spread(cached, 2)} s"],
-            [f"prediction of {len(some):,}", f"{report.spread(batches)} reviews/s"],
+            [f"prediction of {len(texts):,}", f"{report.spread(batches)} reviews/s"],
         ],
     )
-    figures = shares | {
-        "reviews_per_second": float(np.median(batches)),
-        "encoding_seconds": float(np.median(first)),
-        "encoding_cached_seconds": float(np.median(cached)),
+    figures = {
+        f"{name}_p{percentile}_ms": float(value)
+        for name, values in percentiles.items()
+        for percentile, value in zip(PERCENTILES, values, strict=True)
     }
-    report.result("predict", **{name: report.short(value) for name, value in figures.items()})
+    report.result(
+        "predict",
+        **figures,
+        reviews_per_second=float(np.median(batches)),
+        encoding_seconds=float(np.median(first)),
+        encoding_cached_seconds=float(np.median(cached)),
+    )
 
 
-def _encoding(dataset: datasets.TextDataset, vocab: vocabulary.Vocab) -> float:
-    """Seconds to encode the training part."""
-    few = datasets.Texts(dataset.test.texts[:1], dataset.test.labels[:1])
+def _seconds(work: Callable[[], object]) -> float:
     clock = time.perf_counter()
-    drain(encoding.encode(replace(dataset, test=few), vocab))
+    work()
     return time.perf_counter() - clock
 
 
-def _checkpoint(run: Run) -> str:
-    """Save the untrained two-class model, which predicts as fast as a trained one."""
-    events = loop.fit(ours.fresh(run))
+def _milliseconds(work: Callable[[], object], count: int) -> list[float]:
+    """Milliseconds of each of `count` calls, with a pause that a person or the training would take."""
+    times = []
+    for _ in range(count):
+        times.append(_seconds(work) * 1000)
+        time.sleep(0.005)
+    return times
+
+
+def _encode(dataset: datasets.TextDataset, vocab: vocabulary.Vocab) -> float:
+    """Seconds to encode the training part."""
+    test = datasets.Texts(dataset.test.texts[:1], dataset.test.labels[:1])
+    return _seconds(lambda: drain(encoding.encode(replace(dataset, test=test), vocab)))
+
+
+def _save_untrained(run: Run) -> str:
+    """Save the untrained two-class model, which predicts as fast as a trained one; its ref."""
+    events = loop.fit(unfreeze_loop.copy_run(run))
     next(event for event in events if isinstance(event, Evaluation))
-    next(events)  # saving
+    next(events)  # saves it
     events.close()
     return run.ref
 
 
-def _batches(ref: str, texts: list[str]) -> float:
-    """Reviews a second."""
-    clock = time.perf_counter()
-    prediction.predict(ref, texts)
-    return len(texts) / (time.perf_counter() - clock)
-
-
-def _one_at_a_time(ref: str, count: int) -> list[float]:
-    """Milliseconds of each of `count` predictions, from the text to the answer."""
-    times = []
-    for number in range(count):
-        clock = time.perf_counter()
-        prediction.predict(ref, [TEXTS[number % len(TEXTS)]])
-        times.append((time.perf_counter() - clock) * 1000)
-        time.sleep(0.005)  # somebody types; also lets the trainer have its turn
-    return times
-
-
-def _reasons(ref: str, text: str, count: int) -> list[float]:
-    """Milliseconds of each of `count` explanations of the text."""
-    times = []
-    for _ in range(count):
-        clock = time.perf_counter()
-        explanation.explain(ref, text)
-        times.append((time.perf_counter() - clock) * 1000)
-    return times
-
-
 @contextmanager
-def _run_beside(reviews: Path) -> Iterator[None]:
-    """Meanwhile the dashboard's own thread trains all layers."""
-    from ftcore import tracking
-
-    run_id = scheduler.submit(ours.config(reviews, epochs=1000))  # longer than anybody measures
+def _training(reviews: Path) -> Iterator[None]:
+    """Meanwhile the queue's thread trains all layers."""
+    run_id = scheduler.submit(unfreeze_loop.config(reviews, epochs=1000))
     try:
         while (run := tracking.run(run_id)).phase not in ("training", "evaluating"):
             if not run.live:

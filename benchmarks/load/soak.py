@@ -1,11 +1,11 @@
-"""Visitors that act at random while runs train, and a server that is killed again and again under them.
+"""Visitors that act at random while runs train and the server is killed again and again.
 
     python -m benchmarks.load.soak --minutes 10
 
-All but one of the visitors speak to the server over the WebSocket as a browser does; one is a browser. Their
-actions come from the seed. When the time is over, every run that is not over is resumed and goes to its end,
-in one more life of the server. Then nothing may be lost, and every finished run must have the very weights
-of one of the same settings that was never interrupted. Exit status 1 where that is not so.
+All but one of the visitors speak to the server over the WebSocket as a browser does; one is a browser.
+Their actions follow from the seed. When the time is over, the server is started once more and every run
+goes to its end. Then no run may be lost, and every finished run must have the very weights of one of the
+same settings that was never interrupted. Exits with status 1 otherwise.
 """
 
 import argparse
@@ -18,74 +18,90 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness import data, picture, report
-from benchmarks.load import crowd, ledger
-from benchmarks.load.crowd import World
-from benchmarks.load.lives import Server
-from benchmarks.load.visitor import PATIENCE, NotThere, Visitor
+from benchmarks.harness import chromium, data, report
+from benchmarks.harness.server_process import ServerProcess
+from benchmarks.load import run_audit, visitor_actions
+from benchmarks.load.run_audit import LIVE, RESUMABLE
+from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
+from benchmarks.load.visitor_actions import RandomVisitor, SoakState
 from ftcore import tracking
 
 MOST_MINUTES = 20.0  # of acting; the end takes a few more
-STARTING = 10.0  # seconds: what takes long in so young a server waits for imports
-TO_THE_END = 360.0  # seconds for all that is left
+WARM_UP = 10.0  # seconds after a start in which answers may wait for imports
+END_TIMEOUT = 360.0  # seconds for the runs that are left
 ATTEMPTS = 3  # to resume a run at the end
-STALE = 1.2  # seconds for which the list of runs may be what it was
+LIST_AGE = 1.2  # seconds for which the list of runs may be cached
+TRACEBACK = "Traceback "
+
+
+@dataclass(frozen=True)
+class ServerRun:
+    """One process of the server: how it ended, and what it used until then."""
+
+    ended: str
+    seconds: float
+    megabytes: float
+    tracebacks: int
+    stop_seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.0f} s, {self.ended}, {self.megabytes:.0f} MB"
 
 
 class Monitor:
-    """Reads the record as it goes: what runs, and how long nothing moved though something ran or waited."""
+    """Watches the record: which runs a server's end interrupts, and how long none makes progress."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.stalls: list[float] = []  # the longest of each life
-        self.live: set[str] = set()  # runs that were live in this life
-        self.resting: set[str] = set()  # runs that rested at its beginning
-        self.interrupted: Counter[str] = Counter()  # run → ends of the server that interrupted it
+    def __init__(self, state: SoakState) -> None:
+        self._state = state
+        self.longest_stall = 0.0
+        self.interruptions: Counter[str] = Counter()  # by run
+        self._live: set[str] = set()  # runs that were live since the server's start
+        self._interrupted: set[str] = set()  # runs that were interrupted at that start
 
     def watch(self) -> None:
-        """Until it is over."""
-        world, life, seen, moved = self._world, -1, ("", "", 0.0), 0.0
-        while not world.over.wait(0.5):
-            if not world.up.is_set():
+        """Poll the record until the soak is over."""
+        state, ends, reached, changed = self._state, -1, ("", "", 0.0), 0.0
+        while not state.over.wait(0.5):
+            if not state.up.is_set():
                 continue
-            world.statuses = ledger.statuses()
-            live = {one for one, status in world.statuses.items() if status in ledger.LIVE}
-            self.live |= live
-            now = self._reached()
-            clock = time.monotonic()
-            fresh = life != world.life
-            if fresh and (now == seen or clock - world.since < STARTING):
-                moved = clock
-                continue  # imports, and what was prepared before the end is prepared again
-            if fresh or now != seen or not live:
-                life, seen, moved = world.life, now, clock
-            while len(self.stalls) <= life:
-                self.stalls.append(0.0)
-            self.stalls[life] = max(self.stalls[life], clock - moved)
+            state.statuses = run_audit.statuses()
+            live = {run_id for run_id, status in state.statuses.items() if status in LIVE}
+            self._live |= live
+            now, clock = self._reached(), time.monotonic()
+            restarted = ends != state.ends
+            if restarted and (now == reached or clock - state.started < WARM_UP):
+                changed = clock
+                continue  # the server imports, and what was prepared before is prepared again
+            if restarted or now != reached or not live:
+                ends, reached, changed = state.ends, now, clock
+            self.longest_stall = max(self.longest_stall, clock - changed)
 
     def _reached(self) -> tuple[str, str, float]:
-        for run_id, status in self._world.statuses.items():
+        """The running run, its phase and how far that is."""
+        for run_id, status in self._state.statuses.items():
             if status == "running":
                 with contextlib.suppress(Exception):  # it was discarded just now
                     run = tracking.run(run_id)
                     return run_id, run.phase, run.phase_done
         return "", "", 0.0
 
-    def begin(self) -> None:
-        """A life begins."""
-        self.live = set()
-        self.resting = self._interrupted()
+    def server_starts(self) -> None:
+        self._live = set()
+        self._interrupted = _interrupted()
 
-    def end(self) -> None:
-        """A life is over; count what it took with it."""
-        for run_id in self._interrupted():
-            if run_id in self.live or run_id not in self.resting:
-                self.interrupted[run_id] += 1
+    def server_ended(self) -> None:
+        """Count the runs that this end interrupted."""
+        for run_id in _interrupted():
+            if run_id in self._live or run_id not in self._interrupted:
+                self.interruptions[run_id] += 1
 
-    def _interrupted(self) -> set[str]:
-        return {one for one, status in ledger.statuses().items() if status == "interrupted"}
+
+def _interrupted() -> set[str]:
+    return {run for run, status in run_audit.statuses().items() if status == "interrupted"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -95,176 +111,207 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--home", type=Path, help="an empty folder to use and keep")
     options = parser.parse_args(argv)
-    if not picture.browser():
-        raise SystemExit(
-            "No chromium for one of the visitors: install it, or name it with CHROMIUM."
-        )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # then the server goes, too
+    if not chromium.path():
+        raise SystemExit(chromium.MISSING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is ended, too
     report.heading("Soak")
     print(f"Seed {options.seed}.\n", flush=True)
     with contextlib.ExitStack() as stack:
         home = options.home or stack.enter_context(data.home()) / "home"
-        home.mkdir(parents=True, exist_ok=True)
         os.environ["UNFREEZE_HOME"] = str(home)
         faults = soak(home, min(options.minutes, MOST_MINUTES), options.visitors, options.seed)
     if faults:
-        raise SystemExit("\n".join(["", "This must not be:", *faults]))
+        raise SystemExit("\n".join(["", "Failed:", *faults]))
 
 
 def soak(home: Path, minutes: float, visitors: int, seed: int) -> list[str]:
-    """Let them act, print the figures, and return what must not be."""
-    began, draw = time.monotonic(), random.Random(seed)
-    with Server(home) as server:
-        world = World(server.address, seed)
-        monitor = Monitor(world)
-        faults: list[str] = []
-        jobs = [monitor.watch, lambda: crowd.care(world), lambda: crowd.browse(world)]
-        jobs += [lambda number=n: crowd.wander(world, number) for n in range(visitors - 2)]
-        threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+    """Let the visitors act, check all runs, print the figures and return the faults."""
+    began = time.monotonic()
+    server = ServerProcess(home)
+    state = SoakState(server.address, seed)
+    monitor = Monitor(state)
+    lost: dict[str, str] = {}
+    server_runs: list[ServerRun] = []
+    try:
+        threads = start_visitors(state, monitor, visitors)
+        draw = random.Random(seed)
+        while time.monotonic() < began + minutes * 60 and not lost:
+            server_runs.append(run_server(server, state, monitor, draw))
+            print(
+                f"server run {len(server_runs)}: {server_runs[-1]}, {len(state.statuses)} runs, "
+                f"{len(state.errors)} errors",
+                flush=True,
+            )
+            lost = dict.fromkeys(state.expected.missing(), "is not listed")
+        state.over.set()
+        state.up.set()
         for thread in threads:
-            thread.start()
-        end = time.monotonic() + minutes * 60
-        while time.monotonic() < end:
-            live(server, world, monitor, draw)
-            if gone := world.ledger.missing():
-                faults += [f"life {len(server.lives)}: {one} is not listed" for one in gone]
-                break
-        world.over.set()
-        world.up.set()
-        for thread in threads:
-            thread.join(2 * PATIENCE)
+            thread.join(2 * TIMEOUT)
         server.start()
+        started = time.monotonic()
         try:
-            to_the_end(server.address)
+            finish_all_runs(server.address)
         except Exception as error:
-            world.errors.append(f"at the end: {type(error).__name__}: {error}")
-        server.end(signal.SIGINT)
-    faults += [f"run {one} {why}" for one, why in ledger.lost(world.ledger).items()]
-    compared = ledger.alike()
-    for config, run_ids in compared.items():
-        faults += [f"run {one} {why}" for one, why in ledger.unlike(config, run_ids).items()]
-    faults += [
-        f"life {number}: a traceback in the server's log"
-        for number, life in enumerate(server.lives, 1)
-        if life.tracebacks
-    ]
-    faults += [
-        f"life {number}: the server ended by itself"
-        for number, life in enumerate(server.lives, 1)
-        if life.ended == "by itself"
-    ]
-    faults += world.errors
-    show(world, server, monitor, compared, faults, time.monotonic() - began)
-    return faults
+            state.errors.append(f"at the end: {type(error).__name__}: {error}")
+        server_runs.append(end_server(server, signal.SIGINT, started))
+    finally:
+        server.stop(signal.SIGKILL)
+    lost |= run_audit.lost_runs(state.expected)
+    groups = run_audit.finished_by_config()
+    differing: dict[str, str] = {}
+    for config, run_ids in groups.items():
+        differing |= run_audit.differing_runs(config, run_ids)
+
+    statuses = Counter(run_audit.statuses().values())
+    statuses["finished"] -= len(groups)  # those trained just now to compare with
+    figures = run_figures(state, monitor, [run for runs in groups.values() for run in runs])
+    figures |= {
+        "runs finished": statuses["finished"],
+        "runs stopped and kept, or taken off": statuses["stopped"],
+        "lost": sum(reason != run_audit.SNAPSHOT_LEFT for reason in lost.values()),
+        "ended with other weights": len(differing),
+        "snapshots left behind": sum(why == run_audit.SNAPSHOT_LEFT for why in lost.values()),
+    }
+    figures |= server_figures(state, server_runs) | {"seconds": time.monotonic() - began}
+    show(state, figures)
+    faults = [f"run {run_id} {reason}" for run_id, reason in (lost | differing).items()]
+    for number, run in enumerate(server_runs, 1):
+        if run.tracebacks or run.ended == "by itself":
+            faults.append(f"server run {number}: {run}, {run.tracebacks} tracebacks in its log")
+    return faults + state.errors
 
 
-def live(server: Server, world: World, monitor: Monitor, draw: random.Random) -> None:
-    """One life of the server, to its sudden or asked-for end."""
-    said = len(world.errors)
-    monitor.begin()
+def start_visitors(state: SoakState, monitor: Monitor, count: int) -> list[threading.Thread]:
+    """Start the monitor and `count` visitors, each in a thread."""
+    targets: list[Callable[[], None]] = [
+        monitor.watch,
+        lambda: visitor_actions.keep_long_run_going(state),
+        lambda: visitor_actions.use_browser(state),
+        *(RandomVisitor(state, number).act_until_over for number in range(count - 2)),
+    ]
+    threads = [threading.Thread(target=target, daemon=True) for target in targets]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def run_server(
+    server: ServerProcess, state: SoakState, monitor: Monitor, draw: random.Random
+) -> ServerRun:
+    """Run the server for some seconds, then kill it or press Ctrl-C."""
+    errors = len(state.errors)
+    monitor.server_starts()
     server.start()
-    world.since = time.monotonic()
-    world.up.set()
+    started = state.started = time.monotonic()
+    state.up.set()
     time.sleep(draw.uniform(0, 5) if draw.random() < 0.2 else draw.uniform(10, 50))
     how = signal.SIGINT if draw.random() < 0.2 else signal.SIGKILL
-    world.up.clear()
-    world.life += 1
-    ended = server.end(how)
-    time.sleep(STALE)
-    monitor.end()
-    for error in world.errors[said:]:
+    state.up.clear()
+    state.ends += 1
+    run = end_server(server, how, started)
+    time.sleep(LIST_AGE)
+    monitor.server_ended()
+    for error in state.errors[errors:]:
         print(f"  {error}")
-    print(
-        f"life {len(server.lives)}: {ended.seconds:.0f} s, {ended.ended}, {ended.memory:.0f} MB, "
-        f"{len(world.statuses)} runs, {len(world.errors)} errors",
-        flush=True,
-    )
+    return run
 
 
-def to_the_end(address: str) -> None:
-    """Resume what rests, and wait until nothing is left to do."""
+def end_server(server: ServerProcess, how: signal.Signals, started: float) -> ServerRun:
+    """End the server with a signal; print what its log says of an error."""
+    ended = {signal.SIGKILL: "kill -9", signal.SIGINT: "Ctrl-C"}[how]
+    if server.process.poll() is not None:
+        ended = "by itself"
+    megabytes = resident_megabytes(server.process.pid)
+    clock = time.monotonic()
+    server.stop(how)
+    log = server.log.read_text(errors="replace")
+    if TRACEBACK in log:
+        print(log[max(0, log.find(TRACEBACK) - 500) :][:4_000], flush=True)
+    stop_seconds = time.monotonic() - clock
+    return ServerRun(ended, clock - started, megabytes, log.count(TRACEBACK), stop_seconds)
+
+
+def finish_all_runs(address: str) -> None:
+    """Resume every run that can be resumed, and wait until none is live."""
     visitor = Visitor(address)
-    tried: Counter[str] = Counter()
-    end = time.monotonic() + TO_THE_END
+    attempts: Counter[str] = Counter()
+    end = time.monotonic() + END_TIMEOUT
     while time.monotonic() < end:
-        now = ledger.statuses()
-        resting = [one for one, status in now.items() if status in ledger.RESTING]
-        for run_id in resting:
-            if tried[run_id] < ATTEMPTS:
-                tried[run_id] += 1
-                visitor.open("train", f"run={run_id}")
-                with contextlib.suppress(NotThere):
-                    visitor.press("resume")
-        if not any(tried[one] < ATTEMPTS for one in resting) and not any(
-            status in ledger.LIVE for status in now.values()
-        ):
+        statuses = run_audit.statuses()
+        waiting = [
+            run_id
+            for run_id, status in statuses.items()
+            if status in RESUMABLE and attempts[run_id] < ATTEMPTS
+        ]
+        if not waiting and not any(status in LIVE for status in statuses.values()):
             break
+        for run_id in waiting:
+            attempts[run_id] += 1
+            visitor.open("train", f"run={run_id}")
+            with contextlib.suppress(WidgetNotFound):
+                visitor.press("resume")
         time.sleep(1.0)
     visitor.close()
 
 
-def show(
-    world: World,
-    server: Server,
-    monitor: Monitor,
-    compared: dict[ledger.FineTuneConfig, list[str]],
-    faults: list[str],
-    seconds: float,
-) -> None:
-    """Print the figures, for people and as JSON."""
-    states = Counter(ledger.statuses().values())
-    states["finished"] -= len(compared)  # those that were never interrupted, to compare with
-    ends = Counter(life.ended for life in server.lives[:-1])
-    memory = [life.memory for life in server.lives if life.memory]
-    young = [one for one in world.answers if one[1] < STARTING]
-    grown = [one for one in world.answers if one[1] >= STARTING]
-    finished = [run_id for run_ids in compared.values() for run_id in run_ids]
-    again = [run_id for run_id in finished if monitor.interrupted[run_id]]
-    differ = [one for one in faults if " differs from " in one]
-    left = [one for one in faults if "its state is still there" in one]
-    lost = [one for one in faults if one.startswith("run ") or "not listed" in one]
-    stops = [life.ending for life in server.lives if life.ended == "Ctrl-C"]
-    figures = {
+def run_figures(state: SoakState, monitor: Monitor, compared: list[str]) -> dict[str, float]:
+    """Figures on the runs."""
+    interrupted = [run_id for run_id in compared if monitor.interruptions[run_id]]
+    return {
+        "runs started": len(state.expected.started),
+        "runs discarded": len(state.expected.discarded),
+        "interruptions": monitor.interruptions.total(),
+        "runs interrupted": len(monitor.interruptions),
+        "most interruptions of one run": max(monitor.interruptions.values(), default=0),
+        "longest time without a step, s": monitor.longest_stall,
+        "interrupted runs that finished, compared bit for bit": len(interrupted),
+        "finished runs compared bit for bit": len(compared),
+    }
+
+
+def server_figures(state: SoakState, server_runs: list[ServerRun]) -> dict[str, float]:
+    """Figures on the server and its answers."""
+    ends = Counter(run.ended for run in server_runs[:-1])
+    early = [seconds for seconds, age, _ in state.answers if age < WARM_UP]
+    late = [seconds for seconds, age, _ in state.answers if age >= WARM_UP]
+    stops = [run.stop_seconds for run in server_runs if run.ended == "Ctrl-C"]
+    return {
         "kills survived": ends["kill -9"],
         "Ctrl-C survived": ends["Ctrl-C"],
-        "longest stop after Ctrl-C, s": report.short(max(stops)),
-        "runs started": len(world.ledger.started),
-        "runs finished": states["finished"],
-        "runs stopped and kept, or taken off": states["stopped"],
-        "runs discarded": len(world.ledger.discarded),
-        "interruptions": monitor.interrupted.total(),
-        "runs interrupted": len(monitor.interrupted),
-        "most interruptions of one run": max(monitor.interrupted.values(), default=0),
-        "interrupted runs that finished, compared bit for bit": len(again),
-        "finished runs compared bit for bit": len(finished),
-        "lost": len(lost) - len(differ) - len(left),
-        "ended with other weights": len(differ),
-        "states left behind": len(left),
-        "tracebacks": sum(life.tracebacks for life in server.lives),
-        "clients' errors": len(world.errors),
-        "actions": sum(world.acted.values()),
-        "answers": len(world.answers),
-        "longest answer, s": report.short(max((one[0] for one in grown), default=0.0)),
-        f"longest answer in the first {STARTING:.0f} s, s": report.short(
-            max((one[0] for one in young), default=0.0)
-        ),
-        "longest time without a step, s": report.short(max(monitor.stalls, default=0.0)),
-        "memory at the end of a life, MB": report.short(max(memory, default=0.0)),
-        "seconds": report.short(seconds),
+        "longest stop after Ctrl-C, s": max(stops, default=0.0),
+        "tracebacks": sum(run.tracebacks for run in server_runs),
+        "clients' errors": len(state.errors),
+        "actions": state.actions.total(),
+        "answers": len(state.answers),
+        "median answer, s": statistics.median([0.0, *early, *late]),
+        "longest answer, s": max(late, default=0.0),
+        f"longest answer in the first {WARM_UP:.0f} s, s": max(early, default=0.0),
+        "most memory at a server's end, MB": max(run.megabytes for run in server_runs),
     }
-    report.table(["action", "times"], world.acted.most_common())
+
+
+def show(state: SoakState, figures: dict[str, float]) -> None:
+    """Print the figures, for people and as JSON."""
+    report.table(["action", "times"], state.actions.most_common())
     report.table(
         ["slowest answers", "s", "age of the server, s"],
         [
-            [f"/{page}", f"{took:.1f}", f"{age:.0f}"]
-            for took, age, page in sorted(world.answers, reverse=True)[:5]
+            [f"/{page}", f"{seconds:.1f}", f"{age:.0f}"]
+            for seconds, age, page in sorted(state.answers, reverse=True)[:5]
         ],
     )
+    figures = report.rounded(figures)
     report.table(["figure", "value"], [[name, f"{value:,}"] for name, value in figures.items()])
-    if memory:
-        print(f"Memory at the end of a life: {report.spread(memory)} MB.")
-        print(f"Answers: median {statistics.median(one[0] for one in world.answers):.2f} s.\n")
-    report.result("soak", seed=world.seed, **figures, by_action=dict(world.acted))
+    report.result("soak", seed=state.seed, **figures, by_action=dict(state.actions))
+
+
+def resident_megabytes(pid: int) -> float:
+    """Memory of a process now, in 10⁶ bytes; 0 if it has ended or the system does not say."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if "VmRSS" in line), 0.0)
 
 
 if __name__ == "__main__":

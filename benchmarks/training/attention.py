@@ -2,13 +2,14 @@
 
     python -m benchmarks.training.attention --short | --full
 
-Alone, and within one encoder layer as ftcore/models.py trains it. Each batch has 8,192 tokens; a
-tenth of them is padding.
+Alone, and within one encoder layer as ftcore/models/classifier.py trains it. Each batch has 8,192
+tokens; a tenth of them is padding.
 """
 
 import math
 import sys
 from collections.abc import Callable
+from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,7 @@ TOKENS = 8192
 LENGTHS = (64, 128, 256, 512, 1024)
 DIM, HEADS, FEEDFORWARD = 100, 2, 128  # the starter's
 PADDING = 0.1
+Pair = tuple[Callable[[], None], Callable[[], None]]  # written out, fused
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -34,104 +36,72 @@ def compare(lengths: tuple[int, ...], tokens: int, seconds: float) -> None:
     """Measure and print; each figure is the median of bursts that last `seconds` together."""
     report.heading("Attention: written out, and the fused kernel")
     device = devices.pick()
-    formats = ["fp32", "bf16"] if devices.has_bf16(device) else ["fp32"]
-    rows, figures = [], []
-    for number_format in formats:
+    columns = ("written_out_ms", "fused_ms", "ratio")
+    figures = []
+    for precision in ["fp32", "bf16"] if devices.has_bf16(device) else ["fp32"]:
         for length in lengths:
-            batch = max(1, tokens // length)
-            alone, layer = (
-                [_milliseconds(work, device, seconds) for work in pair]
-                for pair in (
-                    _alone(batch, length, number_format, device),
-                    _layer(batch, length, number_format, device),
+            shape = (max(1, tokens // length), length)
+            row: dict[str, str | float] = {"precision": precision, "length": length}
+            for prefix, pair in (("", _attention), ("layer_", _encoder_layer)):
+                written_out, fused = (
+                    median(machine.time_bursts(work, device, seconds)) * 1000
+                    for work in pair(*shape, precision, device)
                 )
-            )
-            cells = [f"{value:.1f}" for value in (*alone, alone[1] / alone[0])]
-            cells += [f"{value:.1f}" for value in (*layer, layer[1] / layer[0])]
-            rows.append([number_format, length, *cells])
-            figures.append(
-                {
-                    "precision": number_format,
-                    "length": length,
-                    "written_out_ms": report.short(alone[0]),
-                    "fused_ms": report.short(alone[1]),
-                    "ratio": report.short(alone[1] / alone[0]),
-                    "layer_written_out_ms": report.short(layer[0]),
-                    "layer_fused_ms": report.short(layer[1]),
-                    "layer_ratio": report.short(layer[1] / layer[0]),
-                }
-            )
+                values = (written_out, fused, fused / written_out)
+                row |= {f"{prefix}{name}": v for name, v in zip(columns, values, strict=True)}
+            figures.append(row)
+    titles = ("written out, ms", "fused, ms", "ratio")
     report.table(
+        ["", "tokens", *titles, *(f"layer, {title}" for title in titles)],
         [
-            "",
-            "tokens",
-            "written out, ms",
-            "fused, ms",
-            "ratio",
-            "layer, written out",
-            "layer, fused",
-            "ratio",
+            [f"{value:.1f}" if isinstance(value, float) else value for value in row.values()]
+            for row in figures
         ],
-        rows,
     )
     report.result("attention", tokens_a_batch=tokens, lengths=figures)
 
 
-def _alone(
-    batch: int, length: int, number_format: str, device: torch.device
-) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Forward and backward of attention alone: written out, fused."""
-    dtype = torch.bfloat16 if number_format == "bf16" else torch.float32
-    q, k, v = (
-        torch.randn(batch, HEADS, length, DIM // HEADS, device=device, dtype=dtype).requires_grad_()
-        for _ in range(3)
-    )
+def _attention(batch: int, length: int, precision: str, device: torch.device) -> Pair:
+    """Forward and backward of attention alone."""
+    shape = (batch, HEADS, length, DIM // HEADS)
+    dtype = machine.DTYPES[precision]
+    q, k, v = (torch.randn(shape, device=device, dtype=dtype).requires_grad_() for _ in range(3))
     mask = _padding(batch, length, device)[:, None, None].to(dtype)
-
-    def written_out() -> Tensor:
-        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + mask
-        return scores.softmax(-1) @ v
-
-    def fused() -> Tensor:
-        return F.scaled_dot_product_attention(q, k, v, mask)
-
     gradient = torch.randn_like(q)
-    return (
-        lambda: written_out().backward(gradient),
-        lambda: fused().backward(gradient),
-    )
+
+    def written_out() -> None:
+        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + mask
+        (scores.softmax(-1) @ v).backward(gradient)
+
+    def fused() -> None:
+        F.scaled_dot_product_attention(q, k, v, mask).backward(gradient)
+
+    return written_out, fused
 
 
-def _layer(
-    batch: int, length: int, number_format: str, device: torch.device
-) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Forward and backward of the product's encoder layer on either path."""
+def _encoder_layer(batch: int, length: int, precision: str, device: torch.device) -> Pair:
+    """Forward and backward of Unfreeze's encoder layer."""
     layer = EncoderLayer(DIM, HEADS, FEEDFORWARD, dropout=0.1).to(device)
     x = torch.randn(batch, length, DIM, device=device)
     padding = _padding(batch, length, device)
 
     def step(longest_written_out: int) -> None:
-        kept, classifier.WRITTEN_OUT = classifier.WRITTEN_OUT, longest_written_out
+        default, classifier.WRITTEN_OUT = classifier.WRITTEN_OUT, longest_written_out
         try:
-            with devices.autocast(device, number_format):
+            with devices.autocast(device, precision):
                 out = layer(x, src_key_padding_mask=padding)
             out.float().sum().backward()
         finally:
-            classifier.WRITTEN_OUT = kept
+            classifier.WRITTEN_OUT = default
 
     return lambda: step(length), lambda: step(0)
 
 
 def _padding(batch: int, length: int, device: torch.device) -> Tensor:
-    """Minus infinity at the last places of every text."""
+    """A mask [batch, length] that is minus infinity at the last places of every text."""
     padding = torch.zeros(batch, length, device=device)
     padding[:, length - int(length * PADDING) :] = -math.inf
     return padding
-
-
-def _milliseconds(work: Callable[[], None], device: torch.device, seconds: float) -> float:
-    times = sorted(machine.repeated(work, device, seconds))
-    return times[len(times) // 2] * 1000
 
 
 if __name__ == "__main__":

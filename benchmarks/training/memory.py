@@ -1,7 +1,7 @@
-"""The peak memory of a full run on all reviews, in a process that does nothing else.
+"""Peak memory of a full run on all reviews, in a process that does nothing else.
 
-python -m benchmarks.training.memory --short     its reading, encoding, first validation and 300 steps
-python -m benchmarks.training.memory --full      all of it, the command line's record included
+python -m benchmarks.training.memory --short     reading, encoding, first validation and 300 steps
+python -m benchmarks.training.memory --full      the whole run
 """
 
 import resource
@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from benchmarks.harness import data, report
-from benchmarks.training import ours
+from benchmarks.training import unfreeze_loop
 from ftcore.events import Progress
 from ftcore.models import checkpoints
 from ftcore.runs import train
 
-STEPS = 300  # the longest batches have long been among them
+STEPS = 300  # the longest batches are among the first
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,30 +24,26 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def measure(source: Path, steps: int) -> None:
-    """Run ftcore's own task, up to `steps` steps of training where that is not 0."""
+    """Train for so many steps (0: to the end), measure and print."""
     report.heading("Peak memory of a full run")
-    task = train.train(ours.config(source), checkpoints.run_path(ours.REF), ours.REF)
-    reading = 0.0
+    ref = unfreeze_loop.REF
+    task = train.train(unfreeze_loop.config(source), checkpoints.run_path(ref), ref)
+    before_training = 0.0
     for event in task:
-        if isinstance(event, Progress):
-            if event.phase == "training" and not reading:
-                reading = peak()
-            if event.phase == "training" and steps and event.done >= steps:
+        if isinstance(event, Progress) and event.phase == "training":
+            before_training = before_training or peak()
+            if steps and event.done >= steps:
                 break
     task.close()
-    whole = peak()
-    report.table(
-        ["MB", "peak"], [["before training", f"{reading:,.0f}"], ["whole", f"{whole:,.0f}"]]
-    )
-    report.result(
-        "memory", peak_megabytes=report.short(whole), before_training=report.short(reading)
-    )
+    figures = {"before_training": before_training, "peak_megabytes": peak()}
+    report.table(["MB", "peak"], [[name, f"{value:,.0f}"] for name, value in figures.items()])
+    report.result("memory", **figures)
 
 
 def peak() -> float:
-    """Most memory that this process ever held, in 10⁶ bytes.
+    """The most memory that this process has held, in 10⁶ bytes.
 
-    Linux says so itself; `getrusage` there starts with the peak of the process that started this one.
+    On Linux from /proc, as `getrusage` starts with the peak of the parent process.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,4 +1,4 @@
-"""A visitor of the dashboard, over the WebSocket that a browser uses: opens pages, types, presses buttons."""
+"""A client of the dashboard that speaks Streamlit's WebSocket protocol, as one browser tab does."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import ClientConnection, connect
 
-PATIENCE = 60  # seconds for an answer; whatever takes longer hangs
+TIMEOUT = 60  # seconds for an answer
 XSRF = "_streamlit_xsrf"
 _DONE = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 _FIELDS = {
@@ -26,17 +26,17 @@ _FIELDS = {
 }
 
 
-class NotThere(LookupError):
-    """What a visitor looked for is not on the page, or cannot be pressed now."""
+class WidgetNotFound(LookupError):
+    """The page has no such widget, or it is disabled."""
 
 
 class PageFailed(Exception):
-    """A page ended with an error of its own."""
+    """The page's script ended with an unexpected error."""
 
 
 @dataclass(frozen=True)
 class Widget:
-    """What can be pressed or filled; one without a key is called by its label."""
+    """A button or an input; `name` is its key, or its label if it has none."""
 
     id: str
     kind: str
@@ -46,59 +46,61 @@ class Widget:
 
 
 class Visitor:
-    """One browser tab. `timed` is told of each answer: the page, and the seconds that it took."""
+    """One tab. `on_answer` is called after each answer with the page and the seconds that it took."""
 
     def __init__(
-        self, address: str, timed: Callable[[str, float], None] = lambda page, seconds: None
+        self, address: str, on_answer: Callable[[str, float], None] = lambda page, seconds: None
     ) -> None:
-        self._address, self._timed = address, timed
+        self._address, self._on_answer = address, on_answer
         self._socket: ClientConnection | None = None
         self._session = self._hash = self.page = self.query = ""
         self._widgets: dict[str, Widget] = {}
         self._values: dict[str, WidgetState] = {}
-        self.ticks: dict[str, float] = {}  # fragment that draws itself again → seconds between
-        self.errors: list[tuple[str, str]] = []  # of the page: fragment, what it says
+        self.ticks: dict[
+            str, float
+        ] = {}  # fragment that reruns by itself → its interval in seconds
+        self.errors: list[tuple[str, str]] = []  # shown on the page: fragment, message
 
     def open(self, page: str, query: str = "") -> None:
-        """Open a page in a new tab, or the same one anew."""
+        """Open a page in a new session."""
         self.close()
         self._session = self._hash = ""
         self._values.clear()
         self.page, self.query = page, query
         self._connect()
-        self._ask()
+        self._rerun()
 
     def reconnect(self) -> None:
-        """Come back with the session that one had, as a browser does whose network was gone."""
+        """Reconnect to the same session, as a browser does after a network failure."""
         self.close()
         self._connect()
-        self._ask()
+        self._rerun()
 
     def close(self) -> None:
-        """Be gone."""
+        """Close the connection."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def rerun(self) -> float:
-        """Have the page run again; seconds from the question to the end of its script."""
-        return self._ask()
+        """Rerun the page; seconds from the request to the end of its script."""
+        return self._rerun()
 
     def tick(self) -> float:
-        """Ask for what draws itself again, as the page's timer does; seconds."""
+        """Rerun the fragments that a browser reruns by a timer; seconds."""
         return sum(
-            self._ask(fragment, auto=True)
+            self._rerun(fragment, auto=True)
             for fragment in list(self.ticks)
-            if fragment in self.ticks  # else the one before has drawn the whole page anew
+            if fragment in self.ticks  # else the one before reran the whole page
         )
 
     def watch(self, over: threading.Event) -> None:
-        """Tick whenever it is time, until it is over, or nothing on the page goes on."""
+        """Tick at the page's interval until `over` is set or nothing on the page reruns by itself."""
         while self.ticks and not over.wait(min(self.ticks.values())):
             self.tick()
 
     def fill(self, **values: Any) -> None:
-        """Type into inputs, by their keys, and let the page answer."""
+        """Fill inputs, by their names, and rerun."""
         widgets = [self.find(name) for name in values]
         for widget, value in zip(widgets, values.values(), strict=True):
             state = self._values[widget.id] = WidgetState(id=widget.id)
@@ -106,52 +108,52 @@ class Visitor:
                 state.string_array_value.data[:] = [value]
             else:
                 setattr(state, _FIELDS[widget.kind], value)
-        self._ask(widgets[-1].fragment)
+        self._rerun(widgets[-1].fragment)
 
     def press(self, name: str) -> None:
-        """Press a button."""
+        """Press a button. Raises WidgetNotFound if it is missing or disabled."""
         widget = self.find(name)
         if widget.disabled:
-            raise NotThere(name)
-        self._ask(widget.fragment, pressed=widget.id)
+            raise WidgetNotFound(name)
+        self._rerun(widget.fragment, pressed=widget.id)
 
     def find(self, name: str) -> Widget:
-        """The widget of that key, or label. Raises NotThere."""
+        """The widget of that name. Raises WidgetNotFound."""
         for widget in self._widgets.values():
             if widget.name == name:
                 return widget
-        raise NotThere(name)
+        raise WidgetNotFound(name)
 
-    def names(self, start: str) -> list[str]:
-        """The widgets whose names begin so, of those that can be pressed."""
-        found = self._widgets.values()
-        return [one.name for one in found if one.name.startswith(start) and not one.disabled]
+    def names(self, prefix: str) -> list[str]:
+        """Names of the enabled widgets that begin with `prefix`."""
+        widgets = self._widgets.values()
+        return [w.name for w in widgets if w.name.startswith(prefix) and not w.disabled]
 
     def parameter(self, name: str) -> str:
-        """What stands in the address."""
+        """A query parameter of the page's address; empty if it has none."""
         return parse_qs(self.query).get(name, [""])[0]
 
     def _connect(self) -> None:
-        with urllib.request.urlopen(f"{self._address}/_stcore/health", timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(f"{self._address}/_stcore/health", timeout=TIMEOUT) as answer:
             cookies = answer.headers.get_all("Set-Cookie") or []
         pairs = (cookie.partition(";")[0].partition("=") for cookie in cookies)
         token = next((value for name, _, value in pairs if name == XSRF), "")
-        spoken = ["streamlit", token or "none", *filter(None, [self._session])]
+        subprotocols = ["streamlit", token or "none", *filter(None, [self._session])]
         self._socket = connect(
             f"{self._address.replace('http', 'ws', 1)}/_stcore/stream",
-            subprotocols=spoken,
+            subprotocols=subprotocols,
             origin=self._address,
             additional_headers={"Cookie": f"{XSRF}={token}"},
             max_size=None,
-            open_timeout=PATIENCE,
+            open_timeout=TIMEOUT,
             close_timeout=1,
             ping_interval=None,
         )  # type: ignore[arg-type]
 
-    def _ask(self, fragment: str = "", pressed: str = "", auto: bool = False) -> float:
-        """Have the page, or a fragment of it, run again, and take in what it draws; seconds."""
+    def _rerun(self, fragment: str = "", pressed: str = "", auto: bool = False) -> float:
+        """Rerun the page, or a fragment, and read all that it draws; seconds."""
         if self._socket is None:
-            raise NotThere("no page is open")
+            raise WidgetNotFound("no page is open")
         state = ClientState(
             query_string=self.query,
             page_script_hash=self._hash,
@@ -165,25 +167,24 @@ class Visitor:
         clock = time.monotonic()
         self._socket.send(BackMsg(rerun_script=state).SerializeToString())
         while True:
-            left = max(0.0, clock + PATIENCE - time.monotonic())
+            left = max(0.0, clock + TIMEOUT - time.monotonic())
             answer = ForwardMsg.FromString(self._socket.recv(timeout=left))  # type: ignore[arg-type]
-            self._take(answer)
+            self._handle(answer)
             if answer.WhichOneof("type") == "script_finished":
                 if answer.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
                     raise PageFailed(f"/{self.page}?{self.query} does not compile")
                 if answer.script_finished in _DONE:
                     break
         seconds = time.monotonic() - clock
-        for gone in self._values.keys() - self._widgets.keys():
-            del self._values[gone]
-        self._timed(self.page, seconds)
+        self._values = {key: self._values[key] for key in self._values if key in self._widgets}
+        self._on_answer(self.page, seconds)
         return seconds
 
-    def _take(self, answer: ForwardMsg) -> None:
+    def _handle(self, answer: ForwardMsg) -> None:
         kind = answer.WhichOneof("type")
         if kind == "new_session":
             self._session = answer.new_session.initialize.session_id
-            self._forget(set(answer.metadata.run.fragment_ids))
+            self._clear(set(answer.metadata.run.fragment_ids))
         elif kind == "navigation":
             self._hash = answer.navigation.page_script_hash
         elif kind == "page_info_changed":
@@ -196,16 +197,16 @@ class Visitor:
         elif kind == "delta":
             self._draw(answer.delta)
 
-    def _forget(self, fragments: set[str]) -> None:
-        """What is drawn anew is not there before it is drawn."""
+    def _clear(self, fragments: set[str]) -> None:
+        """Forget what is about to be drawn anew: these fragments, or the whole page if there are none."""
         if not fragments:
             self.ticks.clear()
+            self._widgets.clear()
+            self.errors.clear()
         self._widgets = {
-            key: one
-            for key, one in self._widgets.items()
-            if fragments and one.fragment not in fragments
+            key: widget for key, widget in self._widgets.items() if widget.fragment not in fragments
         }
-        self.errors = [one for one in self.errors if fragments and one[0] not in fragments]
+        self.errors = [error for error in self.errors if error[0] not in fragments]
 
     def _draw(self, delta: Delta) -> None:
         kind = delta.new_element.WhichOneof("type")
@@ -215,7 +216,7 @@ class Visitor:
         if kind == "exception":
             raise PageFailed(f"/{self.page}?{self.query}: {element.message}")
         if kind == "alert" and element.format == Alert.ERROR:
-            if "Reload the page" in element.body:  # what app.py says of an error that none caught
+            if "Reload the page" in element.body:  # app.py's message for an unexpected error
                 raise PageFailed(f"/{self.page}?{self.query}: {element.body}")
             self.errors.append((delta.fragment_id, element.body))
         elif kind == "button" or kind == "button_group" or kind in _FIELDS:

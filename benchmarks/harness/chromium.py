@@ -1,4 +1,4 @@
-"""The browser that the tests use too, and a plotly figure as an SVG file, drawn in it."""
+"""Chromium for the browser tests and the soak, and a plotly figure drawn in it as an SVG file."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from plotly.offline import get_plotlyjs
 
+MISSING = "No chromium: install it, or set CHROMIUM to its path."
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -18,28 +19,28 @@ FLAGS = (
 )
 
 
-def browser() -> str | None:
-    """The path of the browser: the one that CHROMIUM names, else the installed one."""
+def path() -> str | None:
+    """The browser's path: the environment variable CHROMIUM, else the installed one."""
     return os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Open it; it asks nobody else for anything. Ends the program where there is none."""
-    path = browser()
-    if not path:
-        raise SystemExit("No chromium: install it, or name it with CHROMIUM.")
-    return playwright.chromium.launch(executable_path=path, args=FLAGS)
+    """Start the browser, offline but for the pages it opens. Raises SystemExit if there is none."""
+    executable = path()
+    if not executable:
+        raise SystemExit(MISSING)
+    return playwright.chromium.launch(executable_path=executable, args=FLAGS)
 
 
-def save(figure: go.Figure, file: Path) -> None:
-    """Write `file`."""
+def save_svg(figure: go.Figure, file: Path) -> None:
+    """Draw the figure into `file`."""
     with sync_playwright() as playwright:
-        opened = launch(playwright)
-        page = opened.new_page()
+        browser = launch(playwright)
+        page = browser.new_page()
         page.add_script_tag(content=get_plotlyjs())
         address = page.evaluate(
             "figure => Plotly.toImage(JSON.parse(figure), {format: 'svg', width: null, height: null})",
             figure.to_json(),
         )
-        opened.close()
+        browser.close()
     file.write_text(urllib.parse.unquote(address.partition(",")[2]), "utf-8")

@@ -1,4 +1,4 @@
-"""What was started and thrown away in a soak, and whether the record of runs still knows of it."""
+"""Checks after a soak: no run is lost, and interrupted runs end with the very same weights."""
 
 import threading
 from collections import defaultdict
@@ -12,17 +12,18 @@ from ftcore.models import checkpoints
 from ftcore.runs import execution
 from ftcore.training import snapshots
 
-if TYPE_CHECKING:  # torch must not be imported before ftcore has said how its threads wait
+if TYPE_CHECKING:  # torch must not be imported before ftcore has set how its threads wait
     from torch import Tensor
 
 ENDED = ("finished", "stopped")
 LIVE = ("queued", "running")
-RESTING = ("paused", "interrupted")
+RESUMABLE = ("paused", "interrupted")
+SNAPSHOT_LEFT = "has ended, and its snapshot is still there"
 
 
 @dataclass
-class Ledger:
-    """Runs whose id somebody was given, and those that somebody asked to discard."""
+class ExpectedRuns:
+    """Runs that visitors started, and those that they asked to discard."""
 
     started: set[str] = field(default_factory=set)
     discarded: set[str] = field(default_factory=set)
@@ -37,55 +38,54 @@ class Ledger:
             self.discarded.add(run_id)
 
     def missing(self) -> set[str]:
-        """Runs that nobody discarded, and that are listed no more."""
+        """Runs that are no longer listed though no visitor discarded them."""
         with self._lock:
             return self.started - self.discarded - set(tracking.runs()["run_id"])
 
 
-def lost(ledger: Ledger) -> dict[str, str]:
-    """Run → how it was lost, when all has come to its end."""
-    found = {run_id: "is not listed" for run_id in ledger.missing()}
+def lost_runs(expected: ExpectedRuns) -> dict[str, str]:
+    """Runs that were lost, with the reason, once all have ended."""
+    lost = {run_id: "is not listed" for run_id in expected.missing()}
     for run_id, status in statuses().items():
         if status not in ENDED:
-            found[run_id] = f"is {status}: {_message(run_id)}"
-        elif why := _unusable(run_id, status):
-            found[run_id] = why
+            lost[run_id] = f"is {status}: {_message(run_id)}"
+        elif reason := _unusable(run_id, status):
+            lost[run_id] = reason
         elif snapshots.path(checkpoints.run_path(run_id)).exists():
-            found[run_id] = f"is {status}, and its state is still there"
-    return found
+            lost[run_id] = SNAPSHOT_LEFT
+    return lost
 
 
 def statuses() -> dict[str, str]:
-    """Every run of the record with its status."""
+    """Every recorded run with its status."""
     table = tracking.runs()
     return dict(zip(table["run_id"], table["status"], strict=True))
 
 
-def alike() -> dict[FineTuneConfig, list[str]]:
-    """The finished trainings by what they were told."""
-    found = defaultdict(list)
+def finished_by_config() -> dict[FineTuneConfig, list[str]]:
+    """The finished trainings that have the same settings but for their names."""
+    groups = defaultdict(list)
     for run_id, status in statuses().items():
         config = tracking.run(run_id).config
         if status == "finished" and config.mode not in REFERENCES:
-            found[replace(config, name="")].append(run_id)
-    return dict(found)
+            groups[replace(config, name="")].append(run_id)
+    return dict(groups)
 
 
-def unlike(config: FineTuneConfig, run_ids: list[str]) -> dict[str, str]:
-    """Run → in what it differs from one of this config that is trained now and never interrupted."""
+def differing_runs(config: FineTuneConfig, run_ids: list[str]) -> dict[str, str]:
+    """Runs that differ from one of the same config that is trained now without interruption."""
     undisturbed = tracking.create_run(config)
     for _ in execution.execute(undisturbed, execution.EndRequest()):
         pass
-    weights, figures = _outcome(undisturbed)
-    found = {}
+    weights, metrics = _outcome(undisturbed)
+    differing = {}
     for run_id in run_ids:
-        own_weights, own_figures = _outcome(run_id)
-        different = [name for name in weights if not weights[name].equal(own_weights[name])] + [
-            name for name in figures if figures[name] != own_figures[name]
-        ]
-        if different:
-            found[run_id] = f"differs from {undisturbed} in {', '.join(different)}"
-    return found
+        own_weights, own_metrics = _outcome(run_id)
+        names = [name for name in weights if not weights[name].equal(own_weights[name])]
+        names += [name for name in metrics if metrics[name] != own_metrics[name]]
+        if names:
+            differing[run_id] = f"differs from {undisturbed} in {', '.join(names)}"
+    return differing
 
 
 def _outcome(run_id: str) -> tuple[dict[str, "Tensor"], dict[str, float | None]]:
@@ -96,7 +96,7 @@ def _outcome(run_id: str) -> tuple[dict[str, "Tensor"], dict[str, float | None]]
 
 
 def _unusable(run_id: str, status: str) -> str:
-    """Why the model of an ended run cannot be used; empty where it can, or where it need not."""
+    """Why an ended run that should have a model has none that loads; empty if all is well."""
     run = tracking.run(run_id)
     if run.config.mode in REFERENCES or (status == "stopped" and "best_step" not in run.metrics):
         return ""

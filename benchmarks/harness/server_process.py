@@ -1,0 +1,87 @@
+"""The dashboard in a process of its own, started as a user starts it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from ftcore import paths
+
+START_TIMEOUT = 120.0  # seconds
+STOP_TIMEOUT = 60.0
+
+
+def command(port: int, *options: str) -> list[str]:
+    """The command line that serves the dashboard on a port, with further options of Streamlit."""
+    streamlit = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    return [*streamlit, "--server.port", str(port), *options]
+
+
+class ServerProcess:
+    """A dashboard on a free port; it keeps port and home when it is started again.
+
+    Attributes:
+        address: where it answers, without a slash at the end.
+        process: the current one, or the last.
+        log: what the current process writes, in its home; one file a start.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        self._home = home
+        self._command = command(port, *options)
+        self._environment = os.environ | {"UNFREEZE_HOME": str(home)} | environment
+        self._starts = 0
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises RuntimeError, with its log, if it does not."""
+        self._starts += 1
+        self._home.mkdir(parents=True, exist_ok=True)
+        self.log = self._home / f"server-{self._starts}.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                self._command, cwd=paths.ROOT, env=self._environment, stdout=log, stderr=log
+            )
+        end = time.monotonic() + START_TIMEOUT
+        while self.process.poll() is None and time.monotonic() < end:
+            if self._answers():
+                return
+            time.sleep(0.05)
+        self.stop(signal.SIGKILL)
+        raise RuntimeError(f"The server did not start:\n{self.log.read_text()}")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it with a signal and wait; kill it if it takes more than STOP_TIMEOUT."""
+        self.process.send_signal(how)
+        try:
+            self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> "ServerProcess":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=1).close()
+        except urllib.error.HTTPError:
+            return True  # it wants a sign-in first
+        except OSError:
+            return False
+        return True

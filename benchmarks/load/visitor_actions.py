@@ -1,0 +1,322 @@
+"""Visitors of a soak, each in a thread of its own, who act at random while runs train."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from playwright.sync_api import Error as BrowserError, Page, sync_playwright
+from websockets.exceptions import WebSocketException
+
+from benchmarks.harness import chromium
+from benchmarks.load.run_audit import ENDED, LIVE, RESUMABLE, ExpectedRuns
+from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
+from ftcore.config import mode_title
+
+PAGES = ("", "train", "compare", "predict", "runs", "checkpoints", "data")
+MOST_LIVE = 8  # runs that have not ended; no visitor starts more
+LONG_RUN = {"setting_epochs": 40, "setting_limit": 300, "setting_seed": 7, "setting_dropout": 0.1}
+SHORT_RUNS: tuple[tuple[str, dict[str, float]], ...] = (
+    ("full", {"setting_epochs": 8, "setting_limit": 300, "setting_seed": 1}),
+    ("gradual", {"setting_epochs": 6, "setting_limit": 400, "setting_seed": 2}),
+    ("last-layer", {"setting_epochs": 10, "setting_limit": 800, "setting_seed": 3}),
+    ("full", {"setting_epochs": 2, "setting_limit": 1500, "setting_dropout": 0.2}),
+)
+TEXTS = (
+    "A warm, funny film.",
+    "",
+    "   ",
+    "<script>alert(1)</script>",
+    "**bold** $x^2$ :red[no] [a](b)",
+    "a" * 5_000,
+    "not " * 3_000,
+    "\u202eright to left\u0000",
+    "Ünïcödé 映画 🎬",
+    "'; drop table runs; --",
+)
+INVALID_QUERIES = (
+    "run=",
+    "run=../../etc/passwd",
+    "run=%00",
+    "run=<b>x</b>&run=y",
+    "runs=,,,",
+    "models=none,none",
+    "experiment=0",
+    "model=%ff%fe",
+    "runs=" + "x," * 500,
+    "%",
+    "=&=&",
+    "run=" + "9" * 3_000,
+)
+INVALID_SETTINGS = (
+    {"setting_epochs": -5},
+    {"setting_epochs": 10**9},
+    {"setting_learning_rate": -1.0},
+    {"setting_limit": 10**12},
+    {"setting_device": "toaster"},
+    {"setting_groups": "<b>"},
+    {"setting_watch": "\n".join(TEXTS)},
+)
+
+
+@dataclass
+class SoakState:
+    """What all visitors share: the server's address and state, and what they did and met."""
+
+    address: str
+    seed: int
+    expected: ExpectedRuns = field(default_factory=ExpectedRuns)
+    up: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+    ends: int = 0  # how often the server was ended
+    started: float = 0.0  # when the server was started last
+    statuses: dict[str, str] = field(default_factory=dict)  # of all runs, a moment ago
+    long_run: str = ""  # the run that no visitor may end
+    actions: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+    answers: list[tuple[float, float, str]] = field(default_factory=list)  # seconds, age, page
+
+    def record_answer(self, page: str, seconds: float) -> None:
+        """Note how long an answer took, and how long the server had been up."""
+        self.answers.append((seconds, time.monotonic() - self.started, page))
+
+    def attempt(self, name: str, action: Callable[[], None]) -> bool:
+        """Act once the server is up and note the outcome; a failure is expected while it is ended."""
+        ends = self.ends
+        if not self.up.wait(TIMEOUT) or self.over.is_set():
+            return False
+        try:
+            action()
+            self.actions[name] += 1
+        except WidgetNotFound:
+            self.actions["found nothing to press"] += 1
+        except Exception as error:
+            disconnected = isinstance(error, OSError | WebSocketException | BrowserError)
+            if disconnected and self.ends != ends:
+                self.actions["cut short by an end of the server"] += 1
+            else:
+                self.errors.append(f"{name}: {type(error).__name__}: {error}"[:400])
+            return False
+        return True
+
+    def pick_run(self, draw: random.Random, *statuses: str, may_end: bool = False) -> str:
+        """A run in one of these states. Raises WidgetNotFound if there is none.
+
+        With `may_end` never the long run.
+        """
+        runs = [run_id for run_id, status in self.statuses.items() if status in statuses]
+        if may_end and self.long_run in runs:
+            runs.remove(self.long_run)
+        if not runs:
+            raise WidgetNotFound("a run that is " + " or ".join(statuses))
+        return draw.choice(runs)
+
+
+def start_run(
+    visitor: Visitor, state: SoakState, mode: str, settings: dict[str, float], name: str
+) -> str:
+    """Start a run with the page's form; its id."""
+    visitor.open("train")
+    visitor.fill(setting_mode=mode_title(mode))
+    visitor.fill(**settings, setting_name=name)
+    try:
+        visitor.press("Start")
+    finally:  # also if the server was killed right after its answer
+        if run_id := visitor.parameter("run"):
+            state.expected.start(run_id)
+    if not run_id:
+        raise RuntimeError(f"Start did not start: {visitor.errors}")
+    return run_id
+
+
+def keep_long_run_going(state: SoakState) -> None:
+    """Start the same long run, resume it after each interruption, start it again when it has ended."""
+    visitor = Visitor(state.address, state.record_answer)
+
+    def look_after() -> None:
+        if not state.long_run:
+            state.long_run = start_run(visitor, state, "full", LONG_RUN, "long")
+            return
+        visitor.open("train", f"run={state.long_run}")
+        if visitor.names("resume"):
+            visitor.press("resume")
+        elif visitor.names("again"):
+            state.long_run = ""
+        for _ in range(4):
+            state.over.wait(1.0)
+            visitor.tick()
+
+    while not state.over.wait(0.5):
+        if not state.attempt("look after the long run", look_after):
+            visitor.close()
+    visitor.close()
+
+
+class RandomVisitor:
+    """A visitor that picks one of ACTIONS again and again; its choices follow from the seed."""
+
+    def __init__(self, state: SoakState, number: int) -> None:
+        self.state = state
+        self.draw = random.Random(f"{state.seed}/{number}")
+        self.tab = Visitor(state.address, state.record_answer)
+
+    def act_until_over(self) -> None:
+        weights = [weight for weight, _ in ACTIONS.values()]
+        while not self.state.over.wait(self.draw.uniform(0.1, 2.0)):
+            [name] = self.draw.choices(list(ACTIONS), weights)
+            if not self.state.attempt(name, partial(ACTIONS[name][1], self)):
+                self.tab.close()
+        self.tab.close()
+
+    def wait(self, least: float, most: float) -> None:
+        self.state.over.wait(self.draw.uniform(least, most))
+
+    def open_run(self, *statuses: str, may_end: bool = False) -> str:
+        run_id = self.state.pick_run(self.draw, *statuses, may_end=may_end)
+        self.tab.open("train", f"run={run_id}")
+        return run_id
+
+    def pick_runs(self, most: int) -> list[str]:
+        runs = list(self.state.statuses)
+        return self.draw.sample(runs, min(most, len(runs)))
+
+    def look(self) -> None:
+        self.tab.open(self.draw.choice(PAGES))
+        self.tab.tick()
+
+    def watch(self) -> None:
+        self.open_run(*LIVE)
+        for _ in range(self.draw.randrange(2, 8)):
+            self.wait(1.0, 1.0)
+            self.tab.tick()
+
+    def start(self) -> None:
+        known = self.state.expected.started - self.state.expected.discarded
+        live = [run_id for run_id in known if self.state.statuses.get(run_id) not in ENDED]
+        if len(live) >= MOST_LIVE:
+            raise WidgetNotFound("room for another run")
+        mode, settings = self.draw.choice(SHORT_RUNS)
+        start_run(self.tab, self.state, mode, settings, self.draw.choice(TEXTS)[:100])
+
+    def pause(self) -> None:
+        self.open_run("running")
+        self.tab.press("pause")
+
+    def resume(self) -> None:
+        self.open_run(*RESUMABLE)
+        self.tab.press("resume")
+
+    def stop_and_keep(self) -> None:
+        self.open_run("running", *RESUMABLE, may_end=True)
+        self.tab.press("keep" if self.tab.names("keep") else "stop_keep")
+
+    def discard(self) -> None:
+        run_id = self.open_run("running", *RESUMABLE, may_end=True)
+        [button, *_] = self.tab.names("discard") or ["discard"]
+        self.tab.find(button)
+        self.state.expected.discard(run_id)
+        self.tab.press(button)
+
+    def move_in_queue(self) -> None:
+        self.tab.open("runs")
+        buttons = self.tab.names("Earlier_") + self.tab.names("Later_")
+        self.tab.press(self.draw.choice(buttons or ["Earlier"]))
+
+    def take_off_queue(self) -> None:
+        self.tab.open("runs")
+        buttons = [name for name in self.tab.names("off_") if name != f"off_{self.state.long_run}"]
+        self.tab.press(self.draw.choice(buttons or ["Take off"]))
+
+    def predict(self) -> None:
+        self.tab.open("predict", f"models={','.join(['sentiment', *self.pick_runs(2)])}")
+        self.tab.fill(predict_text=self.draw.choice(TEXTS))
+        self.tab.tick()
+
+    def compare(self) -> None:
+        self.tab.open(self.draw.choice(("compare", "runs")), f"runs={','.join(self.pick_runs(3))}")
+        self.tab.tick()
+
+    def refresh(self) -> None:
+        self.tab.open(self.tab.page, self.tab.query)
+
+    def lose_network(self) -> None:
+        self.tab.close()
+        self.wait(0.1, 3.0)
+        self.tab.reconnect()
+
+    def close(self) -> None:
+        self.tab.close()
+        self.wait(1.0, 5.0)
+
+    def open_invalid_address(self) -> None:
+        self.tab.open(self.draw.choice((*PAGES, "nowhere")), self.draw.choice(INVALID_QUERIES))
+
+    def type_invalid_setting(self) -> None:
+        self.tab.open("train")
+        self.tab.fill(**self.draw.choice(INVALID_SETTINGS))
+
+
+ACTIONS: dict[str, tuple[int, Callable[[RandomVisitor], None]]] = {
+    "open a page": (16, RandomVisitor.look),
+    "watch a run": (16, RandomVisitor.watch),
+    "start a run": (12, RandomVisitor.start),
+    "pause": (6, RandomVisitor.pause),
+    "resume": (12, RandomVisitor.resume),
+    "stop and keep": (3, RandomVisitor.stop_and_keep),
+    "discard": (3, RandomVisitor.discard),
+    "move in the queue": (6, RandomVisitor.move_in_queue),
+    "take off the queue": (1, RandomVisitor.take_off_queue),
+    "type into Predict": (10, RandomVisitor.predict),
+    "compare runs": (6, RandomVisitor.compare),
+    "refresh": (6, RandomVisitor.refresh),
+    "lose the network": (4, RandomVisitor.lose_network),
+    "close": (4, RandomVisitor.close),
+    "open an invalid address": (6, RandomVisitor.open_invalid_address),
+    "type an invalid setting": (4, RandomVisitor.type_invalid_setting),
+}
+
+
+def use_browser(state: SoakState) -> None:
+    """The visitor with a real browser, one tab at a time, which reconnects by itself."""
+    draw = random.Random(f"{state.seed}/browser")
+    with sync_playwright() as playwright:
+        browser = chromium.launch(playwright)
+        page: Page | None = None
+        while not state.over.wait(draw.uniform(0.1, 1.5)):
+            if page is None or draw.random() < 0.15:
+                if page is not None:
+                    page.close()
+                page = browser.new_page()
+                page.set_default_timeout(TIMEOUT * 1000)
+                page.on("pageerror", lambda error: state.errors.append(f"in the browser: {error}"))
+            state.attempt("act in the browser", partial(_act_in_browser, page, state, draw))
+        browser.close()
+
+
+def _act_in_browser(page: Page, state: SoakState, draw: random.Random) -> None:
+    action = draw.choice(("page", "run", "run", "predict", "reload", "invalid address"))
+    if action == "run":
+        page.goto(f"{state.address}/train?run={state.pick_run(draw, *LIVE, *RESUMABLE)}")
+        page.get_by_role("button", name="New run").wait_for()
+        button = page.get_by_role("button", name=draw.choice(("Pause", "Resume")), exact=True)
+        if button.is_visible():
+            button.click(timeout=5_000)
+        page.wait_for_timeout(draw.uniform(500, 4_000))
+    elif action == "predict":
+        page.goto(f"{state.address}/predict")
+        page.get_by_label("Text", exact=True).fill(draw.choice(TEXTS))
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(500)
+    elif action == "reload" and page.url.startswith(state.address):
+        page.reload()
+    else:
+        query = f"?{draw.choice(INVALID_QUERIES)}" if action == "invalid address" else ""
+        page.goto(f"{state.address}/{draw.choice(PAGES)}{query}")
+        page.get_by_role("heading", level=1).first.wait_for()
+    if page.get_by_text("Something unexpected went wrong").count() or (
+        page.get_by_test_id("stException").count()
+    ):
+        state.errors.append(f"in the browser: an unexpected error at {page.url}")

@@ -1,0 +1,94 @@
+"""Hugging Face's Trainer around the plain loop's model or Unfreeze's, grouping reviews by length."""
+
+import itertools
+import tempfile
+import time
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.harness.throughput import Loop, TimedSteps
+from benchmarks.training.plain_loop import PlainClassifier
+from ftcore.text.vocabulary import PAD
+from ftcore.training.preparation import Run
+
+MEGABATCH = 50  # batches that the Trainer sorts by length together
+
+
+class TrainerModel(nn.Module):
+    """The interface that the Trainer expects: inputs by name, the loss beside the scores."""
+
+    def __init__(self, model: nn.Module, with_lengths: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.with_lengths = with_lengths
+
+    def forward(self, input_ids: Tensor, lengths: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        inputs = (input_ids, lengths) if self.with_lengths else (input_ids,)
+        scores = self.model(*inputs)
+        return {"loss": F.cross_entropy(scores.float(), labels), "logits": scores}
+
+
+def train(run: Run, precision: str, unfreeze_model: bool = False) -> Loop:
+    """Megabatches of 50 steps, which the Trainer orders from the longest batch to the shortest."""
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+
+    class Clock(TrainerCallback):
+        """The times at which steps ended."""
+
+        def __init__(self) -> None:
+            self.times: list[float] = []
+
+        def on_step_end(self, *args: object, **kwargs: object) -> None:
+            self.times.append(time.perf_counter())
+
+    model = run.model if unfreeze_model else PlainClassifier(run.model)
+    examples = _examples(run)
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in itertools.count():
+            clock = Clock()
+            arguments = TrainingArguments(
+                output_dir=folder,
+                max_steps=MEGABATCH + 1,
+                per_device_train_batch_size=run.config.batch_size,
+                learning_rate=run.config.learning_rate,
+                train_sampling_strategy="group_by_length",
+                bf16=precision == "bf16",
+                use_cpu=run.device.type == "cpu",
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                logging_strategy="no",
+                seed=seed,
+            )
+            Trainer(
+                model=TrainerModel(model, with_lengths=unfreeze_model),
+                args=arguments,
+                train_dataset=examples,
+                data_collator=_collate,
+                callbacks=[clock],
+            ).train()
+            yield TimedSteps(clock.times[-1] - clock.times[0], MEGABATCH * run.config.batch_size)
+
+
+def _examples(run: Run) -> list[dict[str, Any]]:
+    lengths = run.train.lengths(run.config.window)
+    starts = run.train.offsets
+    return [
+        {
+            "input_ids": run.train.ids[starts[row] : starts[row] + lengths[row]].long().cpu(),
+            "labels": int(run.train.labels[row]),
+        }
+        for row in run.train_rows.tolist()
+    ]
+
+
+def _collate(batch: list[dict[str, Any]]) -> dict[str, Tensor]:
+    ids = [example["input_ids"] for example in batch]
+    return {
+        "input_ids": nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=PAD),
+        "lengths": torch.tensor([len(text) for text in ids]),
+        "labels": torch.tensor([example["labels"] for example in batch]),
+    }

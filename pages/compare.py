@@ -25,9 +25,9 @@ run_ids = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",
 if experiment or run_ids:
     try:
         with st.spinner("Opening …"):
-            from pages.components.compare.experiment_view import compared  # imports MLflow
+            from pages.components.compare.experiment_view import experiment_view  # imports MLflow
 
-        compared(experiment, run_ids)
+        experiment_view(experiment, run_ids)
     except UnfreezeError as error:
         st.error(escape_markdown(str(error)))
         st.page_link("compare.py", label="Set up an experiment", icon=":material/arrow_forward:")

@@ -23,7 +23,7 @@ waiting.skeleton(height=240)
 try:
     from ftcore import tracking
     from pages.components.charts import run_curves
-    from pages.components.charts.live_chart import AXES, live_charts
+    from pages.components.charts.live_chart import AXES, live_charts, pack
     from pages.components.runs.queue_panel import queue_panel
     from pages.components.runs.side_by_side import run_table, warn_if_unfair
 
@@ -249,9 +249,8 @@ axis = st.segmented_control(
 @st.fragment(run_every="2s" if any(run.live for run in selected_runs) else None)
 def charts() -> None:
     """Drawn again and again while one of them is live."""
-    live_charts(
-        run_curves.by_run(selected(tuple(drawn))), axis, revision=",".join(drawn), key="runs_charts"
-    )
+    traces = run_curves.by_run(selected(tuple(drawn)))
+    live_charts(pack(traces, axis, ",".join(drawn)), key="runs_charts")
 
 
 charts()

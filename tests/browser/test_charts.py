@@ -120,7 +120,7 @@ def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None
 def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: str) -> None:
     """As when a run ends, or somebody leaves the page, at that moment; `page` fails for any error."""
     history = fake_results.history((0.5, 0.6, 0.7), 20)
-    curves = live_chart.packed([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
+    curves = live_chart.pack([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
     still = {
         "data": [{"x": [1, 2], "y": [1, 2]}],
         "layout": {"title": {"text": "T"}, "height": 300},

@@ -1,4 +1,4 @@
-"""The still charts: what is drawn where, that it is escaped, and that 25,000 texts are no matter."""
+"""The still charts: what they show, that names are escaped, and that 25,000 texts stay fast."""
 
 import math
 import time
@@ -9,250 +9,221 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, strategies as st
 
-from ftcore.experiments import comparison
-from ftcore.experiments.comparison import sides
-from pages.components.charts import comparison_figures, diagnostics_figures
-from pages.components.charts.label_placement import LINE, Spot, places
+from ftcore.experiments.comparison import Side, sides
+from pages.components.charts import (
+    curve_figures,
+    diagnostics_figures,
+    matrix_figures,
+    tradeoff_figure,
+)
+from pages.components.charts.label_placement import LINE, Marker, place_labels
 from pages.components.charts.palette import model_colour
-from pages.components.compare.answers import ANY, Model, cell_texts
+from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from tests.helpers import fake_experiments
 
 BAD = "<script>alert(1)</script>"
+NETWORKS = ["Full", "Last layer", "Gradual", "From scratch"]
 
 
-def named(fig: go.Figure) -> dict[str, go.Scatter]:
-    """The traces that have a name, by it."""
+def by_name(fig: go.Figure) -> dict[str, go.Scatter]:
     return {trace.name: trace for trace in fig.data if trace.name}
 
 
-def networks(**more: object) -> list[comparison.Side]:
-    return [side for side in sides(fake_experiments.experiment(**more)) if not side.is_reference]  # type: ignore[arg-type]
+def networks() -> list[Side]:
+    return [side for side in sides(fake_experiments.experiment()) if not side.is_reference]
 
 
-def test_tradeoff_has_a_marker_a_side_at_its_time_and_accuracy() -> None:
-    found = fake_experiments.experiment(seeds=(0, 1))
-    fig = comparison_figures.tradeoff(found)
-    assert set(named(fig)) == {"Full", "Last layer", "Gradual", "From scratch"}
-    full = next(side for side in sides(found) if side.mode == "full")
-    marker = named(fig)["Full"]
+def test_tradeoff_has_a_marker_for_each_side_with_its_interval_and_seeds() -> None:
+    results = fake_experiments.experiment(seeds=(0, 1))
+    fig = tradeoff_figure.tradeoff(results)
+    assert set(by_name(fig)) == set(NETWORKS)
+    full = next(side for side in sides(results) if side.mode == "full")
+    marker = by_name(fig)["Full"]
     assert (marker.x[0], marker.y[0]) == (full.train_seconds, full.test_accuracy)
     assert marker.marker.color == model_colour("full")
-    low, high = full.interval
-    assert full.test_accuracy - marker.error_y.arrayminus[0] == pytest.approx(low)
-    assert full.test_accuracy + marker.error_y.array[0] == pytest.approx(high)
+    low, high = (
+        full.test_accuracy - marker.error_y.arrayminus[0],
+        full.test_accuracy + marker.error_y.array[0],
+    )
     assert low <= full.text_interval[0] and high >= full.text_interval[1]
-    faint = [trace for trace in fig.data if trace.text is not None and "Full" in trace.text[0]]
-    assert list(faint[0].x) == [60.0, 63.0] and faint[0].marker.opacity < 0.5
+    seeds = next(trace for trace in fig.data if trace.text is not None and "Full" in trace.text[0])
+    assert list(seeds.x) == [60.0, 63.0] and seeds.marker.opacity < 0.5
 
 
-def test_references_are_level_lines_with_their_figures() -> None:
-    fig = comparison_figures.tradeoff(fake_experiments.experiment())
-    reached = {
-        side.label: side.test_accuracy
-        for side in sides(fake_experiments.experiment())
-        if side.is_reference
-    }
-    assert {shape.y0 for shape in fig.layout.shapes} == set(reached.values())
-    texts = [one.text for one in fig.layout.annotations]
-    assert f"TF-IDF {reached['TF-IDF']:.1%}" in texts
+def test_references_are_level_lines_with_their_accuracy() -> None:
+    results = fake_experiments.experiment()
+    fig = tradeoff_figure.tradeoff(results)
+    accuracy = {side.label: side.test_accuracy for side in sides(results) if side.is_reference}
+    assert {shape.y0 for shape in fig.layout.shapes} == set(accuracy.values())
+    texts = [annotation.text for annotation in fig.layout.annotations]
+    assert f"TF-IDF {accuracy['TF-IDF']:.1%}" in texts
     bottom, top = fig.layout.yaxis.range
-    assert all(bottom < share < top for share in reached.values())
+    assert all(bottom < share < top for share in accuracy.values())
 
 
 @pytest.mark.parametrize(
     ("modes", "kind"), [(("full", "last-layer"), "log"), (("full", "gradual"), "linear")]
 )
-def test_seconds_are_logarithmic_where_they_span_much(modes: tuple[str, ...], kind: str) -> None:
-    axis = comparison_figures.tradeoff(fake_experiments.experiment(modes)).layout.xaxis
+def test_the_time_axis_is_logarithmic_for_a_wide_range(modes: tuple[str, ...], kind: str) -> None:
+    axis = tradeoff_figure.tradeoff(fake_experiments.experiment(modes)).layout.xaxis
     assert axis.type == kind and ("log scale" in axis.title.text) == (kind == "log")
     at = [math.log10(tick) if kind == "log" else tick for tick in axis.tickvals]
     assert 2 <= len(at) <= 8 and axis.range[0] <= min(at) and max(at) <= axis.range[1]
 
 
-def test_a_factor_of_ten_in_parameters_adds_the_same_area() -> None:
-    areas = [comparison_figures.diameter(10**power) ** 2 for power in range(2, 8)]
+def test_ten_times_the_parameters_add_the_same_area_to_a_marker() -> None:
+    areas = [tradeoff_figure.diameter(10**power) ** 2 for power in range(2, 8)]
     assert np.diff(areas) == pytest.approx(areas[1] - areas[0])
-    assert comparison_figures.diameter(0) == comparison_figures.diameter(100) > 8
+    assert tradeoff_figure.diameter(0) == tradeoff_figure.diameter(100) > 8
 
 
-def test_nothing_to_compare_is_an_empty_chart() -> None:
-    running = replace(
-        fake_experiments.result(), run=replace(fake_experiments.result().run, status="running")
-    )
-    assert not comparison_figures.tradeoff([running]).data
+def test_tradeoff_of_unfinished_runs_is_empty() -> None:
+    result = fake_experiments.result()
+    running = replace(result, run=replace(result.run, status="running"))
+    assert not tradeoff_figure.tradeoff([running]).data
 
 
-@given(st.lists(st.tuples(st.floats(0, 300), st.floats(0, 330)), max_size=6))
-def test_names_are_put_where_nothing_is_if_there_is_room(points: list[tuple[float, float]]) -> None:
-    spots = [Spot("From scratch", x, y, 12) for x, y in points]
-    anchors = places(spots, [], 300)
-    assert len(anchors) == len(spots)
-    if len(spots) == 1:  # alone: to the right, unless that leaves the plot
-        fits = spots[0].x + 12 + 6 + 90 <= 300
-        assert (anchors[0]["xanchor"] == "left" and "yshift" not in anchors[0]) or not fits
+@given(st.floats(0, 300), st.floats(0, 330))
+def test_a_single_label_stands_right_of_its_marker_if_it_fits(x: float, y: float) -> None:
+    [anchor] = place_labels([Marker("From scratch", x, y, 12)], [], 300)
+    fits = x + 12 + 6 + 90 <= 300
+    assert (anchor["xanchor"] == "left" and "yshift" not in anchor) or not fits
 
 
-def test_names_of_markers_that_lie_together_do_not_cover_each_other() -> None:
-    spots = [
-        Spot(name, 250, y, 13) for name, y in (("Full", 200), ("Gradual", 196), ("Scratch", 190))
-    ]
-    found = {
-        (one["xanchor"], one["yanchor"]) for one in places(spots, [(0, 100, 180, 180 + LINE)], 300)
-    }
-    assert len(found) == 3
+def test_labels_of_close_markers_do_not_overlap() -> None:
+    heights = {"Full": 200, "Gradual": 196, "Scratch": 190}
+    markers = [Marker(label, 250, y, 13) for label, y in heights.items()]
+    anchors = place_labels(markers, [(0, 100, 180, 180 + LINE)], 300)
+    assert len({(anchor["xanchor"], anchor["yanchor"]) for anchor in anchors}) == 3
 
 
 def test_curves_have_a_band_over_seeds_and_dashed_references() -> None:
-    one, three = (
-        comparison_figures.curves(fake_experiments.experiment(seeds=seeds), "accuracy", "seconds")
-        for seeds in ((0,), (0, 1, 2))
-    )
-    assert (
-        not [trace for trace in one.data if trace.fill]
-        and "band" not in one.layout.title.subtitle.text
-    )
-    assert len([trace for trace in three.data if trace.fill == "toself"]) == 4
-    legend = {trace.name: trace for trace in three.data if trace.showlegend}
+    results = fake_experiments.experiment(seeds=(0, 1, 2))
+    single = curve_figures.curves(fake_experiments.experiment(), "accuracy", "seconds")
+    fig = curve_figures.curves(results, "accuracy", "seconds")
+    assert not [trace for trace in single.data if trace.fill]
+    assert "band" in fig.layout.title.subtitle.text
+    assert "band" not in single.layout.title.subtitle.text
+    assert len([trace for trace in fig.data if trace.fill == "toself"]) == 4
+    legend = {trace.name: trace for trace in fig.data if trace.showlegend}
     assert legend["TF-IDF"].line.dash == "dash" and legend["Full"].line.dash is None
-    assert legend["Full"].y[-1] == pytest.approx(
-        np.mean(
-            [
-                float(
-                    fake_experiments.result("full", seed)
-                    .history.query("split == 'val'")["accuracy"]
-                    .iloc[-1]
-                )
-                for seed in (0, 1, 2)
-            ]
-        )
-    )
+    full = [result.history for result in results if result.run.config.mode == "full"]
+    last = [rows[rows["split"] == "val"]["accuracy"].iloc[-1] for rows in full]
+    assert legend["Full"].y[-1] == pytest.approx(np.mean(last))
 
 
-def test_watched_sentence_is_a_line_a_side_within_its_band() -> None:
-    found = fake_experiments.experiment(seeds=(0, 1))
-    fig = comparison_figures.watched(found, 1, 0, "seconds")
+def test_a_watched_sentence_is_a_line_for_each_side_within_its_band() -> None:
+    results = fake_experiments.experiment(seeds=(0, 1))
+    fig = curve_figures.watched_sentence(results, 1, 0, "seconds")
     assert "&lt;b&gt;bad&lt;/b&gt;" in fig.layout.title.text
-    assert list(named(fig)) == ["Full", "Last layer", "Gradual", "From scratch"]
+    assert list(by_name(fig)) == NETWORKS
     assert fig.layout.yaxis.title.text == "negative"
-    rows = [
-        one.watched.query("sentence == 1 and label == 0")
-        for one in found
-        if one.run.config.mode == "full"
-    ]
-    mean = np.mean([each["probability"] for each in rows], axis=0)
-    assert named(fig)["Full"].y == pytest.approx(mean)
+    full = [result.watched for result in results if result.run.config.mode == "full"]
+    rows = [table.query("sentence == 1 and label == 0")["probability"] for table in full]
+    mean = np.mean(rows, axis=0)
+    assert by_name(fig)["Full"].y == pytest.approx(mean)
     band = next(trace for trace in fig.data if trace.fill)
-    half = len(mean)
-    assert (band.y[:half] >= mean - 1e-9).all() and (band.y[half:][::-1] <= mean + 1e-9).all()
+    high, low = band.y[: len(mean)], band.y[len(mean) :][::-1]
+    assert (high >= mean - 1e-9).all() and (low <= mean + 1e-9).all()
 
 
-def test_moved_is_a_column_a_mode_and_zero_is_frozen() -> None:
-    fig = diagnostics_figures.moved(networks())
-    assert list(fig.layout.xaxis.ticktext) == [
-        "Full",
-        "Last<br>layer",
-        "Gradual",
-        "From<br>scratch",
-    ]
-    by_mode = {trace.x[0]: [row[0] for row in trace.text] for trace in fig.data}
-    assert by_mode[1] == ["160%", "frozen", "frozen", "frozen"]
-    assert by_mode[0] == ["160%", "35%", "21%", "4.0%"]
-    shade = [row[0] for row in fig.data[0].z]
-    assert shade == sorted(shade, reverse=True) and shade[0] == 1 and fig.data[1].z[1][0] == 0
+def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen() -> None:
+    fig = diagnostics_figures.weight_changes(networks())
+    names = ["Full", "Last<br>layer", "Gradual", "From<br>scratch"]
+    assert list(fig.layout.xaxis.ticktext) == names
+    columns = {trace.x[0]: [row[0] for row in trace.text] for trace in fig.data}
+    assert columns[0] == ["160%", "35%", "21%", "4.0%"]
+    assert columns[1] == ["160%", "frozen", "frozen", "frozen"]
+    shades = [row[0] for row in fig.data[0].z]
+    assert shades == sorted(shades, reverse=True) and shades[0] == 1 and fig.data[1].z[1][0] == 0
 
 
-def test_a_change_too_small_to_write_is_not_called_frozen() -> None:
-    one = fake_experiments.result()
-    assert one.insights is not None
-    moves = {"head": 0.5, "word vectors": 0.0002}
-    side = sides([replace(one, insights=replace(one.insights, moved=moves))])
-    assert [row[0] for row in diagnostics_figures.moved(side).data[0].text] == ["50%", "&lt; 0.1%"]
+def test_a_change_below_the_precision_is_not_called_frozen() -> None:
+    result = fake_experiments.result()
+    assert result.insights is not None
+    changes = {"head": 0.5, "word vectors": 0.0002}
+    side = sides([replace(result, insights=replace(result.insights, moved=changes))])
+    fig = diagnostics_figures.weight_changes(side)
+    assert [row[0] for row in fig.data[0].text] == ["50%", "&lt; 0.1%"]
 
 
-def test_forgotten_is_drawn_for_those_that_were_asked() -> None:
-    found = networks()
-    known = [side for side in found if diagnostics_figures.forgotten(side)]
-    assert [side.mode for side in found if side not in known] == ["scratch"]
-    fig = diagnostics_figures.forgot(known)
+def test_forgetting_is_drawn_for_sides_where_it_was_measured() -> None:
+    measured = [side for side in networks() if diagnostics_figures.mean_forgetting(side)]
+    fig = diagnostics_figures.forgetting(measured)
     assert "AG News" in fig.layout.title.text
     rows = {trace.y[0] for trace in fig.data}
-    assert "<b>Full</b><br>88.4% → 51.2%" in rows and len(rows) == 3
+    assert "<b>Full</b><br>88.4% → 51.2%" in rows and len(rows) == 3  # not from scratch
 
 
-def test_map_shows_each_text_once_a_side_escaped() -> None:
+def test_the_map_shows_each_text_once_on_both_sides_and_escaped() -> None:
     look = fake_experiments.result(texts=3000).insights
     assert look is not None and len(look.rows) == 2000
     texts = [f"{BAD} {row} " + "word " * 100 for row in look.rows]
-    fig = diagnostics_figures.vectors(look, texts, "What it sees")
+    fig = diagnostics_figures.text_map(look, texts, "What it sees")
     before = [trace for trace in fig.data if trace.xaxis == "x"]
-    assert sum(len(trace.x) for trace in before) == 2000
     assert all(trace.type == "scattergl" for trace in fig.data)
     numbers = np.concatenate([trace.customdata[:, 0] for trace in before]).astype(int)
-    assert sorted(numbers) == list(range(2000))
-    shown = fig.to_json()
-    assert "<script" not in shown and "&lt;script" in shown.replace("\\u0026", "&")
+    assert sorted(numbers) == list(range(2000)) and sum(len(trace.x) for trace in before) == 2000
+    content = fig.to_json()
+    assert "<script" not in content and "&lt;script" in content.replace("\\u0026", "&")
     assert max(len(line) for trace in before for line in trace.text[0].split("<br>")) < 100
 
 
 @given(st.integers(2, 5), st.integers(0, 200), st.integers(0, 9))
-def test_confusion_counts_every_pair(classes: int, texts: int, seed: int) -> None:
-    draw = np.random.default_rng(seed)
-    truth, said = draw.integers(classes, size=(2, texts))
-    counts = diagnostics_figures.confused(truth, said, classes)
-    assert counts.sum() == texts
-    assert all(
-        counts[row, column] == ((truth == row) & (said == column)).sum()
-        for row in range(classes)
-        for column in range(classes)
-    )
+def test_count_pairs_counts_every_pair(classes: int, texts: int, seed: int) -> None:
+    truth, predicted = np.random.default_rng(seed).integers(classes, size=(2, texts))
+    expected = np.zeros((classes, classes), int)
+    np.add.at(expected, (truth, predicted), 1)
+    assert (matrix_figures.count_pairs(truth, predicted, classes) == expected).all()
 
 
-def test_names_and_labels_are_escaped() -> None:
+def test_names_and_labels_in_matrices_are_escaped() -> None:
     look = fake_experiments.result(labels=(BAD, "b")).insights
     assert look is not None
-    one = diagnostics_figures.confusion(look, "t", "#112233", (0, 1))
-    assert one.layout.yaxis.ticktext[0] == "is &lt;script&gt;alert(1)&lt;/script&gt;"
-    right = look.probabilities.argmax(1) == look.truth
-    two = diagnostics_figures.against(right, ~right, (BAD, "b"), "#112233")
-    assert "<script" not in two.to_json().replace("\\u003c", "<")
+    confusion = matrix_figures.confusion(look, "t", "#112233", (0, 1))
+    assert confusion.layout.yaxis.ticktext[0] == "is &lt;script&gt;alert(1)&lt;/script&gt;"
+    correct = look.probabilities.argmax(1) == look.truth
+    agreement = matrix_figures.agreement(correct, ~correct, (BAD, "b"), "#112233")
+    assert "<script" not in agreement.to_json().replace("\\u003c", "<")
 
 
 @pytest.mark.parametrize("pair", [False, True])
-def test_texts_of_a_cell_are_those_it_counts_the_surest_first(pair: bool) -> None:
-    first, other = (Model(mode, fake_experiments.result(mode)) for mode in ("full", "last-layer"))
+def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair: bool) -> None:
+    first, other = (
+        RunPredictions(mode, fake_experiments.result(mode)) for mode in ("full", "last-layer")
+    )
     second = other if pair else None
-    rows = ~first.right if pair else first.look.truth
-    columns = ~other.right if pair else first.said
-    seen = []
+    rows = ~first.correct if pair else first.insights.truth
+    columns = ~other.correct if pair else first.predicted
+    seen: list[int] = []
     for cell in ("0-0", "0-1", "1-0", "1-1"):
-        found = cell_texts(first, second, cell)
+        texts = texts_in_cell(first, second, cell)
         row, column = map(int, cell.split("-"))
-        assert len(found) == ((rows == row) & (columns == column)).sum()
-        sure = first.sure[found] + (other.sure[found] if pair else 0)
-        assert (np.diff(sure) <= 0).all()
-        seen += list(found)
+        assert len(texts) == ((rows == row) & (columns == column)).sum()
+        confidence = first.confidence[texts] + (other.confidence[texts] if pair else 0)
+        assert (np.diff(confidence) <= 0).all()
+        seen += list(texts)
     assert sorted(seen) == list(range(400))
-    differ = first.said != (other.said if pair else first.look.truth)
-    assert set(cell_texts(first, second, ANY)) == set(np.flatnonzero(differ))
+    different = first.predicted != (other.predicted if pair else first.insights.truth)
+    assert set(texts_in_cell(first, second, DIFFERENT)) == set(np.flatnonzero(different))
 
 
-def test_views_of_25000_texts_take_less_than_a_second_each() -> None:
-    found = fake_experiments.experiment(texts=25_000)
-    look = found[0].insights
+def test_figures_of_25000_texts_take_less_than_a_second_each() -> None:
+    results = fake_experiments.experiment(texts=25_000)
+    look = results[0].insights
     assert look is not None
-    first, second = (Model(one.run.name, one) for one in found[:2])
+    first, second = (RunPredictions(result.run.name, result) for result in results[:2])
     texts = ["a long review, " * 80] * len(look.rows)
-    views = {
-        "trade-off": lambda: comparison_figures.tradeoff(found),
-        "moved": lambda: diagnostics_figures.moved(networks()),
-        "map": lambda: diagnostics_figures.vectors(look, texts, "t"),
-        "confusion": lambda: diagnostics_figures.confusion(look, "t", "#112233"),
-        "against": lambda: diagnostics_figures.against(
-            first.right, second.right, ("a", "b"), "#112233"
+    figures = {
+        "trade-off": lambda: tradeoff_figure.tradeoff(results),
+        "map": lambda: diagnostics_figures.text_map(look, texts, "t"),
+        "confusion": lambda: matrix_figures.confusion(look, "t", "#112233"),
+        "agreement": lambda: matrix_figures.agreement(
+            first.correct, second.correct, ("a", "b"), "#112233"
         ),
-        "cell": lambda: go.Figure(go.Scatter(y=cell_texts(first, second, ANY))),
+        "cell": lambda: go.Figure(go.Scatter(y=texts_in_cell(first, second, DIFFERENT))),
     }
-    for name, view in views.items():
-        began = time.process_time()  # of this process: others may have the machine
-        view().to_json()
+    for name, draw in figures.items():
+        began = time.process_time()  # of this process: others may use the machine
+        draw().to_json()
         assert time.process_time() - began < 1, name

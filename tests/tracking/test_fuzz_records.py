@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 from ftcore.diagnostics import insights
 from ftcore.experiments import archive, catalog, verdict
 from ftcore.experiments.result import Result
-from pages.components.compare import outcome, report
+from pages.components.compare import report, summary
 from pages.components.runs import live_comparison, side_by_side
 from tests.helpers import fake_experiments
 from tests.helpers.fuzzing import DEEP_JSON, ODD_VALUES, accepted, altered_json, damaged, examples
@@ -47,7 +47,7 @@ def drawn(folder: Path) -> list[Result] | None:
     """The experiment in a folder, and that all of it can be drawn."""
     results = accepted(lambda: archive.read(folder))
     if results is not None:
-        outcome.summed_up(results)
+        summary.summarize(results)
         assert report.html(results) and report.csv(results)
         assert verdict.summary(results) and live_comparison.progress_lines(results)
         for one in results:

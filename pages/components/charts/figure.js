@@ -1,7 +1,7 @@
 // Draws a plotly figure given as JSON, keeps its node between updates, and saves it as a picture.
 
-const PICTURE = { width: 1000, scale: 2 }; // pixels, and how many of them a PNG has to each
-const HEAD = { title: 56, caption: 28 }; // pixels above a picture's plot
+const PICTURE = { width: 1000, scale: 2 }; // pixels, and pixels of a PNG for each of them
+const HEAD = { title: 56, caption: 28 }; // pixels above the plot in a picture
 const AXIS = /^[xy]axis\d*$/;
 
 const STYLE = `
@@ -20,16 +20,16 @@ const STYLE = `
 .uf-figure[data-clicks=true] .nsewdrag { cursor: pointer; }
 `;
 
-// component: what Streamlit hands over; called again whenever the data or the theme has changed.
-// `chart` is the module live_chart.js.
-export async function draw({ data, parentElement, setTriggerValue }, chart, plotlyAddress) {
+// component: what Streamlit passes; called again whenever the data or the theme changes.
+// `base` is the module plotly_base.js.
+export async function draw({ data, parentElement, setTriggerValue }, plotlyAddress, base) {
   const view = (parentElement.ufFigure ??= build(parentElement));
   if (!data) return;
-  view.told = data.clicks ? (point) => setTriggerValue("clicked", point) : null;
-  const Plotly = await show(view, data, chart, plotlyAddress);
+  view.onClick = data.clicks ? (point) => setTriggerValue("clicked", point) : null;
+  const Plotly = await show(view, data, plotlyAddress, base);
   return () => {
     view.observer?.disconnect();
-    if (Plotly) chart.free(Plotly, view.plot);
+    if (Plotly) base.free(Plotly, view.plot);
   };
 }
 
@@ -42,39 +42,36 @@ export function build(parent) {
       <button type="button" data-format="svg" aria-label="Save as SVG">SVG</button>
     </div><small></small></figcaption><div class="uf-still"></div>`;
   parent.append(root);
-  const view = { root, plot: root.querySelector(".uf-still"), told: null, save: () => {} };
+  const view = { root, plot: root.querySelector(".uf-still"), onClick: null, save: () => {} };
   for (const button of root.querySelectorAll("button")) {
     button.onclick = () => view.save(button.dataset.format);
   }
   return view;
 }
 
-// `data`: figure (JSON), name (of the files that pictures are saved in), clicks (whether they are told).
-export async function show(view, data, chart, plotlyAddress) {
+// `data`: figure (JSON), name (of the files that pictures are saved in), clicks (whether they are reported).
+export async function show(view, data, plotlyAddress, base) {
   const figure = JSON.parse(data.figure);
   const { title, ...layout } = figure.layout;
   view.root.dataset.clicks = String(data.clicks);
-  view.root.querySelector("strong").textContent = words(title.text);
-  view.root.querySelector("small").textContent = words(title.subtitle?.text);
-  view.plot.style.minHeight = `${layout.height}px`; // before plotly.js is there, so that nothing jumps
-  const Plotly = await chart.library(plotlyAddress);
+  view.root.querySelector("strong").textContent = textOf(title.text);
+  view.root.querySelector("small").textContent = textOf(title.subtitle?.text);
+  view.plot.style.minHeight = `${layout.height}px`; // so that nothing jumps once plotly.js has loaded
+  const Plotly = await base.library(plotlyAddress);
   if (!view.root.isConnected) return null;
-  const theme = chart.readTheme(view.root);
-  const legible = (colour) => (/^#/.test(colour) ? chart.legible(colour, theme.paper) : colour);
-  const traces = figure.data.map((trace) => coloured(trace, theme, legible));
-  const themed = dressed(layout, theme, legible);
-  themed.uirevision ??= data.name;
+  const theme = base.readTheme(view.root);
+  const legible = (colour) => (/^#/.test(colour) ? base.legible(colour, theme.paper) : colour);
+  const traces = figure.data.map((trace) => themedTrace(trace, theme, legible));
+  const themed = { uirevision: data.name, ...themedFigure(layout, theme, legible, base) };
   const fresh = !view.plot.data;
-  await Plotly.react(view.plot, traces, themed, {
-    displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtons: [["resetScale2d"]],
-  });
+  await Plotly.react(view.plot, traces, themed, { ...base.CONFIG, modeBarButtons: [["resetScale2d"]] });
   view.save = (format) => Plotly.downloadImage(
     picture(traces, themed, title, theme),
-    { format, filename: data.name, width: PICTURE.width, height: themed.height + head(title),
+    { format, filename: data.name, width: PICTURE.width, height: themed.height + headHeight(title),
       scale: format === "png" ? PICTURE.scale : 1 },
   );
   if (fresh) {
-    view.plot.on("plotly_click", ({ points: [point] }) => view.told?.({
+    view.plot.on("plotly_click", ({ points: [point] }) => view.onClick?.({
       x: point.x, y: point.y, customdata: point.customdata ?? null,
     }));
     view.observer = new ResizeObserver(() => {
@@ -86,37 +83,31 @@ export async function show(view, data, chart, plotlyAddress) {
 }
 
 // The text of plotly's markup; a document that is only parsed loads and runs nothing.
-function words(markup) {
+function textOf(markup) {
   return new DOMParser().parseFromString(markup ?? "", "text/html").body.textContent;
 }
 
-function coloured(trace, theme, legible) {
-  const made = { ...trace };
-  if (trace.type === "scattergl" && !hasWebGL()) made.type = "scatter";
-  if (trace.type === "heatmap") made.textfont = { ...trace.textfont, color: theme.text };
+function themedTrace(trace, theme, legible) {
+  const themed = { ...trace };
+  if (trace.type === "scattergl" && !hasWebGL()) themed.type = "scatter";
+  if (trace.type === "heatmap") themed.textfont = { ...trace.textfont, color: theme.text };
   for (const part of ["line", "marker", "error_y"]) {
     if (typeof trace[part]?.color === "string") {
-      made[part] = { ...trace[part], color: legible(trace[part].color) };
+      themed[part] = { ...trace[part], color: legible(trace[part].color) };
     }
   }
-  return made;
+  return themed;
 }
 
 let webGL;
 
 function hasWebGL() {
-  webGL ??= Boolean(document.createElement("canvas").getContext("webgl"));
-  return webGL;
+  return (webGL ??= Boolean(document.createElement("canvas").getContext("webgl")));
 }
 
-function dressed(layout, theme, legible) {
-  const made = {
-    ...layout, autosize: true,
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: theme.font, color: theme.text, size: 13 },
-    hoverlabel: { bgcolor: theme.paper, bordercolor: theme.line, align: "left",
-      font: { family: theme.font, color: theme.text, size: 13 } },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: "rgba(128,128,128,0.7)", activecolor: theme.text },
+function themedFigure(layout, theme, legible, base) {
+  const themed = {
+    ...layout, ...base.themedLayout(theme),
     // A finger on a chart scrolls the page.
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     shapes: (layout.shapes ?? []).map((shape) => ({
@@ -124,19 +115,19 @@ function dressed(layout, theme, legible) {
     })),
   };
   for (const name of Object.keys(layout).filter((name) => AXIS.test(name)).concat("xaxis", "yaxis")) {
-    made[name] = {
-      gridcolor: theme.line, linecolor: theme.line, zeroline: false, automargin: true, ...layout[name],
+    themed[name] = {
+      ...base.themedAxis(theme), ...layout[name],
       title: { standoff: 10, ...layout[name]?.title, font: { size: 13 } },
     };
   }
-  return made;
+  return themed;
 }
 
-function head(title) {
+function headHeight(title) {
   return HEAD.title + (title.subtitle?.text ? HEAD.caption : 0);
 }
 
-// A picture says by itself what it shows: title and caption stand in it, on the page's background.
+// A picture explains itself: it has the title and the caption, and the background of the page.
 function picture(traces, themed, title, theme) {
   const { width, autosize, uirevision, ...layout } = themed;
   return {
@@ -147,7 +138,7 @@ function picture(traces, themed, title, theme) {
       title: { text: title.text, x: 0, xref: "paper", y: 1, yref: "container", yanchor: "top",
         pad: { t: 16 }, font: { size: 20 },
         subtitle: { text: title.subtitle?.text ?? "", font: { size: 14 } } },
-      margin: { ...layout.margin, l: 32, r: 32, t: head(title) + (layout.margin?.t ?? 0), b: 16 },
+      margin: { ...layout.margin, l: 32, r: 32, t: headHeight(title) + (layout.margin?.t ?? 0), b: 16 },
     },
   };
 }

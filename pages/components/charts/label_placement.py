@@ -1,4 +1,4 @@
-"""Names beside the markers of a chart, so that none covers another."""
+"""Labels beside the markers of a chart, placed so that none covers another."""
 
 import math
 from collections.abc import Sequence
@@ -10,59 +10,58 @@ Box = tuple[float, float, float, float]  # left, right, bottom, top
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A round marker; all in pixels from the plot's lower left corner."""
+class Marker:
+    """A round marker with its label; in pixels from the plot's lower left corner."""
 
-    name: str
+    label: str
     x: float
     y: float
     radius: float
 
     @property
     def box(self) -> Box:
-        """Where it lies."""
         r = self.radius
         return self.x - r, self.x + r, self.y - r, self.y + r
 
 
-def places(spots: Sequence[Spot], taken: Sequence[Box], width: float) -> list[dict[str, Any]]:
-    """How to anchor each name (as plotly's annotations say it): right or left of its marker, above or below.
+def place_labels(
+    markers: Sequence[Marker], taken: Sequence[Box], width: float
+) -> list[dict[str, Any]]:
+    """Where to anchor each label, as arguments of plotly's annotations: beside, above or below its marker.
 
-    The first of them that nothing covers, in a plot of that width; else where least is covered.
+    The first position that is free in a plot of this width, else the one that covers least.
     """
-    boxes = [*taken, *(spot.box for spot in spots)]
-    found = []
-    for spot in spots:
-        choices = _choices(spot)
-        box, anchor = min(
-            choices,
-            key=lambda choice: (
-                sum(_overlap(choice[0], other) for other in boxes)
-                + max(0.0, -choice[0][0])
-                + max(0.0, choice[0][1] - width)
-            ),
-        )
+    boxes = [*taken, *(marker.box for marker in markers)]
+
+    def covered(box: Box) -> float:
+        outside = max(0.0, -box[0]) + max(0.0, box[1] - width)
+        return outside + sum(_overlap(box, other) for other in boxes)
+
+    anchors = []
+    for marker in markers:
+        box, anchor = min(_positions(marker), key=lambda position: covered(position[0]))
         boxes.append(box)
-        found.append(anchor)
-    return found
+        anchors.append(anchor)
+    return anchors
 
 
-def _choices(spot: Spot) -> list[tuple[Box, dict[str, Any]]]:
-    x, y, away, long = spot.x, spot.y, spot.radius + GAP, LETTER * len(spot.name)
-    middle, above, below = y - LINE / 2, y + spot.radius + 2, y - spot.radius - 2 - LINE
-    beside = [
-        (x + away, middle, {"xanchor": "left", "yanchor": "middle", "xshift": away}),
-        (x - away - long, middle, {"xanchor": "right", "yanchor": "middle", "xshift": -away}),
-        (x, above, {"xanchor": "left", "yanchor": "bottom", "yshift": spot.radius}),
-        (x, below, {"xanchor": "left", "yanchor": "top", "yshift": -spot.radius}),
-        (x - long, above, {"xanchor": "right", "yanchor": "bottom", "yshift": spot.radius}),
-        (x - long, below, {"xanchor": "right", "yanchor": "top", "yshift": -spot.radius}),
+def _positions(marker: Marker) -> list[tuple[Box, dict[str, Any]]]:
+    x, y, radius = marker.x, marker.y, marker.radius
+    shift, length = radius + GAP, LETTER * len(marker.label)
+    middle, above, below = y - LINE / 2, y + radius + 2, y - radius - 2 - LINE
+    corners = [
+        (x + shift, middle, {"xanchor": "left", "yanchor": "middle", "xshift": shift}),
+        (x - shift - length, middle, {"xanchor": "right", "yanchor": "middle", "xshift": -shift}),
+        (x, above, {"xanchor": "left", "yanchor": "bottom", "yshift": radius}),
+        (x, below, {"xanchor": "left", "yanchor": "top", "yshift": -radius}),
+        (x - length, above, {"xanchor": "right", "yanchor": "bottom", "yshift": radius}),
+        (x - length, below, {"xanchor": "right", "yanchor": "top", "yshift": -radius}),
     ]
-    return [((left, left + long, low, low + LINE), anchor) for left, low, anchor in beside]
+    return [((left, left + length, low, low + LINE), anchor) for left, low, anchor in corners]
 
 
-def _overlap(one: Box, other: Box) -> float:
-    """What two boxes share, as the side of a square of that area."""
-    wide = min(one[1], other[1]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[2], other[2])
-    return math.sqrt(wide * high) if wide > 0 and high > 0 else 0.0
+def _overlap(box: Box, other: Box) -> float:
+    """The side of a square with the area that two boxes share."""
+    width = min(box[1], other[1]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[2], other[2])
+    return math.sqrt(width * height) if width > 0 and height > 0 else 0.0

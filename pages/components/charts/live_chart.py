@@ -1,9 +1,10 @@
 """Loss and accuracy of one or more runs, drawn while they grow.
 
-`st.plotly_chart` makes a new node at every change of its data: zoom is lost and the chart blinks. This
+`st.plotly_chart` makes a new node whenever its data changes: zoom is lost and the chart blinks. This
 component keeps one node and hands it new numbers by `Plotly.react`, as packed float32.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,40 +12,27 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
+from pages.components.charts.component import script_component
 from pages.components.shell import assets
 
-MAX_POINTS = 2_000  # of a trace
-SMOOTHING = 0.25  # epochs; a training point is the mean since then, for single batches jump about
-AXES: dict[str, str] = {
-    "step": "Step",
-    "epoch": "Epoch",
-    "seconds": "Seconds",
-    "examples": "Texts seen",
-}
-METRICS: dict[str, str] = {"loss": "Loss", "accuracy": "Accuracy"}
-SPLITS: tuple[str, ...] = ("train", "val", "test")
-
-# Sent again with every update, so it only fetches the real script, which the browser keeps.
-# It runs from a blob: address, where a path alone means nothing.
-FETCH = f"""
-const chart = import(location.origin + {assets.address(assets.LIVE_CHART)!r});
-const plotly = location.origin + {assets.address(assets.PLOTLY)!r};
-"""
-_mount = st.components.v2.component(
-    "unfreeze_live_chart",
-    js=FETCH + "export default async (component) => (await chart).draw(component, plotly);",
-    isolate_styles=False,  # plotly.js puts its style sheet into the page's head
+MAX_POINTS = 2_000  # of a curve
+SMOOTHING = (
+    0.25  # epochs; a training point is the mean over this window, as single batches are noisy
 )
+AXES = {"step": "Step", "epoch": "Epoch", "seconds": "Seconds", "examples": "Texts seen"}
+METRICS = {"loss": "Loss", "accuracy": "Accuracy"}
+SPLITS = ("train", "val", "test")
+
+_mount = script_component("live_chart", assets.LIVE_CHART, assets.PLOTLY_BASE)
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One run on the charts, or several seeds as one.
+    """The curves of one run, or of several seeds as one.
 
-    `history` is what `tracking.history` returns. With columns such as `loss_low` and `loss_high` besides, a
-    band lies between them; `t` says when a point comes in a replay, where that is not its `seconds`.
+    `history` is what `tracking.history` returns. Columns such as `loss_low` and `loss_high` add a band; `t`
+    is the second at which a point appears in a replay, if that is not its `seconds`.
     """
 
     run_id: str
@@ -53,20 +41,12 @@ class Trace:
     history: pd.DataFrame
 
 
-def live_charts(traces: Sequence[Trace], axis: str, revision: str, key: str) -> None:
-    """Draw loss and accuracy over `axis` (a key of AXES).
-
-    The zoom is kept for as long as `revision` and `axis` stay the same; a stable `key` keeps the node.
-    """
-    _mount(key=key, data=packed(traces, axis, revision))
-
-
-def live_charts_of(data: bytes, key: str) -> None:
-    """The same, of charts that are `packed` already."""
+def live_charts(data: bytes, key: str) -> None:
+    """Draw charts that `pack` returned; a stable `key` keeps their node."""
     _mount(key=key, data=data)
 
 
-def packed(
+def pack(
     traces: Sequence[Trace],
     axis: str,
     revision: str,
@@ -74,62 +54,58 @@ def packed(
     until: float | None = None,
     **more: Any,
 ) -> bytes:
-    """The charts as the scripts read them; the axis reaches `until`, where that is known beforehand.
+    """Loss and accuracy over `axis` (a key of AXES), packed for live_chart.js and replay.js.
 
-    Layout: header length (uint32, little-endian), header (JSON, padded to a multiple of 4 bytes), then the
-    `parts` of each curve (float32, little-endian), in the header's order: x, y, where there is a band low
-    and high, where they are `timed` t, the seconds of training.
+    The zoom is kept while `revision` and `axis` stay the same. The axis reaches `until` if that is given.
+    Layout: header length (uint32, little-endian), header (JSON with `more` in it, padded to a multiple of 4
+    bytes), then for each curve its `parts` in the header's order (float32, little-endian): x, y, low and high
+    if it has a band, and t, seconds of training, if `timed`.
     """
     curves: list[dict[str, Any]] = []
     numbers: list[np.ndarray] = []
-    for number, trace in enumerate(traces):
-        for metric in METRICS:
-            band = {name: f"{metric}_{name}" for name in ("low", "high")}
-            columns = band if band["low"] in trace.history else {}
-            columns |= {"t": "t" if "t" in trace.history else "seconds"} if timed else {}
-            for split in SPLITS:
-                found = points(trace.history, split, axis, metric, *columns.values())
-                curves.append(
-                    {
-                        "run": number,
-                        "metric": metric,
-                        "split": split,
-                        "points": len(found[0]),
-                        "parts": ["x", "y", *columns],
-                    }
-                )
-                numbers += found
+    for (run, trace), metric in itertools.product(enumerate(traces), METRICS):
+        columns = {name: f"{metric}_{name}" for name in ("low", "high")}
+        if columns["low"] not in trace.history:
+            columns = {}
+        if timed:
+            columns["t"] = "t" if "t" in trace.history else "seconds"
+        for split in SPLITS:
+            parts = points(trace.history, split, axis, metric, *columns.values())
+            curve = {"run": run, "metric": metric, "split": split, "points": len(parts[0])}
+            curves.append(curve | {"parts": ["x", "y", *columns]})
+            numbers += parts
+    runs = [{"id": trace.run_id, "label": trace.label, "colour": trace.colour} for trace in traces]
     header = {
         "revision": f"{revision}/{axis}",
         "axis": AXES[axis],
         "metrics": METRICS,
-        "runs": [{"id": one.run_id, "label": one.label, "colour": one.colour} for one in traces],
+        "runs": runs,
         "curves": curves,
         "ranges": {"x": [0, until]} if until else None,
-    } | more
-    head = json.dumps(header).encode()
+    }
+    head = json.dumps(header | more).encode()
     head += b" " * (-len(head) % 4)
     body = np.concatenate(numbers).astype("<f4").tobytes() if numbers else b""
     return len(head).to_bytes(4, "little") + head + body
 
 
 def points(
-    history: pd.DataFrame, split: str, axis: str, metric: str, *more: str
+    history: pd.DataFrame, split: str, axis: str, metric: str, *columns: str
 ) -> list[np.ndarray]:
-    """x and y of one curve, and `more` columns; at most MAX_POINTS, all of them finite in x and y."""
+    """x, y and further columns of one curve: at most MAX_POINTS, all of them finite in x and y."""
     rows = history[history["split"] == split]
     x, y = rows[axis].to_numpy(float), rows[metric].to_numpy(float)
     if split == "train":
         epoch = rows["epoch"].to_numpy(float)
         y = smooth(y, epoch, SMOOTHING)
-        y[epoch < SMOOTHING / 2] = np.nan  # the mean of next to nothing
-    there = np.isfinite(x) & np.isfinite(y)
-    kept = np.flatnonzero(there)[decimate(y[there], MAX_POINTS)]
-    return [x[kept], y[kept], *(rows[name].to_numpy(float)[kept] for name in more)]
+        y[epoch < SMOOTHING / 2] = np.nan  # a mean over too few batches
+    finite = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    kept = finite[decimate(y[finite], MAX_POINTS)]
+    return [x[kept], y[kept], *(rows[column].to_numpy(float)[kept] for column in columns)]
 
 
 def smooth(values: np.ndarray, at: np.ndarray, width: float) -> np.ndarray:
-    """The mean of the values in (at - width, at], for each place `at` (ascending)."""
+    """The mean of the values in (at - width, at], for each position in `at` (ascending)."""
     ends = np.arange(1, len(values) + 1)
     starts = np.searchsorted(at, at - width, side="right")
     sums = np.concatenate([[0.0], np.cumsum(values)])
@@ -139,13 +115,12 @@ def smooth(values: np.ndarray, at: np.ndarray, width: float) -> np.ndarray:
 def decimate(values: np.ndarray, most: int) -> np.ndarray:
     """Indices, ascending, of at most `most` values that keep a curve's shape.
 
-    The first and the last are kept, and of equal stretches between them the lowest and the highest, so
-    that no spike is lost.
+    They are the first and the last, and the lowest and the highest of equal stretches between them, so that
+    no spike is lost.
     """
     if len(values) <= most:
         return np.arange(len(values))
-    inner = np.arange(1, len(values) - 1)
     kept = [0, len(values) - 1]
-    for stretch in np.array_split(inner, (most - 2) // 2):
+    for stretch in np.array_split(np.arange(1, len(values) - 1), (most - 2) // 2):
         kept += [stretch[values[stretch].argmin()], stretch[values[stretch].argmax()]]
     return np.unique(kept)

@@ -1,9 +1,10 @@
-"""Colours, one meaning each, on every page and chart.
+"""Colours, with one meaning each on every page and chart.
 
-Models are told apart by hue; within one, training loss is thin and dashed and validation solid.
-Classes have hues of their own. The live chart darkens or lightens a line where the theme's background
-would leave it too faint.
+Models are told apart by hue; within one, training loss is thin and dotted and validation solid. Classes have
+hues of their own. Charts darken or lighten a line that the theme's background would leave too faint.
 """
+
+from collections.abc import Sequence
 
 from ftcore.config import last_groups
 
@@ -21,7 +22,7 @@ MODELS: dict[str, str] = {
 }
 """By a run's mode; `untouched` is a checkpoint as it came, `last-2` stands for every `last-K`."""
 
-_BADGES: dict[str, str] = {
+_MODE_BADGES: dict[str, str] = {
     "full": "blue",
     "last-layer": "yellow",
     "last-2": "orange",
@@ -31,7 +32,7 @@ _BADGES: dict[str, str] = {
 """The nearest colours that `st.badge` has."""
 
 CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
-"""By label; others take OTHER_CLASSES in order."""
+"""By label; other labels take OTHER_CLASSES in order."""
 
 OTHER_CLASSES = ("#7C3AED", "#0891B2", "#CA8A04", "#DC2626", "#4D7C0F", "#9333EA", "#475569")
 
@@ -49,16 +50,16 @@ BADGES: dict[str, str] = {
 
 
 def model_colour(mode: str) -> str:
-    """A run's colour by its mode."""
-    return MODELS["last-2" if last_groups(mode) else mode if mode in MODELS else "untouched"]
+    """The colour of a run by its mode."""
+    return MODELS.get("last-2" if last_groups(mode) else mode, MODELS["untouched"])
 
 
 def mode_badge(mode: str) -> str:
     """The colour of a mode's badge."""
-    return _BADGES.get("last-2" if last_groups(mode) else mode, "gray")
+    return _MODE_BADGES.get("last-2" if last_groups(mode) else mode, "gray")
 
 
-def class_colours(labels: tuple[str, ...] | list[str]) -> dict[str, str]:
+def class_colours(labels: Sequence[str]) -> dict[str, str]:
     """A colour for each label, the same one wherever the same labels appear."""
     spare = iter(OTHER_CLASSES * (1 + len(labels) // len(OTHER_CLASSES)))
     return {label: CLASSES.get(label) or next(spare) for label in labels}

@@ -1,9 +1,9 @@
-// A finished experiment: its verdict and its curves, and both once more at any speed. The curves are those
-// of live_chart.js, cut at a time; until the end the standings take the place of the verdict, and the answers
-// to the watched sentences, which have a place of their own in the rest of the page, stand below the curves.
+// A finished experiment: its verdict and its curves, which can be replayed at any speed. The curves are those
+// of live_chart.js, cut at a time. Until the end the standings replace the verdict, and the answers to the
+// watched sentences, which the page otherwise shows elsewhere, stand below the curves.
 
 const SPEEDS = [1, 4, 16, 64];
-const WATCHABLE = 25; // seconds that a replay takes at most, at the speed that it begins with
+const PATIENCE = 25; // seconds that a replay takes at most, at the speed it begins with
 const FRAME = 90; // milliseconds from one drawing to the next
 
 const STYLE = `
@@ -41,16 +41,16 @@ const STYLE = `
 .uf-lanes small { font-size: 0.95rem; }
 `;
 
-// component: what Streamlit hands over; `chart` is the module live_chart.js.
-export async function draw({ data, parentElement, setStateValue }, chart, plotlyAddress) {
+// component: what Streamlit passes; `base` and `chart` are the modules plotly_base.js and live_chart.js.
+export async function draw({ data, parentElement, setStateValue }, plotlyAddress, base, chart) {
   const view = (parentElement.ufReplay ??= build(parentElement));
-  view.tell = (replaying) => {
+  view.report = (replaying) => {
     if (view.replaying !== replaying) setStateValue("replaying", (view.replaying = replaying));
   };
-  view.paint = () => chart.show(view.stage, cut(view), plotlyAddress);
-  const { paper } = chart.readTheme(parentElement);
-  if (data && data.byteLength) load(view, chart.unpack(data), (colour) => chart.legible(colour, paper));
-  const close = await view.paint();
+  view.drawCurves = () => chart.show(view.stage, cut(view), plotlyAddress, base);
+  const { paper } = base.readTheme(parentElement);
+  if (data?.byteLength) load(view, chart.unpack(data), (colour) => base.legible(colour, paper));
+  const close = await view.drawCurves();
   return () => {
     cancelAnimationFrame(view.frame);
     close?.();
@@ -59,6 +59,8 @@ export async function draw({ data, parentElement, setStateValue }, chart, plotly
 
 function build(parent) {
   const root = document.createElement("div");
+  const speeds = SPEEDS.map((speed) =>
+    `<button type="button" role="radio" data-speed="${speed}">${speed}×</button>`);
   root.innerHTML = `<style>${STYLE}</style>
     <div class="uf-curtain">
       <div class="uf-verdict"><h2></h2></div>
@@ -69,7 +71,7 @@ function build(parent) {
     <div class="uf-replay" role="group" aria-label="Replay">
       <button type="button" class="uf-play"></button>
       <button type="button" class="uf-end" title="To the end">End</button>
-      <span class="uf-speeds" role="radiogroup" aria-label="Speed"></span>
+      <span class="uf-speeds" role="radiogroup" aria-label="Speed">${speeds.join("")}</span>
       <input type="range" min="0" max="1000" step="1" aria-label="Time">
       <output></output>
     </div>
@@ -77,79 +79,68 @@ function build(parent) {
   parent.append(root);
   const find = (selector) => root.querySelector(selector);
   const view = {
-    root, stage: find(".uf-stage"), play: find(".uf-play"), slider: find("input"),
+    stage: find(".uf-stage"), play: find(".uf-play"), end: find(".uf-end"), slider: find("input"),
     clock: find("output"), verdict: find(".uf-verdict"), standings: find(".uf-standings"),
-    lanes: find(".uf-lanes"), end: find(".uf-end"),
-    whole: null, time: Infinity, playing: false, replaying: false, speed: 0, frame: 0,
+    lanes: find(".uf-lanes"), speeds: [...root.querySelectorAll("[role=radio]")],
+    time: Infinity, playing: false, replaying: false, speed: 0, frame: 0,
   };
-  view.play.onclick = () => (view.playing ? pause(view) : start(view));
+  view.play.onclick = () => (view.playing ? pause(view) : play(view));
   view.end.onclick = () => {
     pause(view);
     seek(view, view.total);
   };
   view.slider.oninput = () => seek(view, (view.slider.value / 1000) * view.total);
-  const speeds = find(".uf-speeds");
-  for (const speed of SPEEDS) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("role", "radio");
-    button.textContent = `${speed}×`;
-    button.onclick = () => choose(view, speed);
-    button.dataset.speed = speed;
-    speeds.append(button);
-  }
+  for (const button of view.speeds) button.onclick = () => setSpeed(view, Number(button.dataset.speed));
   return view;
 }
 
-function load(view, whole, legible) {
-  view.whole = whole;
-  view.total = Math.max(...whole.curves.map((curve) => curve.t.at(-1) ?? 0));
-  whole.head.ranges = ranges(whole.curves);
-  view.watched = watched(whole.head);
-  if (!view.speed) choose(view, SPEEDS.find((one) => view.total / one <= WATCHABLE) ?? 64);
-  view.lanes.replaceChildren(...whole.head.runs.map((run) => {
-    const item = document.createElement("div");
-    item.style.borderColor = legible(run.colour);
-    const name = document.createElement("small");
-    name.textContent = run.label; // as text: a run's name may hold anything
-    item.append(name, document.createElement("b"));
-    return item;
+function load(view, { head, curves }, legible) {
+  Object.assign(view, { head, curves, watched: watchedCurves(head.story.watched) });
+  view.total = Math.max(...curves.map((curve) => curve.t.at(-1) ?? 0));
+  head.ranges = ranges(curves);
+  if (!view.speed) setSpeed(view, SPEEDS.find((speed) => view.total / speed <= PATIENCE) ?? 64);
+  view.lanes.replaceChildren(...head.runs.map((run) => {
+    const lane = document.createElement("div");
+    lane.style.borderColor = legible(run.colour);
+    lane.append(element("small", run.label), document.createElement("b"));
+    return lane;
   }));
-  const { verdict, further } = whole.head.story;
-  view.verdict.firstElementChild.replaceChildren(...verdict.map(([text, colour]) => {
-    const part = document.createElement("span");
-    part.textContent = text;
+  const heading = view.verdict.firstElementChild;
+  heading.replaceChildren(...head.story.verdict.map(([text, colour]) => {
+    const part = element("span", text);
     part.style.borderColor = colour ? legible(colour) : "transparent";
     return part;
   }));
-  view.verdict.replaceChildren(view.verdict.firstElementChild, ...further.map((text) => {
-    const line = document.createElement("p");
-    line.textContent = text;
-    return line;
-  }));
-  label(view);
+  view.verdict.replaceChildren(heading, ...head.story.further.map((text) => element("p", text)));
+  showTime(view);
 }
 
-function choose(view, speed) {
+function element(tag, text) {
+  const node = document.createElement(tag);
+  node.textContent = text; // as text: a run's name may hold anything
+  return node;
+}
+
+function setSpeed(view, speed) {
   view.speed = speed;
-  for (const button of view.root.querySelectorAll("[role=radio]")) {
+  for (const button of view.speeds) {
     button.setAttribute("aria-checked", String(Number(button.dataset.speed) === speed));
   }
 }
 
-function start(view) {
+function play(view) {
   if (view.time >= view.total) view.time = 0;
   view.playing = true;
-  view.tell(true);
-  let before = performance.now();
+  view.report(true);
+  let last = performance.now();
   const tick = (now) => {
     if (!view.playing) return;
-    if (now - before >= FRAME) {
-      view.time += ((now - before) / 1000) * view.speed;
-      before = now;
+    if (now - last >= FRAME) {
+      view.time += ((now - last) / 1000) * view.speed;
+      last = now;
       if (view.time >= view.total) pause(view);
       paint(view);
-      if (view.time >= view.total) view.tell(false);
+      if (view.time >= view.total) view.report(false);
     }
     view.frame = requestAnimationFrame(tick);
   };
@@ -160,103 +151,99 @@ function start(view) {
 function pause(view) {
   view.playing = false;
   cancelAnimationFrame(view.frame);
-  label(view);
+  showTime(view);
 }
 
 function seek(view, time) {
   view.time = time;
-  view.tell(time < view.total);
+  view.report(time < view.total);
   paint(view);
 }
 
 function paint(view) {
-  label(view);
-  view.paint();
+  showTime(view);
+  view.drawCurves();
 }
 
-function label(view) {
+// Everything but the curves: the controls, and the verdict or the standings.
+function showTime(view) {
   const over = view.time >= view.total;
   const time = Math.min(view.time, view.total);
   view.play.textContent = view.playing ? "❚❚ Pause" : over ? "▶ Replay" : "▶ Play";
   view.slider.value = String((1000 * time) / view.total);
-  view.slider.setAttribute("aria-valuetext", said(time));
-  view.clock.textContent = `${said(time)} of ${said(view.total)}`;
+  view.slider.setAttribute("aria-valuetext", duration(time));
+  view.clock.textContent = `${duration(time)} of ${duration(view.total)}`;
   view.verdict.classList.toggle("uf-hidden", !over);
   view.standings.classList.toggle("uf-hidden", over);
   view.end.classList.toggle("uf-hidden", over);
-  const { head, curves } = view.whole;
-  [...view.lanes.children].forEach((item, run) => {
-    const curve = curves.find((one) =>
-      one.run === run && one.metric === "accuracy" && one.split === "val");
-    const seen = before(curve.t, time);
-    item.querySelector("b").textContent = seen ? `${(100 * curve.y[seen - 1]).toFixed(1)}%` : "–";
-    item.querySelector("small").textContent =
-      head.runs[run].label + (seen && seen === curve.points ? ", done" : "");
+  [...view.lanes.children].forEach((lane, run) => {
+    const curve = view.curves.find((curve) =>
+      curve.run === run && curve.metric === "accuracy" && curve.split === "val");
+    const count = countUntil(curve.t, time);
+    const done = count && count === curve.points ? ", done" : "";
+    lane.querySelector("b").textContent = count ? `${(100 * curve.y[count - 1]).toFixed(1)}%` : "–";
+    lane.querySelector("small").textContent = view.head.runs[run].label + done;
   });
 }
 
-function said(seconds) {
+function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
 }
 
-// What had happened until the time of the view.
-function cut(view) {
-  const { head, curves } = view.time < view.total ? together(view.whole, view.watched) : view.whole;
+// The curves until the time of the view, with those of the watched sentences before the end.
+function cut({ head, curves, watched, time, total }) {
+  if (time < total) {
+    head = { ...head, further: watched.metrics, ranges: { ...head.ranges, ...watched.ranges } };
+    curves = [...curves, ...watched.curves];
+  }
   return {
     head,
     curves: curves.map((curve) => {
-      const points = before(curve.t, view.time);
+      const points = countUntil(curve.t, time);
       const parts = curve.parts.map((part) => [part, curve[part].subarray(0, points)]);
       return { ...curve, points, ...Object.fromEntries(parts) };
     }),
   };
 }
 
-// The answers to the watched sentences as curves of further charts.
-function watched({ story }) {
-  const found = { metrics: {}, ranges: {}, curves: [] };
-  story.watched.forEach(({ title, curves }, number) => {
+// The watched sentences as further charts: their titles, ranges and curves.
+function watchedCurves(sentences) {
+  const charts = { metrics: {}, ranges: {}, curves: [] };
+  sentences.forEach(({ title, curves }, number) => {
     const metric = `watched-${number}`;
-    found.metrics[metric] = title;
-    found.ranges[metric] = [-0.02, 1.02];
+    charts.metrics[metric] = title;
+    charts.ranges[metric] = [-0.02, 1.02];
     for (const { run, ...values } of curves) {
       const parts = Object.entries(values).map(([part, numbers]) => [part, Float32Array.from(numbers)]);
-      found.curves.push({ run, metric, split: "val", points: values.x.length,
-        parts: parts.map(([part]) => part), ...Object.fromEntries(parts) });
+      charts.curves.push({ run, metric, split: "val", points: values.x.length,
+        parts: Object.keys(values), ...Object.fromEntries(parts) });
     }
   });
-  return found;
+  return charts;
 }
 
-function together({ head, curves }, more) {
-  return {
-    head: { ...head, further: more.metrics, ranges: { ...head.ranges, ...more.ranges } },
-    curves: [...curves, ...more.curves],
-  };
-}
-
-// How many of the times, ascending, are not after this one.
-function before(times, time) {
-  const after = times.findIndex((one) => one > time);
+// How many of the times, ascending, are not after `time`.
+function countUntil(times, time) {
+  const after = times.findIndex((each) => each > time);
   return after < 0 ? times.length : after;
 }
 
-// The axes reach as far as the whole does, so that nothing moves while it grows.
+// The axes span the whole curves, so that nothing moves while they grow.
 function ranges(curves) {
-  const found = { x: [0, 0] };
+  const spans = { x: [0, 0] };
   for (const curve of curves) {
-    const span = (found[curve.metric] ??= [Infinity, -Infinity]);
+    const span = (spans[curve.metric] ??= [Infinity, -Infinity]);
     for (const y of [...curve.y, ...(curve.low ?? []), ...(curve.high ?? [])]) {
       span[0] = Math.min(span[0], y);
       span[1] = Math.max(span[1], y);
     }
-    found.x[1] = Math.max(found.x[1], curve.x.at(-1) ?? 0);
+    spans.x[1] = Math.max(spans.x[1], curve.x.at(-1) ?? 0);
   }
-  found.x[1] *= 1.02;
+  spans.x[1] *= 1.02;
   for (const metric of ["loss", "accuracy"]) {
-    const margin = 0.05 * (found[metric][1] - found[metric][0]) || 0.05;
-    found[metric] = [found[metric][0] - margin, found[metric][1] + margin];
+    const margin = 0.05 * (spans[metric][1] - spans[metric][0]) || 0.05;
+    spans[metric] = [spans[metric][0] - margin, spans[metric][1] + margin];
   }
-  return found;
+  return spans;
 }

@@ -1,67 +1,54 @@
-"""A finished experiment: its verdict and its curves, and both once more at any speed.
+"""The verdict and the curves of a finished experiment, which the browser can replay at any speed.
 
-The browser cuts the curves; nothing is computed, and a class of watchers costs the server nothing.
+The browser cuts the curves; the server computes nothing, however many people watch.
 """
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from ftcore.experiments.result import Result
-from pages.components.charts import comparison_figures, run_curves
-from pages.components.charts.comparison_figures import LABEL_LENGTH
-from pages.components.charts.live_chart import FETCH, Trace
+from pages.components.charts import curve_figures, run_curves
+from pages.components.charts.component import script_component
+from pages.components.charts.live_chart import Trace
 from pages.components.shell import assets
 
-_mount = st.components.v2.component(
-    "unfreeze_replay",
-    js=FETCH
-    + f"const replay = import(location.origin + {assets.address(assets.REPLAY)!r});\n"
-    + "export default async (component) => (await replay).draw(component, await chart, plotly);",
-    isolate_styles=False,
-)
+_mount = script_component("replay", assets.REPLAY, assets.PLOTLY_BASE, assets.LIVE_CHART)
 
 
 def replay(data: bytes, key: str) -> None:
-    """Draw charts that were `packed` with the time of each point, and `story`: the verdict, as parts of a
-    text with a colour each or none, further sentences, and what was `watched`."""
+    """Draw charts that `pack` returned, with the time of each point and a `story` of three parts.
+
+    `verdict` is a list of (text, colour or ""), `further` a list of sentences, `watched` what
+    `watched_charts` returns.
+    """
     _mount(key=key, data=data, on_replaying_change=lambda: None)
 
 
-def watched(results: Sequence[Result], traces: Sequence[Trace], axis: str) -> list[dict[str, Any]]:
-    """How probable the last class was for each watched sentence: a chart each, with curves of the traces."""
-    found = comparison_figures.watching(results)
-    if not found:
-        return []
-    label = comparison_figures.classes(found[0])[-1]
-    place = {trace.run_id: number for number, trace in enumerate(traces)}
-    return [
-        {
-            "title": f"{label}: “{textwrap.shorten(said, LABEL_LENGTH, placeholder=' …')}”",
-            "curves": [
-                {"run": place[lane.run.run_id]}
-                | {
-                    part: lane.history[column].round(5).tolist()
-                    for part, column in (
-                        ("x", axis),
-                        ("y", "probability"),
-                        ("t", "seconds"),
-                        ("low", "low"),
-                        ("high", "high"),
-                    )
-                }
-                for lane in run_curves.watched(
-                    found, number, len(comparison_figures.classes(found[0])) - 1
-                )
-                if lane.run.run_id in place
-            ],
-        }
-        for number, said in enumerate(found[0].run.config.watched)
-    ]
-
-
-def replaying(key: str) -> bool:
-    """Whether it is under way, so that a page keeps its end to itself."""
+def is_replaying(key: str) -> bool:
+    """Whether the replay is not at its end, so that a page should hide the results."""
     return bool((st.session_state.get(key) or {}).get("replaying"))
+
+
+def watched_charts(
+    results: Sequence[Result], traces: Sequence[Trace], axis: str
+) -> list[dict[str, Any]]:
+    """A chart for each watched sentence: the probability of the last class, a curve for each trace."""
+    watching = curve_figures.runs_that_watched(results)
+    if not watching:
+        return []
+    labels = curve_figures.class_labels(watching[0])
+    position = {trace.run_id: number for number, trace in enumerate(traces)}
+    columns = {"x": axis, "y": "probability", "t": "seconds", "low": "low", "high": "high"}
+    charts = []
+    for number, sentence in enumerate(watching[0].run.config.watched):
+        curves = [
+            {"run": position[lane.run.run_id]}
+            | {part: lane.history[column].round(5).tolist() for part, column in columns.items()}
+            for lane in run_curves.watched(watching, number, len(labels) - 1)
+            if lane.run.run_id in position
+        ]
+        title = f"{labels[-1]}: {curve_figures.shortened(sentence)}"
+        charts.append({"title": title, "curves": curves})
+    return charts

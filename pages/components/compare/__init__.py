@@ -1,1 +1,1 @@
-"""The views of an experiment: the race, the outcome, diagnostics, the report."""
+"""The views of an experiment: its results, diagnostics, and the report to take away."""

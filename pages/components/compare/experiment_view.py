@@ -1,4 +1,4 @@
-"""An experiment, or any runs, against each other: as they go, and what they came to."""
+"""An experiment, or any runs, compared: their race while they train, then their results."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from ftcore.experiments import catalog
 from ftcore.experiments.result import Result
 from ftcore.tracking import Run
 from pages.components.charts.palette import BADGES
-from pages.components.compare.outcome import outcome
+from pages.components.compare.finished_view import finished_view
 from pages.components.runs.live_comparison import (
     cached_run,
     live_comparison,
@@ -22,39 +22,38 @@ from pages.components.runs.side_by_side import warn_if_unfair
 from pages.components.text.escaping import escape_html
 
 
-def compared(experiment: str, run_ids: Sequence[str]) -> None:
-    """Draw the experiment, or the runs. Raises UnfreezeError where there is none of that id."""
+def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
+    """Draw the experiment, or the runs. Raises UnfreezeError if there is none of that id."""
     bundled = experiment == catalog.BUNDLED
     if bundled:
         results = _results(((experiment, ""),))
         runs = [result.run for result in results]
     else:
-        runs = [cached_run(run_id) for run_id in run_ids or _ids(experiment, str(paths.home()))]
+        runs = [cached_run(run_id) for run_id in run_ids or _run_ids(experiment, str(paths.home()))]
     ids = [run.run_id for run in runs]
     live = any(run.live for run in runs)
-    _head(runs, ids if live else [])
+    _head(runs, live)
     warn_if_unfair(runs)
     if live:
         live_comparison(ids)
         return
-    outcome(results if bundled else _results(tuple((run.run_id, run.state) for run in runs)))
+    finished_view(results if bundled else _results(tuple((run.run_id, run.state) for run in runs)))
 
 
 @st.cache_data(ttl=2, show_spinner=False)
-def _ids(experiment: str, home: str) -> list[str]:
-    """Those of its runs in that home, read once for a few clicks."""
+def _run_ids(experiment: str, home: str) -> list[str]:
     return catalog.run_ids(experiment)
 
 
 @st.cache_resource(max_entries=10, show_spinner="Reading the runs …")
-def _results(which: tuple[tuple[str, str], ...]) -> list[Result]:
-    """Of runs that are over, each with its state, as one that was interrupted may be resumed."""
-    ids = [run_id for run_id, _ in which]
+def _results(states: tuple[tuple[str, str], ...]) -> list[Result]:
+    """Results of runs that have ended, by id and state, as an interrupted run may be resumed."""
+    ids = [run_id for run_id, _ in states]
     return catalog.load(ids[0] if ids == [catalog.BUNDLED] else ids)
 
 
-def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
-    """A quiet one: what is large is the verdict."""
+def _head(runs: Sequence[Run], live: bool) -> None:
+    """Draw a small heading, as the verdict below is large, and the buttons."""
     name = runs[0].experiment_name if len({run.experiment for run in runs}) == 1 else ""
     title = escape_html(name or f"{len(runs)} runs compared")
     with st.container(
@@ -62,32 +61,32 @@ def _head(runs: Sequence[Run], stoppable: Sequence[str]) -> None:
     ):
         st.html(
             f'<h1 style="font-size:1.1rem;font-weight:600;padding:0;margin:0">{title}</h1>'
-            f'<div style="font-size:.9rem;opacity:.75">{escape_html(about(runs, name))}</div>',
+            f'<div style="font-size:.9rem;opacity:.75">{escape_html(_shared_settings(runs, name))}</div>',
             width="content",
         )
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
-            if not stoppable:
+            if not live:
                 for status in sorted({run.status for run in runs} - {"finished"}):
                     st.badge(status.capitalize(), color=BADGES.get(status, "gray"))
             if resumable := [run.run_id for run in runs if run.resumable]:
                 resume_button(resumable)
-            if stoppable:
-                pause_and_stop_buttons(stoppable)
+            if live:
+                pause_and_stop_buttons([run.run_id for run in runs])
             if st.button("New experiment", key="new", icon=":material/add:"):
                 st.query_params.clear()
                 st.rerun()
 
 
-def about(runs: Sequence[Run], said: str) -> str:
-    """What the runs have in common, in a line, without what is `said` already."""
+def _shared_settings(runs: Sequence[Run], name: str) -> str:
+    """What the runs have in common, in a line, without what their `name` already says."""
     networks = [run for run in runs if run.config.mode not in REFERENCES] or list(runs)
-    first = networks[0].config
+    config = networks[0].config
     seeds = sorted({run.config.seed for run in networks})
     parts = [
-        datasets.title(first.dataset),
-        f"{first.limit:,} training texts" if first.limit else "all training texts",
-        f"from {first.checkpoint}" if first.checkpoint else "",
-        f"{first.epochs} epochs",
+        datasets.title(config.dataset),
+        f"{config.limit:,} training texts" if config.limit else "all training texts",
+        f"from {config.checkpoint}" if config.checkpoint else "",
+        f"{config.epochs} epochs",
         f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds",
     ]
-    return " · ".join(part for part in parts if part and part not in said)
+    return " · ".join(part for part in parts if part and part not in name)

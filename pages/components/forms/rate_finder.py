@@ -51,10 +51,10 @@ def _draw(search: Search) -> None:
     if search.suggestion is None:
         st.info(lr_finder.NOTHING)
         return
-    from pages.components.charts import comparison_figures  # imports MLflow
-    from pages.components.charts.figure import figure
+    from pages.components.charts.figure import figure  # imports plotly
+    from pages.components.charts.figure_parts import GREY, empty_figure
 
-    fig = comparison_figures.base("Training loss, the rate rising", height=200)
+    fig = empty_figure("Training loss, the rate rising", height=200)
     fig.add_scatter(
         x=search.rates,
         y=search.losses,
@@ -65,7 +65,7 @@ def _draw(search: Search) -> None:
     lowest, first = min(search.losses), search.losses[0]
     fig.update_yaxes(range=[lowest - 0.2 * (first - lowest), first + 0.6 * (first - lowest)])
     fig.update_xaxes(type="log", title_text="Learning rate", dtick=1, exponentformat="power")
-    fig.add_vline(search.suggestion, line={"dash": "dash", "width": 1.5, "color": "#808080"})
+    fig.add_vline(search.suggestion, line={"dash": "dash", "width": 1.5, "color": GREY})
     figure(fig, key="rate_figure", name="learning-rate")
     st.button(
         f"Use {search.suggestion:g}",

@@ -12,7 +12,7 @@ from ftcore.experiments.result import Result
 from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import Run
 from pages.components.charts import run_curves
-from pages.components.charts.live_chart import AXES, live_charts_of, packed
+from pages.components.charts.live_chart import AXES, live_charts, pack
 from pages.components.charts.palette import model_colour
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_html
@@ -61,7 +61,7 @@ def _draw(run_ids: tuple[str, ...]) -> None:
         st.rerun()
     with above:
         st.html(view.progress)
-        live_charts_of(view.curves, key="race")
+        live_charts(view.curves, key="race")
 
 
 @st.cache_data(ttl=TICK, max_entries=50, show_spinner=False)  # shared by all tabs
@@ -75,7 +75,7 @@ def live_view(run_ids: tuple[str, ...], axis: str) -> LiveView:
     return LiveView(
         any(result.run.live for result in results),
         progress_lines(results),
-        packed(traces, axis, ",".join(run_ids), until=axis_end(results, axis)),
+        pack(traces, axis, ",".join(run_ids), until=axis_end(results, axis)),
     )
 
 

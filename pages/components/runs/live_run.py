@@ -17,7 +17,7 @@ from ftcore.models import checkpoints
 from ftcore.models.spec import ModelSpec
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
-from pages.components.charts.live_chart import AXES, Trace, live_charts_of, packed
+from pages.components.charts.live_chart import AXES, Trace, live_charts, pack
 from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.runs import run_controls
@@ -61,7 +61,7 @@ def _current_state(run_id: str) -> tuple[tracking.Run, pd.DataFrame]:
 
 @st.cache_data(ttl=0.9 * TICK, max_entries=20, show_spinner=False)
 def _curves(run_id: str, name: str, colour: str, axis: str, _history: pd.DataFrame) -> bytes:
-    return packed([Trace(run_id, name, colour, _history)], axis, revision=run_id)
+    return pack([Trace(run_id, name, colour, _history)], axis, revision=run_id)
 
 
 def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
@@ -94,7 +94,7 @@ def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
         label_visibility="collapsed",
     )
     colour = palette.model_colour(run.config.mode)
-    live_charts_of(_curves(run_id, run.name, colour, axis, history), key="live_charts")
+    live_charts(_curves(run_id, run.name, colour, axis, history), key="live_charts")
 
 
 def _header(run: tracking.Run) -> None:

@@ -24,9 +24,9 @@ def _plotly_js() -> Path:
 _SCRIPTS = {path.stem: path for path in Path(__file__).parents[1].rglob("*.js")}
 
 PLOTLY = f"plotly-{version('plotly')}.min.js"
-LIVE_CHART, REPLAY, FIGURE, LAYERS = (
+PLOTLY_BASE, LIVE_CHART, REPLAY, FIGURE, LAYERS = (
     _named_by_content(_SCRIPTS[name])
-    for name in ("live_chart", "replay", "figure", "layer_picture")
+    for name in ("plotly_base", "live_chart", "replay", "figure", "layer_picture")
 )
 FILES: dict[str, Path] = {PLOTLY: _plotly_js()} | {
     _named_by_content(path): path for path in _SCRIPTS.values()

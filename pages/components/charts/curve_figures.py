@@ -1,0 +1,111 @@
+"""Still charts of values that change while runs train: loss, accuracy, answers to watched sentences."""
+
+import textwrap
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from ftcore.config import REFERENCES
+from ftcore.experiments.result import Result
+from pages.components.charts import run_curves
+from pages.components.charts.figure_parts import GREY, add_band, empty_figure
+from pages.components.charts.live_chart import AXES, METRICS, Trace, points
+from pages.components.text.escaping import escape_html
+
+TITLE_LENGTH = 110  # characters of a sentence above its chart
+
+
+def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
+    """Loss or accuracy over `axis`, a line for each side, with a band over its seeds."""
+    traces = run_curves.by_side(list(results))
+    references = {result.run.run_id for result in results if result.run.config.mode in REFERENCES}
+    caption = "Solid: validation. Dotted: training. Diamond: test."
+    if any(f"{metric}_low" in trace.history for trace in traces):
+        caption += " The band reaches from the lowest seed to the highest."
+    fig = empty_figure(METRICS[metric], caption, legend=True)
+    for trace in traces:
+        _add_run(fig, trace, metric, axis, trace.run_id in references)
+    fig.update_xaxes(title_text=AXES[axis], rangemode="tozero")
+    fig.update_yaxes(tickformat=".0%" if metric == "accuracy" else "", nticks=6)
+    return fig
+
+
+def _add_run(fig: go.Figure, trace: Trace, metric: str, axis: str, is_reference: bool) -> None:
+    low_high = f"{metric}_low", f"{metric}_high"
+    if low_high[0] in trace.history and not is_reference:
+        x, _, low, high = points(trace.history, "val", axis, metric, *low_high)
+        add_band(fig, x, low, high, trace.colour)
+    train = {"mode": "lines", "line_width": 1.25, "line_dash": "dot"}
+    val = {"mode": "lines", "line_width": 2.5}
+    test = {"mode": "markers", "marker_symbol": "diamond-open", "marker_size": 12}
+    styles = {"train": train, "val": val, "test": test | {"marker_line_width": 2.5}}
+    if is_reference:
+        styles = {"train": train, "val": val | {"line_width": 1.5, "line_dash": "dash"}}
+    name = escape_html(trace.label)
+    value = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
+    for split, style in styles.items():
+        x, y = points(trace.history, split, axis, metric)
+        fig.add_scatter(
+            x=x,
+            y=y,
+            name=name,
+            legendgroup=trace.run_id,
+            showlegend=split == "val",
+            cliponaxis=False,
+            line_color=trace.colour,
+            marker_color=trace.colour,
+            hovertemplate=f"{name}{', test' if split == 'test' else ''}<br>{value}<extra></extra>",
+            **style,
+        )
+
+
+def watched_sentence(
+    results: Sequence[Result], sentence: int, label: int, axis: str = "step"
+) -> go.Figure:
+    """The probability of a class for one watched sentence, a line for each side, with a band over seeds."""
+    fig = empty_figure(escape_html(shortened(results[0].run.config.watched[sentence])), height=230)
+    lanes = run_curves.watched(results, sentence, label)
+    has_band = len({result.run.config.seed for result in results}) > 1
+    colours = run_curves.colours([lane.run.config.mode for lane in lanes])
+    for lane, colour in zip(lanes, colours, strict=True):
+        x, name = lane.history[axis].to_numpy(float), escape_html(lane.label)
+        y, low, high = lane.history[["probability", "low", "high"]].to_numpy().T
+        if has_band:
+            add_band(fig, x, low, high, colour)
+        fig.add_scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            name=name,
+            cliponaxis=False,
+            line={"color": colour, "width": 2.5},
+            hovertemplate=f"{name}<br>%{{y:.0%}}<extra></extra>",
+        )
+    fig.add_hline(y=0.5, line={"dash": "dash", "width": 1.5, "color": GREY}, layer="below")
+    fig.update_layout(meta={"legend": "picture"})  # a page has one legend for all its sentences
+    fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
+    fig.update_yaxes(
+        title_text=escape_html(class_labels(results[0])[label]),
+        tickformat=".0%",
+        range=[-0.02, 1.02],
+        tickvals=[0, 0.5, 1],
+        showgrid=False,
+    )
+    return fig
+
+
+def shortened(sentence: str) -> str:
+    """The sentence in quotation marks, cut to fit above its chart."""
+    return f"“{textwrap.shorten(sentence, TITLE_LENGTH, placeholder=' …')}”"
+
+
+def runs_that_watched(results: Sequence[Result]) -> list[Result]:
+    """Runs that watched the same sentences as the first run with any."""
+    watching = [result for result in results if len(result.watched)]
+    sentences = next((result.run.config.watched for result in watching), [])
+    return [result for result in watching if result.run.config.watched == sentences]
+
+
+def class_labels(result: Result) -> list[str]:
+    """The labels of the classes that a run tells apart."""
+    return str(result.run.facts["labels"]).split(", ")

@@ -1,0 +1,177 @@
+"""Test accuracy over training time: what each mode reaches, and at what price."""
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from ftcore import formatting
+from ftcore.experiments.comparison import Side, sides
+from ftcore.experiments.result import Result
+from pages.components.charts import run_curves
+from pages.components.charts.figure_parts import empty_figure
+from pages.components.charts.label_placement import Marker, place_labels
+from pages.components.charts.palette import model_colour
+from pages.components.text.escaping import escape_html
+
+LOG_FROM = 10  # times the shortest training; if the longest exceeds that, the axis is logarithmic
+MAX_TICKS = 7
+PLOT = 300.0, 330.0  # width and height in pixels on a phone; labels that fit there fit everywhere
+_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30)
+_MINUTES, _HOURS = (1, 2, 5, 10, 20, 30), (1, 2, 4, 10, 20)
+TICKS = (*_SECONDS, *(60 * minutes for minutes in _MINUTES), *(3600 * hours for hours in _HOURS))
+
+
+def tradeoff(results: Sequence[Result]) -> go.Figure:
+    """Test accuracy over training time: a marker for each side, a dashed line for each reference."""
+    found = sides(results)
+    references = [side for side in found if side.is_reference]
+    # Runs that an earlier version recorded may lack their training time.
+    networks = [
+        side for side in found if not side.is_reference and 0 < side.train_seconds < math.inf
+    ]
+    seconds = [result.train_seconds for side in networks for result in side.results]
+    log = bool(seconds) and max(seconds) > LOG_FROM * min(seconds)
+    fig = empty_figure("Test accuracy over training time", _caption(networks), height=440)
+    for side, colour in zip(networks, side_colours(networks), strict=True):
+        if len(side.results) > 1:
+            _add_seeds(fig, side, colour)
+        _add_mean(fig, side, colour)
+    for side in references:
+        _add_reference(fig, side)
+    _set_accuracy_axis(fig, found)
+    _set_time_axis(fig, seconds, log)
+    _label_markers(fig, networks, log)
+    return fig
+
+
+def diameter(parameters: int) -> float:
+    """Diameter of a marker in pixels: each factor of ten in parameters adds the same to its area."""
+    return math.sqrt(12**2 + 170 * max(0.0, math.log10(max(parameters, 1)) - 2))
+
+
+def side_colours(found: Sequence[Side]) -> list[str]:
+    """The colour of each side, by its mode."""
+    return run_curves.colours([side.mode for side in found])
+
+
+def _add_seeds(fig: go.Figure, side: Side, colour: str) -> None:
+    name = escape_html(side.label)
+    fig.add_scatter(
+        x=[result.train_seconds for result in side.results],
+        y=[result.test_accuracy for result in side.results],
+        mode="markers",
+        marker={"color": colour, "size": 7, "opacity": 0.4},
+        hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
+        text=[f"{name}, seed {result.run.config.seed}" for result in side.results],
+    )
+
+
+def _add_mean(fig: go.Figure, side: Side, colour: str) -> None:
+    low, high = side.interval
+    name = escape_html(side.label)
+    lines = (
+        f"<b>{name}</b>",
+        f"{side.test_accuracy:.1%} of {side.test_texts:,} test texts ({low:.1%} to {high:.1%})",
+        f"{formatting.duration(side.train_seconds)} of training",
+        f"{side.trainable_parameters:,} of {side.parameters:,} parameters train",
+    )
+    fig.add_scatter(
+        x=[side.train_seconds],
+        y=[side.test_accuracy],
+        mode="markers",
+        name=name,
+        marker={"color": colour, "size": [diameter(side.trainable_parameters)], "opacity": 0.9},
+        error_y={"type": "data", "symmetric": False, "color": colour, "thickness": 2, "width": 6},
+        error_y_array=[high - side.test_accuracy],
+        error_y_arrayminus=[side.test_accuracy - low],
+        hovertemplate="<br>".join(lines) + "<extra></extra>",
+    )
+
+
+def _add_reference(fig: go.Figure, side: Side) -> None:
+    line = {"color": model_colour(side.mode), "dash": "dash", "width": 1.5}
+    fig.add_hline(y=side.test_accuracy, line=line, layer="below")
+    fig.add_annotation(
+        text=f"{escape_html(side.label)} {side.test_accuracy:.1%}",
+        x=0,
+        y=side.test_accuracy,
+        xref="paper",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        font_size=12,
+    )
+
+
+def _caption(networks: Sequence[Side]) -> str:
+    """Explain the markers' area and bars, and which parameters never train."""
+    totals = {side.parameters for side in networks}
+    of_all = f" of {totals.pop():,}" if len(totals) == 1 else ""
+    frozen = {
+        1 - side.trainable_parameters / side.parameters
+        for side in networks
+        if side.mode in ("full", "scratch") and 0 < side.trainable_parameters < side.parameters
+    }
+    vectors = f" Frozen word vectors are {frozen.pop():.0%} of them." if len(frozen) == 1 else ""
+    return f"Marker area: trained parameters{of_all}, on a log scale.{vectors} Bars: 95% interval."
+
+
+def _set_accuracy_axis(fig: go.Figure, found: Sequence[Side]) -> None:
+    bounds = [share for side in found if not side.is_reference for share in side.interval]
+    bounds += [side.test_accuracy for side in found if side.is_reference]
+    lowest, highest = min(bounds, default=0.0), max(bounds, default=1.0)
+    margin = 0.08 * max(highest - lowest, 0.05)
+    fig.update_yaxes(
+        title_text="Test accuracy",
+        tickformat=".0%",
+        nticks=7,
+        range=[lowest - margin, highest + 1.4 * margin],
+    )
+
+
+def _set_time_axis(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:
+    """Scale the axis of training time and put ticks at round times."""
+    low, high = (min(seconds), max(seconds)) if seconds else (0.0, 1.0)
+    if log:
+        margin = 0.12 * math.log10(high / low)
+        bounds = [math.log10(low) - margin, math.log10(high) + 1.6 * margin]
+        ticks = [tick for tick in TICKS if bounds[0] <= math.log10(tick) <= bounds[1]]
+        ticks = ticks[:: math.ceil(len(ticks) / MAX_TICKS)]
+    else:
+        bounds = [0, high * 1.15]
+        step = next((tick for tick in TICKS if high / tick <= MAX_TICKS - 1), high)
+        ticks = [step * number for number in range(int(bounds[1] / step) + 1)]
+    fig.update_xaxes(
+        title_text="Training time, log scale" if log else "Training time",
+        type="log" if log else "linear",
+        range=bounds,
+        tickvals=ticks,
+        ticktext=[formatting.duration(tick) for tick in ticks],
+    )
+
+
+def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
+    """Write each side's name beside its marker, clear of the other markers and the reference lines."""
+    (left, right), (bottom, top) = fig.layout.xaxis.range, fig.layout.yaxis.range
+    width, height = PLOT
+    xs = [math.log10(side.train_seconds) if log else side.train_seconds for side in networks]
+    markers = [
+        Marker(
+            side.label,
+            (x - left) / (right - left) * width,
+            (side.test_accuracy - bottom) / (top - bottom) * height,
+            diameter(side.trainable_parameters) / 2,
+        )
+        for side, x in zip(networks, xs, strict=True)
+    ]
+    taken = []
+    for reference in fig.layout.annotations:
+        y = (reference.y - bottom) / (top - bottom) * height
+        taken += [(0.0, width, y - 1, y + 1), (0.0, 100.0, y, y + 16)]  # the line and its text
+    anchors = place_labels(markers, taken, width)
+    for side, x, anchor in zip(networks, xs, anchors, strict=True):
+        name = escape_html(side.label)
+        fig.add_annotation(
+            x=x, y=side.test_accuracy, text=name, showarrow=False, font_size=14, **anchor
+        )

@@ -1,0 +1,48 @@
+"""What the views of diagnostics share: the choice of a run, and its test texts."""
+
+from collections.abc import Collection, Hashable, Sequence
+
+import streamlit as st
+
+from ftcore.diagnostics import insights
+from ftcore.errors import UnfreezeError
+from pages.components.charts.palette import class_colours
+from pages.components.compare.predictions import RunPredictions
+from pages.components.text.escaping import escape_markdown
+from pages.components.text.html_fragments import example_text
+
+EXCERPT = 320  # characters of a text
+
+
+def forget_unknown(key: str, options: Collection[Hashable]) -> None:
+    """Drop a widget's state that was chosen in another comparison and is no option here."""
+    if st.session_state.get(key, next(iter(options))) not in options:
+        del st.session_state[key]
+
+
+def missing_diagnostics(purpose: str) -> None:
+    """Say that runs have no diagnostics, and what a new run would show."""
+    st.info(
+        "These runs have no diagnostics, which are computed when a run ends. "
+        f"Run the experiment again to see {purpose}."
+    )
+
+
+def stored_texts(run: RunPredictions) -> Sequence[str] | None:
+    """The test texts of a run's dataset; without them, say so and return None."""
+    try:
+        return insights.texts(run.result.run.facts["dataset_fingerprint"])
+    except UnfreezeError as error:
+        st.info(escape_markdown(str(error)))
+        return None
+
+
+def answered_text(row: int, texts: Sequence[str], runs: Sequence[RunPredictions]) -> str:
+    """A test text with its class and what each run predicts, as safe HTML."""
+    labels, truth = runs[0].insights.labels, runs[0].insights.truth
+    answers = [
+        f"{run.name}: {labels[run.predicted[row]]} {run.confidence[row]:.1%}" for run in runs
+    ]
+    label = labels[truth[row]]
+    heading = " · ".join([label, *answers])
+    return example_text(texts[row], heading, class_colours(labels)[label], "", EXCERPT)

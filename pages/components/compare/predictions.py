@@ -1,0 +1,75 @@
+"""Predictions of runs for the test texts, and which texts lie in a cell of a table of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ftcore.diagnostics.insights import Insights
+from ftcore.experiments.result import Result
+from pages.components.charts import run_curves
+
+DIFFERENT = "any"  # instead of a cell: the texts on which the two answers differ
+
+
+@dataclass(frozen=True)
+class RunPredictions:
+    """A run that kept its predictions; the arrays have one value for each test text."""
+
+    name: str
+    result: Result
+
+    @property
+    def insights(self) -> Insights:
+        assert self.result.insights is not None
+        return self.result.insights
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Probability of the predicted class."""
+        return self.insights.probabilities.max(1)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Predicted class."""
+        return self.insights.probabilities.argmax(1)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether the predicted class is the true one."""
+        return self.predicted == self.insights.truth
+
+
+def run_predictions(results: Sequence[Result]) -> dict[str, RunPredictions]:
+    """Runs that kept their predictions, by id; named by mode, and by seed if a mode has several."""
+    labels = run_curves.labels_by_id(results)
+    return {
+        result.run.run_id: RunPredictions(labels[result.run.run_id], result)
+        for result in results
+        if result.correct is not None
+    }
+
+
+def texts_in_cell(first: RunPredictions, second: RunPredictions | None, cell: str) -> np.ndarray:
+    """Rows of the test texts in a cell (`row-column`, or DIFFERENT), the most confident answers first.
+
+    Without a `second` run the table counts true and predicted classes, else whether each run is wrong.
+    """
+    if second is None:
+        rows, columns, confidence = first.insights.truth, first.predicted, first.confidence
+        selected = rows != columns
+    else:
+        rows, columns = ~first.correct, ~second.correct
+        confidence = first.confidence + second.confidence
+        selected = first.predicted != second.predicted
+    if cell != DIFFERENT:
+        row, column = parse_cell(cell)
+        selected = (rows == row) & (columns == column)
+    texts = np.flatnonzero(selected)
+    return texts[np.argsort(-confidence[texts], kind="stable")]
+
+
+def parse_cell(cell: str) -> tuple[int, int]:
+    """`0-1` → row 0, column 1."""
+    row, column = cell.split("-")
+    return int(row), int(column)

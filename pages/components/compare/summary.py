@@ -1,0 +1,80 @@
+"""What the finished runs of a comparison show, in sentences and figures."""
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ftcore import formatting
+from ftcore.experiments import comparison, verdict
+from ftcore.experiments.comparison import Side
+from ftcore.experiments.result import Result
+from pages.components.charts.palette import mode_badge, model_colour
+
+PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The content of a finished comparison, apart from its charts."""
+
+    verdict: list[tuple[str, str]]  # see `coloured_parts`
+    further: list[str]
+    table: pd.DataFrame  # a row for each side, Markdown
+    parameters: int  # of the largest model
+
+
+def summarize(results: list[Result]) -> Summary:
+    """The verdict, further sentences and the table of sides."""
+    sides = comparison.sides(results)
+    return Summary(
+        coloured_parts(verdict.summary(results), sides),
+        verdict.findings(results),
+        _table(sides),
+        max((side.parameters for side in sides), default=0),
+    )
+
+
+def coloured_parts(sentence: str, sides: list[Side]) -> list[tuple[str, str]]:
+    """The sentence in parts: names of sides with their colour, other text with an empty one."""
+    colours = {side.label: model_colour(side.mode) for side in sides}
+    names = "|".join(re.escape(name) for name in sorted(colours, key=len, reverse=True))
+    parts = re.split(rf"(?<!\w)({names})(?!\w)", unbroken(sentence)) if names else [sentence]
+    return [(text, colours.get(text, "")) for text in parts if text]
+
+
+def unbroken(sentence: str) -> str:
+    """The sentence with no-break spaces in its figures: 3 s, 5.2 ± 1.9 points."""
+    return re.sub(r"(?<=[\d±]) (?=[\d±]|s\b|min\b|points)", "\N{NO-BREAK SPACE}", sentence)
+
+
+def _table(sides: list[Side]) -> pd.DataFrame:
+    over_seeds = any(side.seed_interval for side in sides)
+    return pd.DataFrame([_row(side, over_seeds) for side in sides])
+
+
+def _row(side: Side, over_seeds: bool) -> dict[str, str]:
+    title = side.label.replace("[", "(").replace("]", ")")
+    row = {
+        "Mode": f":{mode_badge(side.mode)}-badge[{title}]",
+        "Test accuracy": f"**{side.test_accuracy:.1%}**{PLUS_MINUS}{_half_width(side.text_interval)}",
+    }
+    if over_seeds:
+        spread = (
+            f"± {_half_width(side.seed_interval)}" if side.seed_interval else formatting.MISSING
+        )
+        row |= {"From seed to seed": spread, "Seeds": str(len(side.results))}
+    row["Training"] = formatting.duration(side.train_seconds)
+    for level in verdict.LEVELS:
+        seconds = None if side.is_reference else side.seconds_to(level)
+        row[f"{level:.0%} after"] = formatting.duration(seconds)
+    trained, total = side.trainable_parameters, side.parameters
+    share = "all" if trained == total else f"{trained / max(total, 1):.2%}"
+    known = trained and not side.is_reference
+    row["Trained parameters"] = f"{trained:,} ({share})" if known else formatting.MISSING
+    return row
+
+
+def _half_width(interval: tuple[float, float]) -> str:
+    """Half of an interval of shares, in points."""
+    return f"{(interval[1] - interval[0]) * 50:.1f}"

@@ -1,4 +1,4 @@
-"""Which device and number format a run uses, said in words and given back at its end."""
+"""The device and the precision of a run."""
 
 import ctypes
 import gc
@@ -9,24 +9,27 @@ import torch
 from ftcore.errors import UnfreezeError
 
 
-def pick(wanted: str = "auto") -> torch.device:
-    """The device of a run: an accelerator where there is one, else the CPU."""
+def pick(name: str = "auto") -> torch.device:
+    """Return a device; "auto" is the accelerator if there is one, else the CPU.
+
+    Raises UnfreezeError if this machine has no such device.
+    """
     accelerator = torch.accelerator.current_accelerator(check_available=True)
-    if wanted == "auto":
+    if name == "auto":
         return accelerator or torch.device("cpu")
     try:
-        device = torch.device(wanted)
+        device = torch.device(name)
     except RuntimeError:
         raise UnfreezeError(
-            f"There is no device called {wanted!r}; choose auto, cpu, cuda, mps or xpu."
+            f"There is no device called {name!r}; choose auto, cpu, cuda, mps or xpu."
         ) from None
     if device.type != "cpu" and (accelerator is None or device.type != accelerator.type):
-        raise UnfreezeError(f"This machine has no usable {wanted} device; choose auto or cpu.")
+        raise UnfreezeError(f"This machine has no usable {name} device; choose auto or cpu.")
     return device
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether bf16 matrix products run in hardware; emulated ones are slower than fp32."""
+    """Whether the device multiplies bf16 matrices in hardware; emulation is slower than fp32."""
     if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
@@ -35,23 +38,25 @@ def has_bf16(device: torch.device) -> bool:
     return False
 
 
-def precision(wanted: str, device: torch.device) -> str:
-    """`fp32` or `bf16`, decided."""
-    return ("bf16" if has_bf16(device) else "fp32") if wanted == "auto" else wanted
+def precision(name: str, device: torch.device) -> str:
+    """Return "fp32" or "bf16"; "auto" is bf16 if the device has it in hardware."""
+    if name != "auto":
+        return name
+    return "bf16" if has_bf16(device) else "fp32"
 
 
-def autocast(device: torch.device, number_format: str) -> AbstractContextManager[None]:
-    """The context in which the forward pass runs; weights and their updates stay fp32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=number_format == "bf16")
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Return the context for the forward pass; weights and their updates stay fp32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def batch_tokens(device: torch.device) -> int:
-    """Tokens of a batch without gradients, padding included: what a CPU's caches hold, else much more."""
+    """Return the tokens of an evaluation batch, with padding: as many as fit a CPU's caches, or a GPU."""
     return 8_192 if device.type == "cpu" else 131_072
 
 
 def describe() -> str:
-    """The device in a few words, for a page."""
+    """Return a short description of the default device."""
     device = pick()
     bf16 = ", bf16" if has_bf16(device) else ""
     if device.type == "cuda":
@@ -60,9 +65,9 @@ def describe() -> str:
 
 
 def release_memory() -> None:
-    """Give the memory of a finished run, or of an attempt, back to the device and to the machine."""
+    """Return unused memory to the operating system and the device."""
     gc.collect()
-    with suppress(AttributeError, OSError, TypeError):  # only glibc keeps it, and only it has this
+    with suppress(AttributeError, OSError, TypeError):  # glibc only
         ctypes.CDLL(None).malloc_trim(0)
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()

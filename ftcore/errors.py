@@ -1,25 +1,31 @@
-"""The one exception whose message is written for the person at the screen."""
+"""Errors that users can solve, and the messages for them."""
 
 import errno
 
-# The last is how oneDNN says it, which multiplies matrices on a CPU.
-_NO_MEMORY = ("allocate memory", "out of memory", "out_of_memory", "could not create a primitive")
+# The last one is from oneDNN, which multiplies matrices on a CPU.
+_OUT_OF_MEMORY = (
+    "allocate memory",
+    "out of memory",
+    "out_of_memory",
+    "could not create a primitive",
+)
+_DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 class UnfreezeError(Exception):
-    """Something the user can mend: one sentence that says what is wrong and the way out."""
+    """An error that the user can solve. Its message says what is wrong and the way out."""
 
 
 class Diverged(UnfreezeError):
-    """The loss stopped being a number: going on would not help."""
+    """The loss is not finite; resuming the run would not help."""
 
 
 class UnreadableSnapshot(UnfreezeError):
-    """The state that a run would go on from cannot be read: resuming it again would not help."""
+    """The snapshot of a run cannot be read; resuming the run again would not help."""
 
 
 def user_message(error: Exception) -> str:
-    """What a person can do about an error, empty for one that nobody foresaw."""
+    """Return what to tell the user about an error, or "" if it is unexpected."""
     if isinstance(error, UnfreezeError):
         return str(error)
     if is_out_of_memory(error):
@@ -30,17 +36,13 @@ def user_message(error: Exception) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out; torch raises RuntimeErrors."""
-    said = str(error).lower()
+    """Whether an error means that memory ran out; torch raises RuntimeError for it."""
+    message = str(error).lower()
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY)
+        isinstance(error, RuntimeError) and any(words in message for words in _OUT_OF_MEMORY)
     )
 
 
 def is_disk_full(error: Exception) -> bool:
-    """Whether an error says that a disk takes no more."""
-    return isinstance(error, OSError) and error.errno in (
-        errno.ENOSPC,
-        errno.EFBIG,
-        errno.EDQUOT,
-    )
+    """Whether an error means that the disk is full."""
+    return isinstance(error, OSError) and error.errno in _DISK_FULL

@@ -1,8 +1,9 @@
-"""What a long task says while it works: small frozen records, yielded one after the other.
+"""Events: the frozen records that a long task yields while it works.
 
-Whatever takes over a second is a generator of these that returns its result, so one task can
-`yield from` another, the consumer decides where the records go (a page, MLflow, a terminal), and
-closing the generator cancels the work at the next record.
+A task that takes more than a second is a generator of events that returns its result. So a task can
+`yield from` another, the consumer decides where the events go (a page, MLflow, a terminal), and
+closing the generator cancels the task at its next event. The command line's `--json` names an event
+by its class in lower case.
 """
 
 from collections.abc import Callable, Generator
@@ -29,7 +30,7 @@ Status = Literal["queued", "running", "paused", "finished", "stopped", "failed",
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` units of a named phase; `total` is None where nobody knows it."""
+    """`done` of `total` units of a phase; `total` is None if it is unknown."""
 
     phase: Phase
     done: float
@@ -39,7 +40,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """All is prepared and training begins. Sizes are numbers of texts and of parameters."""
+    """Preparation is over and training begins.
+
+    `facts` has the numbers of texts and parameters, the device and the precision.
+    """
 
     facts: dict[str, str | int | float]
     notes: tuple[str, ...] = ()
@@ -47,7 +51,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Mean training loss and accuracy since the last such record; `seconds` of training alone."""
+    """Mean training loss and accuracy since the previous Step; `seconds` is training time only."""
 
     step: int
     epoch: float
@@ -60,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Loss and accuracy over the whole of a split, at a step (0 is before training)."""
+    """Loss and accuracy on a whole split at a step; step 0 is before training."""
 
     split: Literal["val", "test"]
     step: int
@@ -73,7 +77,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What the model says of the watched sentences at a step: a probability a class for each."""
+    """Class probabilities of each watched sentence at a step."""
 
     step: int
     epoch: float
@@ -84,7 +88,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The best weights so far are on disk, in a checkpoint folder that can be used at once."""
+    """The best weights so far have been saved as a checkpoint."""
 
     path: Path
     step: int
@@ -93,21 +97,21 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something that a viewer should know, found out while the run went on."""
+    """A note for the viewer of a run, such as a reduced batch size."""
 
     note: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """The state of the run is about to be kept: it will go on behind all that was said so far."""
+    """A snapshot is about to be saved; a resumed run continues after the events so far."""
 
     step: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a run, with the figures that its last line, its card and its notice show."""
+    """The end of a run, with its final metrics."""
 
     status: Status
     message: str
@@ -115,11 +119,11 @@ class Finished:
 
 
 class Stop(Exception):
-    """Thrown into the task of a run to end it at its next event and keep the best so far."""
+    """Thrown into the task of a run to end it at its next event and keep the best checkpoint."""
 
 
 class Pause(Exception):
-    """Thrown into the task of a run to end it at its next event, so that it can be resumed there."""
+    """Thrown into the task of a run to end it at its next event with a snapshot to resume from."""
 
 
 Event = Progress | Started | Step | Evaluation | Watched | Saved | Noted | Resumable | Finished
@@ -128,7 +132,7 @@ Task = Generator[Event, None, T]
 
 
 def drain(task: Task[T], on_event: Callable[[Event], None] = lambda event: None) -> T:
-    """Run a task to its end, hand every record to `on_event`, and return the task's result."""
+    """Run a task to its end, pass every event to `on_event`, and return the task's result."""
     while True:
         try:
             event = next(task)

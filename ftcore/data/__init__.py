@@ -1,1 +1,4 @@
-"""Datasets of labelled texts: where they come from, how they are read, and how they are split."""
+"""Datasets of labelled texts: where they come from, how they are read and split.
+
+A new dataset is a module with a DatasetSpec, and an entry in `datasets.SPECS`.
+"""

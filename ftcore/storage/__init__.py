@@ -1,1 +1,1 @@
-"""Files written whole or not at all, a cache of arrays that can be computed again, and downloads."""
+"""Atomic file writes, a cache of arrays, and downloads."""

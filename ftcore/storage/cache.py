@@ -1,8 +1,7 @@
-"""Arrays that can be computed again, kept on disk: whole or not at all, absent where broken.
+"""A cache of named arrays on disk: `<cache>/<name>/<key>.npy`.
 
-    <cache>/<name>/<key>.npy
-
-What was not used for longest goes where the folder outgrows `UNFREEZE_CACHE_GB`.
+Entries are complete or absent. When the cache exceeds `UNFREEZE_CACHE_GB`, the least recently used
+entries are removed.
 """
 
 import contextlib
@@ -21,21 +20,21 @@ Arrays = dict[str, np.ndarray]
 
 
 def load(name: str) -> Arrays:
-    """What was stored under a name; nothing where it is not there, or was cut short by a crash.
+    """Return the arrays stored under a name, or an empty dict if they are missing or damaged.
 
-    The arrays stay on disk and are read as they are used; what one changes in them is one's own.
+    The arrays are memory-mapped copy-on-write: changes to them are not stored.
     """
     folder = paths.cache_dir() / name
     try:
-        found = {file.stem: np.load(file, mmap_mode="c") for file in folder.glob("*.npy")}
+        arrays = {file.stem: np.load(file, mmap_mode="c") for file in folder.glob("*.npy")}
     except (OSError, ValueError, EOFError):
         return {}
     touch(folder)
-    return found
+    return arrays
 
 
 def store(name: str, arrays: Arrays) -> None:
-    """Keep arrays under a name."""
+    """Store arrays under a name, in place of earlier ones."""
     cache = paths.cache_dir()
     target, staging, old = cache / name, *(cache / f".{uuid.uuid4().hex}" for _ in range(2))
     staging.mkdir(parents=True)
@@ -43,14 +42,14 @@ def store(name: str, arrays: Arrays) -> None:
         for key, array in arrays.items():
             array = np.asarray(array, order="C")
             header = io.BytesIO()
-            about = np.lib.format.header_data_from_array_1_0(array)
-            np.lib.format.write_array_header_1_0(header, about)
-            # Not `np.save`, which does not say why a disk takes no more.
+            description = np.lib.format.header_data_from_array_1_0(array)
+            np.lib.format.write_array_header_1_0(header, description)
+            # Not `np.save`, whose error for a full disk does not say so.
             content = array.reshape(-1).view(np.uint8).data
             files.write(staging / f"{key}.npy", header.getbuffer(), content)
-        with contextlib.suppress(OSError):  # there is none, most of the time
+        with contextlib.suppress(OSError):  # usually there is no earlier entry
             target.rename(old)
-        with contextlib.suppress(OSError):  # somebody else stored the same just now
+        with contextlib.suppress(OSError):  # another process has just stored the same name
             staging.rename(target)
     finally:
         for folder in (staging, old):
@@ -59,31 +58,28 @@ def store(name: str, arrays: Arrays) -> None:
 
 
 def touch(entry: Path) -> None:
-    """Note that a file or folder of the cache was of use just now."""
+    """Mark a file or folder of the cache as recently used."""
     with contextlib.suppress(OSError):
         os.utime(entry)
 
 
 def _trim(keep: Path) -> None:
-    """Remove what was used longest ago, but never `keep`, until the cache has its size."""
+    """Remove the least recently used entries other than `keep` until the cache is within its limit."""
     entries = []
     for entry in paths.cache_dir().iterdir():
-        with contextlib.suppress(OSError):  # another process trims as well
+        with contextlib.suppress(OSError):  # another process may trim at the same time
             entries.append((entry.stat().st_mtime, _size(entry), entry))
     excess = sum(size for _, size, _ in entries) - paths.cache_limit()
     for _, size, entry in sorted(entries):
         if excess <= 0:
             return
-        if entry != keep:
-            _remove(entry)
-            excess -= size
-
-
-def _remove(entry: Path) -> None:
-    if entry.is_dir():
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        entry.unlink(missing_ok=True)
+        if entry == keep:
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+        excess -= size
 
 
 def _size(entry: Path) -> int:

@@ -1,4 +1,4 @@
-"""Files from their publishers: resumed where they broke off, checked, and whole or not there at all."""
+"""Downloads that resume after an interruption, verify size and MD5, and never leave a partial target."""
 
 import errno
 import hashlib
@@ -16,12 +16,12 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.validation import printable
 
-TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
-MAX_BYTES = 10_000_000_000  # bytes of a file whose size nobody has said
-_PIECE = 1 << 16  # bytes read at once
-_TICK = 0.2  # seconds between two reports
+TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two chunks
+MAX_BYTES = 10_000_000_000  # limit for a file of unknown size
+_CHUNK = 1 << 16  # bytes
+_REPORT_EVERY = 0.2  # seconds
 
-_NO_ADDRESS = (
+_INVALID_URL = (
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidURL,
@@ -29,84 +29,96 @@ _NO_ADDRESS = (
 
 
 def fetch(url: str, target: Path, *, size: int | None = None, md5: str | None = None) -> Task[Path]:
-    """Download `url` to `target` unless it is there, and return `target`.
+    """Download `url` to `target` unless it exists, and return `target`. Raises UnfreezeError.
 
-    What has arrived waits in `<target>.part`, and what names its version in `<target>.part.tag`;
-    the next call goes on from there if the server still has that version. Raises UnfreezeError.
+    An interrupted download leaves `<target>.part`, and the version of the file on the server (ETag or
+    Last-Modified) in `<target>.part.tag`. The next call resumes it if the server still has that version.
     """
     with explain_errors(url, target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Whoever closes a generator may be another thread than the one that ran it.
+        # A generator may be closed by another thread than the one that started it.
         lock = FileLock(target.with_name(f".{target.name}.lock"), thread_local=False)
-        while True:
+        while not lock.is_locked:
             try:
-                lock.acquire(timeout=_TICK)
-                break
-            except Timeout:  # another run or page is at it
+                lock.acquire(timeout=_REPORT_EVERY)
+            except Timeout:  # another run or page downloads the same file
                 yield Progress("waiting", 0, None)
         try:
             if not target.exists():
-                yield from _fetch(url, target, size, md5)
+                yield from _download(url, target, size, md5)
         finally:
             lock.release()
     return target
 
 
-def _fetch(url: str, target: Path, size: int | None, md5: str | None) -> Task[None]:
+def _download(url: str, target: Path, size: int | None, md5: str | None) -> Task[None]:
     part = target.with_name(target.name + ".part")
     tag = target.with_name(target.name + ".part.tag")
-    keep = True
+    resumable = True
     try:
         with _open(url, part, tag) as response:
-            resumed = response.status_code == requests.codes.partial_content
-            # A weak ETag promises the same meaning, not the same bytes: no range can rest on it.
-            version = response.headers.get("ETag", "W/")
-            if version.startswith("W/"):
-                version = response.headers.get("Last-Modified", "")
-            keep = bool(version)
-            done = part.stat().st_size if resumed else 0
-            length = response.headers.get("Content-Length")
-            total = done + int(length) if length else size
-            with part.open("ab" if resumed else "wb") as file:
-                tag.write_text(version)
-                yield Progress("downloading", done, total, "bytes")
-                reported = time.monotonic()
-                # As sent: servers that call a .tar.gz a compressed transfer would have it unpacked.
-                for piece in response.raw.stream(_PIECE, decode_content=False):
-                    file.write(piece)
-                    done += len(piece)
-                    if done > (MAX_BYTES if size is None else size):
-                        keep = False
-                        raise UnfreezeError(
-                            f"{url} sends far more than it should and was thrown away: "
-                            "give the path of a copy on this machine instead."
-                        )
-                    if time.monotonic() - reported > _TICK:
-                        reported = time.monotonic()
-                        yield Progress("downloading", done, total, "bytes")
-        yield Progress("downloading", done, total, "bytes")
-        keep = False
+            version = _version(response)
+            resumable = bool(version)
+            tag.write_text(version)
+            yield from _receive(response, url, part, size)
         _check(url, part, size, md5)
         part.replace(target)
+        resumable = False
+    except UnfreezeError:  # the content is wrong
+        resumable = False
+        raise
     finally:
-        if not keep:  # done, damaged, or of no version that could be asked for again
+        if not resumable:
             part.unlink(missing_ok=True)
             tag.unlink(missing_ok=True)
 
 
+def _version(response: requests.Response) -> str:
+    """Return what identifies the file's content on the server, or "" if nothing does.
+
+    A weak ETag does not promise the same bytes, so a range request cannot rely on it.
+    """
+    etag = response.headers.get("ETag", "W/")
+    return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+
+
+def _receive(response: requests.Response, url: str, part: Path, size: int | None) -> Task[None]:
+    """Write the body of a response to `part`, after the bytes that are there if it is partial."""
+    resumed = response.status_code == requests.codes.partial_content
+    done = part.stat().st_size if resumed else 0
+    length = response.headers.get("Content-Length")
+    total = done + int(length) if length else size
+    yield Progress("downloading", done, total, "bytes")
+    reported = time.monotonic()
+    with part.open("ab" if resumed else "wb") as file:
+        # Not decoded: some servers declare a .tar.gz as a compressed transfer.
+        for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            file.write(chunk)
+            done += len(chunk)
+            if done > (MAX_BYTES if size is None else size):
+                raise UnfreezeError(
+                    f"{url} sends far more than it should and was deleted: "
+                    "give the path of a copy on this machine instead."
+                )
+            if time.monotonic() - reported > _REPORT_EVERY:
+                reported = time.monotonic()
+                yield Progress("downloading", done, total, "bytes")
+    yield Progress("downloading", done, total, "bytes")
+
+
 def _open(url: str, part: Path, tag: Path) -> requests.Response:
-    """The answer that holds the rest of `part` (206), or the whole file where that cannot be."""
+    """Request the rest of `part` (status 206), or the whole file if it cannot be resumed."""
     headers = {"Accept-Encoding": "identity"}
     version = tag.read_text() if tag.exists() and part.exists() else ""
     offset = part.stat().st_size if version else 0
     if offset:
         ranged = {**headers, "Range": f"bytes={offset}-", "If-Range": version}
         response = requests.get(url, headers=ranged, stream=True, timeout=TIMEOUT)
-        whole = response.status_code == requests.codes.ok
-        rest = response.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
-        if whole or (response.status_code == requests.codes.partial_content and rest):
+        partial = response.status_code == requests.codes.partial_content
+        matches = response.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
+        if response.status_code == requests.codes.ok or (partial and matches):
             return response
-        response.close()  # nothing to go on with: the file is shorter now, or there is an error
+        response.close()  # cannot be resumed: the file is shorter now, or there is an error
     response = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT)
     response.raise_for_status()
     return response
@@ -114,7 +126,7 @@ def _open(url: str, part: Path, tag: Path) -> requests.Response:
 
 @contextmanager
 def explain_errors(url: str, folder: Path) -> Iterator[None]:
-    """Turn what goes wrong on the way into a sentence with the way out."""
+    """Turn network and disk errors into an UnfreezeError that says what to do."""
     host = urlsplit(url).netloc or url
     try:
         yield
@@ -124,9 +136,9 @@ def explain_errors(url: str, folder: Path) -> Iterator[None]:
         raise UnfreezeError(
             f"{url} answers {status}: give the path of a copy on this machine instead."
         ) from error
-    except _NO_ADDRESS as error:
+    except _INVALID_URL as error:
         raise UnfreezeError(
-            f"{printable(url)!r} is no address to download from: correct it."
+            f"{printable(url)!r} is not an address to download from: correct it."
         ) from error
     except requests.Timeout as error:
         raise UnfreezeError(
@@ -139,30 +151,31 @@ def explain_errors(url: str, folder: Path) -> Iterator[None]:
         ) from error
     except (requests.RequestException, HTTPError, ConnectionError, TimeoutError) as error:
         raise UnfreezeError(
-            f"The download from {host} broke off: start it again and it goes on from there."
+            f"The download from {host} was interrupted: start it again to resume it."
         ) from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise UnfreezeError(f"{folder} cannot be written ({error.strerror}).") from error
         raise UnfreezeError(
-            f"The disk is full at {folder}: free some space and start again, "
-            "the download goes on from there."
+            f"The disk is full at {folder}: free some space, then start again to resume the download."
         ) from error
 
 
 def _check(url: str, part: Path, size: int | None, md5: str | None) -> None:
-    """Raise UnfreezeError where the file is not what its publisher says."""
-    sent = part.stat().st_size
-    if size is not None and sent != size:
+    """Raise UnfreezeError if a file does not have the published size and MD5."""
+    actual_size = part.stat().st_size
+    if size is not None and actual_size != size:
         raise UnfreezeError(
-            f"{url} sent {sent:,} bytes instead of {size:,} and was thrown away: download it again."
+            f"{url} sent {actual_size:,} bytes instead of {size:,} and was deleted: download it again."
         )
     if md5 is None:
         return
     with part.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != md5:
+        actual_md5 = hashlib.file_digest(
+            file, lambda: hashlib.md5(usedforsecurity=False)
+        ).hexdigest()
+    if actual_md5 != md5:
         raise UnfreezeError(
-            f"{url} arrived damaged (checksum {found}, not {md5}) and was thrown away: "
+            f"{url} arrived damaged (checksum {actual_md5}, not {md5}) and was deleted: "
             "download it again."
         )

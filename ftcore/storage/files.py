@@ -1,6 +1,6 @@
-"""Files written so that a reader sees the old content or the new, never half of one.
+"""Atomic writes: a reader sees the old content or the new one.
 
-That holds for a process that is killed, and for a machine that loses its power.
+This also holds if the process is killed or the machine loses power.
 """
 
 import contextlib
@@ -13,27 +13,27 @@ from pathlib import Path
 from ftcore.errors import UnfreezeError
 from ftcore.validation import printable
 
-_READY = ".ready"  # files that are whole, on their way to the folder above
+_READY = ".ready"  # subfolder with complete files, to be moved into the folder above
 
 
 def write(file: Path, *parts: bytes | memoryview) -> None:
-    """Put `parts`, one after the other, in place of a file; its folder is made where it is missing."""
+    """Write the concatenated `parts` to a file, and create its folder if needed."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     try:
-        with part.open("wb") as out:
-            for one in parts:
-                out.write(one)
+        with temporary.open("wb") as out:
+            for part in parts:
+                out.write(part)
             out.flush()
             os.fsync(out.fileno())
-        part.replace(file)
+        temporary.replace(file)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     _sync(file.parent)
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Put files, by name, in place of those in a folder: all of them or none."""
+    """Write several files of a folder, content by name: all of them or none."""
     recover(folder)
     staging = folder / f".{uuid.uuid4().hex}"
     staging.mkdir(parents=True)
@@ -48,11 +48,11 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def recover(folder: Path) -> None:
-    """Finish what a process that was killed in `write_all` had begun."""
+    """Finish a `write_all` that was interrupted. Safe to call concurrently."""
     ready = folder / _READY
     if not ready.is_dir():
         return
-    with contextlib.suppress(FileNotFoundError):  # another settles it, too, and was quicker
+    with contextlib.suppress(FileNotFoundError):  # another process has removed the subfolder
         for file in list(ready.iterdir()):
             with contextlib.suppress(FileNotFoundError):
                 file.replace(folder / file.name)
@@ -63,9 +63,9 @@ def recover(folder: Path) -> None:
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder to fill, which is `target` at the end, and nothing where anything goes wrong before.
+    """Yield an empty folder that becomes `target` at the end, or is removed after an exception.
 
-    Raises UnfreezeError where something is there already, or nothing can be written there.
+    Raises UnfreezeError if `target` exists or cannot be written.
     """
     staging = None
     try:
@@ -83,27 +83,26 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def check_free(target: Path) -> None:
-    """Raise UnfreezeError where something new cannot be put, as something is there or nothing can be."""
+    """Raise UnfreezeError if a path exists, or is invalid."""
     try:
         target.lstat()
     except FileNotFoundError:
         return
-    except (OSError, ValueError) as error:  # such as a NUL in it
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unwritable(target, error) from None
     raise UnfreezeError(f"{printable(str(target))} is already there; choose another name.")
 
 
 def _unwritable(target: Path, error: Exception) -> UnfreezeError:
-    reason = getattr(error, "strerror", None) or printable(
-        str(error)
-    )  # copies of many files have none
+    # shutil.Error, of several files, has no strerror.
+    reason = getattr(error, "strerror", None) or printable(str(error))
     return UnfreezeError(
         f"{printable(str(target))} cannot be written ({reason}); choose another place or make room."
     )
 
 
 def _sync(folder: Path) -> None:
-    """Let the names in a folder survive a loss of power, where the system can do that."""
+    """Flush the entries of a folder to disk, where the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

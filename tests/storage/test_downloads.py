@@ -17,7 +17,7 @@ from tests.helpers.file_server import FileServer
 
 DATA = random.Random(0).randbytes(1_000_000)
 MD5 = hashlib.md5(DATA).hexdigest()
-BROKEN = "broke off: start it again and it goes on from there"
+INTERRUPTED = "was interrupted: start it again to resume it"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def names(target: Path) -> list[str]:
 
 def break_off(server: FileServer, target: Path, after: int = 300_000) -> None:
     server.breaks_after = after
-    with pytest.raises(UnfreezeError, match=BROKEN):
+    with pytest.raises(UnfreezeError, match=INTERRUPTED):
         drain(downloads.fetch(f"{server.url}/file.bin", target))
     server.breaks_after, server.sent = None, 0
 
@@ -186,7 +186,7 @@ def dead_url() -> Iterator[str]:
 
 @pytest.mark.parametrize("url", ["no address", "http://", "ftp://127.0.0.1/file"])
 def test_an_address_that_is_none(target: Path, url: str) -> None:
-    with pytest.raises(UnfreezeError, match="is no address to download from"):
+    with pytest.raises(UnfreezeError, match="is not an address to download from"):
         drain(downloads.fetch(url, target))
 
 

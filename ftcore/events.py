@@ -21,7 +21,7 @@ Phase = Literal[
     "training",
     "evaluating",
     "testing",
-    "looking inside",
+    "diagnostics",
     "saving",
     "done",
 ]

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ftcore.baselines import tfidf
 from ftcore.config import FineTuneConfig
-from ftcore.diagnostics import insights
-from ftcore.diagnostics.insights import Insights
+from ftcore.diagnostics import results
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Finished, Progress, Started, Task
 from ftcore.training import learners, preparation
 
@@ -66,8 +66,8 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     yield tested
     message = f"{tested.accuracy:.1%} of {len(truth):,} test texts are right."
     if output is not None:
-        found = Insights(run.dataset.labels, truth, shares.astype("float32"))
-        message += insights.keep(output, run.dataset, found)
+        found = Diagnostics(run.dataset.labels, truth, shares.astype("float32"))
+        message += results.store(output, run.dataset, found)
     figures = tfidf.figures(began, validated, tested) | learner.metrics
     yield Finished("finished", message, figures)
 

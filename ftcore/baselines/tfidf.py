@@ -10,8 +10,8 @@ import numpy as np
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
-from ftcore.diagnostics import insights
-from ftcore.diagnostics.insights import Insights
+from ftcore.diagnostics import results
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Started, Task
 
@@ -26,7 +26,7 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     """Fit and test the reference that the config's mode names; the last event is `Finished`.
 
     It sees the same split as a training with these settings, leaves its answers in the folder `output`
-    (see insights.py), and no checkpoint. Raises UnfreezeError where the data cannot be used.
+    (see diagnostics/results.py), and no checkpoint. Raises UnfreezeError where the data cannot be used.
     """
     began = time.perf_counter()
     dataset = yield from datasets.load(config.dataset, config.source)
@@ -50,13 +50,13 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     scorer = (tfidf if config.mode == "tfidf" else _majority)(dataset, train_rows)
     seconds = time.perf_counter() - clock
 
-    def evaluate(split: Literal["val", "test"]) -> tuple[Evaluation, Insights]:
+    def evaluate(split: Literal["val", "test"]) -> tuple[Evaluation, Diagnostics]:
         whole = dataset.train if split == "val" else dataset.test
         rows = val_rows if split == "val" else range(len(whole.texts))
         labels = np.array([whole.labels[row] for row in rows])
         probabilities = scorer([whole.texts[row] for row in rows])
         found = evaluation(split, probabilities, labels, seconds, len(train_rows))
-        return found, Insights(dataset.labels, labels, probabilities.astype(np.float32))
+        return found, Diagnostics(dataset.labels, labels, probabilities.astype(np.float32))
 
     yield Progress("evaluating", 0, len(val_rows), "texts")
     validated, _ = evaluate("val")
@@ -66,7 +66,7 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     yield tested
     message = f"{tested.accuracy:.1%} of {len(dataset.test.texts):,} test texts are right."
     if output is not None:
-        message += insights.keep(output, dataset, answers)
+        message += results.store(output, dataset, answers)
     yield Finished("finished", message, figures(began, validated, tested))
 
 

@@ -1,1 +1,1 @@
-"""What is computed once after a run: answers, text vectors, how far layers moved, what was forgotten."""
+"""What is measured when a run ends: answers, what moved, what was forgotten."""

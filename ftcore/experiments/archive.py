@@ -1,7 +1,7 @@
 """Experiments as folders that can be read without the record of runs:
 
 experiment.json     name of the experiment and its runs
-<mode>-<seed>/      history.csv, watched.csv, and the files that `insights.write` creates
+<mode>-<seed>/      history.csv, watched.csv, and the files that `Diagnostics.write` creates
 """
 
 import json
@@ -16,7 +16,7 @@ import pandas as pd
 
 from ftcore import validation
 from ftcore.config import FineTuneConfig
-from ftcore.diagnostics import insights
+from ftcore.diagnostics.results import UNREADABLE, Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive_checks
 from ftcore.experiments.result import Result
@@ -43,8 +43,8 @@ def write(results: Sequence[Result], target: Path) -> None:
             for table, file in ((result.history, _HISTORY), (result.watched, _WATCHED)):
                 content = table.to_csv(index=False, float_format="%.7g", lineterminator="\n")
                 files.write(staging / folder / file, content.encode())
-            if result.insights is not None:
-                insights.write(staging / folder, result.insights)
+            if result.diagnostics is not None:
+                result.diagnostics.write(staging / folder)
         record = {"format": FORMAT, "name": results[0].run.experiment_name, "runs": runs}
         files.write(staging / _RECORD, json.dumps(record, indent=1).encode())
 
@@ -73,7 +73,7 @@ def read(folder: Path) -> list[Result]:
             results = [_read_run(folder, run, record["name"]) for run in record["runs"]]
             if not results or len({result.run.run_id for result in results}) < len(results):
                 raise ValueError("no run, or the same run twice")
-    except insights.UNREADABLE:
+    except UNREADABLE:
         raise UnfreezeError(f"{folder} holds no readable experiment; export it again.") from None
     if newer:
         raise UnfreezeError(f"{folder} was written by a newer version; update to open it.")
@@ -81,17 +81,19 @@ def read(folder: Path) -> list[Result]:
 
 
 def _read_run(folder: Path, values: Mapping[str, Any], name: str) -> Result:
-    """A run of an exported experiment. Raises one of insights.UNREADABLE if it is damaged."""
+    """A run of an exported experiment. Raises one of UNREADABLE if it is damaged."""
     if not re.fullmatch(r"[\w-]+", values["folder"]):
         raise ValueError("a folder elsewhere")
     folder, experiment = folder / values["folder"], folder.name
     run = _from_json({**values, "experiment": experiment, "experiment_name": name})
     archive_checks.check_run(run)
     result = Result(
-        run, _table(folder / _HISTORY), _table(folder / _WATCHED), insights.read(folder)
+        run, _table(folder / _HISTORY), _table(folder / _WATCHED), Diagnostics.read(folder)
     )
     archive_checks.check_history(result.history)
-    if len(result.watched) or result.insights is not None:  # the run started, so it knows its data
+    if (
+        len(result.watched) or result.diagnostics is not None
+    ):  # the run started, so it knows its data
         labels = run.facts["labels"].split(", ")
         if not run.facts["dataset_fingerprint"]:
             raise ValueError("no dataset")

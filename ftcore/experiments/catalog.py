@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ftcore import paths, tracking
-from ftcore.diagnostics import insights
-from ftcore.diagnostics.insights import Insights
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive
 from ftcore.experiments.result import Result
@@ -85,8 +84,8 @@ def _result(run_id: str) -> Result:
     return Result(run, *tables(run_id))
 
 
-def _tables(run_id: str) -> tuple[pd.DataFrame, pd.DataFrame, Insights | None]:
-    return tracking.history(run_id), tracking.watched(run_id), insights.load(run_id)
+def _tables(run_id: str) -> tuple[pd.DataFrame, pd.DataFrame, Diagnostics | None]:
+    return tracking.history(run_id), tracking.watched(run_id), Diagnostics.of_run(run_id)
 
 
 _finished_tables = functools.lru_cache(maxsize=64)(_tables)  # finished runs do not change

@@ -96,8 +96,8 @@ class Side:
     @property
     def truth(self) -> np.ndarray | None:
         """True class of each test text, int [texts]; None if predictions are missing."""
-        insights = self.results[0].insights
-        return None if insights is None else insights.truth
+        diagnostics = self.results[0].diagnostics
+        return None if diagnostics is None else diagnostics.truth
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:  # importing these loads MLflow and torch, which figures do not need
-    from ftcore.diagnostics.insights import Insights
+    from ftcore.diagnostics.results import Diagnostics
     from ftcore.tracking import Run
 
 
@@ -19,7 +19,7 @@ class Result:
     run: "Run"
     history: pd.DataFrame
     watched: pd.DataFrame
-    insights: "Insights | None"
+    diagnostics: "Diagnostics | None"
 
     @property
     def complete(self) -> bool:
@@ -44,9 +44,9 @@ class Result:
     @property
     def correct(self) -> np.ndarray | None:
         """Which test texts the run classified correctly, bool [texts]; None without predictions."""
-        if self.insights is None or not len(self.insights.probabilities):
+        if self.diagnostics is None or not len(self.diagnostics.probabilities):
             return None
-        return self.insights.probabilities.argmax(1) == self.insights.truth
+        return self.diagnostics.probabilities.argmax(1) == self.diagnostics.truth
 
     def on_fair_clock(self) -> "Result":
         """The same result, with the seconds of its curves counted as in `train_seconds`."""

@@ -33,7 +33,7 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
         yield from loop.fit(run, snapshot)
         tested, scores = yield from test(run)
         message = f"{tested.accuracy:.1%} of {len(run.test):,} test texts are right."
-        message += yield from collect.gather(run, scores)
+        message += yield from collect.collect(run, scores)
     except Stop:
         status = "stopped"
         message = "Stopped before the first evaluation; there is nothing to keep."

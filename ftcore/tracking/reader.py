@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 from mlflow.entities import Run as MlflowRun, ViewType
@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
+from ftcore.events import Phase
 from ftcore.tracking.locks import claimed, lock_file
 from ftcore.tracking.store import FORMAT, connect, points, tag, written
 from ftcore.validation import printable
@@ -236,6 +237,7 @@ def as_run(found: MlflowRun) -> Run:
 
 
 def _as_run(found: MlflowRun, tags: dict[str, str]) -> Run:
+    phase = tags.get("phase", "waiting")
     settings = _EARLIER | json.loads(tags["config"])
     done, total, unit = (tags.get("progress", "0||") + "||").split("|")[:3]
     status, message = _status(found.info.run_id, tags)
@@ -247,7 +249,7 @@ def _as_run(found: MlflowRun, tags: dict[str, str]) -> Run:
         config=FineTuneConfig.from_dict(settings),
         facts=json.loads(tags.get("facts", "{}")),
         notes=json.loads(tags.get("notes", "[]")),
-        phase=tags.get("phase", "waiting"),
+        phase=phase if phase in get_args(Phase) else "waiting",  # of another version
         phase_done=float(done or 0),
         phase_total=float(total) if total else None,
         phase_unit=unit,

@@ -19,7 +19,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 from ftcore import __version__, paths
 from ftcore.config import FineTuneConfig, mode_title
-from ftcore.diagnostics import insights
+from ftcore.diagnostics.results import ARRAYS, METADATA
 from ftcore.errors import UnfreezeError
 from ftcore.events import (
     Evaluation,
@@ -181,7 +181,7 @@ class Recorder:
         if on_a_server(paths.tracking_uri()) and folder.exists():
             try:
                 self._client.log_artifacts(self.run_id, str(folder), "checkpoint")
-                for file in (insights.ARRAYS, insights.REST):
+                for file in (ARRAYS, METADATA):
                     if (folder.parent / file).exists():
                         self._client.log_artifact(self.run_id, str(folder.parent / file))
             except Exception:  # the run is done and safe here; a server's trouble must not undo it

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from ftcore import tracking
 from ftcore.baselines import linear_probe
 from ftcore.config import FineTuneConfig
-from ftcore.diagnostics import insights
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, drain
 from ftcore.models import checkpoints
@@ -71,7 +71,7 @@ def test_it_goes_through_the_queue_and_leaves_its_answers_but_no_checkpoint(
     assert last.metrics["features_seconds"] > 0
     assert [event.split for event in events if isinstance(event, Evaluation)] == ["val", "test"]
     assert all(one.ref != run_id for one in checkpoints.list_checkpoints())
-    kept = insights.load(run_id)
+    kept = Diagnostics.of_run(run_id)
     assert kept is not None
     assert (kept.probabilities.argmax(1) == kept.truth).mean() == last.metrics["test_accuracy"]
     assert kept.probabilities.sum(1) == pytest.approx(1)

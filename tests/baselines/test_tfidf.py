@@ -8,7 +8,8 @@ from ftcore import tracking
 from ftcore.baselines import tfidf
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets, imdb
-from ftcore.diagnostics import insights
+from ftcore.diagnostics import dataset_texts
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Started, Task, drain
 from ftcore.models import checkpoints
@@ -90,8 +91,8 @@ def test_a_reference_goes_through_the_queue_and_leaves_a_record_but_no_checkpoin
     assert recorded.metrics["test_accuracy"] == evaluations(events)["test"].accuracy
     assert sorted(history(run_id)["split"]) == ["test", "val"]
     assert all(one.ref != run_id for one in checkpoints.list_checkpoints())
-    kept = insights.load(run_id)
+    kept = Diagnostics.of_run(run_id)
     assert kept is not None
     right = (kept.probabilities.argmax(1) == kept.truth).mean()
     assert right == recorded.metrics["test_accuracy"]
-    assert len(insights.texts(recorded.facts["dataset_fingerprint"])) == len(kept.truth)
+    assert len(dataset_texts.load(recorded.facts["dataset_fingerprint"])) == len(kept.truth)

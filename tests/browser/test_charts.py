@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Position, expect
 
 from ftcore.data import datasets
-from ftcore.diagnostics import insights
+from ftcore.diagnostics import dataset_texts
 from pages.components.charts import live_chart
 from pages.components.compare import report
 from pages.components.shell import assets
@@ -26,7 +26,7 @@ def recorded(server_home: Path) -> None:
         for one in fake_experiments.experiment(("full", "last-layer")):
             fake_results.record(one, "made", "Made up")
         texts = datasets.Texts(TEXTS, [0] * len(TEXTS))
-        insights.keep_texts(
+        dataset_texts.store(
             datasets.TextDataset(
                 "made", "Made", fake_experiments.LABELS, texts, texts, "here", True, "made"
             )
@@ -155,7 +155,7 @@ def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: s
 def test_report_opens_by_itself_and_draws_all_it_holds(
     chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(insights, "texts", lambda fingerprint: TEXTS)
+    monkeypatch.setattr(dataset_texts, "load", lambda fingerprint: TEXTS)
     file = tmp_path / "report.html"
     file.write_bytes(report.html(fake_experiments.experiment(seeds=(0, 1))))
     context = chromium.new_context(

@@ -443,3 +443,14 @@ def test_real_ag_news(shared_data: Path) -> None:
     data = load("ag_news", shared_data / "ag_news_csv")
     assert [data.test.labels.count(label) for label in range(4)] == [1900] * 4
     assert not any("\\" in text for text in data.test.texts)
+
+
+def test_a_dataset_is_available_once_it_is_downloaded(home: Path) -> None:
+    assert datasets.is_available("sample")
+    assert not datasets.is_available("ag_news")
+    assert not datasets.is_available("imdb", str(home / "gone"))
+    assert not datasets.is_available("poems")
+    for file in datasets.download_paths("ag_news"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+    assert datasets.is_available("ag_news")

@@ -16,7 +16,7 @@ import torch
 from ftcore import paths, tracking
 from ftcore.config import REFERENCES, FineTuneConfig, mode_defaults
 from ftcore.data import datasets, imdb
-from ftcore.diagnostics import insights
+from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Finished, Progress, Task, Watched, drain
 from ftcore.experiments import archive, catalog, plan, verdict
@@ -205,7 +205,7 @@ def test_an_experiment_goes_through_the_queue_in_order(monkeypatch: pytest.Monke
     assert [one.run.config for one in found] == configs
     assert {one.run.status for one in found} == {"finished"}
     assert len({one.run.facts["split_fingerprint"] for one in found}) == 1
-    assert all(one.insights is not None for one in found)
+    assert all(one.diagnostics is not None for one in found)
     assert [len(one.watched) > 0 for one in found] == [True, True] + [False] * len(REFERENCES)
     row = catalog.experiments().iloc[0]
     assert (row["experiment"], row["runs"], row["status"]) == (experiment, len(configs), "finished")
@@ -251,7 +251,7 @@ def test_any_runs_are_loaded_in_the_order_that_is_asked_for() -> None:
     found = catalog.load([second, first])
     assert [one.run.run_id for one in found] == [second, first]
     assert len(found[0].history) == 3
-    assert found[0].insights is None
+    assert found[0].diagnostics is None
 
 
 def test_a_run_that_goes_on_is_read_anew() -> None:
@@ -272,9 +272,9 @@ def exported(folder: Path) -> list[Result]:
         with tracking.Recorder(run_id) as recorder:
             recorder.write(Watched(0, 0.0, 0.0, 0, ((0.25, 0.75),)))
             recorder.write(Finished("finished", "Done.", {"test_accuracy": 2 / 3}))
-        made = fake_results.result(mode, 900).insights
+        made = fake_results.result(mode, 900).diagnostics
         assert made is not None
-        insights.write(checkpoints.run_path(run_id).parent, made)
+        made.write(checkpoints.run_path(run_id).parent)
     catalog.export("one", folder)
     return catalog.load("one")
 
@@ -292,8 +292,8 @@ def test_what_is_exported_is_read_back_without_the_record(
         assert abs((new.run.created - old.run.created).total_seconds()) < 1
         pd.testing.assert_frame_equal(new.history, old.history)
         pd.testing.assert_frame_equal(new.watched, old.watched)
-        assert new.insights is not None and old.insights is not None
-        assert new.insights.probabilities.tolist() == old.insights.probabilities.tolist()
+        assert new.diagnostics is not None and old.diagnostics is not None
+        assert new.diagnostics.probabilities.tolist() == old.diagnostics.probabilities.tolist()
         assert (new.run.experiment, new.run.experiment_name) == ("sample", "One")
     row = catalog.experiments().iloc[0]
     assert (row["experiment"], row["name"], row["runs"]) == ("sample", "One", 2)
@@ -354,10 +354,12 @@ def test_the_bundled_experiment_is_whole_and_small() -> None:
         assert any(line.startswith("I expected to hate it, but") for line in one.run.config.watched)
         assert sorted(one.watched["sentence"].unique()) == [0, 1, 2, 3]
         assert (one.history["split"] == "val").sum() > 20
-        assert one.insights is not None
-        texts = insights.texts(one.run.facts["dataset_fingerprint"])  # nothing was ever run here
-        assert len(texts) == len(one.insights.truth) == len(one.insights.before) == 1_000
-        assert (one.insights.forgot is None) == (one.run.config.mode == "scratch")
+        assert one.diagnostics is not None
+        texts = dataset_texts.load(
+            one.run.facts["dataset_fingerprint"]
+        )  # nothing was ever run here
+        assert len(texts) == len(one.diagnostics.truth) == len(one.diagnostics.map_before) == 1_000
+        assert (one.diagnostics.forgot is None) == (one.run.config.mode == "scratch")
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 500_000
     said = "".join(file.read_text("utf-8") for file in files if file.suffix in (".csv", ".json"))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ftcore.config import REFERENCES, FineTuneConfig
-from ftcore.diagnostics.insights import Insights
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.experiments.result import Result
 from ftcore.models.spec import ModelSpec
 from ftcore.training import strategies
@@ -68,7 +68,7 @@ def result(
         made,
         run=replace(made.run, facts=made.run.facts | facts),
         watched=watched(random, seconds, len(made.run.config.watched), len(labels)),
-        insights=Insights(labels, truth, probabilities, **look) if inside else None,
+        diagnostics=Diagnostics(labels, truth, probabilities, **look) if inside else None,
     )
 
 
@@ -115,9 +115,9 @@ def watched(
 
 
 NOT_SEEN: dict[str, Any] = {
-    "rows": np.empty(0, np.int64),
-    "before": np.empty((0, 2), np.float32),
-    "after": np.empty((0, 2), np.float32),
+    "map_rows": np.empty(0, np.int64),
+    "map_before": np.empty((0, 2), np.float32),
+    "map_after": np.empty((0, 2), np.float32),
     "moved": {},
     "forgot": None,
 }
@@ -133,9 +133,11 @@ def seen(random: np.random.Generator, config: FineTuneConfig, truth: np.ndarray)
     after = 0.884 if config.mode == "last-layer" else 0.512
     source = {"task": "AG News", "before": 0.884, "after": after, "texts": 7600}
     return {
-        "rows": rows,
-        "before": np.random.default_rng(2).normal(size=(len(rows), 2)).astype(np.float32),
-        "after": (random.normal(size=(len(rows), 2)) + np.c_[side, 0 * side]).astype(np.float32),
+        "map_rows": rows,
+        "map_before": np.random.default_rng(2).normal(size=(len(rows), 2)).astype(np.float32),
+        "map_after": (random.normal(size=(len(rows), 2)) + np.c_[side, 0 * side]).astype(
+            np.float32
+        ),
         "moved": {name: size * (name in trained) for name, size in sizes.items()},
         "forgot": None if config.mode == "scratch" else source,
     }

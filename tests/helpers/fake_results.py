@@ -8,7 +8,7 @@ import pandas as pd
 
 from ftcore import tracking
 from ftcore.config import FineTuneConfig
-from ftcore.diagnostics import insights
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
 from ftcore.experiments.result import Result
 from ftcore.models import checkpoints
@@ -17,12 +17,12 @@ TEXTS = 1_000
 _GROUPS = {"full": 133_458, "last-layer": 202, "gradual": 133_458, "scratch": 133_458}
 
 
-def insight(right: np.ndarray) -> insights.Insights:
+def diagnostics(right: np.ndarray) -> Diagnostics:
     """Of a model that has those test texts right, bool [texts], in two classes by turns."""
     truth = np.arange(len(right)) % 2
     said = np.where(right, truth, 1 - truth)
     nothing = np.zeros((0, 2), np.float32)
-    return insights.Insights(
+    return Diagnostics(
         ("negative", "positive"),
         truth,
         np.eye(2, dtype=np.float32)[said],
@@ -84,7 +84,9 @@ def result(
         experiment="one",
         experiment_name="",
     )
-    return Result(run, history(curve, seconds), watched(seconds), insight(right) if kept else None)
+    return Result(
+        run, history(curve, seconds), watched(seconds), diagnostics(right) if kept else None
+    )
 
 
 def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
@@ -143,6 +145,6 @@ def record(made: Result, experiment: str = "", name: str = "") -> str:
         recorder.write(Progress("training", 50, 100, "steps"))
         if made.run.status != "running":
             recorder.write(Finished(made.run.status, "Over.", made.run.metrics))  # type: ignore[arg-type]
-    if made.insights is not None and made.run.status == "finished":
-        insights.write(checkpoints.run_path(run_id).parent, made.insights)
+    if made.diagnostics is not None and made.run.status == "finished":
+        made.diagnostics.write(checkpoints.run_path(run_id).parent)
     return run_id

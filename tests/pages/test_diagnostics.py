@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import paths
 from ftcore.data import datasets
-from ftcore.diagnostics import insights
+from ftcore.diagnostics import dataset_texts
 from pages.components.charts import curve_figures, diagnostics_figures
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from pages.components.compare.result_cache import cached
@@ -35,7 +35,7 @@ def keep_texts() -> None:
     """Keep the test texts, as a run on the fake dataset does."""
     test = datasets.Texts(TEXTS, [0] * len(TEXTS))
     labels = fake_experiments.LABELS
-    insights.keep_texts(
+    dataset_texts.store(
         datasets.TextDataset("imdb", "Made", labels, test, test, "x", False, "made")
     )
 

@@ -140,9 +140,9 @@ def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen() -> None:
 
 def test_a_change_below_the_precision_is_not_called_frozen() -> None:
     result = fake_experiments.result()
-    assert result.insights is not None
+    assert result.diagnostics is not None
     changes = {"head": 0.5, "word vectors": 0.0002}
-    side = sides([replace(result, insights=replace(result.insights, moved=changes))])
+    side = sides([replace(result, diagnostics=replace(result.diagnostics, moved=changes))])
     fig = diagnostics_figures.weight_changes(side)
     assert [row[0] for row in fig.data[0].text] == ["50%", "&lt; 0.1%"]
 
@@ -156,9 +156,9 @@ def test_forgetting_is_drawn_for_sides_where_it_was_measured() -> None:
 
 
 def test_the_map_shows_each_text_once_on_both_sides_and_escaped() -> None:
-    look = fake_experiments.result(texts=3000).insights
-    assert look is not None and len(look.rows) == 2000
-    texts = [f"{BAD} {row} " + "word " * 100 for row in look.rows]
+    look = fake_experiments.result(texts=3000).diagnostics
+    assert look is not None and len(look.map_rows) == 2000
+    texts = [f"{BAD} {row} " + "word " * 100 for row in look.map_rows]
     fig = diagnostics_figures.text_map(look, texts, "What it sees")
     before = [trace for trace in fig.data if trace.xaxis == "x"]
     assert all(trace.type == "scattergl" for trace in fig.data)
@@ -178,7 +178,7 @@ def test_count_pairs_counts_every_pair(classes: int, texts: int, seed: int) -> N
 
 
 def test_names_and_labels_in_matrices_are_escaped() -> None:
-    look = fake_experiments.result(labels=(BAD, "b")).insights
+    look = fake_experiments.result(labels=(BAD, "b")).diagnostics
     assert look is not None
     confusion = matrix_figures.confusion(look, "t", "#112233", (0, 1))
     assert confusion.layout.yaxis.ticktext[0] == "is &lt;script&gt;alert(1)&lt;/script&gt;"
@@ -193,7 +193,7 @@ def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair: bool
         RunPredictions(mode, fake_experiments.result(mode)) for mode in ("full", "last-layer")
     )
     second = other if pair else None
-    rows = ~first.correct if pair else first.insights.truth
+    rows = ~first.correct if pair else first.diagnostics.truth
     columns = ~other.correct if pair else first.predicted
     seen: list[int] = []
     for cell in ("0-0", "0-1", "1-0", "1-1"):
@@ -204,16 +204,16 @@ def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair: bool
         assert (np.diff(confidence) <= 0).all()
         seen += list(texts)
     assert sorted(seen) == list(range(400))
-    different = first.predicted != (other.predicted if pair else first.insights.truth)
+    different = first.predicted != (other.predicted if pair else first.diagnostics.truth)
     assert set(texts_in_cell(first, second, DIFFERENT)) == set(np.flatnonzero(different))
 
 
 def test_figures_of_25000_texts_take_less_than_a_second_each() -> None:
     results = fake_experiments.experiment(texts=25_000)
-    look = results[0].insights
+    look = results[0].diagnostics
     assert look is not None
     first, second = (RunPredictions(result.run.name, result) for result in results[:2])
-    texts = ["a long review, " * 80] * len(look.rows)
+    texts = ["a long review, " * 80] * len(look.map_rows)
     figures = {
         "trade-off": lambda: tradeoff_figure.tradeoff(results),
         "map": lambda: diagnostics_figures.text_map(look, texts, "t"),

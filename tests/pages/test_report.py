@@ -9,7 +9,7 @@ from html import escape
 
 import pytest
 
-from ftcore.diagnostics import insights
+from ftcore.diagnostics import dataset_texts
 from ftcore.experiments import verdict
 from pages.components.compare import report
 from tests.helpers import fake_experiments
@@ -19,7 +19,7 @@ BAD = '</script><script>alert("x")</script><img src=https://example.com/x>'
 
 @pytest.fixture(autouse=True)
 def texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insights, "texts", lambda fingerprint: [BAD] * 400)
+    monkeypatch.setattr(dataset_texts, "load", lambda fingerprint: [BAD] * 400)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from ftcore.diagnostics import insights
+from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
 from ftcore.experiments import archive, catalog, verdict
 from ftcore.experiments.result import Result
 from pages.components.compare import report, summary
@@ -57,7 +57,7 @@ def drawn(folder: Path) -> list[Result] | None:
 
 def test_a_sound_one_is_read_and_drawn(exported: dict[str, bytes], tmp_path: Path) -> None:
     found = drawn(put(tmp_path / "sound", exported))
-    assert found is not None and len(found) == 3 and found[0].insights is not None
+    assert found is not None and len(found) == 3 and found[0].diagnostics is not None
 
 
 @given(st.data())
@@ -120,7 +120,7 @@ def test_an_experiment_with_something_else_for_a_record(
     assert drawn(tmp_path / "nowhere") is None
 
 
-ARRAYS = ["truth", "probabilities", "rows", "before", "after"]
+ARRAY_NAMES = ["truth", "probabilities", "rows", "before", "after"]
 
 
 @given(st.data())
@@ -128,10 +128,10 @@ ARRAYS = ["truth", "probabilities", "rows", "before", "after"]
 def test_a_look_inside_with_odd_arrays(
     exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
-    name = f"full-0/{insights.ARRAYS}"
+    name = f"full-0/{ARRAYS}"
     with np.load(io.BytesIO(exported[name])) as stored:
         arrays = dict(stored)
-    which = data.draw(st.sampled_from(ARRAYS))
+    which = data.draw(st.sampled_from(ARRAY_NAMES))
     changes: list[Any] = [
         lambda a: a[:-1],
         lambda a: a[:0],
@@ -158,22 +158,22 @@ def test_a_look_inside_with_odd_arrays(
 def test_a_look_inside_that_is_damaged_is_not_there(
     exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
 ) -> None:
-    name = data.draw(st.sampled_from([insights.ARRAYS, insights.REST]))
+    name = data.draw(st.sampled_from([ARRAYS, METADATA]))
     whole = exported[f"full-0/{name}"]
-    put(tmp_path, {one: exported[f"full-0/{one}"] for one in (insights.ARRAYS, insights.REST)})
+    put(tmp_path, {one: exported[f"full-0/{one}"] for one in (ARRAYS, METADATA)})
     (tmp_path / name).write_bytes(data.draw(damaged(whole)))
-    insights.read(tmp_path)
+    Diagnostics.read(tmp_path)
     (tmp_path / name).write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
-    assert insights.read(tmp_path) is None
+    assert Diagnostics.read(tmp_path) is None
 
 
 def test_a_look_inside_that_swells_is_not_there(exported: dict[str, bytes], tmp_path: Path) -> None:
     """Forty megabytes of a header, or of an array, that says it has terabytes."""
-    put(tmp_path, {insights.REST: exported[f"full-0/{insights.REST}"]})
+    put(tmp_path, {METADATA: exported[f"full-0/{METADATA}"]})
     for shape in ("(1000000000000,)", "(-1,)", "(3, 99999999999999999999)"):
         header = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
         array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
-        with zipfile.ZipFile(tmp_path / insights.ARRAYS, "w", zipfile.ZIP_DEFLATED) as file:
-            for name in ARRAYS:
+        with zipfile.ZipFile(tmp_path / ARRAYS, "w", zipfile.ZIP_DEFLATED) as file:
+            for name in ARRAY_NAMES:
                 file.writestr(f"{name}.npy", array + bytes(100_000))
-        assert insights.read(tmp_path) is None
+        assert Diagnostics.read(tmp_path) is None

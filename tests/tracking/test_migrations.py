@@ -22,7 +22,7 @@ from mlflow.tracking import MlflowClient
 
 from ftcore import paths, tracking
 from ftcore.config import mode_title
-from ftcore.diagnostics import insights
+from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive, catalog
 from ftcore.models import checkpoints
@@ -423,12 +423,12 @@ def test_what_an_earlier_version_saw_inside_a_run_opens_and_what_a_newer_one_saw
 ) -> None:
     truth, answers = np.array([0, 1]), np.array([[0.6, 0.4], [0.2, 0.8]], np.float32)
     rest = {"labels": ["bad", "good"], "moved": {"head": 0.5}, "forgot": None}
-    (tmp_path / insights.REST).write_text(json.dumps(rest))
-    np.savez(tmp_path / insights.ARRAYS, truth=truth, probabilities=answers)
-    found = insights.read(tmp_path)
-    assert found is not None and found.labels == ("bad", "good") and len(found.rows) == 0
-    np.savez(tmp_path / insights.ARRAYS, truth=truth, probabilities=answers, more=truth)
-    assert insights.read(tmp_path) is None
+    (tmp_path / METADATA).write_text(json.dumps(rest))
+    np.savez(tmp_path / ARRAYS, truth=truth, probabilities=answers)
+    found = Diagnostics.read(tmp_path)
+    assert found is not None and found.labels == ("bad", "good") and len(found.map_rows) == 0
+    np.savez(tmp_path / ARRAYS, truth=truth, probabilities=answers, more=truth)
+    assert Diagnostics.read(tmp_path) is None
 
 
 def test_the_cache_of_an_earlier_layout_is_not_read_and_goes_first(

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
-from ftcore.diagnostics import insights
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Pause, Progress, Resumable
 from ftcore.inference import prediction
@@ -95,12 +95,12 @@ def test_a_run_paused_at_ten_random_points_ends_with_the_very_same(mode: str) ->
 def test_so_does_one_that_is_paused_while_its_inside_is_looked_at() -> None:
     run_id, request = tracking.create_run(small_runs.config()), execution.EndRequest()
     for event in execution.execute(run_id, request):
-        if isinstance(event, Progress) and event.phase == "looking inside":
+        if isinstance(event, Progress) and event.phase == "diagnostics":
             request.action = "pause"
     assert tracking.run(run_id).status == "paused"
     assert go_on(run_id) == "finished"
     same(whole(small_runs.config()), run_id)
-    assert insights.load(run_id) is not None
+    assert Diagnostics.of_run(run_id) is not None
 
 
 def test_so_does_one_while_others_load_models_and_ask_them() -> None:

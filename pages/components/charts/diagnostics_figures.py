@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from ftcore.diagnostics.insights import Insights
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.experiments.comparison import Side
 from pages.components.charts.figure_parts import GREY, empty_figure
 from pages.components.charts.matrix_figures import cell_style, style_as_table
@@ -48,7 +48,9 @@ def weight_changes(sides: Sequence[Side]) -> go.Figure:
 
 def mean_weight_changes(side: Side) -> dict[str, float]:
     """Relative change of each layer group, the mean over seeds; empty if it was not measured."""
-    measured = [run.insights.moved for run in side.results if run.insights and run.insights.moved]
+    measured = [
+        run.diagnostics.moved for run in side.results if run.diagnostics and run.diagnostics.moved
+    ]
     groups = measured[0] if measured else {}
     return {
         group: float(np.mean([moved.get(group, 0.0) for moved in measured])) for group in groups
@@ -102,28 +104,30 @@ def forgetting(sides: Sequence[Side]) -> go.Figure:
 
 def mean_forgetting(side: Side) -> dict[str, float | str]:
     """Accuracy on the source task, the mean over seeds; empty if it was not measured."""
-    measured = [run.insights.forgot for run in side.results if run.insights and run.insights.forgot]
+    measured = [
+        run.diagnostics.forgot for run in side.results if run.diagnostics and run.diagnostics.forgot
+    ]
     if not measured:
         return {}
     means = {when: float(np.mean([run[when] for run in measured])) for when in ("before", "after")}
     return measured[0] | means
 
 
-def text_map(look: Insights, texts: Sequence[str], title: str) -> go.Figure:
-    """Text vectors of the body before and after training; `texts` are those of `look.rows`."""
+def text_map(look: Diagnostics, texts: Sequence[str], title: str) -> go.Figure:
+    """Text vectors of the body before and after training; `texts` are those of `look.map_rows`."""
     fig = empty_figure(
         title,
         "Each point is a test text; those that lie together look alike to the model.",
         height=440,
         legend=True,
     )
-    truth, probabilities = look.truth[look.rows], look.probabilities[look.rows]
+    truth, probabilities = look.truth[look.map_rows], look.probabilities[look.map_rows]
     hover = np.array([hover_text(text) for text in texts], dtype=object)
     predicted = np.array(
         [escape_html(look.labels[label]) for label in probabilities.argmax(1)], object
     )
     colours = class_colours(look.labels)
-    for axes, points in (("", look.before), ("2", look.after)):
+    for axes, points in (("", look.map_before), ("2", look.map_after)):
         answer = "<br>Answer: %{customdata[1]}" if axes else ""
         for number, label in enumerate(look.labels):
             of_class = truth == number

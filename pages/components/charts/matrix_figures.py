@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from ftcore.diagnostics.insights import Insights
+from ftcore.diagnostics.results import Diagnostics
 from pages.components.charts.figure_parts import empty_figure, with_opacity
 from pages.components.text.escaping import escape_html
 
@@ -14,7 +14,7 @@ FAINTEST, FULLEST = 0.08, 0.65  # opacity of a cell; the figures in it stay legi
 Cell = tuple[int, int]  # row, column
 
 
-def confusion(look: Insights, title: str, colour: str, chosen: Cell | None = None) -> go.Figure:
+def confusion(look: Diagnostics, title: str, colour: str, chosen: Cell | None = None) -> go.Figure:
     """Predicted classes (columns) of the test texts of each true class (rows)."""
     counts = count_pairs(look.truth, look.probabilities.argmax(1), len(look.labels))
     names = [escape_html(label) for label in look.labels]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Hashable, Sequence
 
 import streamlit as st
 
-from ftcore.diagnostics import insights
+from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
 from pages.components.compare.predictions import RunPredictions
@@ -31,7 +31,7 @@ def missing_diagnostics(purpose: str) -> None:
 def stored_texts(run: RunPredictions) -> Sequence[str] | None:
     """The test texts of a run's dataset; without them, say so and return None."""
     try:
-        return insights.texts(run.result.run.facts["dataset_fingerprint"])
+        return dataset_texts.load(run.result.run.facts["dataset_fingerprint"])
     except UnfreezeError as error:
         st.info(escape_markdown(str(error)))
         return None
@@ -39,7 +39,7 @@ def stored_texts(run: RunPredictions) -> Sequence[str] | None:
 
 def answered_text(row: int, texts: Sequence[str], runs: Sequence[RunPredictions]) -> str:
     """A test text with its class and what each run predicts, as safe HTML."""
-    labels, truth = runs[0].insights.labels, runs[0].insights.truth
+    labels, truth = runs[0].diagnostics.labels, runs[0].diagnostics.truth
     answers = [
         f"{run.name}: {labels[run.predicted[row]]} {run.confidence[row]:.1%}" for run in runs
     ]

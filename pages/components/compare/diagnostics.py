@@ -58,7 +58,7 @@ def forgetting(results: list[Result]) -> None:
 @st.fragment
 def text_map(results: list[Result]) -> None:
     """The test texts as a run's body sees them, before and after training."""
-    runs = {key: run for key, run in run_predictions(results).items() if len(run.insights.rows)}
+    runs = {key: run for key, run in run_predictions(results).items() if len(run.diagnostics.rows)}
     if not runs:
         choices.missing_diagnostics("its texts on a map")
         return
@@ -79,11 +79,11 @@ def text_map(results: list[Result]) -> None:
     texts = choices.stored_texts(run)
     if texts is None:
         return
-    rows = [int(row) for row in run.insights.rows]
+    rows = [int(row) for row in run.diagnostics.rows]
 
     def draw() -> go.Figure:
         title = f"What {escape_html(run.name)} sees"
-        return diagnostics_figures.text_map(run.insights, [texts[row] for row in rows], title)
+        return diagnostics_figures.text_map(run.diagnostics, [texts[row] for row in rows], title)
 
     fig = cached_figure(results, ("text_map", chosen), draw)
     point = figure(fig, key="text_map", name="what-it-sees", clicks=True)

@@ -38,7 +38,7 @@ def disagreements(results: list[Result]) -> None:
         others: dict[str, RunPredictions | None] = {TRUTH: None} | {
             run_id: run
             for run_id, run in runs.items()
-            if run is not first and np.array_equal(run.insights.truth, first.insights.truth)
+            if run is not first and np.array_equal(run.diagnostics.truth, first.diagnostics.truth)
         }
         second = others[_select("against", others, "disagreements_second")]
     with table:
@@ -55,7 +55,7 @@ def _select(label: str, runs: Any, key: str) -> str:
 
 def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     """Draw the table and a choice among its cells; return the chosen one."""
-    labels, colour = first.insights.labels, model_colour(first.result.run.config.mode)
+    labels, colour = first.diagnostics.labels, model_colour(first.result.run.config.mode)
     if second is None:
         cells = {DIFFERENT: "Most confident mistakes"} | {
             f"{row}-{column}": f"{label}, said {answer}"
@@ -76,7 +76,7 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     chosen = None if st.session_state[key] == DIFFERENT else parse_cell(st.session_state[key])
     if second is None:
         title = f"{escape_html(first.name)} against the truth"
-        fig = matrix_figures.confusion(first.insights, title, colour, chosen)
+        fig = matrix_figures.confusion(first.diagnostics, title, colour, chosen)
     else:
         names = first.name, second.name
         fig = matrix_figures.agreement(first.correct, second.correct, names, colour, chosen)

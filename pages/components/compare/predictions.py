@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ftcore.diagnostics.insights import Insights
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 
@@ -20,24 +20,24 @@ class RunPredictions:
     result: Result
 
     @property
-    def insights(self) -> Insights:
-        assert self.result.insights is not None
-        return self.result.insights
+    def insights(self) -> Diagnostics:
+        assert self.result.diagnostics is not None
+        return self.result.diagnostics
 
     @property
     def confidence(self) -> np.ndarray:
         """Probability of the predicted class."""
-        return self.insights.probabilities.max(1)
+        return self.diagnostics.probabilities.max(1)
 
     @property
     def predicted(self) -> np.ndarray:
         """Predicted class."""
-        return self.insights.probabilities.argmax(1)
+        return self.diagnostics.probabilities.argmax(1)
 
     @property
     def correct(self) -> np.ndarray:
         """Whether the predicted class is the true one."""
-        return self.predicted == self.insights.truth
+        return self.predicted == self.diagnostics.truth
 
 
 def run_predictions(results: Sequence[Result]) -> dict[str, RunPredictions]:
@@ -56,7 +56,7 @@ def texts_in_cell(first: RunPredictions, second: RunPredictions | None, cell: st
     Without a `second` run the table counts true and predicted classes, else whether each run is wrong.
     """
     if second is None:
-        rows, columns, confidence = first.insights.truth, first.predicted, first.confidence
+        rows, columns, confidence = first.diagnostics.truth, first.predicted, first.confidence
         selected = rows != columns
     else:
         rows, columns = ~first.correct, ~second.correct

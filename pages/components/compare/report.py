@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ftcore import __version__, config, formatting
-from ftcore.diagnostics import insights
+from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
@@ -142,7 +142,7 @@ def _watched(results: Sequence[Result]) -> Iterator[NamedFigure]:
 def _answers(sides: Sequence[Side]) -> Iterator[NamedFigure]:
     """A confusion matrix of the first seed of each side."""
     for side in sides:
-        look = side.results[0].insights
+        look = side.results[0].diagnostics
         if look is not None and len(look.probabilities):
             title = f"{escape_html(side.label)} against the truth"
             fig = matrix_figures.confusion(look, title, model_colour(side.mode))
@@ -152,14 +152,14 @@ def _answers(sides: Sequence[Side]) -> Iterator[NamedFigure]:
 def _maps(sides: Sequence[Side]) -> Iterator[NamedFigure]:
     """A map of the first seed of each side, if the texts are still on this disk."""
     for side in sides:
-        run, look = side.results[0].run, side.results[0].insights
-        if look is None or not len(look.rows):
+        run, look = side.results[0].run, side.results[0].diagnostics
+        if look is None or not len(look.map_rows):
             continue
         try:
-            texts = insights.texts(run.facts["dataset_fingerprint"])
+            texts = dataset_texts.load(run.facts["dataset_fingerprint"])
         except UnfreezeError:
             return
-        shown = [texts[int(row)] for row in look.rows]
+        shown = [texts[int(row)] for row in look.map_rows]
         title = f"What {escape_html(side.label)} sees"
         yield f"map-{side.mode}", diagnostics_figures.text_map(look, shown, title)
 

@@ -12,7 +12,7 @@ PHASE_TITLES: dict[str, str] = {
     "training": "Training",
     "evaluating": "Evaluating",
     "testing": "Testing",
-    "looking inside": "Looking inside",
+    "diagnostics": "Computing diagnostics",
     "saving": "Saving",
     "done": "Done",
 }

@@ -1,0 +1,168 @@
+"""The stored diagnostics of a run: test answers, a map of text vectors, what moved, what was forgotten.
+
+    insights.npz     the arrays of `Diagnostics`; the map's are called rows, before and after
+    insights.json    the other fields
+
+Both lie beside the checkpoint in the run's folder.
+"""
+
+import io
+import json
+import logging
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ftcore import validation
+from ftcore.data.text_dataset import TextDataset
+from ftcore.diagnostics import dataset_texts
+from ftcore.errors import UnfreezeError, user_message
+from ftcore.models import checkpoints
+from ftcore.storage import files
+
+log = logging.getLogger(__name__)
+ARRAYS, METADATA = "insights.npz", "insights.json"
+# Raised for archives and records that are cut, damaged, encrypted, or claim an absurd size.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+    EOFError,
+    RuntimeError,
+    AttributeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+    UnfreezeError,
+)
+
+
+def _no_points() -> np.ndarray:
+    return np.zeros((0, 2), np.float32)
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What a run's best weights answer, and how they differ from the weights it started from.
+
+    A reference line has answers only; the other fields keep their defaults.
+    """
+
+    labels: tuple[str, ...]
+    truth: np.ndarray
+    """True classes of the test texts, int64 [texts]."""
+    probabilities: np.ndarray
+    """Answers to the test texts, float32 [texts, classes]."""
+    map_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Test texts on the map, int64 [points]; the same rows for every run on a dataset."""
+    map_before: np.ndarray = field(default_factory=_no_points)
+    """First two principal components of the starting body's vectors, float32 [points, 2]."""
+    map_after: np.ndarray = field(default_factory=_no_points)
+    """The same for the trained body."""
+    moved: dict[str, float] = field(default_factory=dict)
+    """Layer group → |w - w0| / |w0|, head first; 0 for frozen groups."""
+    forgot: dict[str, float | str] | None = None
+    """Accuracy on the checkpoint's source task, through its old head, for example
+    {"task": "AG News", "before": 0.884, "after": 0.51, "texts": 7600}; None if not measured."""
+
+    @classmethod
+    def of_run(cls, run_id: str) -> "Diagnostics | None":
+        """Read the diagnostics of a run; None if there are none, as for an unfinished run."""
+        return cls.read(checkpoints.run_path(run_id).parent)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Diagnostics | None":
+        """Read diagnostics from a folder; None if they are missing or damaged."""
+        try:
+            metadata = validation.read_json(folder / METADATA)
+            validation.check_zip_checksums(folder / ARRAYS)
+            with np.load(folder / ARRAYS) as stored:
+                arrays = {_FIELDS.get(name, name): stored[name] for name in stored}
+            diagnostics = cls(
+                tuple(metadata["labels"]),
+                moved=metadata["moved"],
+                forgot=metadata["forgot"],
+                **arrays,
+            )
+            _check(diagnostics)
+            return diagnostics
+        except UNREADABLE:
+            return None
+
+    def write(self, folder: Path) -> None:
+        """Write the diagnostics into a folder. Raises OSError."""
+        arrays = io.BytesIO()
+        np.savez_compressed(
+            arrays,
+            truth=self.truth,
+            probabilities=self.probabilities,
+            rows=self.map_rows,
+            before=self.map_before,
+            after=self.map_after,
+        )
+        metadata = {"labels": self.labels, "moved": self.moved, "forgot": self.forgot}
+        files.write(folder / ARRAYS, arrays.getbuffer())
+        files.write(folder / METADATA, json.dumps(metadata, indent=1).encode())
+
+
+_FIELDS = {"rows": "map_rows", "before": "map_before", "after": "map_after"}  # by array name
+
+
+def store(folder: Path, dataset: TextDataset, diagnostics: Diagnostics) -> str:
+    """Write diagnostics and the test texts they refer to.
+
+    Returns a note for the run's last message, empty on success: a finished run stays finished.
+    """
+    try:
+        dataset_texts.store(dataset)
+        diagnostics.write(folder)
+    except OSError as error:
+        return failure_note(error)
+    return ""
+
+
+def failure_note(error: Exception) -> str:
+    """Log an error and return what the run's last message says about it."""
+    log.warning("diagnostics failed", exc_info=error)
+    return f" The diagnostics are missing: {user_message(error) or type(error).__name__ + '.'}"
+
+
+def _check(diagnostics: Diagnostics) -> None:
+    """Raise TypeError or ValueError if the parts do not fit together, as in an edited file."""
+    validation.check_field_types(diagnostics)
+    truth, probabilities, rows = (
+        diagnostics.truth,
+        diagnostics.probabilities,
+        diagnostics.map_rows,
+    )
+    maps = (diagnostics.map_before, diagnostics.map_after)
+    texts, points, classes = len(truth), len(rows), len(diagnostics.labels)
+    if not (
+        (truth.shape, rows.shape) == ((texts,), (points,))
+        and probabilities.shape == (texts, classes)
+        and all(part.shape == (points, 2) for part in maps)
+        and all(part.dtype.kind in "iu" for part in (truth, rows))
+        and all(part.dtype.kind == "f" for part in (probabilities, *maps))
+        and ((truth >= 0) & (truth < classes)).all()
+        and ((rows >= 0) & (rows < texts)).all()
+        and ((probabilities >= 0) & (probabilities <= 1)).all()
+        and np.isfinite(list(diagnostics.moved.values())).all()
+        and (diagnostics.forgot is None or _is_valid_forgetting(diagnostics.forgot))
+    ):
+        raise ValueError("inconsistent diagnostics")
+
+
+def _is_valid_forgetting(forgot: dict[str, float | str]) -> bool:
+    accuracies = [forgot["before"], forgot["after"]]
+    return (
+        validation.has_type([*accuracies, forgot["texts"]], list[float])
+        and isinstance(forgot["task"], str)
+        and all(0 <= float(accuracy) <= 1 for accuracy in accuracies)
+        and 0 <= float(forgot["texts"]) < 1e15
+    )

@@ -1,92 +1,104 @@
-"""Which words of a text a prediction comes from: integrated gradients (Sundararajan et al. 2017)."""
+"""Explains a prediction by its words with integrated gradients (Sundararajan et al. 2017)."""
 
 import copy
 import math
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ftcore.inference.prediction import load, predict
 from ftcore.models import checkpoints
+from ftcore.models.classifier import TextClassifier
 from ftcore.text.vocabulary import SPECIALS, UNK
 
-STEPS = 16  # points between the baseline and the text; docs/decisions.md has the error by number
-TOKENS = 8192  # in one pass with its gradients, over all points
+STEPS = 16  # points of the numerical integral; docs/decisions.md has its error by number of points
+BATCH_TOKENS = 8192  # tokens in one pass with gradients, over all points
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What each token adds to the log-odds of the predicted label.
+    """The contribution of each token to the log-odds of the predicted label.
 
-    The contributions sum up to `score` less `start`, but for the error of the numerical integral.
-    A token that is not `known` contributes nothing, as the model cannot tell it from the baseline.
+    The contributions sum to `score - baseline_score`, except for the error of the numerical integral.
+    A token that is not `known` contributes 0: the model cannot tell it from the baseline.
     """
 
     label: str
     labels: tuple[str, ...]
     score: float  # log-odds of `label` for the text
-    start: float  # the same where every word of it is unknown: the baseline
+    baseline_score: float  # the same for a text of equally many unknown words
     tokens: list[str]
     known: list[bool]
     contributions: list[float]
-    gap: int | None  # where in `tokens` a long text goes on behind what is not read
+    gap: int | None  # index in `tokens` before which the middle of a long text was cut out
 
     @property
-    def share(self) -> float:
+    def probability(self) -> float:
         """The probability of `label`."""
         return 1 / (1 + math.exp(-self.score))
 
 
 def explain(ref: str, text: str) -> Explanation:
-    """Of the text as the model reads it, with any checkpoint. Raises UnfreezeError as `predict` does."""
-    # Here, as it takes half a second, most of it for matplotlib.
-    from captum.attr import LayerIntegratedGradients  # type: ignore[import-untyped]
-
+    """Explain the prediction of a checkpoint for a text. Raises UnfreezeError as `predict` does."""
     [prediction] = predict(ref, [text])
     checkpoint = checkpoints.find(ref)
-    shared, vocab = load(checkpoint)
-    # captum hangs hooks on the layers, and somebody else may ask the same model meanwhile: modules of
-    # one's own, around the same weights.
-    weights = {id(one): one for one in chain(shared.parameters(), shared.buffers())}
-    model = copy.deepcopy(shared, weights)
-
+    model, vocab = load(checkpoint)
     words = [word if word not in SPECIALS else SPECIALS[UNK] for word in prediction.tokens]
     ids = torch.tensor([[vocab.stoi.get(word, UNK) for word in words] or [UNK]])
-    length = torch.tensor([ids.shape[1]])
-    # Training hides words as <unk>, so the model knows a text without words; it never saw <pad>.
+    # Word dropout trains the model on <unk>, so it knows texts of unknown words; it never saw <pad>.
     baseline = torch.full_like(ids, UNK)
     with torch.no_grad():
-        best = int(model(ids, length).argmax())
-
-    def score(ids: Tensor, lengths: Tensor) -> Tensor:
-        return _log_odds(model(ids, lengths), best)
-
-    gradients = LayerIntegratedGradients(score, model.embedding)
-    found = gradients.attribute(
-        ids,
-        baseline,
-        additional_forward_args=(length,),
-        n_steps=STEPS,
-        internal_batch_size=max(1, TOKENS // ids.shape[1]),
-    )
-    with torch.no_grad():
-        end, start = score(torch.cat([ids, baseline]), length.repeat(2)).tolist()
+        texts = model.embedding(torch.cat([ids, baseline]))
+        head = _from_embeddings(model)
+        scores = head(texts, torch.full((2,), ids.shape[1]))
+    label = int(scores[0].argmax())
+    score, baseline_score = _log_odds(scores, label).tolist()
     return Explanation(
-        checkpoint.labels[best],
+        checkpoint.labels[label],
         checkpoint.labels,
-        end,
-        start,
+        score,
+        baseline_score,
         prediction.tokens,
         prediction.known,
-        found.sum(-1)[0].tolist()[: len(words)],
+        _integrated_gradients(head, texts[0], texts[1], label).tolist()[: len(words)],
         prediction.gap,
     )
 
 
+def _from_embeddings(model: TextClassifier) -> TextClassifier:
+    """The model without its embedding: takes embeddings [batch, length, dim] in place of token ids.
+
+    A copy that shares the weights, as other threads use the model at the same time.
+    """
+    weights = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+    copied = copy.deepcopy(model, weights)
+    copied.embedding = nn.Identity()  # type: ignore[assignment]
+    return copied
+
+
+def _integrated_gradients(
+    model: TextClassifier, text: Tensor, baseline: Tensor, label: int
+) -> Tensor:
+    """Contributions of the tokens [length] of a text, given its embeddings [length, dim]."""
+    nodes, weights = np.polynomial.legendre.leggauss(STEPS)
+    path = baseline + torch.tensor((nodes + 1) / 2).float()[:, None, None] * (text - baseline)
+    batch = max(1, BATCH_TOKENS // len(text))
+    gradient = torch.zeros_like(text)
+    for points, shares in zip(
+        path.split(batch), torch.tensor(weights / 2).float().split(batch), strict=True
+    ):
+        points.requires_grad_()
+        scores = model(points, torch.full((len(points),), len(text)))
+        [gradients] = torch.autograd.grad(_log_odds(scores, label).sum(), points)
+        gradient += (gradients * shares[:, None, None]).sum(0)
+    return (gradient * (text - baseline)).sum(-1)
+
+
 def _log_odds(scores: Tensor, label: int) -> Tensor:
-    """log(p / (1 - p)) of one class, from scores [texts, classes]: it does not level off as p does."""
+    """log(p / (1 - p)) of a class, from scores [texts, classes]; unlike p it does not saturate."""
     others = scores.clone()
     others[:, label] = -torch.inf
     return scores[:, label] - others.logsumexp(1)

@@ -1,4 +1,4 @@
-"""From texts to labels, with any checkpoint, also that of a run still in training."""
+"""Predictions of any checkpoint, including that of a run still in training."""
 
 import copy
 import threading
@@ -20,7 +20,7 @@ from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import learners
 
-LOADED = 6  # models kept in memory, those used last
+CACHED_MODELS = 6  # kept in memory; the least recently used goes first
 
 _CPU = torch.device("cpu")
 _lock = threading.Lock()
@@ -29,58 +29,58 @@ _models: OrderedDict[tuple[str, float], tuple[TextClassifier, vocabulary.Vocab]]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one text; what it read of it is worked out when somebody asks."""
+    """A prediction for one text. The tokens that the model read are computed on demand."""
 
     label: str
     probabilities: dict[str, float]
     milliseconds: float
-    whole: str = field(repr=False)  # the text
-    window: Truncation = field(repr=False)
+    text: str = field(repr=False)
+    truncation: Truncation = field(repr=False)
     vocab: vocabulary.Vocab = field(repr=False, compare=False)
 
     @cached_property
     def _words(self) -> list[str]:
-        return vocabulary.tokenize(self.whole)[:MAX_LENGTH]
+        return vocabulary.tokenize(self.text)[:MAX_LENGTH]
 
     @cached_property
     def tokens(self) -> list[str]:
-        """The words that the model reads."""
-        return self.window.cut(self._words)
+        """The tokens that the model reads."""
+        return self.truncation.cut(self._words)
 
     @cached_property
     def known(self) -> list[bool]:
-        """For each token, whether the vocabulary holds it."""
+        """Whether each token is in the vocabulary."""
         return [token in self.vocab.stoi for token in self.tokens]
 
     @property
     def gap(self) -> int | None:
-        """Where in `tokens` a long text goes on behind what is not read."""
-        return self.window.head if len(self._words) > self.window.length else None
+        """Index in `tokens` before which the middle of a long text was cut out; None if nothing was."""
+        return self.truncation.head if self.truncated else None
 
     @property
     def truncated(self) -> bool:
-        """Whether some of the text was not read."""
-        return self.gap is not None
+        """Whether the model reads only a part of the text."""
+        return len(self._words) > self.truncation.length
 
     @property
     def unknown(self) -> list[str]:
-        """The tokens that the model has never seen."""
+        """The tokens that are not in the vocabulary."""
         return [token for token, known in zip(self.tokens, self.known, strict=True) if not known]
 
 
 def predict(ref: str, texts: list[str]) -> list[Prediction]:
-    """One prediction a text, in order. Raises UnfreezeError for an empty text or a broken checkpoint."""
+    """Predictions of a checkpoint for texts. Raises UnfreezeError for an empty text or a bad checkpoint."""
     return drain(predict_many(ref, texts))
 
 
 def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
-    """The same for many texts, saying how far it is; milliseconds are the mean over all.
+    """The same as a task that reports progress; `milliseconds` is the mean over all texts.
 
-    What fits one batch is computed in fp32 on the CPU, which answers a short text at once; more than
-    that on the accelerator, where there is one, and in bf16 where the device has it.
+    What fits into one batch is computed in fp32 on the CPU, where a short text takes least time. Longer
+    lists use the accelerator, if there is one, and bf16 if the device has it.
     """
-    for number, one in enumerate(texts, start=1):
-        if not one.strip():
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
             which = "" if len(texts) == 1 else f" {number}"
             raise UnfreezeError(f"Text{which} is empty; type at least one word.")
     checkpoint = checkpoints.find(ref)
@@ -102,26 +102,26 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
     scores = yield from learner.predict(torch.arange(len(texts)), "testing")
     if not scores.isfinite().all():
         raise UnfreezeError(
-            f"The checkpoint {ref} cannot be used: its weights are so large that its answer is no number."
+            f"The checkpoint {ref} cannot be used: its weights are so large that its scores overflow."
         )
-    best = scores.argmax(1).tolist()
-    shares = scores.softmax(1).tolist()
     milliseconds = (time.perf_counter() - clock) * 1000 / len(texts)
     return [
         Prediction(
             checkpoint.labels[label],
-            dict(zip(checkpoint.labels, row, strict=True)),
+            dict(zip(checkpoint.labels, probabilities, strict=True)),
             milliseconds,
-            one,
+            text,
             checkpoint.window,
             vocab,
         )
-        for one, label, row in zip(texts, best, shares, strict=True)
+        for text, label, probabilities in zip(
+            texts, scores.argmax(1).tolist(), scores.softmax(1).tolist(), strict=True
+        )
     ]
 
 
 def load(checkpoint: Checkpoint) -> tuple[TextClassifier, vocabulary.Vocab]:
-    """Model and vocabulary, kept in memory until the files change or others are used more."""
+    """Model and vocabulary of a checkpoint, cached until its files change."""
     key = (checkpoint.ref, checkpoint.version)
     with _lock:
         if key not in _models:
@@ -129,7 +129,7 @@ def load(checkpoint: Checkpoint) -> tuple[TextClassifier, vocabulary.Vocab]:
             with torch.inference_mode():  # the first pass of a process takes half a second
                 model(torch.tensor([[vocabulary.UNK]]), torch.tensor([1]))
             _models[key] = model, checkpoints.load_vocabulary(checkpoint)
-            while len(_models) > LOADED:
+            while len(_models) > CACHED_MODELS:
                 _models.popitem(last=False)
         _models.move_to_end(key)
         return _models[key]

@@ -17,7 +17,6 @@ from pages.components.forms.checkpoint_picker import checkpoint_choices
 from pages.components.predict.explanation import explanations
 from pages.components.runs.live_comparison import axis_input
 from pages.components.runs.side_by_side import run_table
-from pages.components.shell import warm_imports
 from pages.components.text.escaping import escape_markdown
 
 REPLAY = "replay"  # the key of the component
@@ -98,7 +97,6 @@ def _pack(results: list[Result], summary: Summary, axis: str) -> bytes:
 @st.fragment
 def _diagnostics(results: list[Result]) -> None:
     """Draw a tab for each view; the open one is kept in the address."""
-    warm_imports.preload_explanation()  # for Why
     views = {
         "Watched sentences": diagnostics.watched_sentences,
         "Where they disagree": disagreements,

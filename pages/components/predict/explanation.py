@@ -41,7 +41,7 @@ def explain(ref: str, version: float, text: str) -> "Explanation":
 
 
 def _draw(choice: CheckpointChoice, explanation: "Explanation") -> None:
-    answer = f"{escape_markdown(explanation.label)} {explanation.share:.0%}"
+    answer = f"{escape_markdown(explanation.label)} {explanation.probability:.0%}"
     st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}  {answer}")
     legend = _legend(explanation.label, explanation.labels)
     towards, against = legend.values()

@@ -75,7 +75,7 @@ def _from_embeddings(model: TextClassifier) -> TextClassifier:
     """
     weights = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     copied = copy.deepcopy(model, weights)
-    copied.embedding = nn.Identity()  # type: ignore[assignment]
+    copied.embedding = nn.Identity()
     return copied
 
 

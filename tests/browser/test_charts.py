@@ -1,4 +1,4 @@
-"""What only a browser shows of charts, of the picture of the model and of the report."""
+"""Charts, the picture of the model and the report, as only a browser shows them."""
 
 import json
 import re
@@ -20,11 +20,11 @@ TEXTS = [f"review {row} <b>of</b> a film" for row in range(400)]
 
 @pytest.fixture(scope="module", autouse=True)
 def recorded(server_home: Path) -> None:
-    """A finished experiment, `made`, that was looked inside."""
+    """Record a finished experiment `made` with diagnostics."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
-        for one in fake_experiments.experiment(("full", "last-layer")):
-            fake_results.record(one, "made", "Made up")
+        for result in fake_experiments.experiment(("full", "last-layer")):
+            fake_results.record(result, "made", "Made up")
         texts = datasets.Texts(TEXTS, [0] * len(TEXTS))
         dataset_texts.store(
             datasets.TextDataset(
@@ -34,16 +34,16 @@ def recorded(server_home: Path) -> None:
 
 
 def blocks(page: Page) -> list[str]:
-    """How each block stands, the last layer first."""
-    return [one.get_attribute("data-state") or "" for one in page.locator(".uf-block").all()]
+    """The state of each block, the last layer first."""
+    return [block.get_attribute("data-state") or "" for block in page.locator(".uf-block").all()]
 
 
 def figure(page: Page, title: str) -> Locator:
     return page.locator(".uf-figure").filter(has_text=title)
 
 
-def drawn(page: Page, title: str) -> Locator:
-    """The plot of a title, once it is there."""
+def plot_of(page: Page, title: str) -> Locator:
+    """The plot below a title, once it is drawn."""
     plot = figure(page, title).locator(".js-plotly-plot")
     expect(plot).to_be_visible(timeout=PAINT)
     return plot
@@ -68,11 +68,11 @@ def test_a_block_is_frozen_and_thawed_by_keyboard_and_mouse(page: Page, server: 
     assert blocks(page) == ["trains", "trains", "frozen", "frozen"]
 
 
-def test_charts_keep_their_node_in_the_dark_and_are_saved_as_pictures(
+def test_charts_keep_their_node_in_another_theme_and_are_saved_as_pictures(
     page: Page, server: str, tmp_path: Path
 ) -> None:
     page.goto(f"{server}/compare?experiment=made")
-    plot = drawn(page, "Test accuracy over training time")
+    plot = plot_of(page, "Test accuracy over training time")
     plot.evaluate("node => { node.firstChild.dataset.mark = 'same'; }")
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(
@@ -88,9 +88,9 @@ def test_charts_keep_their_node_in_the_dark_and_are_saved_as_pictures(
     assert "Test accuracy over training time" in (tmp_path / "SVG").read_text()
 
 
-def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None:
+def test_clicking_a_cell_or_a_point_shows_its_texts(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?experiment=made&tab=Where+they+disagree")
-    cells = drawn(page, "Full against the truth").locator(".nsewdrag")
+    cells = plot_of(page, "Full against the truth").locator(".nsewdrag")
     box = cells.bounding_box()
     assert box is not None
     upper_right: Position = {"x": box["width"] * 0.75, "y": box["height"] * 0.25}
@@ -101,7 +101,7 @@ def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None
     expect(page.get_by_text(re.compile(r"^review \d+ <b>of</b> a film$"))).to_have_count(10)
 
     page.get_by_role("tab", name="What it sees").click()
-    plot = drawn(page, "What Full sees")
+    plot = plot_of(page, "What Full sees")
     plot.scroll_into_view_if_needed()
     x, y = plot.evaluate(
         """plot => {
@@ -117,8 +117,8 @@ def test_a_cell_and_a_point_lead_to_their_texts(page: Page, server: str) -> None
     expect(page.get_by_text(re.compile(r"^(negative|positive) · Full: "))).to_be_visible()
 
 
-def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: str) -> None:
-    """As when a run ends, or somebody leaves the page, at that moment; `page` fails for any error."""
+def test_a_chart_can_be_removed_while_it_is_drawn(page: Page, server: str) -> None:
+    """As when a run ends or the page is left at that moment; `page` fails on any error."""
     history = fake_results.history((0.5, 0.6, 0.7), 20)
     curves = live_chart.pack([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
     still = {
@@ -127,11 +127,12 @@ def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: s
     }
     page.goto(server)
     page.evaluate(
-        """async ([chartAt, figureAt, plotly, curves, still]) => {
-          const [chart, figure] = [await import(chartAt), await import(figureAt)];
+        """async ([scripts, plotly, curves, still]) => {
+          const [base, chart, figure] = await Promise.all(scripts.map((path) => import(path)));
+          const data = Uint8Array.from(curves);
           const parts = [
-            (parent) => chart.draw({ data: Uint8Array.from(curves), parentElement: parent }, plotly),
-            (parent) => figure.draw({ data: still, parentElement: parent }, chart, plotly),
+            (parent) => chart.draw({ data, parentElement: parent }, plotly, base),
+            (parent) => figure.draw({ data: still, parentElement: parent }, plotly, base),
           ];
           for (const draw of [...parts, ...parts]) {
             const parent = document.createElement("div");
@@ -140,19 +141,23 @@ def test_a_chart_that_goes_while_it_is_drawn_fails_nothing(page: Page, server: s
             parent.remove();
             close();
           }
-          const gone = document.createElement("div");  // before it was drawn at all
+          const gone = document.createElement("div"); // removed before it is drawn
           for (const draw of parts) (await draw(gone))?.();
           await new Promise((later) => setTimeout(later, 300));
         }""",
         [
-            *(f"/assets/{name}" for name in (assets.LIVE_CHART, assets.FIGURE, assets.PLOTLY)),
+            [
+                assets.address(name)
+                for name in (assets.PLOTLY_BASE, assets.LIVE_CHART, assets.FIGURE)
+            ],
+            assets.address(assets.PLOTLY),
             list(curves),
             {"figure": json.dumps(still), "name": "t", "clicks": False},
         ],
     )
 
 
-def test_report_opens_by_itself_and_draws_all_it_holds(
+def test_the_report_draws_all_figures_without_a_server(
     chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dataset_texts, "load", lambda fingerprint: TEXTS)

@@ -1,10 +1,10 @@
-"""From Home to the verdict of a paired experiment; its replay; every view of it, wide and narrow."""
+"""From Home to the verdict of a paired experiment, its replay, and every view of it."""
 
 import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from ftcore.config import REFERENCES
 from tests.browser.conftest import PATIENCE, button, stop
@@ -27,13 +27,13 @@ POINTS = """() => [...document.querySelectorAll('.uf-plot[data-metric=accuracy]'
 
 @pytest.fixture(scope="module", autouse=True)
 def recorded(server_home: Path) -> None:
-    """A finished experiment, `made`, of two seeds and 20 seconds of training."""
+    """Record a finished experiment `made` of two seeds and 20 seconds of training."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
         for seed in (0, 1):
             for mode, right in (("full", 931), ("last-layer", 660), ("scratch", 900)):
-                made = result(mode, right + seed, seed, watch="A <b>fine</b> film.")
-                fake_results.record(made, "made", "Made <i>up</i>")
+                finished = result(mode, right + seed, seed, watch="A <b>fine</b> film.")
+                fake_results.record(finished, "made", "Made <i>up</i>")
         fake_results.record(result("tfidf", 860, seconds=2), "made", "Made <i>up</i>")
 
 
@@ -41,18 +41,18 @@ def verdict(page: Page) -> Locator:
     return page.locator(".uf-verdict h2")
 
 
-def grow(page: Page, than: int = 0) -> int:
-    """Wait until the chart of accuracy holds more points than that; their number."""
-    page.wait_for_function(f"than => ({POINTS})() > than", arg=than, timeout=PATIENCE)
+def wait_for_points(page: Page, more_than: int = 0) -> int:
+    """Wait until the accuracy chart has more points than that; return their number."""
+    page.wait_for_function(f"least => ({POINTS})() > least", arg=more_than, timeout=PATIENCE)
     return int(page.evaluate(POINTS))
 
 
-def settled(page: Page) -> None:
+def wait_until_settled(page: Page) -> None:
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
-def test_two_clicks_from_home_to_the_verdict_of_an_experiment(page: Page, server: str) -> None:
+def test_two_clicks_lead_from_home_to_the_verdict_of_an_experiment(page: Page, server: str) -> None:
     page.goto(server)
     button(page, "Compare the modes").click()
     expect(page.get_by_text(f"{RUNS} runs, 3 of them for reference lines")).to_be_visible()
@@ -68,17 +68,17 @@ def test_two_clicks_from_home_to_the_verdict_of_an_experiment(page: Page, server
     assert page.url == address
     for name in TABS:
         page.get_by_role("tab", name=name).click()
-        settled(page)
+        wait_until_settled(page)
         expect(page.get_by_role("tabpanel").last).not_to_be_empty()
         expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
 
 
-def test_a_race_is_found_again_keeps_its_charts_and_is_stopped_as_a_whole(
+def test_a_race_survives_a_reload_keeps_its_charts_and_is_paused_and_stopped_as_a_whole(
     page: Page, server: str
 ) -> None:
     page.goto(f"{server}/compare")
     epochs = page.get_by_role("spinbutton", name="Epochs")
-    epochs.fill("400")  # it is stopped below
+    epochs.fill("400")  # stopped below
     epochs.press("Enter")
     button(page, "Run the experiment").click()
     lanes = page.get_by_role("listitem")
@@ -86,11 +86,11 @@ def test_a_race_is_found_again_keeps_its_charts_and_is_stopped_as_a_whole(
     expect(lanes.nth(1)).to_contain_text("waiting")
     address = page.url
     page.reload()
-    points = grow(page)
+    points = wait_for_points(page)
     assert page.url == address
     plot = page.locator(".uf-plot[data-metric=accuracy]")
     plot.evaluate("node => { node.firstChild.dataset.mark = 'same'; }")
-    grow(page, points)
+    wait_for_points(page, points)
     assert plot.evaluate("node => node.firstChild.dataset.mark") == "same"
 
     button(page, "Pause").click()
@@ -109,44 +109,44 @@ def test_a_race_is_found_again_keeps_its_charts_and_is_stopped_as_a_whole(
     assert "experiment=" not in page.url
 
 
-def test_a_replay_keeps_the_end_to_itself_and_moves_nothing(page: Page, server: str) -> None:
+def test_a_replay_hides_the_results_and_moves_nothing(page: Page, server: str) -> None:
     page.goto(f"{server}/compare?experiment=made")
     play, chart = page.locator(".uf-play"), page.locator(".uf-plot[data-metric=accuracy]")
     expect(verdict(page)).to_contain_text("Full is the most accurate")
     page.wait_for_function(f"() => ({POINTS})() > 5")
-    whole, places = page.evaluate(POINTS), [play.bounding_box(), chart.bounding_box()]
+    all_points, places = page.evaluate(POINTS), [play.bounding_box(), chart.bounding_box()]
     play.click()
     expect(play).to_contain_text("Pause")
-    play.click()  # before it is over by itself
+    play.click()  # before it reaches the end
     expect(verdict(page)).not_to_be_visible()
     expect(page.get_by_role("table")).to_have_count(0)
-    settled(page)
-    assert page.evaluate(POINTS) < whole
+    wait_until_settled(page)
+    assert page.evaluate(POINTS) < all_points
     watched = page.locator("figure", has_text="A <b>fine</b> film.")
     expect(watched).to_be_visible()
     assert [play.bounding_box(), chart.bounding_box()] == places
     clock = page.locator(".uf-replay output")
-    stopped = clock.inner_text()
+    time = clock.inner_text()
     page.get_by_role("radio", name="Seconds").click()  # another axis, the same time
     page.wait_for_function(
         "document.querySelector('.uf-plot').layout?.xaxis.title.text === 'Seconds'"
     )
-    settled(page)
-    assert clock.inner_text() == stopped
+    wait_until_settled(page)
+    assert clock.inner_text() == time
     expect(page.locator(".uf-standings")).to_contain_text("Last layer")
 
     slider = page.get_by_role("slider", name="Time")
     slider.fill("10")
     sentence = page.locator(".uf-plot[data-metric=watched-0]")
-    count = "node => node.data.filter(one => one.mode !== 'lines').map(one => one.x.length)"
-    assert set(sentence.evaluate(count)) == {1}  # the first answer alone, by then
+    count = "node => node.data.filter(curve => curve.mode !== 'lines').map(curve => curve.x.length)"
+    assert set(sentence.evaluate(count)) == {1}  # only the first answer so far
     slider.fill("990")
     page.get_by_role("radio", name=re.compile("^64")).click()
     play.click()
     expect(verdict(page)).to_be_visible()
     expect(page.get_by_role("table")).to_be_visible()
     expect(page.locator(".uf-stage .uf-plot")).to_have_count(2)
-    assert page.evaluate(POINTS) == whole
+    assert page.evaluate(POINTS) == all_points
     slider.focus()
     page.keyboard.press("Home")
     expect(verdict(page)).not_to_be_visible()
@@ -154,14 +154,16 @@ def test_a_replay_keeps_the_end_to_itself_and_moves_nothing(page: Page, server: 
     expect(verdict(page)).to_be_visible()
     end = button(page, "End")
     expect(end).not_to_be_visible()
-    page.get_by_role("radio", name=re.compile(r"^1\D")).click()  # else it is over by itself
+    page.get_by_role("radio", name=re.compile(r"^1\D")).click()  # so that it does not reach the end
     play.click()
     end.click()
     expect(verdict(page)).to_be_visible()
     expect(page.get_by_role("table")).to_be_visible()
 
 
-def test_a_report_and_the_curves_are_taken_along(page: Page, server: str, tmp_path: Path) -> None:
+def test_the_report_and_the_curves_can_be_downloaded(
+    page: Page, server: str, tmp_path: Path
+) -> None:
     page.goto(f"{server}/compare?experiment=made")
     for name, start in (("Report", b"<!doctype html>"), ("Curves", b"run,name,mode,seed")):
         with page.expect_download() as download:
@@ -186,20 +188,3 @@ def test_a_link_opens_the_same_view(page: Page, server: str) -> None:
         "document.querySelector('.uf-plot')?.layout?.xaxis.title.text === 'Texts seen'"
     )
     expect(page.get_by_role("heading", level=1)).to_have_text("Made <i>up</i>")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-def test_nothing_is_wider_than_the_screen(
-    chromium: Browser, server: str, scheme: str, width: int
-) -> None:
-    context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    for path in ("compare", "compare?experiment=made"):
-        page.goto(f"{server}/{path}")
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        settled(page)
-        over = page.get_by_test_id("stMain").evaluate("node => node.scrollWidth - node.clientWidth")
-        assert over <= 0
-        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
-    context.close()

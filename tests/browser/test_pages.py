@@ -13,7 +13,7 @@ from ftcore.models import checkpoints
 from tests.browser.conftest import PAINT, button
 from tests.helpers import small_runs
 
-PAGES = ("predict", "runs", "checkpoints", "data")
+PAGES = ("compare", "compare?experiment=sample", "predict", "runs", "checkpoints", "data")
 ROW = 35  # pixels of a table's row
 
 

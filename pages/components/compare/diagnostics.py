@@ -58,7 +58,9 @@ def forgetting(results: list[Result]) -> None:
 @st.fragment
 def text_map(results: list[Result]) -> None:
     """The test texts as a run's body sees them, before and after training."""
-    runs = {key: run for key, run in run_predictions(results).items() if len(run.diagnostics.rows)}
+    runs = {
+        key: run for key, run in run_predictions(results).items() if len(run.diagnostics.map_rows)
+    }
     if not runs:
         choices.missing_diagnostics("its texts on a map")
         return
@@ -79,7 +81,7 @@ def text_map(results: list[Result]) -> None:
     texts = choices.stored_texts(run)
     if texts is None:
         return
-    rows = [int(row) for row in run.diagnostics.rows]
+    rows = [int(row) for row in run.diagnostics.map_rows]
 
     def draw() -> go.Figure:
         title = f"What {escape_html(run.name)} sees"

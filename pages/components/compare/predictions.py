@@ -20,7 +20,7 @@ class RunPredictions:
     result: Result
 
     @property
-    def insights(self) -> Diagnostics:
+    def diagnostics(self) -> Diagnostics:
         assert self.result.diagnostics is not None
         return self.result.diagnostics
 

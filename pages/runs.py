@@ -59,7 +59,7 @@ def disk_use(run_id: str, status: str) -> int:
 @st.cache_data(ttl=0.9, max_entries=50, show_spinner=False)
 def selected(run_ids: tuple[str, ...]) -> list[tracking.Run]:
     """The runs that are drawn; the table and the charts below it read them once."""
-    return tracking.several(run_ids)
+    return tracking.find_runs(run_ids)
 
 
 @st.fragment(run_every="2s" if runs["status"].isin(["queued", "running"]).any() else None)

@@ -1,7 +1,7 @@
-"""The record of runs, kept by MLflow. Only this package knows of it.
+"""The record of runs, stored by MLflow, which no other package imports.
 
-A run's config, facts and state are tags, its curves are metrics by step, its checkpoint lies among its
-artifacts. Everything that a page shows of a run is read back from here, so any process sees the same.
+A run's config, facts and status are tags, its curves are metrics by step, its checkpoint is an artifact.
+Pages read all that they show of a run from here, so every process shows the same.
 """
 
 import os
@@ -10,6 +10,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
+from ftcore.tracking.curves import history, watched
 from ftcore.tracking.locks import claim
 from ftcore.tracking.maintenance import (
     close_interrupted,
@@ -19,8 +20,9 @@ from ftcore.tracking.maintenance import (
     rename,
     waiting,
 )
-from ftcore.tracking.reader import Run, history, last_failure, run, runs, several, watched
+from ftcore.tracking.reader import find_runs, last_failure, run, runs
 from ftcore.tracking.recorder import Recorder, create_run, finish
+from ftcore.tracking.run_record import Run
 
 __all__ = [
     "Recorder",
@@ -31,13 +33,13 @@ __all__ = [
     "delete",
     "disk_use",
     "enqueue",
+    "find_runs",
     "finish",
     "history",
     "last_failure",
     "rename",
     "run",
     "runs",
-    "several",
     "waiting",
     "watched",
 ]

@@ -1,4 +1,4 @@
-"""Who works on a run: a lock on a file, which the system gives back when the process that has it dies."""
+"""Claims of runs: file locks, which the system releases when the process that holds them dies."""
 
 from pathlib import Path
 
@@ -7,33 +7,36 @@ from filelock import FileLock, Timeout
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 
-PATIENCE = 1.0  # seconds; somebody who only asks has the lock for a moment
-MOMENT = 0.1
+CLAIM_SECONDS = 1.0  # longer than `is_claimed` holds a lock
+POLL_SECONDS = 0.01
 
 
 def claim(run_id: str) -> FileLock:
-    """Take a run; `release` gives it back. Raises UnfreezeError where another process works on it."""
+    """Claim a run for this process until `release`. Raises UnfreezeError if another process has it."""
     file = lock_file(run_id)
     file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file, timeout=PATIENCE, thread_local=False)
+    lock = FileLock(file, timeout=CLAIM_SECONDS, thread_local=False)
     try:
-        lock.acquire(poll_interval=0.01)
+        lock.acquire(poll_interval=POLL_SECONDS)
     except Timeout:
-        raise UnfreezeError("Another process works on this run; stop it there first.") from None
+        raise UnfreezeError(
+            "Another process is working on this run: stop it there first."
+        ) from None
     return lock
 
 
-def claimed(run_id: str, surely: bool = False) -> bool:
-    """Whether a living process of this machine works on a run, or holds it on its queue.
+def is_claimed(run_id: str, timeout: float = 0.0) -> bool:
+    """Whether a live process of this machine has claimed a run.
 
-    Of two who ask at the same moment one is told so, unless it wants to know `surely`, which takes longer.
+    The check holds the lock for an instant. Concurrent callers: one gets a false positive, unless it waits
+    up to `timeout` seconds.
     """
     file = lock_file(run_id)
     if not file.exists():
         return False
-    lock = FileLock(file, timeout=MOMENT if surely else 0, thread_local=False)
+    lock = FileLock(file, timeout=timeout, thread_local=False)
     try:
-        lock.acquire(poll_interval=0.01)
+        lock.acquire(poll_interval=POLL_SECONDS)
     except Timeout:
         return True
     lock.release()
@@ -41,5 +44,5 @@ def claimed(run_id: str, surely: bool = False) -> bool:
 
 
 def lock_file(run_id: str) -> Path:
-    """It stays where it is: one that is removed would split those who wait for it."""
+    """The file of a run's lock. It is never deleted alone: processes that wait for it would diverge."""
     return paths.runs_dir() / run_id / "lock"

@@ -1,4 +1,4 @@
-"""Changes what the record holds: names, runs deleted, runs that ended without a word."""
+"""Changes the record: names, the queue, deleted runs, runs whose process died."""
 
 import contextlib
 import shutil
@@ -9,31 +9,35 @@ from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.models import checkpoints
-from ftcore.tracking.locks import claimed
-from ftcore.tracking.reader import Broken, Run, readable, run
+from ftcore.tracking import reader
+from ftcore.tracking.locks import is_claimed
 from ftcore.tracking.recorder import finish
+from ftcore.tracking.run_record import Run, UnreadableRun
 from ftcore.tracking.store import MLFLOW_STATUS, connect, tag, writing
+
+PROBE_SECONDS = 0.1  # longer than another caller of `is_claimed` holds a lock
+MAX_NAME = 250  # characters
 
 
 def rename(run_id: str, name: str) -> None:
-    """Give a run another name."""
-    if not name.strip():
+    """Rename a run and its checkpoint. Raises UnfreezeError if the name is empty."""
+    name = name.strip()[:MAX_NAME]
+    if not name:
         raise UnfreezeError("A run needs a name; type one.")
-    title = name.strip()[:250]
     client, _ = connect()
     with writing():
-        client.update_run(run_id, name=title)
+        client.update_run(run_id, name=name)
     if checkpoints.run_path(run_id).exists():
-        checkpoints.update(checkpoints.run_path(run_id), title=title)
+        checkpoints.update(checkpoints.run_path(run_id), title=name)
 
 
 def delete(run_id: str) -> None:
-    """Remove a run and its checkpoint for good. Raises UnfreezeError where it lives or is needed."""
-    with contextlib.suppress(Broken):
-        if run(run_id).live:
+    """Delete a run and its files. Raises UnfreezeError if it is live, or another checkpoint needs it."""
+    with contextlib.suppress(UnreadableRun):
+        if reader.run(run_id).live:
             raise UnfreezeError("This run is not over; stop it first.")
-    if needing := checkpoints.dependents(run_id):
-        names = ", ".join(other.title for other in needing)
+    if dependents := checkpoints.dependents(run_id):
+        names = ", ".join(checkpoint.title for checkpoint in dependents)
         raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
     client, _ = connect()
     with writing():
@@ -42,13 +46,13 @@ def delete(run_id: str) -> None:
 
 
 def disk_use(run_id: str) -> int:
-    """Bytes that a run's files take here."""
+    """Size of a run's files, in bytes."""
     folder = paths.runs_dir() / run_id
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def enqueue(run_id: str, place: float) -> None:
-    """Put a run on the queue, or elsewhere on it."""
+    """Record a run as queued, at a place."""
     client, _ = connect()
     tags = {"status": "queued", "message": "", "place": str(place)}
     with writing():
@@ -57,21 +61,16 @@ def enqueue(run_id: str, place: float) -> None:
 
 
 def waiting() -> list[Run]:
-    """The runs on the queue that no process works on, first come first."""
-    client, experiment = connect()
-    # By our own tag: a process that is killed while it queues a run leaves MLflow's status behind.
-    queued_ones = f"tags.`{tag('status')}` = 'queued'"
-    found = client.search_runs([experiment], queued_ones, order_by=["start_time"])
-    queued = [one for one in readable(found) if one.status == "queued" and one.place]
-    free = [one for one in queued if not claimed(one.run_id, surely=True)]
-    return sorted(free, key=lambda one: one.place)
+    """The queued runs that no process has claimed, by place."""
+    # By our own tag, since a process killed while it queues a run does not set MLflow's status.
+    queued = [run for run in reader.search(f"tags.`{tag('status')}` = 'queued'") if run.place]
+    unclaimed = [run for run in queued if not is_claimed(run.run_id, timeout=PROBE_SECONDS)]
+    return sorted(unclaimed, key=lambda run: run.place)
 
 
 def close_interrupted() -> None:
-    """Write down which runs ended without a word; they already read as interrupted."""
-    client, experiment = connect()
-    for status in ("SCHEDULED", "RUNNING"):  # MLflow's filter knows no IN and no OR
-        found = client.search_runs([experiment], f"attributes.status = '{status}'")
-        for seen in readable(found):
-            if seen.status == "interrupted":
-                finish(seen.run_id, Finished("interrupted", seen.message))
+    """Record the end of runs whose process died, and which therefore read as interrupted."""
+    for status in ("SCHEDULED", "RUNNING"):  # MLflow's filter has no OR
+        for run in reader.search(f"attributes.status = '{status}'"):
+            if run.status == "interrupted":
+                finish(run.run_id, Finished("interrupted", run.message))

@@ -1,4 +1,4 @@
-"""Writes a run down: its config when it is made, its events while it goes."""
+"""Records a run: its config when it is created, its events while it runs."""
 
 import contextlib
 import functools
@@ -33,7 +33,7 @@ from ftcore.events import (
     Watched,
 )
 from ftcore.models import checkpoints
-from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, on_a_server, tag, writing
+from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, is_server, tag, writing
 
 FLUSH_SECONDS = 0.5
 HEARTBEAT_SECONDS = 20.0
@@ -44,9 +44,10 @@ log = logging.getLogger(__name__)
 def create_run(
     config: FineTuneConfig, experiment: str = "", experiment_name: str = "", place: float = 0.0
 ) -> str:
-    """A new, queued run for a config, part of an experiment where its id is given; returns the run's id.
+    """Record a new, queued run, optionally as part of an experiment, and return its run id.
 
-    With a `place`, the time at which it lined up, it stays queued for whoever works the queue off.
+    A run with a `place` in the queue waits for any process that loads the queue; without one, this process
+    executes it. Raises UnfreezeError if the record cannot be written.
     """
     name = (
         config.name or f"{mode_title(config.mode)} · {config.dataset} · {datetime.now():%H:%M:%S}"
@@ -65,28 +66,32 @@ def create_run(
         "experiment_name": experiment_name,
         "place": f"{place or ''}",
     }
-    client, all_runs = connect()
+    client, mlflow_experiment = connect()
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
     with writing():
-        run = client.create_run(all_runs, tags={tag(k): v for k, v in tags.items()}, run_name=name)
+        run = client.create_run(
+            mlflow_experiment, tags={tag(key): tags[key] for key in tags}, run_name=name
+        )
         client.log_batch(run.info.run_id, params=params)
         client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
     return str(run.info.run_id)
 
 
 class Recorder:
-    """Writes the events of one run, in one batch about twice a second."""
+    """Records the events of one run, in one batch about twice a second. A context manager."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self._client, _ = connect()
         self._metrics: list[Metric] = []
         self._tags: dict[str, str] = {}
-        self._flushed = 0.0
+        self._last_flush = 0.0
         self._phase = ""
-        self._began: dict[str, float] = {}  # a phase that comes again goes on where it was
+        self._phase_began: dict[
+            str, float
+        ] = {}  # when each phase first began; phases may alternate
         self._notes: list[str] = []
-        self._over = threading.Event()
+        self._closed = threading.Event()
 
     def __enter__(self) -> Self:
         self._tags |= {
@@ -95,33 +100,33 @@ class Recorder:
             "place": "",
             "heartbeat": str(time.time()),
             "phase": "waiting",
-            "progress": "",
+            "phase_progress": "",
             "host": socket.gethostname(),
             "pid": str(os.getpid()),
         }
-        self._flush(must=True)
+        self._flush(required=True)
         with writing():
             self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True).start()
         return self
 
     def write(self, event: Event) -> None:
-        """Take one event; what a viewer waits for is written at once."""
+        """Record an event, at once if viewers wait for it, else with the next batch."""
         match event:
             case Progress():
                 if event.phase != self._phase:
                     self._phase = event.phase
-                    began = self._began.setdefault(event.phase, time.time())
+                    began = self._phase_began.setdefault(event.phase, time.time())
                     self._tags |= {"phase": event.phase, "phase_began": str(began)}
-                total = "" if event.total is None else f"{event.total:g}"
-                self._tags["progress"] = f"{event.done:g}|{total}|{event.unit}"
+                progress = {"done": event.done, "total": event.total, "unit": event.unit}
+                self._tags["phase_progress"] = json.dumps(progress)
             case Started():
                 self._notes = list(event.notes)
                 self._tags |= {"facts": json.dumps(event.facts), "notes": json.dumps(self._notes)}
             case Noted():
                 self._notes.append(event.note)
                 self._tags["notes"] = json.dumps(self._notes)
-            case Resumable():  # what was said before must not be missing where the run goes on
+            case Resumable():  # a resumed run does not repeat the events before its snapshot
                 self._flush()
                 return
             case Step():
@@ -129,19 +134,16 @@ class Recorder:
             case Evaluation():
                 self._point(event.split, event, accuracy=event.accuracy, loss=event.loss)
             case Watched():
-                self._point(
-                    "watch",
-                    event,
-                    **{
-                        f"{sentence}/{label}": share
-                        for sentence, shares in enumerate(event.probabilities)
-                        for label, share in enumerate(shares)
-                    },
-                )
+                probabilities = {
+                    f"{sentence}/{label}": probability
+                    for sentence, row in enumerate(event.probabilities)
+                    for label, probability in enumerate(row)
+                }
+                self._point("watch", event, **probabilities)
             case Finished():
                 self._finish(event)
                 return
-        if time.monotonic() - self._flushed >= FLUSH_SECONDS:
+        if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self._flush()
 
     def __exit__(
@@ -150,13 +152,13 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._closed.set()
         self._flush()
 
-    def _beat(self) -> None:
-        """Say on other machines, too, that somebody works on this run."""
-        while not self._over.wait(HEARTBEAT_SECONDS):
-            with contextlib.suppress(Exception):  # the next one will do
+    def _send_heartbeats(self) -> None:
+        """Show other machines, which do not see the claim, that this run is alive."""
+        while not self._closed.wait(HEARTBEAT_SECONDS):
+            with contextlib.suppress(Exception):  # the next one may succeed
                 self._client.set_tag(self.run_id, tag("heartbeat"), str(time.time()))
 
     def _point(self, split: str, event: Step | Evaluation | Watched, **values: float) -> None:
@@ -170,27 +172,27 @@ class Recorder:
         now = int(time.time() * 1000)
         self._metrics += [Metric(key, value, now, 0) for key, value in event.metrics.items()]
         self._tags |= {"status": event.status, "message": event.message[:2000], "phase": "done"}
-        self._flush(must=True)
+        self._flush(required=True)
         self._upload()
         with writing():
             self._client.set_terminated(self.run_id, MLFLOW_STATUS[event.status])
 
     def _upload(self) -> None:
-        """On a tracking server, a run's files travel there; a local store already holds them."""
+        """Upload the run's files to a tracking server; beside a database they stay in place."""
         folder = checkpoints.run_path(self.run_id)
-        if on_a_server(paths.tracking_uri()) and folder.exists():
+        if is_server(paths.tracking_uri()) and folder.exists():
             try:
                 self._client.log_artifacts(self.run_id, str(folder), "checkpoint")
                 for file in (ARRAYS, METADATA):
                     if (folder.parent / file).exists():
                         self._client.log_artifact(self.run_id, str(folder.parent / file))
-            except Exception:  # the run is done and safe here; a server's trouble must not undo it
+            except Exception:  # the run has ended, and its files are safe here
                 log.exception("files of %s not uploaded", self.run_id)
 
-    def _flush(self, must: bool = False) -> None:
-        """Write what has gathered. Where that fails, keep it for the next time, unless it `must` be."""
+    def _flush(self, required: bool = False) -> None:
+        """Write the batch. If that fails, keep it for the next time, or raise UnfreezeError if `required`."""
         tags = [RunTag(tag(key), value) for key, value in self._tags.items()]
-        self._flushed = time.monotonic()
+        self._last_flush = time.monotonic()
         try:
             with writing():
                 while self._metrics or tags:
@@ -200,19 +202,19 @@ class Recorder:
                     self._tags, tags = {}, []
         except UnfreezeError:  # a locked database must not end hours of training
             log.warning("run %s: not recorded yet", self.run_id)
-            if must:
+            if required:
                 raise
 
 
 def finish(run_id: str, event: Finished) -> None:
-    """Close a run from outside its task: one that never began, or whose process is gone."""
+    """Record the end of a run that is not being executed: it never started, or its process died."""
     Recorder(run_id).write(event)
 
 
 @functools.cache
 def _git_commit() -> str:
     try:
-        done = subprocess.run(
+        git = subprocess.run(
             ["git", "rev-parse", "HEAD"],
             cwd=paths.ROOT,
             capture_output=True,
@@ -221,4 +223,4 @@ def _git_commit() -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return git.stdout.strip() if git.returncode == 0 else ""

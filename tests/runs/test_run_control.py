@@ -194,7 +194,7 @@ def test_concurrent_actions_on_a_run_never_raise_an_unexpected_error(
             thread.join()
         assert not unexpected
         assert scheduler.queue.join(timeout=20.0)
-        remaining = tracking.several([run_id])
+        remaining = tracking.find_runs([run_id])
         assert not remaining or remaining[0].status in ("finished", "stopped")
 
 

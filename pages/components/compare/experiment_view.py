@@ -37,7 +37,9 @@ def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
     if live:
         live_comparison(ids)
         return
-    finished_view(results if bundled else _results(tuple((run.run_id, run.state) for run in runs)))
+    finished_view(
+        results if bundled else _results(tuple((run.run_id, run.revision) for run in runs))
+    )
 
 
 @st.cache_data(ttl=2, show_spinner=False)

@@ -18,7 +18,7 @@ def cached(results: "Sequence[Result]", key: tuple[Hashable, ...], compute: Call
 
     `key` names it, with everything that it depends on besides these runs and their state.
     """
-    runs = tuple((result.run.run_id, result.run.state, result.run.name) for result in results)
+    runs = tuple((result.run.run_id, result.run.revision, result.run.name) for result in results)
     return _computed(runs, key, compute)
 
 

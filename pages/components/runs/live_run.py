@@ -138,7 +138,7 @@ def _place_in_queue(run: tracking.Run) -> list[str]:
     run_ids = scheduler.queue.order()
     if run.run_id in run_ids[1:]:
         place = run_ids.index(run.run_id)
-        before = [escape_markdown(run.name) for run in tracking.several([run_ids[place - 1]])]
+        before = [escape_markdown(run.name) for run in tracking.find_runs([run_ids[place - 1]])]
         return ["**Waiting**", f"place {place} in the queue", *(f"after {name}" for name in before)]
     trouble = scheduler.queue.start_errors.get(run.run_id)
     return ["**Waiting**", escape_markdown(trouble)] if trouble else ["**Waiting**"]

@@ -28,7 +28,7 @@ def _draw(drawn: list[str]) -> None:
     with st.container(border=True, key="queue"):
         st.markdown(f"**Waiting: {waiting}**, one after the other")
         names = {run_id: run_id[:8] for run_id in run_ids}
-        for run in tracking.several(run_ids[: MAX_SHOWN + 1]):
+        for run in tracking.find_runs(run_ids[: MAX_SHOWN + 1]):
             names[run.run_id] = escape_markdown(run.name)
         for place in range(1, min(waiting, MAX_SHOWN) + 1):
             _waiting_run(run_ids, place, names)

@@ -1,0 +1,136 @@
+"""The record of one run, converted from MLflow's."""
+
+import json
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from mlflow.entities import Run as MlflowRun
+
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.events import Phase
+from ftcore.tracking.locks import is_claimed, lock_file
+from ftcore.tracking.store import FORMAT
+
+STALE_SECONDS = 120  # a run on another machine without a heartbeat for so long is interrupted
+
+
+class UnreadableRun(UnfreezeError):
+    """The record of a run is invalid: the run can only be deleted."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The record of a run."""
+
+    run_id: str
+    name: str
+    status: str
+    message: str
+    config: FineTuneConfig
+    facts: dict[str, Any]  # see `training.preparation.facts`
+    notes: list[str]
+    phase: str
+    phase_done: float
+    phase_total: float | None
+    phase_unit: str
+    phase_seconds: float  # since the phase first began
+    metrics: dict[str, float]
+    created: datetime
+    host: str
+    pid: int
+    experiment: str = ""  # the id of its experiment
+    experiment_name: str = ""
+    place: float = 0.0  # in the queue: lower places run first
+    self_trained: bool = False  # in records of earlier versions; such a run cannot be resumed
+
+    @property
+    def live(self) -> bool:
+        """Whether it is queued or running."""
+        return self.status in ("queued", "running")
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it can be resumed."""
+        return self.status in ("paused", "interrupted")
+
+    @property
+    def revision(self) -> str:
+        """Changes when a paused, interrupted or stopped run is resumed and ends again."""
+        return f"{self.status} {self.metrics.get('seconds', 0.0)}"
+
+
+def from_mlflow(mlflow_run: MlflowRun) -> Run:
+    """Convert a run. Raises UnfreezeError if a newer version wrote it, UnreadableRun if it is invalid."""
+    tags = {key.removeprefix("unfreeze."): value for key, value in mlflow_run.data.tags.items()}
+    name = run_name(mlflow_run)
+    try:
+        if int(tags.get("format", FORMAT)) <= FORMAT:
+            return _from_tags(mlflow_run, tags)
+    except (ValueError, TypeError, KeyError, AttributeError, UnfreezeError) as error:
+        raise UnreadableRun(
+            f"The record of {name} cannot be read; delete this run, or open it with the version of "
+            f"Unfreeze that wrote it ({tags.get('version', 'unknown')})."
+        ) from error
+    raise UnfreezeError(f"{name} was written by a newer version of Unfreeze; update to open it.")
+
+
+def run_name(mlflow_run: MlflowRun) -> str:
+    """The name of a run, or its id."""
+    return mlflow_run.info.run_name or mlflow_run.info.run_id
+
+
+def created_at(mlflow_run: MlflowRun) -> datetime:
+    """When a run was created, in local time."""
+    return datetime.fromtimestamp(mlflow_run.info.start_time / 1000, UTC).astimezone()
+
+
+def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
+    settings = json.loads(tags["config"])
+    progress = json.loads(tags.get("phase_progress") or "{}")
+    total = progress.get("total")
+    phase = tags.get("phase", "waiting")
+    status, message = _current_status(mlflow_run.info.run_id, tags)
+    return Run(
+        run_id=mlflow_run.info.run_id,
+        name=run_name(mlflow_run),
+        status=status,
+        message=message,
+        config=FineTuneConfig.from_dict(settings),
+        facts=json.loads(tags.get("facts", "{}")),
+        notes=json.loads(tags.get("notes", "[]")),
+        phase=phase if phase in get_args(Phase) else "waiting",  # of another version
+        phase_done=float(progress.get("done", 0)),
+        phase_total=None if total is None else float(total),
+        phase_unit=str(progress.get("unit", "")),
+        phase_seconds=time.time() - float(tags.get("phase_began", time.time())),
+        metrics={  # without those of its last end while a resumed run goes on
+            name: value
+            for name, value in mlflow_run.data.metrics.items()
+            if "/" in name or status not in ("queued", "running")
+        },
+        created=created_at(mlflow_run),
+        host=tags.get("host", ""),
+        pid=int(tags.get("pid", 0)),
+        experiment=tags.get("experiment", ""),
+        experiment_name=tags.get("experiment_name", ""),
+        place=float(tags.get("place") or 0),
+        self_trained=bool(settings.get("self_training")),
+    )
+
+
+def _current_status(run_id: str, tags: dict[str, str]) -> tuple[str, str]:
+    """Status and message: a live run whose process is gone is interrupted, whatever it last recorded."""
+    status, message = tags.get("status", "failed"), tags.get("message", "")
+    if status not in ("queued", "running") or is_claimed(run_id):
+        return status, message
+    if status == "queued" and tags.get("place"):  # waits for the next process that loads the queue
+        return status, message
+    was_local = tags.get("host") == socket.gethostname() and lock_file(run_id).exists()
+    is_stale = time.time() - float(tags.get("heartbeat", 0)) > STALE_SECONDS
+    if was_local or is_stale:
+        return "interrupted", "The process of this run ended; the run can be resumed."
+    return status, message

@@ -1,0 +1,144 @@
+"""What a newer version wrote, or what is invalid, is refused with a sentence and hides nothing else."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow.tracking import MlflowClient
+
+from ftcore import paths, tracking
+from ftcore.config import FineTuneConfig
+from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
+from ftcore.errors import UnfreezeError
+from ftcore.events import Finished
+from ftcore.experiments import archive, catalog
+from ftcore.models import checkpoints
+from tests.helpers import small_runs
+
+
+def set_tags(run_id: str, **tags: str) -> None:
+    client = MlflowClient(tracking_uri=paths.tracking_uri())
+    for key, value in tags.items():
+        client.set_tag(run_id, f"unfreeze.{key}", value)
+
+
+def test_run_with_progress_in_one_string_opens() -> None:
+    """As recorded before 0.1.0."""
+    run_id = tracking.create_run(FineTuneConfig())
+    set_tags(run_id, progress="40|100|texts", phase="encoding")
+    tracking.finish(run_id, Finished("finished", "Done."))
+    assert (tracking.run(run_id).status, tracking.run(run_id).phase_done) == ("finished", 0)
+
+
+def test_run_of_a_newer_version_is_listed_but_cannot_be_used() -> None:
+    small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
+    newer, ours = small_runs.run(name="Newer"), small_runs.run("running", saved=False, name="Ours")
+    set_tags(newer, format="2", config='{"things": "unheard of"}', status="dreaming")
+    table = tracking.runs().set_index("run_id")
+    assert table.loc[ours, "status"] == "running"
+    assert table.loc[newer, "status"] == "unreadable"
+    message = "Newer was written by a newer version of Unfreeze; update to open it."
+    assert table.loc[newer, "message"] == message
+    for use in (tracking.run, tracking.delete, lambda run_id: catalog.load([run_id])):
+        with pytest.raises(UnfreezeError, match=message):
+            use(newer)
+    resumed = subprocess.run(
+        [sys.executable, "-m", "ftcore", "resume", newer],
+        capture_output=True,
+        text=True,
+        cwd=paths.ROOT,
+    )
+    assert resumed.returncode and message in resumed.stderr
+
+
+def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted() -> None:
+    valid = tracking.create_run(FineTuneConfig(name="Valid"), "mine", "Mine")
+    invalid = []
+    for key, value in [
+        ("config", "{"),
+        ("config", "[]"),
+        ("config", '"x"'),
+        ("config", '{"mode": "renamed"}'),
+        ("config", '{"mode": []}'),
+        ("config", '{"epochs": "many"}'),
+        ("facts", "{"),
+        ("notes", "]"),
+        ("phase_progress", "[1]"),
+        ("phase_began", "noon"),
+        ("format", "x"),
+    ]:
+        invalid.append(tracking.create_run(FineTuneConfig(), "mine", "Mine"))
+        set_tags(invalid[-1], **{key: value})
+    table = tracking.runs().set_index("run_id")
+    assert table.loc[valid, "status"] == "queued"
+    assert set(table.loc[invalid, "status"]) == {"unreadable"}
+    assert catalog.run_ids("mine") == [valid] and len(catalog.experiments()) == 2
+    tracking.close_interrupted()
+    for run_id in invalid:
+        with pytest.raises(UnfreezeError, match="cannot be read; delete this run"):
+            tracking.run(run_id)
+        tracking.delete(run_id)
+    assert tracking.runs()["run_id"].tolist() == [valid]
+
+
+def edit_json(file: Path, **changes: object) -> None:
+    values = json.loads(file.read_text("utf-8")) | changes
+    file.write_text(json.dumps(values), "utf-8")
+
+
+def test_newer_checkpoint_is_refused_and_others_are_listed() -> None:
+    for ref in ("ours", "newer"):
+        small_runs.checkpoint(paths.checkpoints_dir() / ref, ref)
+    edit_json(paths.checkpoints_dir() / "newer" / checkpoints.CONFIG, format=99, new=1)
+    refs = [checkpoint.ref for checkpoint in checkpoints.list_checkpoints()]
+    assert "ours" in refs and "newer" not in refs
+    with pytest.raises(UnfreezeError, match=r"newer was written by a newer version .* update"):
+        checkpoints.find("newer")
+
+
+def test_word_vectors_of_the_starter_never_change() -> None:
+    """Runs that did not train the word vectors load those of the starter."""
+    starter = checkpoints.find("starter")
+    vectors = (starter.path / checkpoints.WORDS).read_bytes()
+    assert starter.words_fingerprint == "e16397cedffc2849"
+    assert hashlib.sha256(vectors).hexdigest()[:16] == "fb7965ced9d310d1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2, "runs": [{"of": "another shape"}]}, "newer version; update to open it"),
+        ({"runs": [{"folder": "x", "config": []}]}, "no readable experiment"),
+        ({"name": 1}, "no readable experiment"),
+    ],
+)
+def test_newer_or_invalid_experiment_is_refused(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    bundled = paths.BUNDLED_EXPERIMENTS / catalog.BUNDLED
+    folder = Path(shutil.copytree(bundled, tmp_path / catalog.BUNDLED))
+    assert len(archive.read(folder)) == len(archive.read(bundled))
+    edit_json(folder / "experiment.json", **changes)
+    with pytest.raises(UnfreezeError, match=message):
+        archive.read(folder)
+
+
+def test_diagnostics_with_fewer_arrays_open_and_with_unknown_arrays_are_ignored(
+    tmp_path: Path,
+) -> None:
+    arrays = {
+        "truth": np.array([0, 1]),
+        "probabilities": np.array([[0.6, 0.4], [0.2, 0.8]], np.float32),
+    }
+    rest = {"labels": ["bad", "good"], "moved": {"head": 0.5}, "forgot": None}
+    (tmp_path / METADATA).write_text(json.dumps(rest))
+    np.savez(tmp_path / ARRAYS, **arrays)
+    older = Diagnostics.read(tmp_path)
+    assert older is not None and older.labels == ("bad", "good") and len(older.map_rows) == 0
+    np.savez(tmp_path / ARRAYS, **arrays, unknown=arrays["truth"])
+    assert Diagnostics.read(tmp_path) is None

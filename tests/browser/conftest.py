@@ -1,35 +1,21 @@
-"""A server of its own and a real browser for the tests in this folder.
+"""A dashboard and a real browser for the tests in this folder.
 
 Chromium is the one that CHROMIUM names, else the installed one; without any, these tests are skipped,
 unless UNFREEZE_REQUIRE_BROWSER is set.
 """
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-ROOT = Path(__file__).parents[2]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 900_000  # milliseconds, for what waits for a training; a click has PAINT
-PAINT = 30_000
-expect.set_options(timeout=PAINT)
+from benchmarks.harness import chromium as installed_chromium
+from benchmarks.harness.server_process import ServerProcess
+from tests.helpers.browser_steps import UI_TIMEOUT
+
+expect.set_options(timeout=UI_TIMEOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,92 +26,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-    if not Path(path).exists():
-        pytest.skip("no chromium: install it, or name it with CHROMIUM")
+    if not installed_chromium.path():
+        pytest.skip(installed_chromium.MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = installed_chromium.launch(playwright)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="module")
 def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of that dashboard, empty at its start."""
+    """The home of the module's dashboard, empty at its start."""
     return tmp_path_factory.mktemp("browser-home")
 
 
 @pytest.fixture(scope="module")
 def server(server_home: Path) -> Iterator[str]:
-    """The address of a dashboard of its own."""
+    """The address of a dashboard that the module's tests share."""
     with serve(server_home) as address:
         yield address
 
 
 @contextmanager
 def serve(home: Path, *options: str, **environment: str) -> Iterator[str]:
-    """Run the dashboard, as a user starts it, with this home; it is stopped, not killed."""
-    with started(home, *options, **environment) as (address, _):
-        yield address
-    log = (home / "server.log").read_text()
+    """Run a dashboard with this home and check at its end that it logged no traceback."""
+    with ServerProcess(home, *options, **environment) as server:
+        yield server.address
+    log = server.log.read_text()
     assert "Traceback" not in log, log
-
-
-@contextmanager
-def started(
-    home: Path, *options: str, **environment: str
-) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """The same, with the process, which may be killed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = home / "server.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "streamlit",
-                "run",
-                "app.py",
-                "--server.headless",
-                "true",
-                "--server.port",
-                str(port),
-                *options,
-            ],
-            cwd=ROOT,
-            env=os.environ | {"UNFREEZE_HOME": str(home)} | environment,
-            stdout=out,
-            stderr=out,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_up(address, process, log)
-        yield address, process
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _wait_until_up(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = monotonic() + 60
-    while monotonic() < end and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-            return
-        except urllib.error.HTTPError:
-            return  # it is there, and wants a sign-in first
-        except OSError:
-            continue
-    pytest.fail(f"the server did not start:\n{log.read_text()}")
 
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A page, 1440 wide, that fails the test where the browser reports an error."""
+    """A page 1440 wide that fails the test if the browser reports an error."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(PAINT)
+    context.set_default_timeout(UI_TIMEOUT)
     errors: list[str] = []
     page = context.new_page()
     page.on("console", lambda message: errors.extend(_error(message)))
@@ -133,16 +68,6 @@ def page(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
-
-
-def button(page: Page | Locator, name: str) -> Locator:
-    """The button of that name."""
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def stop(page: Page) -> Locator:
-    """Our Stop; Streamlit shows one of its own while a page takes long."""
-    return page.locator(".st-key-stop").get_by_role("button").first
 
 
 def _error(message: ConsoleMessage) -> list[str]:

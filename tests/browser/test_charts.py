@@ -12,8 +12,8 @@ from ftcore.diagnostics import dataset_texts
 from pages.components.charts import live_chart
 from pages.components.compare import report
 from pages.components.shell import assets
-from tests.browser.conftest import PAINT
 from tests.helpers import fake_experiments, fake_results
+from tests.helpers.browser_steps import UI_TIMEOUT
 
 TEXTS = [f"review {row} <b>of</b> a film" for row in range(400)]
 
@@ -45,7 +45,7 @@ def figure(page: Page, title: str) -> Locator:
 def plot_of(page: Page, title: str) -> Locator:
     """The plot below a title, once it is drawn."""
     plot = figure(page, title).locator(".js-plotly-plot")
-    expect(plot).to_be_visible(timeout=PAINT)
+    expect(plot).to_be_visible(timeout=UI_TIMEOUT)
     return plot
 
 
@@ -178,7 +178,7 @@ def test_the_report_draws_all_figures_without_a_server(
     page.wait_for_function(
         "count => document.querySelectorAll('.js-plotly-plot .main-svg').length >= count",
         arg=count,
-        timeout=PAINT * 4,
+        timeout=UI_TIMEOUT * 4,
     )
     expect(page.locator(".js-plotly-plot")).to_have_count(count)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390

@@ -7,8 +7,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ftcore.config import REFERENCES
-from tests.browser.conftest import PATIENCE, button, stop
 from tests.helpers import fake_results
+from tests.helpers.browser_steps import (
+    TRAINING_TIMEOUT,
+    button,
+    count_points,
+    stop_button,
+    wait_for_points,
+    wait_until_idle,
+)
 from tests.helpers.fake_results import result
 
 RUNS = 4 + len(REFERENCES)
@@ -21,8 +28,6 @@ TABS = (
     "Why",
     "Settings",
 )
-POINTS = """() => [...document.querySelectorAll('.uf-plot[data-metric=accuracy]')]
-  .flatMap(plot => plot.data ?? []).reduce((sum, curve) => sum + curve.x.length, 0)"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,17 +46,6 @@ def verdict(page: Page) -> Locator:
     return page.locator(".uf-verdict h2")
 
 
-def wait_for_points(page: Page, more_than: int = 0) -> int:
-    """Wait until the accuracy chart has more points than that; return their number."""
-    page.wait_for_function(f"least => ({POINTS})() > least", arg=more_than, timeout=PATIENCE)
-    return int(page.evaluate(POINTS))
-
-
-def wait_until_settled(page: Page) -> None:
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-
-
 def test_two_clicks_lead_from_home_to_the_verdict_of_an_experiment(page: Page, server: str) -> None:
     page.goto(server)
     button(page, "Compare the modes").click()
@@ -61,14 +55,14 @@ def test_two_clicks_lead_from_home_to_the_verdict_of_an_experiment(page: Page, s
     address = page.url
     assert "experiment=" in address
 
-    expect(verdict(page)).to_contain_text("texts", timeout=PATIENCE)
+    expect(verdict(page)).to_contain_text("texts", timeout=TRAINING_TIMEOUT)
     expect(verdict(page)).to_contain_text("trained")
     expect(page.get_by_role("table")).to_contain_text("From scratch")
-    expect(stop(page)).to_have_count(0)
+    expect(stop_button(page)).to_have_count(0)
     assert page.url == address
     for name in TABS:
         page.get_by_role("tab", name=name).click()
-        wait_until_settled(page)
+        wait_until_idle(page)
         expect(page.get_by_role("tabpanel").last).not_to_be_empty()
         expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
 
@@ -82,27 +76,27 @@ def test_a_race_survives_a_reload_keeps_its_charts_and_is_paused_and_stopped_as_
     epochs.press("Enter")
     button(page, "Run the experiment").click()
     lanes = page.get_by_role("listitem")
-    expect(lanes.first).to_contain_text(re.compile(r"training \d+%"), timeout=PATIENCE)
+    expect(lanes.first).to_contain_text(re.compile(r"training \d+%"), timeout=TRAINING_TIMEOUT)
     expect(lanes.nth(1)).to_contain_text("waiting")
     address = page.url
     page.reload()
-    points = wait_for_points(page)
+    points = wait_for_points(page, "accuracy")
     assert page.url == address
     plot = page.locator(".uf-plot[data-metric=accuracy]")
     plot.evaluate("node => { node.firstChild.dataset.mark = 'same'; }")
-    wait_for_points(page, points)
+    wait_for_points(page, "accuracy", points)
     assert plot.evaluate("node => node.firstChild.dataset.mark") == "same"
 
     button(page, "Pause").click()
-    expect(button(page, "Resume")).to_be_visible(timeout=PATIENCE)
+    expect(button(page, "Resume")).to_be_visible(timeout=TRAINING_TIMEOUT)
     expect(page.get_by_text("Paused", exact=True)).to_be_visible()
     button(page, "Resume").click()
-    expect(lanes.first).to_contain_text(re.compile(r"training \d+%"), timeout=PATIENCE)
+    expect(lanes.first).to_contain_text(re.compile(r"training \d+%"), timeout=TRAINING_TIMEOUT)
     expect(lanes.nth(1)).to_contain_text("waiting")
 
-    stop(page).click()
+    stop_button(page).click()
     button(page, "Stop all").click()
-    expect(verdict(page)).to_contain_text("nothing to compare", timeout=PATIENCE)
+    expect(verdict(page)).to_contain_text("nothing to compare", timeout=TRAINING_TIMEOUT)
     expect(page.get_by_text("Stopped", exact=True)).to_be_visible()
     button(page, "New experiment").click()
     expect(button(page, "Run the experiment")).to_be_visible()
@@ -113,15 +107,15 @@ def test_a_replay_hides_the_results_and_moves_nothing(page: Page, server: str) -
     page.goto(f"{server}/compare?experiment=made")
     play, chart = page.locator(".uf-play"), page.locator(".uf-plot[data-metric=accuracy]")
     expect(verdict(page)).to_contain_text("Full is the most accurate")
-    page.wait_for_function(f"() => ({POINTS})() > 5")
-    all_points, places = page.evaluate(POINTS), [play.bounding_box(), chart.bounding_box()]
+    wait_for_points(page, "accuracy", 5)
+    all_points, places = count_points(page, "accuracy"), [play.bounding_box(), chart.bounding_box()]
     play.click()
     expect(play).to_contain_text("Pause")
     play.click()  # before it reaches the end
     expect(verdict(page)).not_to_be_visible()
     expect(page.get_by_role("table")).to_have_count(0)
-    wait_until_settled(page)
-    assert page.evaluate(POINTS) < all_points
+    wait_until_idle(page)
+    assert count_points(page, "accuracy") < all_points
     watched = page.locator("figure", has_text="A <b>fine</b> film.")
     expect(watched).to_be_visible()
     assert [play.bounding_box(), chart.bounding_box()] == places
@@ -131,7 +125,7 @@ def test_a_replay_hides_the_results_and_moves_nothing(page: Page, server: str) -
     page.wait_for_function(
         "document.querySelector('.uf-plot').layout?.xaxis.title.text === 'Seconds'"
     )
-    wait_until_settled(page)
+    wait_until_idle(page)
     assert clock.inner_text() == time
     expect(page.locator(".uf-standings")).to_contain_text("Last layer")
 
@@ -146,7 +140,7 @@ def test_a_replay_hides_the_results_and_moves_nothing(page: Page, server: str) -
     expect(verdict(page)).to_be_visible()
     expect(page.get_by_role("table")).to_be_visible()
     expect(page.locator(".uf-stage .uf-plot")).to_have_count(2)
-    assert page.evaluate(POINTS) == all_points
+    assert count_points(page, "accuracy") == all_points
     slider.focus()
     page.keyboard.press("Home")
     expect(verdict(page)).not_to_be_visible()

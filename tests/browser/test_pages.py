@@ -1,30 +1,45 @@
-"""What only a browser shows of Predict, Runs, Checkpoints and Data: dialogs, rows, files, widths."""
+"""Predict, Runs, Checkpoints and Data in a browser: dialogs, rows, files, widths."""
 
 import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ftcore import tracking
+from ftcore.events import Finished
 from ftcore.models import checkpoints
-from tests.browser.conftest import PAINT, button
 from tests.helpers import small_runs
+from tests.helpers.browser_steps import (
+    button,
+    dialog_button,
+    expect_no_overflow,
+    wait_until_idle,
+)
 
-PAGES = ("compare", "compare?experiment=sample", "predict", "runs", "checkpoints", "data")
-ROW = 35  # pixels of a table's row
+PAGES = (
+    "",
+    "train",
+    "compare",
+    "compare?experiment=sample",
+    "predict",
+    "runs",
+    "checkpoints",
+    "data",
+)
+ROW = 35  # pixels, the height of a table's row
 
 
 @pytest.fixture(scope="module", autouse=True)
 def runs(server_home: Path) -> Iterator[dict[str, str]]:
-    """Two finished runs and their checkpoints in the server's home, which the tests share."""
+    """Ids by name of two finished runs in the server's home, which the tests share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
-        small_runs.checkpoint(
-            server_home / "checkpoints" / "starter-tiny", "starter-tiny", title="Tiny"
-        )
+        starter = server_home / "checkpoints" / "starter-tiny"
+        small_runs.checkpoint(starter, "starter-tiny", title="Tiny")
         yield {
             name: small_runs.run(name=name, mode=mode, checkpoint="starter-tiny")
             for name, mode in (("All layers", "full"), ("One layer", "last-layer"))
@@ -33,46 +48,29 @@ def runs(server_home: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def home(server_home: Path, runs: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test looks where the server writes."""
+    """Use the server's home in the test, too."""
     monkeypatch.setenv("UNFREEZE_HOME", str(server_home))
 
 
-def dialog_button(page: Page, name: str) -> Locator:
-    return page.get_by_role("dialog").get_by_role("button", name=re.compile(f"{name}$"))
-
-
-def settled(page: Page) -> None:
-    """Wait until no script runs and nothing is a placeholder."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-
-
-def choose_row(page: Page, row: int) -> None:
-    """Click the box before a row of the list of runs."""
+def select_row(page: Page, row: int) -> None:
+    """Click the checkbox of a row of the list of runs."""
     box = page.get_by_test_id("stDataFrame").first.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 16, box["y"] + ROW * (row + 1) + ROW / 2)
 
 
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_nothing_overflows_and_nothing_fails(
-    chromium: Browser, server: str, name: str, scheme: str, width: int
+    chromium: Browser, server: str, path: str, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{server}/{name}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    settled(page)
-    over = page.get_by_test_id("stMain").evaluate("node => node.scrollWidth - node.clientWidth")
-    assert over <= 0
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
-    context.close()
+    page = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page.goto(f"{server}/{path}")
+    expect_no_overflow(page)
+    page.context.close()
 
 
-def test_a_sentence_is_answered_by_the_keyboard_alone(page: Page, server: str) -> None:
+def test_predict_answers_with_the_keyboard_alone(page: Page, server: str) -> None:
     page.goto(f"{server}/predict?models=starter-tiny")
     text = page.get_by_label("Text", exact=True)
     text.focus()
@@ -84,7 +82,7 @@ def test_a_sentence_is_answered_by_the_keyboard_alone(page: Page, server: str) -
     assert page.evaluate("window.hit") is None
 
 
-def test_why_shades_each_word_by_what_it_adds(page: Page, server: str) -> None:
+def test_why_shades_each_word_by_its_contribution(page: Page, server: str) -> None:
     page.goto(f"{server}/predict?models=sentiment,starter")
     text = page.get_by_label("Text", exact=True)
     text.fill("A superb film, but <b>dreadful</b> acting.")
@@ -114,11 +112,12 @@ def test_the_code_of_a_run_is_shown_and_downloaded(
     compile((tmp_path / "run.py").read_text("utf-8"), "run.py", "exec")
 
 
-def test_many_texts_come_as_a_csv(page: Page, server: str, tmp_path: Path) -> None:
+def test_answers_to_many_texts_are_downloaded_as_csv(
+    page: Page, server: str, tmp_path: Path
+) -> None:
     page.goto(f"{server}/predict?models=starter-tiny")
     page.get_by_text("Many texts at once").click()
-    area = page.get_by_label("Texts, one a line")
-    area.fill('good, "film"\n=bäd film')
+    page.get_by_label("Texts, one a line").fill('good, "film"\n=bäd film')
     button(page, "Answer").click()  # while the box has the focus
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("Download CSV")).click()
@@ -130,22 +129,24 @@ def test_many_texts_come_as_a_csv(page: Page, server: str, tmp_path: Path) -> No
     assert 0.25 <= float(second["Tiny, confidence"]) <= 1
 
 
-def test_rows_are_chosen_and_stay_chosen(page: Page, server: str, runs: dict[str, str]) -> None:
+def test_selected_runs_stay_selected_after_a_reload(
+    page: Page, server: str, runs: dict[str, str]
+) -> None:
     page.goto(f"{server}/runs?runs={runs['All layers']}")
-    settled(page)
+    wait_until_idle(page)
     legend = page.get_by_role("group", name="Curves")
     expect(legend).to_contain_text("validation")
-    choose_row(page, list(tracking.runs()["run_id"]).index(runs["One layer"]))
+    select_row(page, list(tracking.runs()["run_id"]).index(runs["One layer"]))
     expect(legend).to_contain_text("One layer")
     for _ in range(2):
         assert runs["One layer"] in page.url and runs["All layers"] in page.url
         expect(legend).to_contain_text("All layers")
         page.reload()
-        settled(page)
+        wait_until_idle(page)
     expect(page.get_by_text("Side by side")).to_be_visible()
 
 
-def test_a_run_is_renamed_and_deleted_after_a_question(page: Page, server: str) -> None:
+def test_a_run_is_renamed_and_deleted_after_confirmation(page: Page, server: str) -> None:
     doomed = small_runs.run(name="Doomed", checkpoint="starter-tiny")
     page.goto(f"{server}/runs?runs={doomed}")
     page.get_by_role("button", name=re.compile("Rename$")).click()
@@ -169,29 +170,27 @@ def test_a_run_is_renamed_and_deleted_after_a_question(page: Page, server: str) 
     assert not checkpoints.run_path(doomed).exists()
 
 
-def test_a_live_run_is_not_deleted_and_its_end_is_seen(page: Page, server: str) -> None:
+def test_a_live_run_is_not_deleted_and_its_end_is_shown(page: Page, server: str) -> None:
     run_id = small_runs.run("running", saved=False, name="Alive", checkpoint="starter-tiny")
     page.goto(f"{server}/runs?runs={run_id}")
     page.get_by_role("button", name=re.compile("Delete$")).click()
     dialog_button(page, "Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("stop it first")
     page.keyboard.press("Escape")
-    tracking.finish(run_id, small_runs.Finished("stopped", "Over."))
+    tracking.finish(run_id, Finished("stopped", "Over."))
     figures = page.get_by_test_id("stDataFrame").last.locator("td", has_text="stopped")
-    expect(figures).to_have_count(1, timeout=PAINT)
+    expect(figures).to_have_count(1)
     tracking.delete(run_id)
 
 
-def test_a_checkpoint_is_shown_and_deleted_after_a_question(
+def test_a_checkpoint_is_shown_and_deleted_after_confirmation(
     page: Page, server: str, server_home: Path
 ) -> None:
-    mine = small_runs.checkpoint(server_home / "checkpoints" / "needed", "needed", title="Needed")
-    small_runs.checkpoint(
-        server_home / "checkpoints" / "child", "child", parent=mine, title="Child"
-    )
+    folder = server_home / "checkpoints"
+    parent = small_runs.checkpoint(folder / "needed", "needed", title="Needed")
+    small_runs.checkpoint(folder / "child", "child", parent=parent, title="Child")
     page.goto(f"{server}/checkpoints")
-    card = page.locator(".st-key-details-needed")
-    card.get_by_role("button").click()
+    page.locator(".st-key-details-needed").get_by_role("button").click()
     expect(page.get_by_role("dialog")).to_contain_text("Attention heads")
     page.keyboard.press("Escape")
     page.locator(".st-key-delete-needed").get_by_role("button").click()
@@ -204,17 +203,17 @@ def test_a_checkpoint_is_shown_and_deleted_after_a_question(
         page.locator(f".st-key-delete-{ref}").get_by_role("button").click()
         dialog_button(page, "Delete").click()
         expect(page.locator(f".st-key-delete-{ref}")).to_have_count(0)
-        assert not (server_home / "checkpoints" / ref).exists()
+        assert not (folder / ref).exists()
 
 
-def test_fine_tune_leads_to_the_form_with_that_checkpoint(page: Page, server: str) -> None:
+def test_fine_tune_opens_the_form_with_that_checkpoint(page: Page, server: str) -> None:
     page.goto(f"{server}/checkpoints")
     page.locator(".st-key-tune-starter-tiny").get_by_role("button").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Train")
     expect(page.get_by_role("combobox", name="Checkpoint")).to_have_value("Tiny")
 
 
-def test_data_is_searched_and_leafed_through(page: Page, server: str) -> None:
+def test_data_is_searched_and_paged(page: Page, server: str) -> None:
     page.goto(f"{server}/data")
     expect(page.get_by_text(re.compile("of the texts are longer"))).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)

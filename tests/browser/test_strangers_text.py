@@ -1,4 +1,4 @@
-"""No text that a user types or a dataset holds is ever taken as HTML, on any page."""
+"""No text that a user types or a dataset holds is rendered as HTML on any page."""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +8,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ftcore import tracking
+from ftcore.events import Finished, Started
 from ftcore.models import checkpoints
-from tests.browser.conftest import PAINT, serve
+from tests.browser.conftest import serve
 from tests.data.test_datasets import ROWS, csvs
 from tests.helpers import small_runs
+from tests.helpers.browser_steps import UI_TIMEOUT, wait_until_idle
 
 EVIL = '<img src=x onerror="window.hacked=1">'
-SIGNS = "<img src=x"
+START = "<img src=x"
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runs(home: Path) -> list[str]:
-    """Two runs of one experiment with a name, labels, a message, a checkpoint and a card of that kind."""
+    """Two runs of an experiment whose names, labels, messages, checkpoint and card are such texts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(home))
         small_runs.checkpoint(
@@ -36,17 +38,17 @@ def runs(home: Path) -> list[str]:
             metrics={"test_accuracy": 0.5},
         )
         (home / "checkpoints" / "evil" / checkpoints.CARD).write_text(f"{EVIL}\n\n<b>{EVIL}</b>")
-        made = [
+        run_ids = [
             small_runs.run(
                 name=f"{EVIL} {mode}", mode=mode, checkpoint="evil", experiment=EVIL, watch=EVIL
             )
             for mode in ("full", "last-layer")
         ]
-        for run_id in made:
+        for run_id in run_ids:
             with tracking.Recorder(run_id) as recorder:
-                recorder.write(small_runs.Started(small_runs.FACTS | {"device": EVIL}, [EVIL]))
-                recorder.write(small_runs.Finished("failed", EVIL))
-        return made
+                recorder.write(Started(small_runs.FACTS | {"device": EVIL}, [EVIL]))
+                recorder.write(Finished("failed", EVIL))
+        return run_ids
 
 
 @pytest.fixture(scope="module")
@@ -57,20 +59,20 @@ def dashboard(home: Path, runs: list[str]) -> Iterator[str]:
 
 @pytest.fixture
 def evil(chromium: Browser) -> Iterator[Page]:
-    """A page that has not been taken over when the test ends, in any part of it."""
+    """A page; the test fails if any text was rendered as HTML when it ends."""
     page = chromium.new_page(viewport={"width": 1440, "height": 2400})
-    page.set_default_timeout(PAINT)
+    page.set_default_timeout(UI_TIMEOUT)
     yield page
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    wait_until_idle(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.locator("img[src='x' i]")).to_have_count(0)  # looks into open shadow roots, too
     assert page.evaluate("window.hacked") is None
     page.context.close()
 
 
-def seen(page: Page) -> None:
-    """Wait until the text stands there, letter by letter."""
-    expect(page.get_by_text(SIGNS).filter(visible=True).first).to_be_visible()
+def expect_text(page: Page) -> None:
+    """Wait until the text is shown, letter by letter."""
+    expect(page.get_by_text(START).filter(visible=True).first).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/", "/checkpoints", "/predict?models=evil", "/runs"])
@@ -81,20 +83,20 @@ def test_names_and_titles(evil: Page, dashboard: str, path: str) -> None:
         evil.get_by_label("Text", exact=True).fill(f"{EVIL} the film is good {EVIL}")
         evil.keyboard.press("Control+Enter")
     if path not in ("/", "/runs"):  # Home names no finished run, and the list is a canvas
-        seen(evil)
+        expect_text(evil)
     if path == "/checkpoints":
         evil.get_by_role("button", name="Details").nth(2).click()  # after the two that are bundled
-        expect(evil.get_by_role("dialog")).to_contain_text(SIGNS)
+        expect(evil.get_by_role("dialog")).to_contain_text(START)
 
 
 def test_a_run(evil: Page, dashboard: str, runs: list[str]) -> None:
     evil.goto(f"{dashboard}/train?run={runs[0]}")
-    seen(evil)
+    expect_text(evil)
 
 
 def test_runs_on_one_chart_and_an_experiment(evil: Page, dashboard: str, runs: list[str]) -> None:
     evil.goto(f"{dashboard}/compare?runs={','.join(runs)}")
-    expect(evil.get_by_role("heading", level=1)).to_contain_text(SIGNS[:4], ignore_case=True)
+    expect(evil.get_by_role("heading", level=1)).to_contain_text(START[:4], ignore_case=True)
 
 
 def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
     evil.get_by_text("AG News", exact=True).click()
     evil.get_by_label("Where it is").fill(str(tmp_path))
     evil.get_by_role("button", name="Load").click()
-    seen(evil)
+    expect_text(evil)
     evil.get_by_label("Search").fill("<img")
     evil.keyboard.press("Enter")
     expect(evil.locator("mark").first).to_have_text("<img")

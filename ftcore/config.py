@@ -3,38 +3,47 @@
 import argparse
 import dataclasses
 import re
-from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from ftcore import validation
 from ftcore.errors import UnfreezeError
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
-MODES = {  # what each mode is called; `last-2`, `last-3`, … train the first groups from the top
+MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from the top
     "full": "Full",
     "last-layer": "Last layer",
     "gradual": "Gradual",
     "scratch": "From scratch",
     "custom": "Custom",
     "tfidf": "TF-IDF",
-    "best-head": "Best linear head",
+    "linear-probe": "Linear probe",
     "majority": "Majority class",
 }
-REFERENCES = ("tfidf", "best-head", "majority")  # modes that are lines to compare the others with
-NEW_MODEL = (
-    "new"  # in place of a checkpoint: random weights over word vectors, that is, pretraining
-)
+# Baselines that the other modes are compared with.
+REFERENCES = ("tfidf", "linear-probe", "majority")
+NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining
+
+# Names of earlier versions. Options, JSON keys and modes of these names are still accepted.
+EARLIER_NAMES = {
+    "own_data": "source_task_data",
+    "tail": "tail_fraction",
+    "clip": "max_grad_norm",
+}
+EARLIER_MODES = {"best-head": "linear-probe"}
+
 SELF_TRAINED = (
-    "This run learned from unlabelled texts, which Unfreeze no longer does, so it cannot be resumed: "
+    "This run of an earlier version used self-training, which was removed, so it cannot be resumed: "
     "keep its best model, or start a new run."
 )
-_LAST = re.compile(r"last-([1-9]\d?)")
+
+_LAST_GROUPS = re.compile(r"last-([1-9]\d?)")
 
 
 @dataclass(frozen=True)
 class ModeDefaults:
-    """What a setting of 0 stands for in a mode."""
+    """The values of the settings whose default depends on the mode."""
 
     epochs: int = 3
     learning_rate: float = 1.5e-3
@@ -46,42 +55,48 @@ MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "full": ModeDefaults(),
     "last-layer": ModeDefaults(epochs=20, learning_rate=0.05, batch_size=128),
     "last-2": ModeDefaults(),
-    "gradual": ModeDefaults(
-        epochs=4, learning_rate=3e-3, layer_decay=0.385
-    ),  # 1 / 2.6, as in ULMFiT
+    # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
+    "gradual": ModeDefaults(epochs=4, learning_rate=3e-3, layer_decay=0.385),
     "scratch": ModeDefaults(),
     "custom": ModeDefaults(),
 }
+_NO_STEPS = ModeDefaults(epochs=0, learning_rate=0.0, layer_decay=0.0, batch_size=0)
 
 
 def mode_title(mode: str) -> str:
-    """A mode's name for a person."""
+    """Return the display name of a mode."""
     groups = last_groups(mode)
     return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
 
 
 def mode_defaults(mode: str) -> ModeDefaults:
-    """The defaults of a mode that trains."""
-    return MODE_DEFAULTS["last-2" if mode.startswith("last-") and mode not in MODES else mode]
+    """Return the defaults of a mode; all zero for a reference, which takes no steps."""
+    if mode in REFERENCES:
+        return _NO_STEPS
+    return MODE_DEFAULTS[mode if mode in MODES else "last-2"]
 
 
 def last_groups(mode: str) -> int:
-    """How many groups `last-K` trains, and 0 for any other mode."""
-    found = _LAST.fullmatch(mode)
-    return int(found[1]) if found else 0
+    """Return the number of groups that `last-K` trains, 0 for any other mode."""
+    match = _LAST_GROUPS.fullmatch(mode)
+    return int(match[1]) if match else 0
 
 
 def _setting(
     default: Any,
     help: str,
-    *,
-    label: str = "",
     low: float | None = None,
     high: float | None = None,
+    *,
+    label: str = "",
     shown: bool = False,
     new_model: bool = False,
 ) -> Any:
-    """A field with what a form and a command line need; `low` and `high` are inclusive."""
+    """Return a field with what the form and the command line need.
+
+    The default None stands for the mode's default. `low` and `high` are inclusive. `shown` settings are
+    not folded away in the form; `new_model` settings describe a new model only.
+    """
     metadata = {
         "help": help,
         "label": label,
@@ -95,21 +110,24 @@ def _setting(
 
 @dataclass(frozen=True)
 class FineTuneConfig:
-    """All that decides a run's outcome. Raises UnfreezeError, naming the setting, where a value is off."""
+    """All settings that decide a run's outcome.
+
+    Values are converted to the field's type. Settings left at None take the mode's default at once, so
+    the stored record always holds the values that were used. Raises UnfreezeError naming the setting
+    if a value is out of range.
+    """
 
     checkpoint: str = _setting(
         "starter", "The pretrained model to start from: a name, a run id, or 'new'.", shown=True
     )
-    dataset: str = _setting("sample", "What to learn: sample, imdb or ag_news.", shown=True)
-    source: str = _setting(
-        "", "Archive or folder with the data; empty downloads it from its publisher."
-    )
+    dataset: str = _setting("sample", "The task: sample, imdb or ag_news.", shown=True)
+    source: str = _setting("", "Archive or folder with the data (default: download it).")
     mode: str = _setting(
         "full",
-        "What trains: full (every layer), last-layer (the new one alone), last-2, last-3, … (that many "
-        "groups from the top), gradual (from the top down, a group more each epoch), custom (the groups "
-        "named), scratch (every layer, from random weights); or a reference: tfidf and majority, "
-        "without a network, or best-head, the best that a last layer can do.",
+        "What trains: full (all layers), last-layer (the new head only), last-2, last-3, … (that many "
+        "groups from the top), gradual (from the top down, one more group each epoch), custom (the "
+        "given groups), scratch (all layers, from random weights); or a reference: tfidf, majority "
+        "(no network) or linear-probe (the best linear head on the frozen body).",
         shown=True,
     )
     groups: str = _setting(
@@ -118,151 +136,118 @@ class FineTuneConfig:
         label="Groups that train",
     )
     epochs: int = _setting(
-        0,
-        "Passes over the training texts; 0 takes the mode's default.",
-        low=0,
-        high=1000,
-        shown=True,
+        None, "Passes over the training texts (default: the mode's).", 1, 1000, shown=True
     )
     learning_rate: float = _setting(
-        0.0,
-        "Size of a step; 0 takes the mode's default.",
-        label="Learning rate",
-        low=0.0,
-        high=1e6,
-        shown=True,
+        None, "Highest learning rate (default: the mode's).", 0.0, 1e6, shown=True
     )
     layer_decay: float = _setting(
+        None,
+        "Learning rate of each group as a fraction of the group above (default: the mode's).",
         0.0,
-        "Learning rate of each group as a share of that of the group above it; 0 takes the mode's default.",
-        label="Layer decay",
-        low=0.0,
-        high=1.0,
+        1.0,
     )
     limit: int = _setting(
         0,
-        "Use only this many training texts, drawn by seed; 0 takes all.",
+        "Use only this many training texts, drawn by seed; 0 uses all.",
+        0,
+        10_000_000,
         label="Training texts",
-        low=0,
-        high=10_000_000,
         shown=True,
     )
-    batch_size: int = _setting(
-        0, "Texts a step; 0 takes the mode's default.", label="Batch size", low=0, high=4096
-    )
-    optimizer: Literal["adamw", "sgd"] = _setting("adamw", "How gradients become steps.")
+    batch_size: int = _setting(None, "Texts per step (default: the mode's).", 1, 4096)
+    optimizer: Literal["adamw", "sgd"] = _setting("adamw", "The optimizer.")
     schedule: Literal["one-cycle", "constant"] = _setting(
-        "one-cycle", "The learning rate over time: up and down once, or never changed."
+        "one-cycle", "The learning rate over time: warm-up and decay, or constant."
     )
-    weight_decay: float = _setting(
-        0.01, "Pull of weights towards zero.", label="Weight decay", low=0.0, high=10.0
+    weight_decay: float = _setting(0.01, "Weight decay.", 0.0, 10.0)
+    max_grad_norm: float = _setting(
+        1.0, "Largest gradient norm; 0 turns clipping off.", 0.0, 1e6, label="Gradient clipping"
     )
-    clip: float = _setting(
-        1.0,
-        "Longest gradient allowed; 0 does not clip.",
-        label="Gradient clipping",
-        low=0.0,
-        high=1e6,
-    )
-    dropout: float = _setting(
-        0.0, "Share of features dropped while the body trains.", low=0.0, high=0.9
-    )
+    dropout: float = _setting(0.0, "Dropout rate in the body while it trains.", 0.0, 0.9)
     word_dropout: float = _setting(
-        0.3,
-        "Share of words hidden from the body while it trains.",
-        label="Word dropout",
-        low=0.0,
-        high=0.9,
+        0.3, "Fraction of words hidden from the body while it trains.", 0.0, 0.9
     )
     train_embeddings: bool = _setting(
         True,
-        "Train the word vectors too, most of the parameters, where all layers train.",
+        "Also train the word vectors, most of the parameters, if all layers train.",
         label="Train word vectors",
     )
     embedding_rate: float = _setting(
         0.3,
-        "Learning rate of the word vectors, where they train, as a share of the body's.",
+        "Learning rate of trained word vectors as a fraction of the body's.",
+        0.0,
+        10.0,
         label="Word vectors' rate",
-        low=0.0,
-        high=10.0,
     )
     max_length: int = _setting(
-        256,
-        "Tokens read of each text; the rest is cut out.",
-        label="Longest text",
-        low=8,
-        high=MAX_LENGTH,
+        256, "Tokens read of each text; longer texts are cut.", 8, MAX_LENGTH, label="Longest text"
     )
-    tail: float = _setting(
+    tail_fraction: float = _setting(
         0.6,
-        "Share of these tokens taken from the end of a longer text; 0 reads its start alone.",
-        label="Of these from the end",
-        low=0.0,
-        high=1.0,
+        "Fraction of these tokens taken from the end of a longer text; 0 reads the start only.",
+        0.0,
+        1.0,
+        label="Fraction from the end",
     )
-    evaluations: int = _setting(
-        5, "Validations an epoch; one more stands before training.", low=1, high=100
-    )
-    seed: int = _setting(0, "Decides split, order and new weights.", low=0, high=2**31 - 1)
-    device: str = _setting("auto", "auto takes the GPU where there is one; or cpu, cuda, mps, xpu.")
+    evaluations: int = _setting(5, "Validations per epoch, after one before training.", 1, 100)
+    seed: int = _setting(0, "Seed of the split, the order and new weights.", 0, 2**31 - 1)
+    device: str = _setting("auto", "auto (a GPU if there is one), cpu, cuda, mps or xpu.")
     precision: Literal["auto", "fp32", "bf16"] = _setting(
-        "auto", "Number format of matrix products; auto takes bf16 where the device has it."
+        "auto", "Number format of matrix products; auto takes bf16 if the device supports it."
     )
-    own_data: str = _setting(
+    source_task_data: str = _setting(
         "",
-        "Where the data of the checkpoint's own task is, to see what the run forgot; empty takes it where "
-        "it was downloaded.",
+        "Data of the checkpoint's own task, to measure forgetting (default: its download, if any).",
         label="Data of the checkpoint's own task",
     )
     watch: str = _setting(
         "",
-        "Sentences, a line each, that the model answers at every validation.",
+        "Sentences, one a line, that the model classifies at each validation.",
         label="Watched sentences",
     )
-    name: str = _setting("", "A name for the run; empty gives it one.")
+    name: str = _setting("", "Name of the run (default: generated).")
     vectors: str = _setting(
         "",
-        "File of word vectors; empty fetches GloVe 6B 100d.",
+        "File of word vectors (default: download GloVe 6B 100d).",
         label="Word vectors",
         new_model=True,
     )
     words: int = _setting(
-        40_000, "Most frequent words that the model knows.", low=100, high=2_000_000, new_model=True
+        40_000, "Vocabulary size: the most frequent words.", 100, 2_000_000, new_model=True
     )
-    heads: int = _setting(2, "Attention heads.", low=1, high=64, new_model=True)
-    layers: int = _setting(2, "Transformer layers.", low=1, high=24, new_model=True)
+    heads: int = _setting(2, "Attention heads.", 1, 64, new_model=True)
+    layers: int = _setting(2, "Transformer layers.", 1, 24, new_model=True)
     feedforward: int = _setting(
         128,
-        "Width inside a transformer layer.",
+        "Width of the feed-forward part of a layer.",
+        1,
+        16_384,
         label="Feed-forward size",
-        low=1,
-        high=16_384,
         new_model=True,
     )
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            object.__setattr__(self, setting.name, _checked(setting, getattr(self, setting.name)))
-        if self.mode in REFERENCES:
-            if self.mode != "best-head":
-                object.__setattr__(self, "checkpoint", "")
-            elif self.checkpoint in ("", NEW_MODEL):
-                raise UnfreezeError("The best linear head stands on a pretrained body; name one.")
-            return
+        for name, setting in SETTINGS.items():
+            object.__setattr__(self, name, _checked(setting, getattr(self, name)))
         if last_groups(self.mode) == 1:
             object.__setattr__(self, "mode", "last-layer")
-        if self.mode == "custom" and not self.groups:
-            raise UnfreezeError("A custom run trains nothing yet; name a group, such as head.")
-        # Replaced here, so that the stored record always holds the values that were used.
+        if self.mode in REFERENCES and self.mode != "linear-probe":
+            object.__setattr__(self, "checkpoint", "")
         for name, default in vars(mode_defaults(self.mode)).items():
-            object.__setattr__(self, name, getattr(self, name) or default)
-        if self.checkpoint == NEW_MODEL and self.mode != "full":
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)
+        if self.mode == "linear-probe" and self.checkpoint in ("", NEW_MODEL):
+            raise UnfreezeError("A linear probe needs a pretrained body: choose a checkpoint.")
+        if self.mode == "custom" and not self.groups:
+            raise UnfreezeError("A custom run needs a group that trains, such as head.")
+        if self.mode not in ("full", *REFERENCES) and self.checkpoint == NEW_MODEL:
             raise UnfreezeError("A new model has random layers, so train all of it: mode full.")
 
     @property
-    def window(self) -> Truncation:
+    def truncation(self) -> Truncation:
         """Which tokens of a text are read."""
-        return Truncation(self.max_length, self.tail)
+        return Truncation(self.max_length, self.tail_fraction)
 
     @property
     def watched(self) -> list[str]:
@@ -270,127 +255,160 @@ class FineTuneConfig:
         return [line.strip() for line in self.watch.splitlines() if line.strip()]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by name, in the order of the fields."""
+        """Return plain values by name, in the order of the fields."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "FineTuneConfig":
-        """The inverse of `to_dict`, also for strings; names it does not know are passed over."""
-        known = {setting.name for setting in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+    def from_dict(cls, values: Mapping[str, Any]) -> "FineTuneConfig":
+        """Build a config from `to_dict`, strings or earlier names.
 
+        Raises UnfreezeError if a name is unknown or a value is out of range.
+        """
+        values = current_names(values)
+        if unknown := sorted(values.keys() - SETTINGS.keys()):
+            raise UnfreezeError(f"Unknown setting: {validation.printable(', '.join(unknown))}.")
+        return cls(**values)
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> "FineTuneConfig":
+        """Build a config from a stored record; settings that no longer exist are ignored."""
+        values = current_names(values)
+        return cls(**{name: value for name, value in values.items() if name in SETTINGS})
+
+
+SETTINGS: "dict[str, dataclasses.Field[Any]]" = {
+    setting.name: setting for setting in fields(FineTuneConfig)
+}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
-    "Best": {
-        "epochs": 4,
-        "max_length": 512,
-        "embedding_rate": 0.4,
-    },
+    "Best": {"epochs": 4, "max_length": 512, "embedding_rate": 0.4},
     "Lesson": {
         "epochs": 100,
         "learning_rate": 1.0,
         "optimizer": "sgd",
         "schedule": "constant",
         "weight_decay": 0.0,
-        "clip": 0.1,
+        "max_grad_norm": 0.1,
         "batch_size": 32,
         "dropout": 0.1,
         "word_dropout": 0.0,
         "train_embeddings": False,
         "max_length": 1024,
-        "tail": 0.0,
+        "tail_fraction": 0.0,
         "precision": "fp32",
         "evaluations": 1,
     },
 }
 
 
-def meant(config: FineTuneConfig) -> "list[dataclasses.Field[Any]]":
-    """The settings that mean something to a run of this config."""
+def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with earlier names of settings replaced; a current name takes precedence."""
+    renamed = {EARLIER_NAMES[name]: values[name] for name in values if name in EARLIER_NAMES}
+    return renamed | {name: value for name, value in values.items() if name not in EARLIER_NAMES}
+
+
+def relevant_settings(config: FineTuneConfig) -> "list[dataclasses.Field[Any]]":
+    """Return the settings that have an effect on a run of this config."""
     if config.mode in REFERENCES:
         names = ["dataset", "source", "mode", "limit", "seed", "name"]
-        if config.mode == "best-head":
-            names += ["checkpoint", "max_length", "tail", "device", "precision"]
-        return [setting for setting in fields(config) if setting.name in names]
+        if config.mode == "linear-probe":
+            names += ["checkpoint", "max_length", "tail_fraction", "device", "precision"]
+        return [setting for name, setting in SETTINGS.items() if name in names]
     new = config.checkpoint == NEW_MODEL
-    return [setting for setting in fields(config) if new or not setting.metadata["new_model"]]
+    return [setting for setting in SETTINGS.values() if new or not setting.metadata["new_model"]]
 
 
 def choices(setting: "dataclasses.Field[Any]") -> tuple[str, ...]:
-    """The values that a setting admits, empty where it is open."""
+    """Return the values that a setting admits, empty if any text or number."""
     return get_args(setting.type) if get_origin(setting.type) is Literal else ()
 
 
 def label(setting: "dataclasses.Field[Any]") -> str:
-    """The setting's name for a person."""
+    """Return the display name of a setting."""
     return setting.metadata["label"] or setting.name.replace("_", " ").capitalize()
 
 
 def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
-    """One option for each setting but some; those not given are absent from the result."""
-    for setting in fields(FineTuneConfig):
-        if setting.name in without:
+    """Add one option for each setting; options not given are absent from the parsed result."""
+    for name, setting in SETTINGS.items():
+        if name in without:
             continue
-        option = "--" + setting.name.replace("_", "-")
-        default = "" if setting.default in ("", MISSING) else f" (default {setting.default})"
-        text = (setting.metadata["help"] + default).replace("%", "%%")
+        default = "" if setting.default in ("", None) else f" (default: {setting.default})"
+        options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
         if setting.type is bool:
-            parser.add_argument(
-                option, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
-            )
+            options["action"] = argparse.BooleanOptionalAction
         else:
-            parser.add_argument(
-                option, default=argparse.SUPPRESS, metavar=setting.name.upper(), help=text
-            )
+            options["metavar"] = name.upper()
+        text = (setting.metadata["help"] + default).replace("%", "%%")
+        parser.add_argument(_option(name), help=text, **options)
+        for earlier, current in EARLIER_NAMES.items():
+            if current == name:
+                parser.add_argument(_option(earlier), help=argparse.SUPPRESS, **options)
     parser.add_argument(
-        "--self-training",
-        "--unlabelled",
-        action=_Removed,
-        nargs="?",
-        default=argparse.SUPPRESS,
-        help=argparse.SUPPRESS,
+        "--self-training", "--unlabelled", action=_Removed, nargs="?", help=argparse.SUPPRESS
     )
 
 
 class _Removed(argparse.Action):
-    """Refuses an option of an earlier version in one sentence, with exit status 2."""
+    """An option of an earlier version: ends the program with one sentence and status 2."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        parser.exit(2, "Self-training was removed (docs/decisions.md says why); leave it out.\n")
+        parser.exit(
+            2, "Self-training was removed (docs/decisions.md says why); omit this option.\n"
+        )
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings among the parsed options of a command."""
+    return {name: value for name, value in vars(options).items() if name in SETTINGS}
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
-    """`value` in the setting's type and range, or UnfreezeError."""
-    said = validation.printable(_spelt(value))
-    name, low, high = label(setting), setting.metadata["low"], setting.metadata["high"]
-    if setting.name == "mode" and not (str(value) in MODES or last_groups(str(value))):
-        raise UnfreezeError(f"Mode is {said}; choose one of {', '.join(MODES)}, last-2, last-3.")
+    """Return `value` in the setting's type. Raises UnfreezeError if it is out of range."""
+    if value is None and setting.default is None:
+        return None
+    name, shown = label(setting), validation.printable(_spelled(value))
+    if setting.name == "mode":
+        value = EARLIER_MODES.get(str(value), str(value))
+        if not (value in MODES or last_groups(value)):
+            raise UnfreezeError(f"Mode is {shown}; choose {', '.join(MODES)}, last-2 or last-3.")
     if allowed := choices(setting):
         if value not in allowed:
-            raise UnfreezeError(f"{name} is {said}; choose one of {', '.join(allowed)}.")
+            raise UnfreezeError(f"{name} is {shown}; choose one of {', '.join(allowed)}.")
         return value
     if setting.type is bool:
         if str(value).lower() not in ("true", "false", "1", "0"):
-            raise UnfreezeError(f"{name} is {said}; choose true or false.")
+            raise UnfreezeError(f"{name} is {shown}; choose true or false.")
         return str(value).lower() in ("true", "1")
     if setting.type is str:
         text = str(value).strip()
-        if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
-            raise UnfreezeError(f"{name} is {said}; leave out what is no character.")
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise UnfreezeError(f"{name} is {shown}; remove what is not a character.")
         return text
+    return _number(setting, value, name, shown)
+
+
+def _number(setting: "dataclasses.Field[Any]", value: Any, name: str, shown: str) -> Any:
     try:
         number = setting.type(value)  # type: ignore[operator]
     except (TypeError, ValueError, OverflowError):
         kind = "whole number" if setting.type is int else "number"
-        raise UnfreezeError(f"{name} is {said}; give a {kind}.") from None
+        raise UnfreezeError(f"{name} is {shown}; give a {kind}.") from None
+    if number == 0 and setting.default is None:  # "not given", as in earlier versions
+        return None
+    low, high = setting.metadata["low"], setting.metadata["high"]
     if not low <= number <= high:
-        raise UnfreezeError(f"{name} is {said}; choose from {low:g} to {high:g}.")
+        raise UnfreezeError(f"{name} is {shown}; choose from {low:g} to {high:g}.")
     return number
 
 
-def _spelt(value: Any) -> str:
-    """As Python spells it, but for what has too many digits for that."""
+def _spelled(value: Any) -> str:
+    """Return the repr of a value, also of an integer with too many digits for it."""
     try:
         return repr(value)
     except ValueError:

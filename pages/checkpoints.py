@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from ftcore import formatting, validation
-from ftcore.config import MODE_DEFAULTS, NEW_MODEL, FineTuneConfig, label
+from ftcore.config import MODE_DEFAULTS, NEW_MODEL, SETTINGS, FineTuneConfig, label
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
@@ -91,7 +91,9 @@ def details(model: CheckpointChoice, of: dict[str, CheckpointChoice]) -> None:
             **{f"… {name}": f"{number:,}" for name, number in one.model.group_sizes().items()},
             "Attention heads": str(one.model.heads),
             "Reads at most": f"{one.max_length} tokens"
-            + (f", {one.max_length - one.window.head} of them from the end" if one.tail else ""),
+            + (
+                f", {one.max_length - one.truncation.head} of them from the end" if one.tail else ""
+            ),
             "On disk": formatting.size(one.bytes)
             + (f", its words in {one.words}" if one.words != one.ref else ""),
             "Name for the command line": one.ref,
@@ -261,10 +263,10 @@ if pretraining.open:
             }
             with st.grid(columns=3, min_column_width=150):
                 for name in ("words", "epochs", "layers", "heads", "feedforward"):
-                    setting = settings_form.SETTINGS[name]
+                    setting = SETTINGS[name]
                     values[name] = st.number_input(
                         label(setting),
-                        int(max(setting.metadata["low"], 1)),
+                        int(setting.metadata["low"]),
                         int(setting.metadata["high"]),
                         setting.default or MODE_DEFAULTS["full"].epochs,
                         help=setting.metadata["help"],

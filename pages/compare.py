@@ -18,7 +18,8 @@ from pages.components.text.escaping import escape_markdown
 
 CHOSEN = ("full", "last-layer", "gradual", "scratch")
 MOST_SEEDS = 5
-SAME = ("checkpoint", "dataset", "source", "limit", "own_data")  # as the Train form has them
+# Settings taken from the Train form.
+SAME = ("checkpoint", "dataset", "source", "limit", "source_task_data")
 
 experiment = st.query_params.get("experiment", "")
 run_ids = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",")) if one]
@@ -104,7 +105,7 @@ with choose:
         True,
         key="compare_references",
         persist_state="session",
-        help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
+        help="TF-IDF with logistic regression, a linear probe, the majority class: on the same texts.",
     )
     rates = {}
     with st.expander("More settings"):
@@ -122,20 +123,16 @@ with choose:
                         persist_state="session",
                     )
         st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
-        form.setting_input("own_data", explain=True)
+        form.setting_input("source_task_data", explain=True)
 
 
 def planned() -> list[FineTuneConfig]:
     """The runs of the experiment that the form describes."""
     from ftcore.experiments import plan  # imports MLflow
 
-    base = FineTuneConfig(
-        **{name: st.session_state[form.key(name)] for name in SAME},
-        epochs=epoch_count,
-        watch=watch,
-        groups=groups,
-    )
-    return plan.plan(base, modes, range(seed_count), rates, references)
+    settings = {name: st.session_state[form.key(name)] for name in SAME}
+    settings |= {"epochs": epoch_count, "watch": watch, "groups": groups}
+    return plan.plan(settings, modes, range(seed_count), rates, references)
 
 
 @st.cache_data(ttl=3, show_spinner=False)

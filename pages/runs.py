@@ -170,12 +170,12 @@ def references(run_id: str) -> list[str]:
     texts = ["dataset", "limit", "seed"]
     same = usable[(usable[texts] == [getattr(config, name) for name in texts]).all(axis=1)]
     there = dict(zip(same["mode"], same["run_id"], strict=True))
-    if (same.loc[same["mode"] == "best-head", "checkpoint"] != config.checkpoint).all():
-        there.pop("best-head", None)
+    if (same.loc[same["mode"] == "linear-probe", "checkpoint"] != config.checkpoint).all():
+        there.pop("linear-probe", None)
     return [
         there.get(mode) or scheduler.submit(replace(config, mode=mode, name=""))
         for mode in REFERENCES
-        if mode != "best-head" or config.checkpoint in saved
+        if mode != "linear-probe" or config.checkpoint in saved
     ]
 
 
@@ -206,7 +206,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         "Reference lines",
         icon=":material/horizontal_rule:",
         disabled=not chosen,
-        help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
+        help="TF-IDF with logistic regression, a linear probe, the majority class: on the same texts.",
     ):
         try:
             added = references(chosen[0])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, add_arguments
+from ftcore.config import MODE_DEFAULTS, PRESETS, FineTuneConfig, add_arguments, given_settings
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "ftcore").rglob("*.py"))
@@ -127,7 +127,7 @@ def test_every_setting_of_a_run_is_documented() -> None:
     for setting in fields(FineTuneConfig):
         default, _, what = documented["--" + setting.name.replace("_", "-")]
         shown = default.strip("`").replace(",", "")
-        assert shown == {"False": "no", "True": "yes"}.get(
+        assert shown == {"False": "no", "True": "yes", "None": ""}.get(
             str(setting.default), setting.default
         ) or (isinstance(setting.default, float | int) and float(shown) == setting.default)
         assert what == setting.metadata["help"]
@@ -154,7 +154,7 @@ def test_the_lesson_page_runs_the_lesson_preset() -> None:
     command = next(line for line in text.splitlines() if "ftcore train" in line).split()
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    shown = FineTuneConfig.from_dict(vars(parser.parse_args(command[4:])))
+    shown = FineTuneConfig.from_dict(given_settings(parser.parse_args(command[4:])))
     assert shown == FineTuneConfig.from_dict(
         {"dataset": "imdb", "mode": "full", **PRESETS["Lesson"]}
     )

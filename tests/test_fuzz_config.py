@@ -47,11 +47,11 @@ GOOD: dict[str, list[Any]] = {
     "dataset": [*datasets.NAMES, "other"],
     "learning_rate": [1e-9, 0.01, 10.0, 1e6],
     "weight_decay": [0.0, 10.0],
-    "clip": [0.0, 1e6, 1e-9],
+    "max_grad_norm": [0.0, 1e6, 1e-9],
     "batch_size": [1, 7, 4096],
     "epochs": [1, 2],
     "max_length": [8, 4096],
-    "tail": [0.0, 1.0],
+    "tail_fraction": [0.0, 1.0],
     "limit": [1, 2, 10**7],
     "dropout": [0.9],
     "word_dropout": [0.9],
@@ -108,9 +108,9 @@ SOME_GOOD = st.lists(st.sampled_from(sorted(GOOD)), max_size=4, unique=True).fla
 
 @given(SOME_GOOD)
 @example({"mode": "tfidf", "limit": 1})
-@example({"mode": "best-head", "limit": 1})
+@example({"mode": "linear-probe", "limit": 1})
 @example({"limit": 1, "batch_size": 1, "evaluations": 100})
-@example({"clip": 0.0, "learning_rate": 1e6, "optimizer": "sgd"})
+@example({"max_grad_norm": 0.0, "learning_rate": 1e6, "optimizer": "sgd"})
 @example({"watch": "x" * 100_000})
 @example({"watch": "good film\n" * 3000})
 @example({"name": "n" * 10_000})

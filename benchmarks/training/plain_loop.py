@@ -56,7 +56,7 @@ def train(run: Run) -> Loop:
         for rows in order.split(run.config.batch_size):
             clock = time.perf_counter()
             rows = rows.to(run.device)
-            ids, _ = run.train.batch(rows, run.config.window)
+            ids, _ = run.train.batch(rows, run.config.truncation)
             loss = F.cross_entropy(model(ids), run.train.labels[rows])
             optimizer.zero_grad()
             loss.backward()

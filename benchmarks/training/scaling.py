@@ -73,7 +73,7 @@ class EpochCost:
     @property
     def tokens(self) -> int:
         """Tokens read in an epoch."""
-        lengths = self.run.train.lengths(self.run.config.window)
+        lengths = self.run.train.lengths(self.run.config.truncation)
         return int(lengths[self.run.train_rows.to(lengths.device)].sum())
 
     @property
@@ -204,7 +204,7 @@ def operations(run: Run) -> float:
     run = unfreeze_loop.copy_run(run)
     run.model.embedding.requires_grad_(run.config.train_embeddings)
     learner = learners.whole_model(
-        run.model, run.train, run.config.window, run.device, run.number_format
+        run.model, run.train, run.config.truncation, run.device, run.number_format
     )
     rows = run.train_rows[: run.config.batch_size].to(run.device)
     learner.net.train()

@@ -74,7 +74,7 @@ def train(run: Run, precision: str, unfreeze_model: bool = False) -> Loop:
 
 
 def _examples(run: Run) -> list[dict[str, Any]]:
-    lengths = run.train.lengths(run.config.window)
+    lengths = run.train.lengths(run.config.truncation)
     starts = run.train.offsets
     return [
         {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftcore.cli.printer import Printer
-from ftcore.config import NEW_MODEL, FineTuneConfig
+from ftcore.config import NEW_MODEL, FineTuneConfig, given_settings
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Task, drain
 
@@ -83,12 +83,12 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
 
 def train(options: argparse.Namespace, out: Printer) -> int:
     """Fine-tune a checkpoint."""
-    return _train(FineTuneConfig.from_dict(vars(options)), out)
+    return _train(FineTuneConfig.from_dict(given_settings(options)), out)
 
 
 def pretrain(options: argparse.Namespace, out: Printer) -> int:
     """Train a new model from word vectors."""
-    values = {"dataset": "ag_news", **vars(options), "checkpoint": NEW_MODEL}
+    values = {"dataset": "ag_news", **given_settings(options), "checkpoint": NEW_MODEL}
     return _train(FineTuneConfig.from_dict(values), out)
 
 
@@ -161,7 +161,8 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     """Find a learning rate: one short run in which it rises until the loss explodes."""
     from ftcore.training import lr_finder
 
-    found = drain(lr_finder.find_rate(FineTuneConfig.from_dict(vars(options))), out.event)
+    config = FineTuneConfig.from_dict(given_settings(options))
+    found = drain(lr_finder.find_rate(config), out.event)
     if found.suggestion:
         line = (
             f"Try --learning-rate {found.suggestion:g}, a quarter of the highest that still helped."

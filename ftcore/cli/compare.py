@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore.cli.commands import asked_by_signal, execute
 from ftcore.cli.printer import Printer
-from ftcore.config import FineTuneConfig
+from ftcore.config import given_settings
 from ftcore.errors import UnfreezeError
 from ftcore.storage import files
 from ftcore.validation import printable
@@ -24,16 +24,14 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     from ftcore.experiments.verdict import findings, summary
     from ftcore.runs.checks import check_config
 
-    given = {"epochs": plan.DEFAULT_EPOCHS, **vars(options)}
-    base = FineTuneConfig.from_dict(given)
+    settings = given_settings(options)
     modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
-    rates = {mode: base.learning_rate for mode in modes} if "learning_rate" in given else {}
-    configs = plan.plan(base, modes, _numbers(options.seeds), rates, options.references)
+    configs = plan.plan(settings, modes, _numbers(options.seeds), references=options.references)
     for config in configs:
         check_config(config)
     if options.export:
         files.check_free(Path(options.export))
-    experiment, name = plan.new_id(), base.name or plan.default_name(configs)
+    experiment, name = plan.new_id(), settings.get("name") or plan.default_name(configs)
     out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
     out.brief = True
     request = asked_by_signal()

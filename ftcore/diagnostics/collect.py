@@ -54,7 +54,7 @@ def _collect(run: Run, scores: Tensor) -> Task[None]:
     moved = relative_distances(start, best)
     bodies = _Bodies(run, start, best, any(moved[name] for name in moved if name != "head"))
     rows = sample_rows(len(run.test), MAP_TEXTS)
-    vectors = yield from bodies.vectors(run.test, rows, run.config.window)
+    vectors = yield from bodies.vectors(run.test, rows, run.config.truncation)
     before, after = map(principal_components, vectors)
     diagnostics = Diagnostics(
         run.dataset.labels,
@@ -126,7 +126,7 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     run, parent = bodies.run, bodies.pretrained
     if parent is None or parent.dataset == run.dataset.name:
         return None
-    sources = [run.config.own_data, parent.origin.get("config", {}).get("source", "")]
+    sources = [run.config.source_task_data, parent.origin.get("config", {}).get("source", "")]
     available = [
         source
         for source in [*filter(None, sources), ""]
@@ -143,7 +143,7 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
         [dataset.test.texts[row] for row in rows], checkpoints.load_vocabulary(parent), MAX_LENGTH
     )
     tokens = Tokens.pack(ids, offsets, labels).to(run.device)
-    vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.window)
+    vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
     head = checkpoints.load_model(parent).classifier
     with torch.inference_mode():
         before, after = (

@@ -93,7 +93,7 @@ def import_lesson(
             title=title,
             labels=labels,
             vocabulary=tokens,
-            window=WINDOW,
+            truncation=WINDOW,
             dataset=dataset,
             metrics=metrics,
             origin={

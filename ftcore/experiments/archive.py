@@ -24,7 +24,7 @@ from ftcore.storage import files
 from ftcore.tracking import Run
 
 FORMAT = 1
-_PATHS = ("source", "own_data", "vectors")  # settings that name files of this machine
+_PATHS = ("source", "source_task_data", "vectors")  # settings that name files of this machine
 _RECORD, _HISTORY, _WATCHED = "experiment.json", "history.csv", "watched.csv"
 
 
@@ -105,7 +105,7 @@ def _from_json(values: Mapping[str, Any]) -> Run:
     """The inverse of `_to_json`; unknown names are ignored."""
     known = {field.name for field in fields(Run)}
     parsed = {
-        "config": FineTuneConfig.from_dict(values["config"]),
+        "config": FineTuneConfig.from_record(values["config"]),
         "created": datetime.fromisoformat(values["created"]),
     }
     return Run(**{name: value for name, value in values.items() if name in known} | parsed)

@@ -4,13 +4,20 @@ from collections.abc import Sequence
 from dataclasses import Field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ftcore.config import MODES, REFERENCES, FineTuneConfig, label, meant, mode_title
+from ftcore.config import MODES, REFERENCES, FineTuneConfig, label, mode_title, relevant_settings
 
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result
     from ftcore.tracking import Run
 
-_IGNORED = ("seed", "name", "watch", "source", "own_data", "device")  # do not tell sides apart
+_IGNORED = (
+    "seed",
+    "name",
+    "watch",
+    "source",
+    "source_task_data",
+    "device",
+)  # do not tell sides apart
 
 
 def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":
@@ -55,7 +62,7 @@ def side_labels(runs: "Sequence[Run]") -> list[str]:
         rivals = [other.config for other in runs if mode_title(other.config.mode) == title]
         differing = [
             _setting_label(run.config, setting)
-            for setting in meant(run.config)
+            for setting in relevant_settings(run.config)
             if setting.name not in _IGNORED
             and len({getattr(config, setting.name) for config in rivals}) > 1
         ]

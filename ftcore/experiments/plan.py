@@ -6,8 +6,17 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig, mode_defaults, mode_title
+from ftcore.config import (
+    EARLIER_MODES,
+    NEW_MODEL,
+    REFERENCES,
+    FineTuneConfig,
+    current_names,
+    mode_defaults,
+    mode_title,
+)
 from ftcore.errors import UnfreezeError
 from ftcore.runs.checks import check_config
 from ftcore.runs.scheduler import scheduler
@@ -17,43 +26,40 @@ MIN_EVALUATIONS = 20  # of a run: enough to tell when it passed an accuracy
 
 
 def plan(
-    base: FineTuneConfig,
+    settings: Mapping[str, Any],
     modes: Sequence[str],
     seeds: Iterable[int],
     rates: Mapping[str, float] | None = None,
     references: bool = True,
 ) -> list[FineTuneConfig]:
-    """The runs that compare `modes` fairly: the settings of `base`, for each seed and mode.
+    """The runs that compare `modes` fairly: the same settings for each seed and mode.
 
-    Each mode uses its default learning rate and layer decay, unless `rates` names a rate or `base` departs
-    from the defaults of its own mode. All modes use the same batch size, so that they see the same batches.
-    Seeds are the outer loop: after the first round all modes can be compared. References come last and
-    only with the first seed, as they hardly depend on it. Raises UnfreezeError without modes or seeds.
+    Each mode uses its default learning rate and layer decay unless `settings` gives one; `rates` (mode →
+    learning rate) takes precedence. Epochs and batch size are the same in all modes, so that they see the
+    same batches. Seeds are the outer loop: after the first round all modes can be compared. References come
+    last and only with the first seed, as they hardly depend on it. Raises UnfreezeError without modes or
+    seeds.
     """
+    settings, rates = current_names(settings), rates or {}
     seeds = list(dict.fromkeys(seeds))
+    modes = list(dict.fromkeys(EARLIER_MODES.get(mode, mode) for mode in modes))
     if not modes or not seeds:
         raise UnfreezeError("An experiment needs at least one mode and one seed.")
-    rates, defaults = rates or {}, mode_defaults(base.mode)
-    rate = base.learning_rate if base.learning_rate != defaults.learning_rate else 0.0
-    decay = base.layer_decay if base.layer_decay != defaults.layer_decay else 0.0
-    batch_size = mode_defaults("full").batch_size
-    if base.batch_size != defaults.batch_size:
-        batch_size = base.batch_size
-    evaluations = max(base.evaluations, math.ceil(MIN_EVALUATIONS / base.epochs))
-    networks = [mode for mode in dict.fromkeys(modes) if mode not in REFERENCES]
+    base = FineTuneConfig.from_dict({"epochs": DEFAULT_EPOCHS, **settings, "mode": "full"})
+    same = settings | {
+        "epochs": base.epochs,
+        "batch_size": base.batch_size,
+        "evaluations": max(base.evaluations, math.ceil(MIN_EVALUATIONS / base.epochs)),
+    }
     runs = [
-        replace(
-            base,
-            mode=mode,
-            seed=seed,
-            name=_run_name(base, mode, seed),
-            learning_rate=rates.get(mode, rate),
-            layer_decay=decay,
-            batch_size=batch_size,
-            evaluations=evaluations,
+        FineTuneConfig.from_dict(
+            same
+            | {"mode": mode, "seed": seed, "name": _run_name(base, mode, seed)}
+            | ({"learning_rate": rates[mode]} if mode in rates else {})
         )
         for seed in seeds
-        for mode in networks
+        for mode in modes
+        if mode not in REFERENCES
     ]
     lines = [mode for mode in REFERENCES if mode in modes or (references and _fits(mode, base))]
     return runs + [
@@ -63,8 +69,8 @@ def plan(
 
 
 def _fits(reference: str, base: FineTuneConfig) -> bool:
-    """Whether a reference can be computed: the linear head needs a pretrained body."""
-    return reference != "best-head" or base.checkpoint not in ("", NEW_MODEL)
+    """Whether a reference can be computed: a linear probe needs a pretrained body."""
+    return reference != "linear-probe" or base.checkpoint not in ("", NEW_MODEL)
 
 
 def _run_name(base: FineTuneConfig, mode: str, seed: int) -> str:

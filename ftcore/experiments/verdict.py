@@ -136,10 +136,10 @@ def _tfidf(best: Side, by_mode: dict[str, Side]) -> str:
 
 
 def _linear_probe(by_mode: dict[str, Side]) -> str:
-    """How close the last layer comes to the best linear head."""
-    if not {"best-head", "last-layer"} <= by_mode.keys():
+    """How close the last layer comes to a linear probe."""
+    if not {"linear-probe", "last-layer"} <= by_mode.keys():
         return ""
-    probe, last_layer = by_mode["best-head"], by_mode["last-layer"]
+    probe, last_layer = by_mode["linear-probe"], by_mode["last-layer"]
     return (
         f"The best that any last layer can do on the frozen body is {percent(probe.test_accuracy)}; "
         f"this one has {percent(last_layer.test_accuracy)}."

@@ -91,13 +91,13 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
     ids, offsets = yield from vocabulary.encode(texts, vocab, MAX_LENGTH)
     tokens = Tokens.pack(ids, offsets, [0] * len(texts))
     device, number_format = _CPU, "fp32"
-    if tokens.lengths(checkpoint.window).sum() > devices.batch_tokens(_CPU):
+    if tokens.lengths(checkpoint.truncation).sum() > devices.batch_tokens(_CPU):
         device = devices.pick()
         number_format = devices.precision("auto", device)
     if device != _CPU:
         model = copy.deepcopy(model).to(device)
     learner = learners.whole_model(
-        model, tokens.to(device), checkpoint.window, device, number_format
+        model, tokens.to(device), checkpoint.truncation, device, number_format
     )
     scores = yield from learner.predict(torch.arange(len(texts)), "testing")
     if not scores.isfinite().all():
@@ -111,7 +111,7 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
             dict(zip(checkpoint.labels, probabilities, strict=True)),
             milliseconds,
             text,
-            checkpoint.window,
+            checkpoint.truncation,
             vocab,
         )
         for text, label, probabilities in zip(

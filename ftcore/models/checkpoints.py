@@ -61,7 +61,7 @@ class Checkpoint:
     origin: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def window(self) -> Truncation:
+    def truncation(self) -> Truncation:
         """Which tokens of a text the model reads."""
         return Truncation(self.max_length, self.tail)
 
@@ -179,7 +179,7 @@ def save(
     title: str,
     labels: tuple[str, ...],
     vocabulary: list[str],
-    window: Truncation,
+    truncation: Truncation,
     dataset: str,
     parent: Checkpoint | None = None,
     metrics: dict[str, float] | None = None,
@@ -206,8 +206,8 @@ def save(
         "title": title,
         "labels": labels,
         "model": asdict(model.shape),
-        "max_length": window.length,
-        "tail": window.tail,
+        "max_length": truncation.length,
+        "tail": truncation.tail,
         "dataset": dataset,
         "words": words,
         "words_fingerprint": words_fingerprint,

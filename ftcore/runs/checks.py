@@ -18,6 +18,6 @@ def check_config(config: FineTuneConfig) -> None:
         )
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         checkpoints.find(config.checkpoint)
-    for path in (config.source, config.vectors, config.own_data):
+    for path in (config.source, config.vectors, config.source_task_data):
         if path:
             validation.existing_path(path)

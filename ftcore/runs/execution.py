@@ -110,7 +110,7 @@ def _task(run_id: str, output: Path) -> Task[None]:
         if run.self_trained:
             raise UnreadableSnapshot(SELF_TRAINED)
         return train.train(config, output, run_id, resume=True)
-    reference = linear_probe if config.mode == "best-head" else tfidf
+    reference = linear_probe if config.mode == "linear-probe" else tfidf
     return reference.measure(config, output.parent)
 
 

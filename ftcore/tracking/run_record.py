@@ -99,7 +99,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         name=run_name(mlflow_run),
         status=status,
         message=message,
-        config=FineTuneConfig.from_dict(settings),
+        config=FineTuneConfig.from_record(settings),
         facts=json.loads(tags.get("facts", "{}")),
         notes=json.loads(tags.get("notes", "[]")),
         phase=phase if phase in get_args(Phase) else "waiting",  # of another version

@@ -43,8 +43,8 @@ def work(config: FineTuneConfig) -> float:
     steps = config.epochs * math.ceil(train / max(1, config.batch_size))  # a reference has none
     evaluated = config.epochs * config.evaluations * validation
     total = _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * _FORWARD_TOKEN
-    if config.mode in ("last-layer", "best-head"):  # the body runs once for each text
-        head = train * _HEAD_TEXT if config.mode == "best-head" else steps * _HEAD_STEP
+    if config.mode in ("last-layer", "linear-probe"):  # the body runs once for each text
+        head = train * _HEAD_TEXT if config.mode == "linear-probe" else steps * _HEAD_STEP
         return total + (train + validation) * read * _FORWARD_TOKEN + head
     trained = config.epochs * train * read * _TRAIN_TOKEN
     return total + trained + steps * _STEP + evaluated * read * _FORWARD_TOKEN

@@ -94,12 +94,12 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     A frozen body in eval mode says the same of a text every time, so a last layer alone works on vectors
     that are computed once, and kept for later runs.
     """
-    whole = whole_model(model, tokens, run.config.window, run.device, run.number_format)
+    whole = whole_model(model, tokens, run.config.truncation, run.device, run.number_format)
     if not strategies.head_alone(run.config, model.shape):
         return whole
     rows = rows.sort().values  # whatever their order: the same texts make the same batches
     found, metrics = yield from pooled(
-        model, tokens, rows, run.config.window, run.device, run.number_format
+        model, tokens, rows, run.config.truncation, run.device, run.number_format
     )
     vectors = torch.zeros(len(tokens), model.shape.dim, device=run.device)
     vectors[rows.to(run.device)] = torch.from_numpy(found).to(run.device)

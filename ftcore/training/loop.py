@@ -72,8 +72,8 @@ def fit(run: Run, snapshot: Snapshot | None = None) -> Task[None]:
                 while (found := _backward(run, learner, batch, rows)) is None:
                     optimizer.zero_grad()
                     yield _smaller_parts(run)
-                if config.clip:
-                    nn.utils.clip_grad_norm_(weights, config.clip)
+                if config.max_grad_norm:
+                    nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
                 optimizer.step()
                 schedule.step()
                 run.step += 1
@@ -169,7 +169,7 @@ def _watch(run: Run, sentences: Tokens) -> Watched:
     run.model.eval()
     with torch.inference_mode():
         rows = torch.arange(len(sentences), device=run.device)
-        shares = run.model(*sentences.batch(rows, run.config.window)).softmax(1).tolist()
+        shares = run.model(*sentences.batch(rows, run.config.truncation)).softmax(1).tolist()
     return Watched(
         run.step,
         run.step / run.steps_per_epoch,
@@ -252,6 +252,6 @@ def _what_helps(config: FineTuneConfig) -> str:
         ways.append(f"a smaller weight decay than {config.weight_decay:g}")
     if config.train_embeddings and config.embedding_rate > 1:
         ways.append(f"a smaller rate of the word vectors than {config.embedding_rate:g}")
-    if not config.clip and config.optimizer == "sgd":  # AdamW's steps are as long without
+    if not config.max_grad_norm and config.optimizer == "sgd":  # AdamW's steps are as long without
         ways.append("gradient clipping")
     return ", or ".join(ways)

@@ -80,8 +80,8 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
             start = F.cross_entropy(untouched.logits(batch), labels)
         optimizer.zero_grad()
         loss.backward()
-        if config.clip:
-            nn.utils.clip_grad_norm_(weights, config.clip)
+        if config.max_grad_norm:
+            nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
         optimizer.step()
         if not math.isfinite(loss.item()):
             break

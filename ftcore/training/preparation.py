@@ -147,7 +147,7 @@ def save(run: Run, evaluation: Evaluation) -> None:
         title=run.config.name or run.ref,
         labels=run.dataset.labels,
         vocabulary=run.vocabulary,
-        window=run.config.window,
+        truncation=run.config.truncation,
         dataset=run.dataset.name,
         parent=run.parent,
         metrics={"val_accuracy": evaluation.accuracy, "best_step": float(evaluation.step)},

@@ -23,7 +23,7 @@ def settings(**values: object) -> FineTuneConfig:
     return FineTuneConfig.from_dict(
         {
             "checkpoint": "base",
-            "mode": "best-head",
+            "mode": "linear-probe",
             "limit": 400,
             "device": "cpu",
             "precision": "fp32",
@@ -82,7 +82,7 @@ def test_it_shares_split_and_vectors_with_the_last_layer(base: checkpoints.Check
         run_id = tracking.create_run(settings(mode=mode, epochs=1))
         return list(execution.execute(run_id))
 
-    trained, best = ran("last-layer"), ran("best-head")
+    trained, best = ran("last-layer"), ran("linear-probe")
     splits = {
         event.facts["split_fingerprint"]
         for event in (*trained, *best)

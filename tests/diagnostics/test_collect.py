@@ -163,7 +163,7 @@ def test_sampled_rows_are_distinct_ascending_and_the_same_every_time() -> None:
 
 
 def test_forgetting_is_measured_through_the_old_head(news_folder: str) -> None:
-    forgot = diagnostics_of(own_data=news_folder, epochs=6).forgot
+    forgot = diagnostics_of(source_task_data=news_folder, epochs=6).forgot
     assert forgot is not None
     assert (forgot["task"], forgot["texts"]) == ("AG News", 8)
     assert forgot["before"] == accuracy_on_news("base")
@@ -178,14 +178,14 @@ def test_forgetting_is_measured_through_the_old_head(news_folder: str) -> None:
         title="Both",
         labels=ag_news.LABELS,
         vocabulary=small_runs.WORDS,
-        window=base.window,
+        truncation=base.truncation,
         dataset="ag_news",
     )
     assert forgot["after"] == accuracy_on_news("both")
 
 
 def test_a_frozen_body_forgets_nothing(news_folder: str) -> None:
-    forgot = diagnostics_of(mode="last-layer", own_data=news_folder).forgot
+    forgot = diagnostics_of(mode="last-layer", source_task_data=news_folder).forgot
     assert forgot is not None
     assert forgot["after"] == forgot["before"]
 
@@ -203,7 +203,7 @@ def test_source_task_data_is_found_through_the_checkpoints_record(news_folder: s
         {"checkpoint": "same task"},
         {"checkpoint": "unknown task"},
         {"checkpoint": "other labels"},
-        {"own_data": ""},
+        {"source_task_data": ""},
     ],
     ids=lambda values: next(iter(values.values())) or "no data",
 )
@@ -214,7 +214,7 @@ def test_forgetting_is_none_without_another_task_or_its_data(
     small_runs.checkpoint(folder / "same task", "same task", imdb.LABELS, "sample")
     small_runs.checkpoint(folder / "unknown task", "unknown task", dataset="poems")
     small_runs.checkpoint(folder / "other labels", "other labels", ("a", "b", "c"))
-    assert diagnostics_of(**{"own_data": news_folder} | values).forgot is None
+    assert diagnostics_of(**{"source_task_data": news_folder} | values).forgot is None
 
 
 def test_failed_diagnostics_do_not_undo_the_run() -> None:
@@ -230,7 +230,7 @@ def test_failed_diagnostics_do_not_undo_the_run() -> None:
 def test_stop_during_diagnostics_leaves_a_finished_run(
     news_folder: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = small_runs.config(epochs=1, own_data=news_folder)
+    config = small_runs.config(epochs=1, source_task_data=news_folder)
     task = train.train(config, checkpoints.run_path("run"), "run")
     for event in task:
         if isinstance(event, Progress) and event.phase == "diagnostics":

@@ -96,10 +96,16 @@ def test_it_ends_with_the_accuracy_of_the_run(values: dict[str, object], tmp_pat
     "values",
     [
         {"mode": "scratch", "dropout": 0.3, "optimizer": "sgd", "schedule": "constant"},
-        {"mode": "last-2", "precision": "fp32", "clip": 0.0, "word_dropout": 0.0},
+        {"mode": "last-2", "precision": "fp32", "max_grad_norm": 0.0, "word_dropout": 0.0},
         {"mode": "custom", "groups": "head, layer 1", "precision": "bf16"},
         {"mode": "gradual", "epochs": 3, "train_embeddings": False, "seed": 3},
-        {"mode": "full", "max_length": 16, "tail": 0.5, "layer_decay": 0.5, "batch_size": 7},
+        {
+            "mode": "full",
+            "max_length": 16,
+            "tail_fraction": 0.5,
+            "layer_decay": 0.5,
+            "batch_size": 7,
+        },
         {"mode": "full", "max_length": 600, "precision": "bf16", "name": 'a """ \\ $b\n'},
     ],
     ids=str,

@@ -38,10 +38,12 @@ def no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "bundled"
 
 
+def given(**values: object) -> dict[str, object]:
+    return {"checkpoint": "starter", "limit": 40, "watch": "bad."} | values
+
+
 def base(**values: object) -> FineTuneConfig:
-    return FineTuneConfig.from_dict(
-        {"checkpoint": "starter", "limit": 40, "watch": "bad."} | values
-    )
+    return FineTuneConfig.from_dict(given(**values))
 
 
 def order(configs: Sequence[FineTuneConfig]) -> list[tuple[str, int]]:
@@ -49,7 +51,7 @@ def order(configs: Sequence[FineTuneConfig]) -> list[tuple[str, int]]:
 
 
 def test_the_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
-    configs = plan.plan(base(batch_size=8), ["full", "last-layer", "gradual"], [3, 5])
+    configs = plan.plan(given(batch_size=8), ["full", "last-layer", "gradual"], [3, 5])
     assert order(configs) == [
         ("full", 3),
         ("last-layer", 3),
@@ -62,7 +64,7 @@ def test_the_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
     networks = configs[:6]
     own = {"mode": "full", "seed": 0, "name": "", "learning_rate": 0.1, "layer_decay": 1.0}
     assert len({replace(one, **own) for one in networks}) == 1  # type: ignore[arg-type]
-    assert {one.epochs for one in networks} == {base().epochs}
+    assert {one.epochs for one in networks} == {plan.DEFAULT_EPOCHS}
     assert (networks[0].batch_size, networks[0].limit, networks[0].watch) == (8, 40, "bad.")
     for one in networks:
         usual = FineTuneConfig(mode=one.mode)
@@ -71,13 +73,13 @@ def test_the_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
 
 @pytest.mark.parametrize("mode", ["full", "last-layer"])
 def test_all_modes_take_batches_of_one_size(mode: str) -> None:
-    planned = plan.plan(base(mode=mode), ["full", "last-layer"], [0], references=False)
+    planned = plan.plan(given(mode=mode), ["full", "last-layer"], [0], references=False)
     assert [one.batch_size for one in planned] == [mode_defaults("full").batch_size] * 2
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 4, 30])
 def test_there_are_twenty_evaluations_a_run_at_least(epochs: int) -> None:
-    for one in plan.plan(base(epochs=epochs), ["full", "last-layer"], [0], references=False):
+    for one in plan.plan(given(epochs=epochs), ["full", "last-layer"], [0], references=False):
         assert one.epochs == epochs
         assert one.epochs * one.evaluations >= 20
         assert one.evaluations >= base().evaluations
@@ -85,29 +87,30 @@ def test_there_are_twenty_evaluations_a_run_at_least(epochs: int) -> None:
 
 def test_a_rate_is_that_of_the_mode_unless_it_is_said() -> None:
     modes = ["full", "last-layer", "gradual"]
-    planned = plan.plan(base(), modes, [0], {"last-layer": 0.06}, references=False)
+    planned = plan.plan(given(), modes, [0], {"last-layer": 0.06}, references=False)
     assert [one.learning_rate for one in planned] == [
         mode_defaults("full").learning_rate,
         0.06,
         mode_defaults("gradual").learning_rate,
     ]
-    planned = plan.plan(base(learning_rate=0.5, layer_decay=0.7), modes, [0])
-    assert [(one.learning_rate, one.layer_decay) for one in planned[:3]] == [(0.5, 0.7)] * 3
+    full = mode_defaults("full").learning_rate  # chosen, although it is another mode's default
+    planned = plan.plan(given(learning_rate=full, layer_decay=0.7), modes, [0])
+    assert [(one.learning_rate, one.layer_decay) for one in planned[:3]] == [(full, 0.7)] * 3
 
 
 def test_references_come_once_and_only_where_they_are_asked_for() -> None:
-    assert order(plan.plan(base(), ["full", "tfidf", "full"], [1, 1, 2], references=False)) == [
+    assert order(plan.plan(given(), ["full", "tfidf", "full"], [1, 1, 2], references=False)) == [
         ("full", 1),
         ("full", 2),
         ("tfidf", 1),
     ]
-    assert order(plan.plan(base(), ["full"], [7], references=False)) == [("full", 7)]
+    assert order(plan.plan(given(), ["full"], [7], references=False)) == [("full", 7)]
 
 
 @pytest.mark.parametrize(("modes", "seeds"), [([], [0]), (["full"], []), (["half"], [0])])
 def test_what_cannot_be_planned_is_a_sentence(modes: list[str], seeds: list[int]) -> None:
     with pytest.raises(UnfreezeError):
-        plan.plan(base(), modes, seeds)
+        plan.plan(given(), modes, seeds)
 
 
 def made(name: str, source: str = "") -> Task[datasets.TextDataset]:
@@ -135,7 +138,7 @@ def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same
 
     modes = ["full", "last-layer", "last-2", "gradual", "scratch"]
     configs = plan.plan(
-        base(epochs=3, batch_size=8, precision="fp32", device="cpu"),
+        given(epochs=3, batch_size=8, precision="fp32", device="cpu"),
         modes,
         [0, 1],
         references=False,
@@ -185,7 +188,7 @@ def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
     monkeypatch.setattr(scheduler, "submit", fuller)
     try:
         with pytest.raises(UnfreezeError, match="free some space"):
-            plan.submit(plan.plan(base(epochs=1), ["last-layer", "full"], [0]))
+            plan.submit(plan.plan(given(epochs=1), ["last-layer", "full"], [0]))
         assert scheduler.queue.join(timeout=60)
     finally:
         scheduler.shutdown()
@@ -194,7 +197,7 @@ def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
 
 def test_an_experiment_goes_through_the_queue_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "load", made)
-    configs = plan.plan(base(epochs=1), ["last-layer", "full"], [0])
+    configs = plan.plan(given(epochs=1), ["last-layer", "full"], [0])
     experiment = plan.submit(configs)
     ids = catalog.run_ids(experiment)
     try:
@@ -213,7 +216,7 @@ def test_an_experiment_goes_through_the_queue_in_order(monkeypatch: pytest.Monke
 
 
 def test_nothing_is_queued_where_one_run_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    good, bad = base(), replace(base(), own_data="no/where")
+    good, bad = base(), replace(base(), source_task_data="no/where")
     with pytest.raises(UnfreezeError, match="no/where"):
         plan.submit([good, bad])
     assert tracking.runs().empty

@@ -242,7 +242,9 @@ def test_whether_anything_beats_tfidf(tfidf: np.ndarray, said: str) -> None:
 
 
 def test_what_a_last_layer_could_reach_is_told() -> None:
-    found = verdict.findings([result("last-layer", 660), result("full"), result("best-head", 672)])
+    found = verdict.findings(
+        [result("last-layer", 660), result("full"), result("linear-probe", 672)]
+    )
     assert found[0] == (
         "The best that any last layer can do on the frozen body is 67.2%; this one has 66.0%."
     )

@@ -45,7 +45,7 @@ def checkpoint(
     model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
     if parent is not None:
         model.embedding.weight.requires_grad_(False)
-    more = {"title": ref.capitalize(), "window": Truncation(16)} | more
+    more = {"title": ref.capitalize(), "truncation": Truncation(16)} | more
     checkpoints.save(
         model,
         path,

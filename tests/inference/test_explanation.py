@@ -76,11 +76,11 @@ def test_an_unknown_word_contributes_nothing() -> None:
 
 def test_a_long_text_is_cut_as_the_model_cuts_it() -> None:
     base = small_runs.checkpoint(
-        paths.checkpoints_dir() / "base", "base", window=Truncation(length=16, tail=0.5)
+        paths.checkpoints_dir() / "base", "base", truncation=Truncation(length=16, tail=0.5)
     )
     explanation = explain("base", "good " * 20 + "film " * 20 + "bad " * 20)
     assert explanation.tokens == ["good"] * 8 + ["bad"] * 8
-    assert explanation.gap == base.window.head == 8
+    assert explanation.gap == base.truncation.head == 8
     assert len(explanation.contributions) == 16
     assert completeness_error("base", "not good " * 400) < 0.05
 

@@ -46,7 +46,7 @@ def test_word_vectors_that_trained_are_the_childs_own_and_exact(
         title="Own",
         labels=parent.labels,
         vocabulary=small_runs.WORDS,
-        window=Truncation(16),
+        truncation=Truncation(16),
         dataset="ag_news",
         parent=parent,
     )

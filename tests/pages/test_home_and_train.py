@@ -8,9 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import config, paths, tracking
-from ftcore.config import FineTuneConfig
+from ftcore.config import SETTINGS, FineTuneConfig
 from ftcore.runs.scheduler import scheduler
-from pages.components.forms.settings_form import SETTINGS
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
 

@@ -84,7 +84,9 @@ def diverged(**values: Any) -> str:
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("mode", SGD)
 def test_a_rate_that_is_too_high_ends_with_advice_that_helps(mode: str, optimizer: str) -> None:
-    said = diverged(mode=mode, optimizer=optimizer, learning_rate=1e6, clip=0.0, weight_decay=0.01)
+    said = diverged(
+        mode=mode, optimizer=optimizer, learning_rate=1e6, max_grad_norm=0.0, weight_decay=0.01
+    )
     assert "Try a smaller learning rate than 1e+06" in said and "weight decay" not in said
     assert ("gradient clipping" in said) == (optimizer == "sgd")
     usual = mode_defaults(mode).learning_rate
@@ -94,7 +96,7 @@ def test_a_rate_that_is_too_high_ends_with_advice_that_helps(mode: str, optimize
         mode=mode,
         optimizer=optimizer,
         learning_rate=rate,
-        clip=0.0,
+        max_grad_norm=0.0,
         schedule="constant",
         epochs=1,
         evaluations=1,
@@ -103,11 +105,13 @@ def test_a_rate_that_is_too_high_ends_with_advice_that_helps(mode: str, optimize
 
 
 def test_advice_names_what_is_not_as_usual_and_nothing_else() -> None:
-    said = diverged(learning_rate=3.0, weight_decay=10.0, optimizer="sgd", clip=1.0)
+    said = diverged(learning_rate=3.0, weight_decay=10.0, optimizer="sgd", max_grad_norm=1.0)
     assert "a smaller weight decay than 10" in said and "clipping" not in said
     again = small_runs.config(learning_rate=3.0, weight_decay=0.0, optimizer="sgd", epochs=1)
     assert execute(tracking.create_run(again)).status == "finished"
-    said = diverged(learning_rate=1e6, clip=0.0, embedding_rate=10.0, train_embeddings=True)
+    said = diverged(
+        learning_rate=1e6, max_grad_norm=0.0, embedding_rate=10.0, train_embeddings=True
+    )
     assert "a smaller rate of the word vectors than 10" in said
 
 

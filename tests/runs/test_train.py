@@ -137,7 +137,7 @@ def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None
             )
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(head, settings_of_run.clip)
+            torch.nn.utils.clip_grad_norm_(head, settings_of_run.max_grad_norm)
             optimizer.step()
     for ours, theirs in zip(prepared.model.classifier.parameters(), head, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
@@ -258,7 +258,9 @@ def test_stop_ends_within_a_step_and_keeps_the_best() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights() -> None:
-    wild = config(optimizer="sgd", learning_rate=1e6, clip=0, schedule="constant", epochs=30)
+    wild = config(
+        optimizer="sgd", learning_rate=1e6, max_grad_norm=0, schedule="constant", epochs=30
+    )
     events: list[Event] = []
     with pytest.raises(UnfreezeError, match="smaller learning rate than"):
         drain(train.train(wild, checkpoints.run_path("made"), "made"), events.append)

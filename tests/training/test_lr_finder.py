@@ -65,7 +65,7 @@ def test_the_suggestion_is_near_the_best_rate(mode: str, low: float, high: float
 
 
 def test_it_ends_where_the_loss_explodes(base: str) -> None:
-    config = FineTuneConfig(checkpoint=base, optimizer="sgd", clip=0.0, limit=400)
+    config = FineTuneConfig(checkpoint=base, optimizer="sgd", max_grad_norm=0.0, limit=400)
     found = drain(lr_finder.find_rate(config))
     assert found.losses[-1] > lr_finder.EXPLODED * min(found.losses) or (
         found.rates[-1] == pytest.approx(lr_finder.HIGHEST)

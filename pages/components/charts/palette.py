@@ -17,7 +17,7 @@ MODELS: dict[str, str] = {
     "custom": "#0E7490",
     "untouched": "#64748B",
     "tfidf": "#44403C",
-    "best-head": "#78716C",
+    "linear-probe": "#78716C",
     "majority": "#A8A29E",
 }
 """By a run's mode; `untouched` is a checkpoint as it came, `last-2` stands for every `last-K`."""

@@ -194,7 +194,10 @@ def _results_table(sides: Sequence[Side]) -> str:
 def _settings_table(sides: Sequence[Side]) -> str:
     """A column for each side; settings that differ are bold."""
     configs = [side.results[0].run.config for side in sides]
-    settings = [{field.name: config.label(field) for field in config.meant(c)} for c in configs]
+    settings = [
+        {field.name: config.label(field) for field in config.relevant_settings(side_config)}
+        for side_config in configs
+    ]
     labels = {name: label for side in settings for name, label in side.items()}
     rows = []
     for name, label in labels.items():

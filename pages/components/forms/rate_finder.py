@@ -11,7 +11,15 @@ from pages.components.forms import settings_form as form
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
 
-IRRELEVANT = ("learning_rate", "epochs", "schedule", "evaluations", "watch", "own_data", "name")
+IRRELEVANT = (
+    "learning_rate",
+    "epochs",
+    "schedule",
+    "evaluations",
+    "watch",
+    "source_task_data",
+    "name",
+)
 """Settings that do not change the result of a search."""
 
 

@@ -4,7 +4,6 @@ Each input keeps its value in the session under `setting_<name>`, also while ano
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, fields
 from typing import Any
 
 import streamlit as st
@@ -12,6 +11,7 @@ import streamlit as st
 from ftcore.config import (
     MODE_DEFAULTS,
     PRESETS,
+    SETTINGS,
     FineTuneConfig,
     choices,
     label,
@@ -24,7 +24,6 @@ from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
 from ftcore.models.spec import ModelSpec
 
-SETTINGS: dict[str, "Field[Any]"] = {setting.name: setting for setting in fields(FineTuneConfig)}
 FREE = (
     "checkpoint",
     "dataset",

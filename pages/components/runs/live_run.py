@@ -232,7 +232,7 @@ def _settings_and_notes(run: tracking.Run) -> None:
         "Text vectors": labels.feature_time(run.metrics),
         "Split": facts.get("split_fingerprint", ""),
     }
-    for setting in config.meant(run.config):
+    for setting in config.relevant_settings(run.config):
         rows[config.label(setting)] = getattr(run.config, setting.name)
     with st.expander("Settings and notes of this run"):
         for note in run.notes:

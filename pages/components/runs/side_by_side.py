@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting
-from ftcore.config import label, meant
+from ftcore.config import label, relevant_settings
 from ftcore.experiments import grouping
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels
@@ -64,7 +64,7 @@ def run_facts(run: Run) -> dict[str, str]:
         "Trainable parameters": _count(facts.get("trainable_parameters")),
         "Device": facts.get("device"),
     }
-    for setting in meant(run.config):
+    for setting in relevant_settings(run.config):
         if setting.name not in ("name", "device"):
             rows[label(setting)] = str(getattr(run.config, setting.name))
     if not run.config.limit:

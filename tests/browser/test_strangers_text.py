@@ -11,9 +11,9 @@ from ftcore import tracking
 from ftcore.events import Finished, Started
 from ftcore.models import checkpoints
 from tests.browser.conftest import serve
-from tests.data.test_datasets import ROWS, csvs
 from tests.helpers import small_runs
 from tests.helpers.browser_steps import UI_TIMEOUT, wait_until_idle
+from tests.helpers.dataset_files import ROWS, csvs
 
 EVIL = '<img src=x onerror="window.hacked=1">'
 START = "<img src=x"

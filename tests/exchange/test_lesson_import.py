@@ -23,7 +23,7 @@ from ftcore.exchange.lesson_import import import_lesson
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.text import vocabulary
-from tests.data.test_datasets import csvs
+from tests.helpers.dataset_files import csvs
 
 DIM, HEADS, HIDDEN, LAYERS = 16, 2, 24, 2
 WORDS = [f"word{number}" for number in range(80)]

@@ -9,7 +9,7 @@ import torch
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
 from ftcore.text import vocabulary, word_vectors
-from tests.data.test_datasets import REVIEWS, archive, csvs, folder
+from tests.helpers.dataset_files import REVIEWS, archive, csvs, folder
 
 FRUIT, CARS = ["apple", "pear", "plum", "cherry"], ["truck", "van", "bus", "tram"]
 

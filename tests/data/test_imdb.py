@@ -1,0 +1,232 @@
+"""IMDB from its archive and its folder, from damaged and malicious archives, and the real one."""
+
+import gzip
+import io
+import shutil
+import tarfile
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ftcore.data import datasets, imdb_archive
+from ftcore.data.text_dataset import TextDataset
+from ftcore.errors import UnfreezeError
+from ftcore.events import Event, Progress, drain
+from tests.helpers.dataset_files import REVIEWS, Member, archive, folder, member
+from tests.helpers.fuzzing import ODD_TEXTS, accepted, damaged, examples
+
+OTHER = {
+    "imdb.vocab": b"the\nand\n",
+    "train/unsup/0_0.txt": b"Nobody rated this.",
+    "train/labeledBow.feat": b"0:1 " * 4_000_000,  # the official archive has larger ones
+    "train/pos/._0_9.txt": b"written by macOS",
+}
+DAMAGED = "no tar.gz archive, is damaged, or is cut short: fetch it again"
+TOO_LARGE = "unpacks to far more than reviews"
+
+
+def load(path: Path) -> TextDataset:
+    return drain(datasets.load("imdb", str(path)))
+
+
+def load_if_valid(path: Path) -> TextDataset | None:
+    dataset = accepted(lambda: load(path))
+    if dataset is not None:
+        for part in (dataset.train, dataset.test):
+            assert part.texts and len(part.texts) == len(part.labels)
+            assert all(text.strip() and text.encode() for text in part.texts)
+            assert set(part.labels) <= {0, 1}
+    return dataset
+
+
+def test_archive_folder_and_parent_folder_read_alike(tmp_path: Path) -> None:
+    packed = load(archive(tmp_path / "imdb.tar.gz", REVIEWS | OTHER))
+    # In reverse order on disk, which must not matter.
+    folder(tmp_path / "aclImdb", dict(reversed((REVIEWS | OTHER).items())))
+    unpacked, parent = load(tmp_path / "aclImdb"), load(tmp_path)
+    assert packed.train.texts == [
+        "Dull<br />from start to end.",
+        "A fine film.",
+        "It stayed with me.",
+    ]
+    assert packed.train.labels == [0, 1, 1]
+    assert packed.test.labels == [0, 1]
+    assert packed.labels == ("negative", "positive")
+    assert packed.source == str(tmp_path / "imdb.tar.gz")
+    assert packed.fingerprint == unpacked.fingerprint == parent.fingerprint
+    assert (packed.train, packed.test) == (unpacked.train, unpacked.test)
+
+
+def test_invalid_utf8_is_replaced(tmp_path: Path) -> None:
+    files = REVIEWS | {"test/pos/7_8.txt": b"caf\xe9"}
+    assert load(archive(tmp_path / "a.tar.gz", files)).test.texts[1] == "caf�"
+
+
+UNSAFE = [member(f"{path}/outside.txt", b"x") for path in ("..", "aclImdb/a/../../..", "/etc")]
+KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+UNSAFE += [member("aclImdb/train/pos/9_9.txt", kind=kind) for kind in KINDS]
+
+
+@pytest.mark.parametrize("unsafe", UNSAFE)
+def test_unsafe_member_is_refused(tmp_path: Path, unsafe: Member) -> None:
+    path = archive(tmp_path / "a.tar.gz", REVIEWS, unsafe)
+    files = set(tmp_path.parent.rglob("*"))
+    with pytest.raises(UnfreezeError, match="leads out of the archive"):
+        load(path)
+    assert set(tmp_path.parent.rglob("*")) == files and not Path("/etc/outside.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("limit", "more", "message"),
+    [
+        (1_000_000, OTHER, "far more than reviews"),
+        (20_000_000, {f"train/unsup/{n}.bin": bytes(9_000_000) for n in range(3)}, TOO_LARGE),
+        (2_000_000_000, {"train/pos/2_9.txt": bytes(11_000_000)}, r"more than reviews .*2_9\.txt"),
+    ],
+    ids=["member", "skipped members", "review"],
+)
+def test_archive_that_decompresses_to_too_much_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    more: dict[str, bytes],
+    message: str,
+) -> None:
+    monkeypatch.setattr(imdb_archive, "_MAX_ARCHIVE", limit)
+    path = archive(tmp_path / "a.tar.gz", REVIEWS | more)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UnfreezeError, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
+def test_huge_header_does_not_fill_the_memory(tmp_path: Path, kind: bytes) -> None:
+    header = tarfile.TarInfo("notes")
+    header.type, header.size = kind, 1_000_000_000
+    path = tmp_path / "a.tar.gz"
+    with gzip.open(path, "wb", 1) as packed:  # 64 MB of a header that claims a gigabyte
+        packed.write(header.tobuf(tarfile.USTAR_FORMAT))
+        for _ in range(64):
+            packed.write(bytes(1_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnfreezeError, match=TOO_LARGE):
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_negative_size_does_not_loop_forever(tmp_path: Path) -> None:
+    bad = tarfile.TarInfo("aclImdb/train/pos/9_9.txt")
+    data = bytearray(bad.tobuf(tarfile.GNU_FORMAT))
+    data[124:136] = (-512).to_bytes(12, "big", signed=True)  # leads tarfile back to this header
+    data[148:156] = b"%06o\0 " % tarfile.calc_chksums(data)[0]
+    path = tmp_path / "a.tar.gz"
+    first = tarfile.TarInfo("aclImdb/README").tobuf(tarfile.GNU_FORMAT)
+    path.write_bytes(gzip.compress(first + bytes(data) + bytes(10_240)))
+    with pytest.raises(UnfreezeError, match=DAMAGED):
+        load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive at all", bytes(5000)])
+def test_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(content)
+    with pytest.raises(UnfreezeError, match=DAMAGED):
+        load(tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize("missing", ["train/neg", "test/pos"])
+@pytest.mark.parametrize("write", [folder, archive])
+def test_class_without_reviews_is_named(tmp_path: Path, missing: str, write: object) -> None:
+    files = {name: data for name, data in REVIEWS.items() if not name.startswith(missing)}
+    path = write(tmp_path / "data", files)  # type: ignore[operator]
+    with pytest.raises(UnfreezeError, match=f"no reviews in aclImdb/{missing}"):
+        load(path)
+
+
+def test_cancelled_reading_closes_the_archive(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.tar.gz", REVIEWS)
+    task = datasets.load("imdb", str(path))
+    next(task)
+    task.close()
+    shutil.move(path, tmp_path / "moved")  # fails for an open file on Windows
+
+
+@pytest.fixture(scope="module")
+def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("archives") / "valid.tar.gz"
+    return archive(path, REVIEWS | {"README": b"About."})
+
+
+@given(st.data())
+@examples(60)
+def test_damaged_archive_is_refused_or_reads_the_same(valid: Path, data: st.DataObject) -> None:
+    path = valid.with_name("damaged.tar.gz")
+    path.write_bytes(data.draw(damaged(valid.read_bytes())))
+    dataset = load_if_valid(path)
+    assert dataset is None or dataset.fingerprint == load(valid).fingerprint
+
+
+@given(st.data())
+@examples(60)
+def test_damaged_tar_in_a_valid_gzip_file(valid: Path, data: st.DataObject) -> None:
+    """As a full disk leaves it if tar and gzip are two processes."""
+    content = gzip.decompress(valid.read_bytes())
+    bad = data.draw(damaged(content))
+    path = valid.with_name("tar.tar.gz")
+    path.write_bytes(gzip.compress(bad, 1))
+    dataset = load_if_valid(path)
+    if dataset is not None and content.startswith(bad):  # only the padding was cut
+        assert dataset.fingerprint == load(valid).fingerprint
+
+
+def test_tar_cut_after_a_member_is_refused(valid: Path) -> None:
+    content = gzip.decompress(valid.read_bytes())
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        ends = [info.offset for info in tar] + [tar.offset]
+    for end in ends:
+        path = valid.with_name("cut.tar.gz")
+        path.write_bytes(gzip.compress(content[:end], 1))
+        with pytest.raises(UnfreezeError, match="cut short"):
+            load(path)
+
+
+NAMES = ["aclImdb/train/pos/x.txt", "./aclImdb/test/neg/9_1.txt", "train/pos/1_1.txt", *ODD_TEXTS]
+ALL_KINDS = [*KINDS, tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.CONTTYPE]
+ALL_KINDS += [tarfile.GNUTYPE_SPARSE, b"?"]
+MEMBERS = st.tuples(st.sampled_from(NAMES), st.binary(max_size=99), st.sampled_from(ALL_KINDS))
+
+
+@given(st.lists(MEMBERS))
+@examples(50)
+def test_odd_members(valid: Path, members: list[tuple[str, bytes, bytes]]) -> None:
+    odd = [
+        member(name.encode("utf-8", "replace").decode() or "x", data, kind)
+        for name, data, kind in members
+    ]
+    load_if_valid(archive(valid.with_name("odd.tar.gz"), REVIEWS, *odd))
+
+
+CONTENTS = [b"", b"\0", b"\r", b"\xff\xfe\0", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"<br />", b"fine"]
+CONTENTS += ["\u202eabc".encode(), b"a" * 300_000, b"\n" * 9000]
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(REVIEWS, st.sampled_from(CONTENTS))))
+@examples(30)
+def test_odd_reviews(valid: Path, files: dict[str, bytes]) -> None:
+    load_if_valid(archive(valid.with_name("texts.tar.gz"), files))
+
+
+def test_real_imdb(shared_data: Path) -> None:
+    events: list[Event] = []
+    task = datasets.load("imdb", str(shared_data / "aclImdb.tar.gz"))
+    dataset = drain(task, events.append)
+    for part in (dataset.train, dataset.test):
+        assert [part.labels.count(label) for label in (0, 1)] == [12_500, 12_500]
+    assert len(events) > 50
+    assert isinstance(events[-1], Progress) and events[-1].done == events[-1].total

@@ -1,22 +1,21 @@
-"""The built-in sample: short film reviews that this grammar writes. Synthetic, and made to teach.
+"""The built-in sample: synthetic film reviews written by a grammar.
 
-It is built to show the difference between training all layers and the last one alone. Most reviews
-hold both praise and blame, and word order says which of them counts ("the plot is clever, but this
-is a dull film", "anything but dull"), so counting words does not get far. An accuracy on it says
-how well a method reads such sentences, and nothing about real reviews.
+It shows the difference between training all layers and the last layer. Most reviews contain both
+praise and blame, and word order decides which counts ("the plot is clever, but this is a dull
+film", "anything but dull"), so counting words is not enough. An accuracy on the sample says
+nothing about real reviews.
 
-A sentence is a frame with slots, all relative to the verdict of the review, so that one frame
-serves both:
+A sentence is a frame with slots relative to the label of the review, so that a frame serves both:
 
-    {+}  {-}        an adjective that agrees with the verdict, or contradicts it
-    {mild-}         one that stands well behind "never": "never awful" would be faint praise
+    {+}  {-}        an adjective that agrees with the label, or contradicts it
+    {mild-}         one that fits after "never": "never awful" would be faint praise
     [this|that]     `this` in a positive review, `that` in a negative one
-    <this/that>     either, by chance
+    <this/that>     either, at random
     {1} {1n} {1a} {1is} {1it} {1+} {1-}     an aspect: "the script", "script", "a" ("" before
                     "dialogue" or "sets"), "is", "it", and adjectives that fit it
 
-Some pairs of a frame and a word are left to the test reviews, though each of the two occurs in
-training, so that learning sentences by heart is not enough.
+Some pairs of a frame and a word occur in test reviews only, though each of the two occurs in
+training, so that memorizing sentences is not enough.
 """
 
 import random
@@ -27,13 +26,13 @@ from pathlib import Path
 from ftcore.data.text_dataset import DatasetSpec, Texts
 from ftcore.events import Task
 
-# Calibrated: on 6,000 reviews, TF-IDF and logistic regression reach 74% with words and 86% with
+# Calibrated on 6,000 reviews: TF-IDF with logistic regression reaches 74% with words and 86% with
 # pairs of words, a linear head on mean word vectors 66%, the small transformer 93% in 4 epochs.
 # Longer reviews, or more of the rarer kinds of frame, are much harder to learn in that time.
 
 _HELD_OUT = 20  # one in this many pairs of a frame and a word occurs in test reviews only
 
-# First the words that blame, then those that praise.
+# Negative words, then positive ones.
 _FILM = (
     "absurd aimless annoying artificial awful boring cheap confusing contrived dreadful dreary "
     "dull empty forgettable hollow horrible incoherent inept irritating lame lifeless lousy messy "
@@ -48,7 +47,7 @@ _MILD = (
     "boring bland clumsy confusing dreary dull predictable shallow silly tedious tiresome",
     "absorbing clever compelling convincing engaging enjoyable entertaining exciting lively",
 )
-# Praise that suits a genre, beside the praise above.
+# More positive words, by genre.
 _GENRES = {
     "comedy": "funny witty charming",
     "drama": "moving touching gripping",
@@ -57,7 +56,7 @@ _GENRES = {
     "romance": "charming tender touching",
     "adventure": "exciting gripping thrilling",
 }
-# Those with an article can be counted: "a sharp script", but "sharp dialogue".
+# Countable aspects have an article: "a sharp script", but "sharp dialogue".
 _ASPECTS = {
     "acting": ("wooden stiff flat clumsy lifeless", "convincing subtle moving graceful natural"),
     "dialogue": ("stiff clumsy awkward flat tiresome", "sharp witty clever natural lively"),
@@ -170,17 +169,17 @@ _SLOT = re.compile(r"\{([^}]*)\}|\[([^|\]]*)\|([^]]*)\]|<([^>]*)>")
 
 
 class _Writer:
-    """Writes one review. `pairs` are the frames and words that it put together."""
+    """Writes one review. `pairs` are the combinations of a frame and a word in it."""
 
     def __init__(self, rng: random.Random, label: int) -> None:
         self.rng, self.label = rng, label
         self.genre = rng.choice(list(_GENRES))
         self.names = [rng.choice(("film", "movie")), self.genre]
         self.pairs: list[tuple[str, str]] = []
-        self._used: set[str] = set()  # no adjective and no aspect comes twice
+        self._used: set[str] = set()  # no adjective or aspect is repeated
 
     def review(self) -> str:
-        """The verdict, and up to three more sentences."""
+        """Return a sentence that decides the label, and up to three more."""
         kind = self.rng.choices(list(_SHARES), list(_SHARES.values()))[0]
         plan = [self.rng.choice(_FRAMES[kind])]
         plan += [self.rng.choice(frames) for share, frames in _EXTRAS if self.rng.random() < share]
@@ -189,7 +188,7 @@ class _Writer:
     def _sentence(self, frame: str) -> str:
         aspects: dict[str, str] = {}
         self.rng.shuffle(self.names)
-        names = iter(self.names)  # so that "film" does not come twice
+        names = iter(self.names)  # so that "film" is not repeated
 
         def fill(slot: re.Match[str]) -> str:
             name, positive, negative, either = slot.groups()
@@ -249,7 +248,7 @@ class _Writer:
 def generate(
     seed: int = 0, train_size: int = 6000, test_size: int = 1000
 ) -> tuple[list[str], list[int], list[str], list[int]]:
-    """Training texts and labels, then those for testing; all differ, and half are positive (1)."""
+    """Return training texts and labels, then test texts and labels; half are positive (1)."""
     rng = random.Random(seed)
     seen: set[str] = set()
     train = _reviews(rng, train_size, seen, held_out=False)

@@ -1,4 +1,4 @@
-"""Downloads against a real web server, with and without ranges, whole and broken."""
+"""Downloads from a real web server, with and without ranges, complete and interrupted."""
 
 import hashlib
 import os
@@ -32,18 +32,18 @@ def target(tmp_path: Path) -> Path:
 
 
 def names(target: Path) -> list[str]:
-    """What lies beside the target, without its lock."""
+    """Names of the files in the target's folder, without the lock."""
     return sorted(path.name for path in target.parent.iterdir() if path.suffix != ".lock")
 
 
-def break_off(server: FileServer, target: Path, after: int = 300_000) -> None:
+def interrupt(server: FileServer, target: Path, after: int = 300_000) -> None:
     server.breaks_after = after
     with pytest.raises(UnfreezeError, match=INTERRUPTED):
         drain(downloads.fetch(f"{server.url}/file.bin", target))
     server.breaks_after, server.sent = None, 0
 
 
-def test_fetches_checks_and_reports(server: FileServer, target: Path) -> None:
+def test_fetch_verifies_and_reports_progress(server: FileServer, target: Path) -> None:
     events: list[Event] = []
     task = downloads.fetch(f"{server.url}/file.bin", target, size=len(DATA), md5=MD5)
     assert drain(task, events.append) == target
@@ -53,14 +53,14 @@ def test_fetches_checks_and_reports(server: FileServer, target: Path) -> None:
     assert events[-1] == Progress("downloading", len(DATA), len(DATA), "bytes")
 
 
-def test_does_not_fetch_twice(server: FileServer, target: Path) -> None:
+def test_existing_file_is_not_downloaded_again(server: FileServer, target: Path) -> None:
     for _ in range(2):
         drain(downloads.fetch(f"{server.url}/file.bin", target))
     assert len(server.requests) == 1
 
 
-def test_goes_on_where_it_broke_off(server: FileServer, target: Path) -> None:
-    break_off(server, target)
+def test_interrupted_download_is_resumed(server: FileServer, target: Path) -> None:
+    interrupt(server, target)
     assert names(target) == ["file.bin.part", "file.bin.part.tag"]
     arrived = (target.parent / "file.bin.part").stat().st_size
     assert 0 < arrived <= 300_000
@@ -72,49 +72,43 @@ def test_goes_on_where_it_broke_off(server: FileServer, target: Path) -> None:
     assert names(target) == ["file.bin"]
 
 
-def test_starts_anew_where_the_server_has_no_ranges(server: FileServer, target: Path) -> None:
+def test_server_without_ranges_restarts(server: FileServer, target: Path) -> None:
     server.ranges = False
-    break_off(server, target)
+    interrupt(server, target)
     drain(downloads.fetch(f"{server.url}/file.bin", target, md5=MD5))
     assert server.sent == len(DATA)
 
 
-def test_starts_anew_when_the_file_changed_meanwhile(server: FileServer, target: Path) -> None:
-    break_off(server, target)
+def test_changed_file_restarts(server: FileServer, target: Path) -> None:
+    interrupt(server, target)
     server.files["file.bin"], server.etag = DATA[::-1], '"2"'
     drain(downloads.fetch(f"{server.url}/file.bin", target))
     assert target.read_bytes() == DATA[::-1]
 
 
-def test_starts_anew_when_the_file_shrank_under_the_same_tag(
-    server: FileServer, target: Path
-) -> None:
-    break_off(server, target)
+def test_shorter_file_with_the_same_tag_restarts(server: FileServer, target: Path) -> None:
+    interrupt(server, target)
     server.files["file.bin"] = DATA[:1000]
     drain(downloads.fetch(f"{server.url}/file.bin", target))
     assert target.read_bytes() == DATA[:1000]
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"1"'])
-def test_keeps_no_part_that_could_not_be_resumed(
-    server: FileServer, target: Path, etag: str
-) -> None:
+def test_part_without_a_version_is_deleted(server: FileServer, target: Path, etag: str) -> None:
     server.etag = etag
-    break_off(server, target)
+    interrupt(server, target)
     assert names(target) == []
 
 
-def test_keeps_the_part_while_the_network_is_away(
-    server: FileServer, target: Path, dead_url: str
-) -> None:
-    break_off(server, target)
+def test_part_survives_a_lost_network(server: FileServer, target: Path, dead_url: str) -> None:
+    interrupt(server, target)
     with pytest.raises(UnfreezeError, match="No connection"):
         drain(downloads.fetch(f"{dead_url}/file.bin", target))
     drain(downloads.fetch(f"{server.url}/file.bin", target, md5=MD5))
     assert server.sent < len(DATA)
 
 
-def test_a_cancelled_download_can_be_resumed(server: FileServer, target: Path) -> None:
+def test_cancelled_download_can_be_resumed(server: FileServer, target: Path) -> None:
     task = downloads.fetch(f"{server.url}/file.bin", target)
     next(task)
     task.close()
@@ -123,19 +117,19 @@ def test_a_cancelled_download_can_be_resumed(server: FileServer, target: Path) -
     assert names(target) == ["file.bin"]
 
 
-def test_a_stream_without_length_still_arrives(server: FileServer, target: Path) -> None:
+def test_response_without_a_length(server: FileServer, target: Path) -> None:
     server.sends_length = False
     events: list[Event] = []
     drain(downloads.fetch(f"{server.url}/file.bin", target, md5=MD5), events.append)
     assert events[0] == Progress("downloading", 0, None, "bytes")
 
 
-def test_a_second_download_waits_for_the_first(server: FileServer, target: Path) -> None:
+def test_concurrent_download_waits_for_the_first(server: FileServer, target: Path) -> None:
     first = downloads.fetch(f"{server.url}/file.bin", target)
     next(first)
     second = downloads.fetch(f"{server.url}/file.bin", target)
     assert next(second) == Progress("waiting", 0, None)
-    # The page that began may be drawn by another thread when it goes on.
+    # A page may continue a task in another thread than the one that started it.
     thread = threading.Thread(target=drain, args=(first,))
     thread.start()
     drain(second)
@@ -145,22 +139,22 @@ def test_a_second_download_waits_for_the_first(server: FileServer, target: Path)
 
 
 @pytest.mark.parametrize(
-    ("check", "sentence"),
+    ("check", "message"),
     [
         ({"md5": "0" * 32}, "damaged"),
         ({"size": 2_000_000}, "1,000,000 bytes instead of 2,000,000"),
         ({"size": 5}, "sends far more than it should"),
     ],
 )
-def test_throws_away_what_is_not_the_publishers_file(
-    server: FileServer, target: Path, check: dict[str, object], sentence: str
+def test_wrong_size_or_checksum_is_deleted(
+    server: FileServer, target: Path, check: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(UnfreezeError, match=sentence):
+    with pytest.raises(UnfreezeError, match=message):
         drain(downloads.fetch(f"{server.url}/file.bin", target, **check))  # type: ignore[arg-type]
     assert names(target) == []
 
 
-def test_a_server_that_never_stops_does_not_fill_the_disk(
+def test_endless_response_does_not_fill_the_disk(
     server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(downloads, "MAX_BYTES", 200_000)
@@ -170,7 +164,7 @@ def test_a_server_that_never_stops_does_not_fill_the_disk(
     assert names(target) == []
 
 
-def test_a_file_that_moved(server: FileServer, target: Path) -> None:
+def test_http_error_is_reported(server: FileServer, target: Path) -> None:
     with pytest.raises(UnfreezeError, match="404 Not Found: give the path of a copy"):
         drain(downloads.fetch(f"{server.url}/gone.bin", target))
     assert names(target) == []
@@ -178,28 +172,28 @@ def test_a_file_that_moved(server: FileServer, target: Path) -> None:
 
 @pytest.fixture
 def dead_url() -> Iterator[str]:
-    """An address where nobody listens: its port is taken, but never opened to others."""
+    """The address of a port that is bound but does not listen."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("url", ["no address", "http://", "ftp://127.0.0.1/file"])
-def test_an_address_that_is_none(target: Path, url: str) -> None:
+def test_invalid_url_is_reported(target: Path, url: str) -> None:
     with pytest.raises(UnfreezeError, match="is not an address to download from"):
         drain(downloads.fetch(url, target))
 
 
-def test_a_server_that_never_answers(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_is_reported(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "TIMEOUT", (0.2, 0.2))
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        url = f"http://127.0.0.1:{mute.getsockname()[1]}/file.bin"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/file.bin"
         with pytest.raises(UnfreezeError, match="does not answer"):
             drain(downloads.fetch(url, target))
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's device that is full")
-def test_a_full_disk(server: FileServer, target: Path) -> None:
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk_is_reported(server: FileServer, target: Path) -> None:
     target.parent.mkdir()
     (target.parent / "file.bin.part").symlink_to("/dev/full")
     with pytest.raises(UnfreezeError, match=r"disk is full .* free some space"):
@@ -207,7 +201,7 @@ def test_a_full_disk(server: FileServer, target: Path) -> None:
     assert not target.exists()
 
 
-def test_a_folder_that_cannot_be(server: FileServer, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+def test_invalid_folder_is_reported(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UnfreezeError, match="cannot be written"):
         drain(downloads.fetch(f"{server.url}/file.bin", tmp_path / "file" / "file.bin"))

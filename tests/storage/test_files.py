@@ -1,4 +1,4 @@
-"""Files that several write and read at once."""
+"""Atomic writes under concurrency, invalid targets and a full disk."""
 
 import errno
 import os
@@ -11,45 +11,43 @@ from ftcore.errors import UnfreezeError
 from ftcore.storage import files
 
 
-def test_what_a_killed_process_saved_is_put_in_place_by_whoever_is_quicker(
+def test_concurrent_recovery_puts_the_new_files_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every page that lists checkpoints does so, also while the run saves the next one."""
+    """Every page that lists checkpoints recovers them, also while a run saves the next one."""
     (tmp_path / ".ready").mkdir()
     (tmp_path / ".ready" / "a").write_text("new")
     (tmp_path / "a").write_text("old")
-    listed = Path.iterdir
+    iterdir = Path.iterdir
 
-    def slower(folder: Path) -> Iterator[Path]:
+    def recover_first(folder: Path) -> Iterator[Path]:
         monkeypatch.undo()
         files.recover(tmp_path)
-        return listed(folder)
+        return iterdir(folder)
 
-    monkeypatch.setattr(Path, "iterdir", slower)
+    monkeypatch.setattr(Path, "iterdir", recover_first)
     files.recover(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "new"
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "there", "there/below", "folder"])
-def test_a_new_folder_is_refused_where_it_cannot_be(name: str, tmp_path: Path) -> None:
-    (tmp_path / "there").write_text("a file")
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "file", "file/below", "folder"])
+def test_new_folder_refuses_an_invalid_target(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
     (tmp_path / "folder").mkdir()
     with pytest.raises(UnfreezeError, match="; choose another"), files.new_folder(tmp_path / name):
-        pytest.fail("it was there to be filled")
-    assert {one.name for one in tmp_path.iterdir()} == {"there", "folder"}
+        pytest.fail("the body must not run")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
 
 
-def test_a_new_folder_is_whole_or_not_there(tmp_path: Path) -> None:
-    with (
-        pytest.raises(UnfreezeError, match="No space left"),
-        files.new_folder(tmp_path / "a/b") as new,
-    ):
-        files.write(new / "one", b"1")
+def test_new_folder_is_complete_or_absent(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b"
+    with pytest.raises(UnfreezeError, match="No space left"), files.new_folder(target) as staging:
+        files.write(staging / "file", b"1")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert not [one for one in tmp_path.rglob("*") if one.is_file()]
-    with files.new_folder(tmp_path / "a" / "b") as new:
-        files.write(new / "one", b"1")
-        assert not (tmp_path / "a" / "b").exists()
-    assert [one.name for one in (tmp_path / "a").iterdir()] == ["b"]
-    assert (tmp_path / "a" / "b" / "one").read_bytes() == b"1"
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+    with files.new_folder(target) as staging:
+        files.write(staging / "file", b"1")
+        assert not target.exists()
+    assert list(target.parent.iterdir()) == [target]
+    assert (target / "file").read_bytes() == b"1"

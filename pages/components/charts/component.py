@@ -15,10 +15,10 @@ def script_component(name: str, script: str, *modules: str) -> Any:
     blob: address, where a path needs an origin. plotly.js puts its style sheet into the page's head, which an
     isolated component would not see.
     """
-    paths = json.dumps([assets.address(file) for file in (script, *modules)])
+    paths = json.dumps([assets.asset_url(file) for file in (script, *modules)])
     source = f"""
 const modules = Promise.all({paths}.map((path) => import(location.origin + path)));
-const plotly = location.origin + {assets.address(assets.PLOTLY)!r};
+const plotly = location.origin + {assets.asset_url(assets.PLOTLY)!r};
 export default async (component) => {{
   const [script, ...others] = await modules;
   return script.draw(component, plotly, ...others);

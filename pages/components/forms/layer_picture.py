@@ -18,7 +18,7 @@ DARK, LIGHT = "#11141A", "#FFFFFF"
 _mount = st.components.v2.component(
     "unfreeze_layers",
     js=f"""
-const picture = import(location.origin + {assets.address(assets.LAYERS)!r});
+const picture = import(location.origin + {assets.asset_url(assets.LAYERS)!r});
 export default async (component) => (await picture).draw(component);
 """,
 )

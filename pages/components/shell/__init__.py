@@ -1,1 +1,1 @@
-"""What surrounds every page: sign-in, static files, warm imports."""
+"""What surrounds every page: access control and sign-in, static files, background imports."""

@@ -1,22 +1,22 @@
-"""Files that the browser fetches once: plotly.js out of the installed plotly, and our own scripts."""
+"""Static files that browsers cache: plotly.js from the installed package, and our own scripts."""
 
 import hashlib
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import streamlit as st
+from pages.components.shell.sign_in import url_path
 
 FOLDER = "assets"
 
 
-def _named_by_content(path: Path) -> str:
-    """`live_chart.js` → `live_chart-1a2b3c4d.js`, so that a browser never keeps an old one."""
+def _versioned_name(path: Path) -> str:
+    """Return a name such as `live_chart-1a2b3c4d.js`, so that browsers never use an old version."""
     return f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}{path.suffix}"
 
 
 def _plotly_js() -> Path:
-    package = find_spec("plotly")  # found, not imported: the server needs only the file
+    package = find_spec("plotly")  # not imported: only the file is needed
     assert package is not None and package.origin is not None
     return Path(package.origin).parent / "package_data" / "plotly.min.js"
 
@@ -25,15 +25,14 @@ _SCRIPTS = {path.stem: path for path in Path(__file__).parents[1].rglob("*.js")}
 
 PLOTLY = f"plotly-{version('plotly')}.min.js"
 PLOTLY_BASE, LIVE_CHART, REPLAY, FIGURE, LAYERS = (
-    _named_by_content(_SCRIPTS[name])
+    _versioned_name(_SCRIPTS[name])
     for name in ("plotly_base", "live_chart", "replay", "figure", "layer_picture")
 )
 FILES: dict[str, Path] = {PLOTLY: _plotly_js()} | {
-    _named_by_content(path): path for path in _SCRIPTS.values()
+    _versioned_name(path): path for path in _SCRIPTS.values()
 }
 
 
-def address(name: str) -> str:
-    """The path of a file on this server; scripts put `location.origin` before it."""
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return "/".join(["", *([base] if base else []), FOLDER, name])
+def asset_url(name: str) -> str:
+    """Return the path of a file on this server; scripts prepend `location.origin`."""
+    return url_path(f"{FOLDER}/{name}")

@@ -1,4 +1,4 @@
-"""The imports that take seconds, done behind the first page."""
+"""Imports that take seconds, done in the background while the first page is shown."""
 
 import functools
 import gc
@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 @functools.cache
 def preload() -> Future[None]:
-    """Start the imports, once per process."""
+    """Import torch and MLflow in a thread, once per process."""
     pool = ThreadPoolExecutor(1, "warm-up")
     try:
         return pool.submit(_load)
@@ -17,9 +17,9 @@ def preload() -> Future[None]:
 
 
 def wait_until_loaded(draw: Callable[[], object]) -> None:
-    """Wait for it at the end of a page, drawing what stands there meanwhile.
+    """Wait for `preload` at the end of a page, and call `draw` for placeholders meanwhile.
 
-    Each drawing is where Streamlit leaves the page for whatever was typed or pressed, so nobody else waits.
+    Each call lets Streamlit interrupt the page for user input.
     """
     while not preload().done():
         draw()
@@ -29,6 +29,6 @@ def wait_until_loaded(draw: Callable[[], object]) -> None:
 def _load() -> None:
     from ftcore.inference import explanation  # noqa: F401
 
-    # What is imported stays. Were it looked through at each full collection, every page, and the
-    # training, would stand still for 400 ms every few reads of the record.
+    # Modules are never freed. Without freeze, each full garbage collection would traverse them and
+    # block all pages and the training for 400 ms.
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Datasets: where they come from, how they are balanced, how long their texts are, and examples."""
+"""Data: where each dataset comes from, its balance, the lengths of its texts, and examples."""
 
 import random
 
@@ -7,40 +7,41 @@ import streamlit as st
 
 from ftcore import formatting, validation
 from ftcore.data import datasets
-from ftcore.data.text_dataset import TextDataset
+from ftcore.data.datasets import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
 from pages.components.forms.task_progress import run_task
+from pages.components.text.errors import show_error
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.html_fragments import example_text
 
-KEPT = 3  # datasets in memory
-MEASURED = 2_000  # texts whose tokens are counted
+MAX_LOADED = 3  # datasets in memory
+SAMPLE_SIZE = 2_000  # texts whose tokens are counted
 LENGTHS = (16, 32, 64, 128, 256, 384, 512, 768, 1024)
-A_PAGE = 10  # examples
-SHOWN = 400  # characters of an example before it unfolds
-STILL = {"margin": {"l": 0, "r": 0, "t": 8, "b": 0}, "showlegend": False, "dragmode": False}
-BARE = {"displayModeBar": False}
+PAGE_SIZE = 10  # examples
+EXCERPT = 400  # characters of an example before it unfolds
+LAYOUT = {"margin": {"l": 0, "r": 0, "t": 8, "b": 0}, "showlegend": False, "dragmode": False}
+NO_TOOLBAR = {"displayModeBar": False}
 PARTS = {"train": "Training", "test": "Test"}
 
 
 @st.cache_resource
-def loaded() -> dict[tuple[str, str, float], TextDataset]:
-    """Datasets that were read, the newest last, for every visitor."""
+def loaded_datasets() -> dict[tuple[str, str, float], TextDataset]:
+    """Datasets in memory, shared by all sessions, the newest last."""
     return {}
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def lengths(fingerprint: str, _texts: list[str]) -> np.ndarray:
-    """Tokens of each of a random sample of texts, the same sample each time."""
+def token_counts(fingerprint: str, _texts: list[str]) -> np.ndarray:
+    """Tokens per text of a random sample of up to SAMPLE_SIZE texts, the same one each time."""
     from ftcore.text.vocabulary import tokenize  # imports torch
 
-    sample = random.Random(0).sample(_texts, min(MEASURED, len(_texts)))
+    sample = random.Random(0).sample(_texts, min(SAMPLE_SIZE, len(_texts)))
     return np.array([len(tokenize(text)) for text in sample])
 
 
-def changed(source: str) -> float:
-    """When a file or folder was last written, so that a new one is read anew."""
+def modified(source: str) -> float:
+    """The modification time of a file or folder; 0 if there is none."""
     try:
         return validation.existing_path(source).stat().st_mtime if source else 0.0
     except (OSError, UnfreezeError):
@@ -48,11 +49,11 @@ def changed(source: str) -> float:
 
 
 st.title("Data", anchor=False)
-# What is chosen stands in ?dataset=. A widget bound to it would put its title there, as it once did, and
-# know no other.
-titles = {one: datasets.title(one).removesuffix(" (synthetic)") for one in datasets.NAMES}
-given = st.query_params.get("dataset", "")
-linked = next((one for one in datasets.NAMES if given in (one, titles[one])), "")
+# `?dataset=` holds the name. A widget bound to the address would put its title there, as an earlier
+# version did; those links still work.
+titles = {name: datasets.title(name).removesuffix(" (synthetic)") for name in datasets.NAMES}
+in_address = st.query_params.get("dataset", "")
+linked = next((name for name in datasets.NAMES if in_address in (name, titles[name])), "")
 if linked and linked != st.session_state.get("data_linked"):
     st.session_state.dataset = linked
 st.session_state.setdefault("dataset", "sample")
@@ -64,10 +65,11 @@ name = st.segmented_control(
     format_func=titles.get,
     label_visibility="collapsed",
 )
-if name != (given or "sample"):
+if name != (in_address or "sample"):
     st.query_params["dataset"] = name
 st.session_state.data_linked = name
-source = ""
+
+source, load_clicked = "", name == "sample"
 if name != "sample":
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.text_input(
@@ -76,21 +78,21 @@ if name != "sample":
             persist_state="session",
             placeholder="An archive or a folder on this machine; empty downloads it",
         ).strip()
-        asked = st.button("Load", type="primary", icon=":material/download:")
-key = (name, source, changed(source))
-dataset = loaded().get(key)
+        load_clicked = st.button("Load", type="primary", icon=":material/download:")
+key = (name, source, modified(source))
+dataset = loaded_datasets().get(key)
 if dataset is None:
-    if name != "sample" and not asked:
+    if not load_clicked:
         st.info("Load it, and its texts are shown here.")
         st.stop()
     try:
         dataset = run_task(datasets.load(name, source))
     except UnfreezeError as error:
-        st.error(escape_markdown(str(error)))
+        show_error(error)
         st.stop()
-    loaded()[key] = dataset
-    while len(loaded()) > KEPT:
-        loaded().pop(next(iter(loaded())), None)
+    loaded_datasets()[key] = dataset
+    while len(loaded_datasets()) > MAX_LOADED:
+        loaded_datasets().pop(next(iter(loaded_datasets())), None)
 colours = class_colours(dataset.labels)
 
 if dataset.synthetic:
@@ -99,12 +101,10 @@ if dataset.synthetic:
         "fine-tuning all layers can do that a new last layer cannot.",
         icon=":material/science:",
     )
-train_rows, validation_rows = datasets.split(len(dataset.train.texts), seed=0)
+train_rows, val_rows = datasets.split(len(dataset.train.texts), seed=0)
 with st.grid(columns=4, min_column_width=150, border=True):
     st.metric("Training", formatting.count(len(train_rows)))
-    st.metric(
-        "Validation", formatting.count(len(validation_rows)), help="5% of the training texts."
-    )
+    st.metric("Validation", formatting.count(len(val_rows)), help="5% of the training texts.")
     st.metric("Test", formatting.count(len(dataset.test.texts)))
     st.metric("Classes", len(dataset.labels))
 st.caption(f"Source: {escape_markdown(dataset.source)} · fingerprint {dataset.fingerprint}")
@@ -112,8 +112,8 @@ st.caption(f"Source: {escape_markdown(dataset.source)} · fingerprint {dataset.f
 
 @st.fragment
 def show_lengths() -> None:
-    """How many tokens the texts have, and how many of them are read in part."""
-    longest = st.select_slider(
+    """Draw a histogram of tokens per text, and the share of texts that a limit truncates."""
+    limit = st.select_slider(
         "Longest text that a model reads, in tokens",
         LENGTHS,
         256,
@@ -121,12 +121,12 @@ def show_lengths() -> None:
         persist_state="session",
     )
     with st.spinner("Counting tokens …"):
-        tokens = lengths(dataset.fingerprint, dataset.train.texts)
-    cut = float((tokens > longest).mean())
-    among = f" (of {MEASURED:,} drawn at random)" if len(dataset.train.texts) > MEASURED else ""
-    st.markdown(
-        f"**{formatting.percent(cut)}** of the texts are longer, and not read whole{among}."
+        tokens = token_counts(dataset.fingerprint, dataset.train.texts)
+    share = formatting.percent(float((tokens > limit).mean()))
+    sampled = (
+        f" (of {SAMPLE_SIZE:,} drawn at random)" if len(dataset.train.texts) > SAMPLE_SIZE else ""
     )
+    st.markdown(f"**{share}** of the texts are longer and get truncated{sampled}.")
     edge = float(np.percentile(tokens, 99)) * 1.1
     figure = go.Figure(
         go.Histogram(
@@ -135,18 +135,21 @@ def show_lengths() -> None:
             marker_color="#64748B",
             hovertemplate="%{x} tokens: %{y} texts<extra></extra>",
         ),
-        STILL | {"height": 240, "bargap": 0.05, "xaxis": {"title": "Tokens", "range": [0, edge]}},
+        LAYOUT | {"height": 240, "bargap": 0.05, "xaxis": {"title": "Tokens", "range": [0, edge]}},
     )
-    if longest <= edge:
-        figure.add_vline(longest, line={"color": "#DC2626", "width": 2, "dash": "dash"})
+    if limit <= edge:
+        figure.add_vline(limit, line={"color": "#DC2626", "width": 2, "dash": "dash"})
     st.plotly_chart(
-        figure, config=BARE, key="data_lengths", alt="Number of training texts by their tokens"
+        figure,
+        config=NO_TOOLBAR,
+        key="data_lengths",
+        alt="Number of training texts by their tokens",
     )
 
 
 @st.fragment
 def show_examples() -> None:
-    """Texts of one part, by class and by what stands in them."""
+    """Draw texts of one part, filtered by class and by a search."""
     with st.container(horizontal=True, vertical_alignment="center"):
         part = st.segmented_control(
             "Part",
@@ -157,7 +160,7 @@ def show_examples() -> None:
             format_func=PARTS.get,
             label_visibility="collapsed",
         )
-        wanted = st.pills(
+        chosen_label = st.pills(
             "Class",
             dataset.labels,
             key=f"data_class_{name}",
@@ -175,20 +178,20 @@ def show_examples() -> None:
     rows = [
         row
         for row, (text, label) in enumerate(zip(texts.texts, texts.labels, strict=True))
-        if (wanted is None or dataset.labels[label] == wanted) and query.lower() in text.lower()
+        if chosen_label in (None, dataset.labels[label]) and query.lower() in text.lower()
     ]
     if not rows:
         st.info("No text has that in it; search for less.")
         return
-    random.Random(0).shuffle(rows)  # as stored, a class stands after the other
+    random.Random(0).shuffle(rows)  # stored texts are sorted by class
     st.caption(f"{len(rows):,} of {len(texts.texts):,} texts")
     examples = st.container()
-    pages = -(-len(rows) // A_PAGE)
-    page = st.pagination(pages, key=f"data_page_{name}_{part}_{wanted}_{query}")
+    pages = -(-len(rows) // PAGE_SIZE)
+    page = st.pagination(pages, key=f"data_page_{name}_{part}_{chosen_label}_{query}")
     with examples:
-        for row in rows[(page - 1) * A_PAGE : page * A_PAGE]:
+        for row in rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
             label = dataset.labels[texts.labels[row]]
-            st.html(example_text(texts.texts[row], label, colours[label], query, SHOWN))
+            st.html(example_text(texts.texts[row], label, colours[label], query, EXCERPT))
 
 
 balance, histogram = st.columns([2, 3], gap="large")
@@ -198,7 +201,7 @@ with balance:
 with histogram:
     st.subheader("Lengths", anchor=False)
 
-import plotly.graph_objects as go  # noqa: E402  half a second, after the figures are on the screen
+import plotly.graph_objects as go  # noqa: E402  takes half a second, so the figures above are painted first
 
 counts = np.bincount(dataset.train.labels, minlength=len(dataset.labels))
 bars = go.Bar(
@@ -212,8 +215,8 @@ bars = go.Bar(
 )
 axes = {"xaxis": {"visible": False}, "yaxis": {"autorange": "reversed", "ticklabelstandoff": 8}}
 balance_slot.plotly_chart(
-    go.Figure(bars, STILL | axes | {"height": 56 * len(counts), "bargap": 0.3}),
-    config=BARE,
+    go.Figure(bars, LAYOUT | axes | {"height": 56 * len(counts), "bargap": 0.3}),
+    config=NO_TOOLBAR,
     key="data_balance",
     alt="Training texts of each class",
 )

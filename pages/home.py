@@ -1,4 +1,4 @@
-"""What fine-tuning is, the shortest way to a first run, and the state of things."""
+"""Home: what fine-tuning is, the shortest way to a first run, and the state of the installation."""
 
 from dataclasses import replace
 
@@ -10,10 +10,11 @@ from ftcore.models.checkpoints import list_checkpoints
 from ftcore.models.spec import ModelSpec
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.shell import warm_imports
+from pages.components.text.errors import show_error
 from pages.components.text.escaping import escape_markdown
 
-words, picture = st.columns([6, 5], gap="large", vertical_alignment="center")
-with words:
+introduction, pictures = st.columns([6, 5], gap="large", vertical_alignment="center")
+with introduction:
     st.title("Fine-tune a text classifier", anchor=False)
     st.markdown(
         "A pretrained model has learned from a lot of text. **Fine-tuning** starts from its weights "
@@ -28,50 +29,52 @@ with words:
         if st.button("Compare the modes", icon=":material/compare_arrows:"):
             st.switch_page("compare.py")
     st.caption("On the built-in sample: no download, about a minute.")
-with picture:
-    starter = next((one.model for one in list_checkpoints()), ModelSpec(30_000, 100, 2))
+
+available = list_checkpoints()
+with pictures:
+    spec = replace(available[0].model if available else ModelSpec(30_000, 100, 2), classes=2)
     for column, mode in zip(st.columns(2), ("full", "last-layer"), strict=True):
         with column:
             st.markdown(f"**{mode_title(mode)}**", text_alignment="center")
-            layer_picture(
-                FineTuneConfig(mode=mode), replace(starter, classes=2), key=f"layers_{mode}"
-            )
-
+            layer_picture(FineTuneConfig(mode=mode), spec, key=f"layers_{mode}")
 
 cards = []
 for column, title in zip(st.columns(3), ("Device", "Runs", "Checkpoints"), strict=True):
     with column.container(border=True, height=104):
         st.caption(title)
         cards.append(st.empty())
-# The first page does not wait for the imports that these need.
+device_card, runs_card, checkpoints_card = cards
+
+# The page above is painted before these imports.
 warm_imports.wait_until_loaded(lambda: [card.skeleton(height=24) for card in cards])
 from ftcore import devices, tracking  # noqa: E402
 
-device, runs, checkpoints = cards
-device.markdown(f"**{devices.describe()}**")
-found = list_checkpoints()
-own = sum(checkpoint.kind == "run" for checkpoint in found)
-checkpoints.markdown(f"**{len(found)}**, {own} of them fine-tuned here" if found else "None yet")
+device_card.markdown(f"**{devices.describe()}**")
+trained_here = sum(checkpoint.kind == "run" for checkpoint in available)
+checkpoints_card.markdown(
+    f"**{len(available)}**, {trained_here} of them fine-tuned here" if available else "None yet"
+)
 try:
-    table = tracking.runs()
+    runs = tracking.runs()
 except UnfreezeError as error:
-    runs.empty()
-    st.error(escape_markdown(str(error)))
+    runs_card.empty()
+    show_error(error)
     st.stop()
-running = table[table["status"] == "running"]
+running = runs[runs["status"] == "running"]
 if len(running):
-    runs.page_link(
+    runs_card.page_link(
         "train.py",
-        label=f"**{len(table)}**, now training: {escape_markdown(running.iloc[0]['name'])}",
+        label=f"**{len(runs)}**, now training: {escape_markdown(running.iloc[0]['name'])}",
         query_params={"run": running.iloc[0]["run_id"]},
     )
-elif len(table):
-    runs.markdown(f"**{len(table)}**, the last one {table.iloc[0]['status']}")
+elif len(runs):
+    runs_card.markdown(f"**{len(runs)}**, the last one {runs.iloc[0]['status']}")
 else:
-    runs.markdown("None yet")
-broken_off = table[table["status"] == "interrupted"]
-for _, one in broken_off.head(3).iterrows():
+    runs_card.markdown("None yet")
+
+interrupted = runs[runs["status"] == "interrupted"]
+for _, run in interrupted.head(3).iterrows():
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/error: **{escape_markdown(one['name'])}** was interrupted.")
-        if st.button("Resume or keep it", key=f"open_{one['run_id']}"):
-            st.switch_page("train.py", query_params={"run": one["run_id"]})
+        st.markdown(f":material/error: **{escape_markdown(run['name'])}** was interrupted.")
+        if st.button("Resume or keep it", key=f"open_{run['run_id']}"):
+            st.switch_page("train.py", query_params={"run": run["run_id"]})

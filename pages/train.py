@@ -1,4 +1,4 @@
-"""Choose and start a run, or watch one: its id stands in the address, `?run=…`."""
+"""Train: set up and start a run, or watch the one in the address, `?run=<run id>`."""
 
 import re
 from contextlib import suppress
@@ -16,6 +16,7 @@ from pages.components.forms import settings_form as form
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.forms.rate_finder import rate_button, rate_search
 from pages.components.shell import warm_imports
+from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_markdown
 
 LESSON = Path(__file__).parent.parent / "docs" / "lesson.md"
@@ -27,20 +28,19 @@ if st.query_params.get("run"):
 
         live_run(st.query_params["run"])
     except UnfreezeError as error:
-        st.error(escape_markdown(str(error)))
+        show_error(error)
         st.page_link("runs.py", label="Go to the list of runs", icon=":material/arrow_forward:")
     st.stop()
 
 st.title("Train", anchor=False)
 checkpoints = form.initialize()
-choose, summary = st.columns([5, 3], gap="large")
-with choose:
+inputs, summary = st.columns([5, 3], gap="large")
+with inputs:
     form.checkpoint_input(checkpoints)
     form.data_input()
-    spec = replace(
-        checkpoints[st.session_state[form.key("checkpoint")]].model,
-        classes=len(datasets.SPECS[st.session_state[form.key("dataset")]].labels),
-    )
+    checkpoint = checkpoints[st.session_state[form.key("checkpoint")]]
+    labels = datasets.SPECS[st.session_state[form.key("dataset")]].labels
+    spec = replace(checkpoint.model, classes=len(labels))
     form.mode_input(spec)
     form.preset_input(
         "Settings",
@@ -52,30 +52,25 @@ with choose:
         form.setting_input("epochs")
     with rate:
         form.setting_input("learning_rate")
-        search = rate_button()
+        search_clicked = rate_button()
     with limit:
         form.setting_input("limit", label="Training texts (0: all)")
-    rate_search(search)
+    rate_search(search_clicked)
     with st.expander("More settings"), st.grid(3, min_column_width=180, gap="medium") as grid:
-        for name in form.FOLDED:
+        for name in form.MORE_SETTINGS:
             with grid.cell():
                 form.setting_input(name, explain=True)
 
-
 with summary.container(border=True):
-    layer_picture(form.what_trains(), spec, key="layers", on_choice=form.choose_groups)
+    layer_picture(form.freezing_config(), spec, key="layers", on_choice=form.choose_groups)
     config = None
-    try:
-        wanted = FineTuneConfig(**form.values())
-        st.markdown(strategies.describe_briefly(wanted, spec))
-        checkpoint = checkpoints[wanted.checkpoint]
-        if checkpoint.labels != datasets.SPECS[wanted.dataset].labels:
-            st.markdown(
-                f"The last layer is replaced: {len(checkpoint.labels)} classes before, {spec.classes} now."
-            )
-        config = wanted
-    except UnfreezeError as error:
-        st.error(escape_markdown(str(error)))
+    with show_errors():
+        valid_config = FineTuneConfig(**form.values())
+        st.markdown(strategies.describe_briefly(valid_config, spec))
+        if checkpoint.labels != labels:
+            before = len(checkpoint.labels)
+            st.markdown(f"The last layer is replaced: {before} classes before, {len(labels)} now.")
+        config = valid_config
     time_needed = st.empty()
     if st.button(
         "Start",
@@ -84,17 +79,13 @@ with summary.container(border=True):
         disabled=config is None,
         width="stretch",
     ):
-        try:
+        with show_errors():
             with st.spinner("Starting …"):
-                from ftcore.runs.scheduler import scheduler  # imports MLflow
+                from ftcore.runs import scheduler  # imports MLflow
 
-                run_id = scheduler.submit(config)
-        except UnfreezeError as error:
-            st.error(escape_markdown(str(error)))
-        else:
-            st.query_params["run"] = run_id
+                st.query_params["run"] = scheduler.submit(config)
             st.rerun()
-    now_training = st.empty()
+    watch_link = st.empty()
 
 with st.expander("What the lesson's code gets wrong, and what is done here"):
     st.markdown(
@@ -114,21 +105,22 @@ with st.expander("What the lesson's code gets wrong, and what is done here"):
     )
     if st.button("Read all of it", type="tertiary", icon=":material/menu_book:"):
         title, _, text = LESSON.read_text("utf-8").partition("\n")
-        with_bold = re.sub(r"^#+ (.*)$", r"**\1**", text, flags=re.MULTILINE)  # tiny in a dialog
-        st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(with_bold))()
+        text = re.sub(r"^#+ (.*)$", r"**\1**", text, flags=re.MULTILINE)  # headings are too large
+        st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(text))()
 
-if config is not None:  # last: the pace of earlier runs is known once MLflow is imported
+if config is not None:
+    # Last, because the estimate needs MLflow: it follows the speed of earlier runs.
     warm_imports.wait_until_loaded(lambda: time_needed.caption("…"))
     time_needed.empty()
     from ftcore import tracking
 
-    with suppress(UnfreezeError):  # of the record of runs, which Start will name
+    with suppress(UnfreezeError):  # Start shows why the record of runs cannot be read
         runs = tracking.runs()
         seconds = estimate.seconds(config, runs)
         time_needed.caption(f"About {formatting.rough_duration(seconds)} on this machine")
         for _, run in runs[runs["status"] == "running"].head(1).iterrows():
-            # Not a link to this same page: that would leave its address as it is.
-            if now_training.button(
+            # A link to this same page would leave its address as it is.
+            if watch_link.button(
                 f"Watch {escape_markdown(run['name'])}, which trains now",
                 key="watch",
                 type="tertiary",

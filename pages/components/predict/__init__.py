@@ -1,1 +1,1 @@
-"""What the Predict page shows of a model: the words behind its answer."""
+"""What the Predict page shows of a model: answers, the words behind them, and tables of answers."""

@@ -1,0 +1,76 @@
+"""The answers of several models to one text, and the text as each of them reads it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ftcore.errors import UnfreezeError
+from pages.components.charts.palette import class_colours
+from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
+from pages.components.predict.explanation import explanations
+from pages.components.text.errors import show_errors
+from pages.components.text.escaping import escape_markdown
+from pages.components.text.html_fragments import probability_bars, token_list
+
+if TYPE_CHECKING:
+    from ftcore.inference.prediction import Prediction
+
+MAX_LENGTH = 100_000  # characters; a model reads a few hundred words of them
+
+
+def answers(text: str, refs: Sequence[str], choices: Mapping[str, CheckpointChoice]) -> None:
+    """Draw each model's answer; redraw every 3 s while one of the models is in training."""
+    training = [ref for ref in refs if choices[ref].training]
+    st.fragment(_draw, run_every="3s" if training else None)(text, refs, training)
+
+
+def _draw(text: str, refs: Sequence[str], training: Sequence[str]) -> None:
+    from ftcore.inference.prediction import predict  # imports torch
+
+    choices = checkpoint_choices()
+    if any(ref not in choices or not choices[ref].training for ref in training):
+        st.rerun()
+    if len(text) > MAX_LENGTH:
+        st.info(f"Only the first {MAX_LENGTH:,} of {len(text):,} characters are looked at.")
+    text = text[:MAX_LENGTH]
+    # Models that read the text alike share one reading: a prediction and the titles of the models.
+    readings: dict[object, tuple[Prediction, list[str]]] = {}
+    with st.grid(columns=min(2, len(refs)), min_column_width=260, border=True) as grid:
+        for ref in refs:
+            with grid.cell(), show_errors():
+                if ref not in choices:
+                    raise UnfreezeError("This model no longer exists; choose another.")
+                [prediction] = predict(ref, [text])
+                _answer(choices[ref], prediction)
+                key = (*prediction.tokens, *prediction.known, prediction.gap)
+                readings.setdefault(key, (prediction, []))[1].append(choices[ref].title)
+    if st.toggle(
+        "Why",
+        key="predict_why",
+        persist_state="session",
+        help="Shades each word by what it adds to a model's answer.",
+    ):
+        explanations(text, refs)
+        return
+    for prediction, titles in readings.values():
+        _reading(prediction, titles if len(readings) > 1 else [])
+
+
+def _answer(choice: CheckpointChoice, prediction: "Prediction") -> None:
+    probabilities = prediction.probabilities
+    st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}")
+    st.html(probability_bars(probabilities, class_colours(list(probabilities))))
+    st.caption(
+        " · ".join(filter(None, (f"{prediction.milliseconds:.1f} ms", choice.training_note)))
+    )
+
+
+def _reading(prediction: "Prediction", titles: Sequence[str]) -> None:
+    """The words that the models of these titles read; no titles stand for all models."""
+    count, unknown = len(prediction.tokens), prediction.known.count(False)
+    by = f" by {', '.join(map(escape_markdown, titles))}" if titles else ""
+    words = f"{unknown} of {count} words unknown" if unknown else "every word known"
+    truncation = f", only {count} read" if prediction.truncated else ""
+    st.caption(f"As read{by}: {words}{truncation}")
+    st.html(token_list(prediction.tokens, prediction.known, prediction.gap))

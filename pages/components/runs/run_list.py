@@ -1,0 +1,133 @@
+"""The table of all runs, in which rows are selected, and the dialogs that rename or delete runs."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from ftcore import formatting, tracking
+from ftcore.config import mode_title
+from pages.components.charts.palette import BADGES, model_colour
+from pages.components.forms.checkpoint_picker import run_names_and_states
+from pages.components.text.errors import show_errors
+from pages.components.text.escaping import escape_markdown
+
+
+def run_list(runs: pd.DataFrame, chosen: list[str]) -> None:
+    """Draw the runs with `chosen` selected; rerun the page when the selection or a status changes.
+
+    The selection is written to the address, as `runs`.
+    """
+    live = runs["status"].isin(["queued", "running"]).any()
+    st.fragment(_draw, run_every="2s" if live else None)(_states(runs), chosen)
+
+
+@st.cache_data(ttl=60, max_entries=2_000, show_spinner=False)
+def disk_use(run_id: str, status: str) -> int:
+    """Bytes of a run, measured again when its status changes."""
+    return tracking.disk_use(run_id)
+
+
+@st.cache_data(ttl=0.9, max_entries=50, show_spinner=False)
+def read_runs(run_ids: tuple[str, ...]) -> list[tracking.Run]:
+    """The runs of these ids, cached for parts of the page that need the same ones."""
+    return tracking.several(run_ids)
+
+
+def _states(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(runs["run_id"], runs["status"], strict=True))
+
+
+def _draw(drawn: list[tuple[str, str]], chosen: list[str]) -> None:
+    runs = tracking.runs()
+    if _states(runs) != drawn:
+        st.rerun()
+    run_ids = list(runs["run_id"])
+    modes = sorted(set(runs["mode"]))
+    percent = {"format": "%.1f%%", "width": 90}
+    state = st.dataframe(
+        _table(runs),
+        # Rows are selected by position, so a list in another order is another table.
+        key=f"runs-{hash(tuple(run_ids))}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [run_ids.index(run_id) for run_id in chosen]}},
+        hide_index=True,
+        placeholder="",
+        alt="Runs, newest first",
+        column_config={
+            "Name": st.column_config.TextColumn(width=180, pinned=True),
+            "Status": st.column_config.MultiselectColumn(
+                options=list(BADGES), color=list(BADGES.values()), width=100
+            ),
+            "Mode": st.column_config.MultiselectColumn(
+                options=[mode_title(mode) for mode in modes],
+                color=[model_colour(mode) for mode in modes],
+                width=110,
+            ),
+            "Validation": st.column_config.NumberColumn(
+                **percent, help="The best of a run that ended, the latest of a live one."
+            ),
+            "Test": st.column_config.NumberColumn(**percent),
+            "Started": st.column_config.DatetimeColumn(format="distance"),
+        },
+    )
+    rows = state["selection"]["rows"]
+    selected = [run_ids[row] for row in sorted(rows) if row < len(run_ids)]
+    if set(selected) != set(chosen):
+        st.query_params["runs"] = ",".join(selected)
+        st.rerun()
+
+
+def _table(runs: pd.DataFrame) -> pd.DataFrame:
+    seconds = runs["seconds"].astype(float)
+    return pd.DataFrame(
+        {
+            "Name": runs["name"],
+            "Status": [[status] for status in runs["status"]],
+            "Mode": [[mode_title(mode)] for mode in runs["mode"]],
+            "Validation": runs["val_accuracy"].astype(float) * 100,
+            "Test": runs["test_accuracy"].astype(float) * 100,
+            "Time": [formatting.duration(time) if time > 0 else "" for time in seconds],
+            "Data": runs["dataset"],
+            "Texts": [formatting.count(limit) if limit else "all" for limit in runs["limit"]],
+            "From": runs["checkpoint"],
+            "Disk": [formatting.size(disk_use(*state)) for state in _states(runs)],
+            "Started": runs["started"],
+            "Experiment": runs["experiment_name"],
+        }
+    )
+
+
+@st.dialog("Rename")
+def rename_dialog(run_id: str, name: str) -> None:
+    """Ask for a new name of the run."""
+    with st.form("rename", border=False):
+        new_name = st.text_input("Name", name, max_chars=100)
+        if st.form_submit_button("Rename", type="primary"):
+            with show_errors():
+                tracking.rename(run_id, new_name)
+                _forget_cached_runs()
+                st.rerun()
+
+
+@st.dialog("Delete for good?")
+def delete_dialog(names: Mapping[str, str]) -> None:
+    """Ask before the runs, their names by run id, are deleted."""
+    st.markdown("\n".join(f"- {escape_markdown(name)}" for name in names.values()))
+    st.caption("Deletes their curves, figures and fine-tuned models.")
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", icon=":material/delete:"):
+            with show_errors():
+                for run_id in names:
+                    tracking.delete(run_id)
+                st.query_params.pop("runs", None)
+                _forget_cached_runs()
+                st.rerun()
+        if st.button("Keep"):
+            st.rerun()
+
+
+def _forget_cached_runs() -> None:
+    run_names_and_states.clear()
+    read_runs.clear()

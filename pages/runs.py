@@ -62,7 +62,7 @@ def same_values(rows: pd.DataFrame, values: pd.Series, columns: list[str]) -> pd
 
 def add_reference_lines(run_id: str) -> list[str]:
     """Run ids of the reference lines for the texts of a run; missing ones are queued."""
-    from ftcore.runs import scheduler
+    from ftcore.runs.scheduler import scheduler
 
     config = tracking.run(run_id).config
     usable = runs[runs["status"].isin(["queued", "running", "finished"])]

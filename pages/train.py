@@ -81,7 +81,7 @@ with summary.container(border=True):
     ):
         with show_errors():
             with st.spinner("Starting …"):
-                from ftcore.runs import scheduler  # imports MLflow
+                from ftcore.runs.scheduler import scheduler  # imports MLflow
 
                 st.query_params["run"] = scheduler.submit(config)
             st.rerun()

@@ -11,9 +11,13 @@ from streamlit.testing.v1.element_tree import Button
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 
 
-def open_page(name: str = "", **query: str | list[str]) -> AppTest:
+def open_page(
+    name: str = "", *, session: dict[str, Any] | None = None, **query: str | list[str]
+) -> AppTest:
     """The page `name`, or the first one, run once at an address with this query."""
     app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for key, value in (session or {}).items():
+        app.session_state[key] = value
     for key, value in query.items():
         app.query_params[key] = value
     return app.switch_page(f"{name}.py").run() if name else app.run()

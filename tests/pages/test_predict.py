@@ -1,9 +1,9 @@
-"""Predict: each chosen model answers, the text stays text, and odd input gets a calm word."""
+"""Predict: the answer of each chosen model, how the text was read, and tables of answers."""
 
+import shutil
 import tomllib
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,47 +11,42 @@ from ftcore import paths, tracking
 from ftcore.models import checkpoints
 from pages.components.charts import palette
 from pages.components.predict import explanation
-from pages.components.text import escaping, html_fragments
 from tests.helpers import small_runs
+from tests.helpers.app_pages import html, open_page, text
+from tests.helpers.colours import contrast
 
-MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
-
-
-@pytest.fixture(autouse=True)
-def bundled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
-    small_runs.bundled(home / "bundled")
-
-
-def page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(MAIN), default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page("predict.py").run()
-
-
-def html(app: AppTest) -> list[str]:
-    return [element.proto.body for element in app.get("html")]
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(element.value for element in [*app.markdown, *app.caption])
+pytestmark = pytest.mark.usefixtures("small_checkpoints")
 
 
 def models(app: AppTest) -> list[str]:
     return list(app.multiselect(key="predict_models").value)
 
 
-def test_a_film_review_is_answered_before_anything_was_trained() -> None:
-    app = page()
+def choose(app: AppTest, *refs: str) -> AppTest:
+    return app.multiselect(key="predict_models").set_value(list(refs)).run()
+
+
+def ask(app: AppTest, question: str) -> AppTest:
+    return app.text_area(key="predict_text").set_value(question).run()
+
+
+def leave_and_return(app: AppTest) -> AppTest:
+    """Open another page and Predict again, from the menu."""
+    app.switch_page("data.py").run()
+    app.query_params.clear()
+    return app.switch_page("predict.py").run()
+
+
+def test_a_bundled_model_answers_before_anything_was_trained() -> None:
+    app = open_page("predict")
     assert not app.exception and not app.error
     assert models(app) == ["sentiment"]
     assert "negative" in html(app)[0] and "positive" in html(app)[0]
-    assert " ms" in said(app)
+    assert " ms" in text(app)
 
 
 def test_an_example_is_typed_and_answered_and_can_be_clicked_again() -> None:
-    app = page()
+    app = open_page("predict")
     for _ in range(2):
         app.get("button_group")[0].set_value("News").run()
         assert "airline" in app.text_area(key="predict_text").value
@@ -59,26 +54,26 @@ def test_an_example_is_typed_and_answered_and_can_be_clicked_again() -> None:
         assert app.session_state["predict_example"] is None
 
 
-def test_a_link_to_a_run_brings_its_parent_to_compare() -> None:
+def test_a_link_to_a_run_adds_its_parent_and_the_default_model() -> None:
     run_id = small_runs.run(name="Mine", mode="last-layer")
-    app = page(model=run_id)
+    app = open_page("predict", model=run_id)
     assert models(app) == [run_id, "starter", "sentiment"]
-    assert "**Mine** :yellow-badge[Last layer]" in said(app)
-    assert "**Starter** :gray-badge[Pretrained]" in said(app)
+    assert "**Mine** :yellow-badge[Last layer]" in text(app)
+    assert "**Starter** :gray-badge[Pretrained]" in text(app)
     assert app.query_params["models"] == f"{run_id},starter,sentiment"
     assert "model" not in app.query_params
 
 
-def test_a_link_to_a_run_without_a_snapshot_says_so_and_others_answer() -> None:
-    app = page(model=small_runs.run("running", saved=False))
+def test_a_link_to_a_run_without_a_checkpoint_is_explained_and_others_answer() -> None:
+    app = open_page("predict", model=small_runs.run("running", saved=False))
     assert "nothing saved yet" in app.info[0].value and models(app) == ["sentiment"]
 
 
-def test_the_address_names_the_models_and_passes_over_those_that_are_gone() -> None:
-    app = page(models="starter,gone")
+def test_the_address_names_the_models_and_missing_ones_are_counted() -> None:
+    app = open_page("predict", models="starter,gone")
     assert models(app) == ["starter"]
     assert app.info[0].value == "1 model of this link is no longer here."
-    app.multiselect(key="predict_models").set_value(["sentiment", "starter"]).run()
+    choose(app, "sentiment", "starter")
     assert not app.info
     assert app.query_params["models"] == "sentiment,starter"
     app.switch_page("data.py").run()
@@ -86,41 +81,38 @@ def test_the_address_names_the_models_and_passes_over_those_that_are_gone() -> N
     assert models(app) == ["sentiment", "starter"]
 
 
-def test_the_menu_brings_the_newest_full_and_last_layer_run_and_their_parent() -> None:
+def test_the_newest_full_and_last_layer_runs_are_suggested_until_the_user_chooses() -> None:
     for mode in ("full", "full", "last-layer", "scratch"):
-        newest = small_runs.run(name=mode, mode=mode)
+        small_runs.run(name=mode, mode=mode)
     small_runs.run("stopped", name="cut short", mode="full")
-    app = page()
-    first, second, *rest = models(app)
-    titles = [tracking.run(ref).config.mode for ref in (first, second)]
-    assert titles == ["full", "last-layer"] and rest == ["starter"]
-    assert newest not in models(app)
+    app = open_page("predict")
+    full, last_layer, *rest = models(app)
+    modes = [tracking.run(ref).config.mode for ref in (full, last_layer)]
+    assert modes == ["full", "last-layer"] and rest == ["starter"]
 
     newer = small_runs.run(name="newer", mode="full")
-    app.switch_page("data.py").run()
-    app.query_params.clear()
-    app.switch_page("predict.py").run()
-    assert models(app) == [newer, second, "starter"]
+    assert models(leave_and_return(app)) == [newer, last_layer, "starter"]
 
-    app.multiselect(key="predict_models").set_value(["starter"]).run()
+    choose(app, "starter")
     small_runs.run(name="newest", mode="full")
-    app.switch_page("data.py").run()
-    app.query_params.clear()
-    app.switch_page("predict.py").run()
-    assert models(app) == ["starter"], "a choice of one's own stays"
+    assert models(leave_and_return(app)) == ["starter"]
 
 
-def test_a_run_goes_by_its_present_name() -> None:
+def test_a_run_has_its_current_name_escaped() -> None:
     run_id = small_runs.run(name="Before")
     tracking.rename(run_id, "After [now](http://x) <b>")
-    shown = said(page(models=run_id))
-    assert "After \\[now\\]\\(http\\:" in shown and "Before" not in shown and "<b>" not in shown
+    [title] = [
+        element.value
+        for element in open_page("predict", models=run_id).markdown
+        if "badge" in element.value
+    ]
+    assert "After \\[now\\]\\(http\\:" in title and "<b>" not in title
 
 
-def test_a_model_in_training_answers_with_its_best_so_far() -> None:
+def test_a_model_in_training_answers_with_its_best_weights_so_far() -> None:
     run_id = small_runs.run("running", name="Now")
-    app = page(models=run_id)
-    assert "training now, step 4" in said(app)
+    app = open_page("predict", models=run_id)
+    assert "training now, step 4" in text(app)
     before = html(app)[0]
     checkpoints.run_path(run_id).joinpath("weights.safetensors").unlink()
     small_runs.checkpoint(
@@ -133,98 +125,76 @@ def test_a_model_in_training_answers_with_its_best_so_far() -> None:
         metrics={"best_step": 8.0},
     )
     app.run()
-    assert "training now, step 8" in said(app) and html(app)[0] != before
+    assert "training now, step 8" in text(app) and html(app)[0] != before
 
 
-def test_unknown_words_are_marked_and_markup_stays_text() -> None:
-    app = page()
-    app.text_area(key="predict_text").set_value("The film is <img src=x onerror=alert(1)>").run()
-    read = html(app)[-1]
-    assert "<img" not in read and "&lt;img" in read
-    assert ">film</span>" in read and 'title="Not in the vocabulary"' in read
-    assert "words unknown" in said(app)
-    app.text_area(key="predict_text").set_value("The film is good.").run()
-    assert "every word known" in said(app) and "Not in the vocabulary" not in html(app)[-1]
+def test_unknown_words_are_marked_and_markup_is_escaped() -> None:
+    app = ask(open_page("predict"), "The film is <img src=x onerror=alert(1)>")
+    reading = html(app)[-1]
+    assert "<img" not in reading and "&lt;img" in reading
+    assert ">film</span>" in reading and 'title="Not in the vocabulary"' in reading
+    assert "words unknown" in text(app)
+    ask(app, "The film is good.")
+    assert "every word known" in text(app) and "Not in the vocabulary" not in html(app)[-1]
 
 
-@pytest.mark.parametrize("text", ["", "  \n\t "])
-def test_an_empty_text_is_asked_for(text: str) -> None:
-    app = page()
-    app.text_area(key="predict_text").set_value(text).run()
+@pytest.mark.parametrize("question", ["", "  \n\t "])
+def test_an_empty_text_is_asked_for(question: str) -> None:
+    app = ask(open_page("predict"), question)
     assert "Type a text" in app.info[0].value and not html(app) and not app.error
 
 
-def test_a_million_characters_are_answered_by_their_beginning() -> None:
-    app = page()
-    app.text_area(key="predict_text").set_value("good film " * 100_000).run()
+def test_of_a_million_characters_the_first_ones_are_read() -> None:
+    app = ask(open_page("predict"), "good film " * 100_000)
     assert "first 100,000 of 1,000,000 characters" in app.info[0].value
-    assert html(app) and "only 16 read" in said(app) and "[…]" in html(app)[-1]
+    assert html(app) and "only 16 read" in text(app) and "[…]" in html(app)[-1]
 
 
-@pytest.mark.parametrize("text", ["\x00\x01\x02", "é́ 映画 🎬", "؟؟؟", "…"])
-def test_odd_characters_are_a_text_like_any_other(text: str) -> None:
-    app = page()
-    app.text_area(key="predict_text").set_value(text).run()
-    assert not app.exception and not app.error
-
-
-def test_a_broken_checkpoint_says_so_and_the_others_answer(home: Path) -> None:
-    (home / "bundled" / "sentiment" / "weights.safetensors").write_bytes(b"cut short")
-    app = page(models="sentiment,starter")
+def test_a_broken_checkpoint_is_an_error_message_and_the_others_answer(
+    small_checkpoints: Path,
+) -> None:
+    (small_checkpoints / "sentiment" / "weights.safetensors").write_bytes(b"cut short")
+    app = open_page("predict", models="sentiment,starter")
     assert "sentiment cannot be used" in app.error[0].value
     assert "Sports" in html(app)[0]
 
 
-def test_without_a_model_the_next_step_is_named(home: Path) -> None:
-    (home / "bundled").rename(home / "away")
-    app = page()
+def test_without_a_model_the_next_step_is_named(small_checkpoints: Path) -> None:
+    shutil.rmtree(small_checkpoints)
+    app = open_page("predict")
     assert not app.exception and "Train one" in app.info[0].value
 
 
-def test_no_model_chosen() -> None:
-    app = page()
-    app.multiselect(key="predict_models").set_value([]).run()
-    assert not app.exception and "Choose a model" in app.info[0].value
-
-
 def test_many_texts_become_a_table_and_a_csv() -> None:
-    app = page(models="sentiment,starter")
+    app = open_page("predict", models="sentiment,starter")
     app.text_area(key="predict_many").set_value('good film\n\n  \n=1+1\nbäd, "film"').run()
     app.button(key="predict_answer").click().run()
     table = app.dataframe[0].value
     assert list(table["text"]) == ["good film", "=1+1", 'bäd, "film"']
     assert set(table["Sentiment"]) <= {"negative", "positive"}
     assert table["Starter, confidence"].between(0.25, 1).all()
-    button = app.get("download_button")[0]
-    assert button.proto.label == "Download CSV"
+    assert app.get("download_button")[0].proto.label == "Download CSV"
 
 
-def test_no_cell_of_the_csv_is_a_formula() -> None:
-    table = pd.DataFrame({"=run": ["=1+1", "+1", "-1", "@a", "plain", "a=b"], "confidence": 0.5})
-    safe = escaping.escape_formulas(table)
-    assert list(safe["'=run"]) == ["'=1+1", "'+1", "'-1", "'@a", "plain", "a=b"]
-    assert safe["confidence"].eq(0.5).all()
-
-
-def test_answer_asks_for_what_is_missing() -> None:
-    app = page()
+def test_a_missing_text_or_model_is_asked_for() -> None:
+    app = open_page("predict")
     app.button(key="predict_answer").click().run()
     assert "Paste some texts" in app.info[0].value and not app.dataframe
     app.text_area(key="predict_many").set_value("good film").run()
-    app.multiselect(key="predict_models").set_value([]).run()
+    choose(app)
+    assert not app.exception and "Choose a model, and it answers here" in app.info[0].value
     app.button(key="predict_answer").click().run()
     assert "Choose a model first." in [info.value for info in app.info]
 
 
-def test_too_many_texts_are_cut_with_a_word() -> None:
-    app = page()
+def test_too_many_texts_are_cut_with_a_message() -> None:
+    app = open_page("predict")
     app.text_area(key="predict_many").set_value("good\n" * 2_500).run()
     assert "first 2,000 of 2,500" in app.info[-1].value
 
 
 def test_why_shades_the_words_of_each_model() -> None:
-    app = page(models="sentiment,starter")
-    app.text_area(key="predict_text").set_value("not good <b>bold</b> zzyzx").run()
+    app = ask(open_page("predict", models="sentiment,starter"), "not good <b>bold</b> zzyzx")
     app.toggle(key="predict_why").set_value(True).run()
     assert not app.exception and not app.error
     first, second = html(app)[-2:]
@@ -233,74 +203,49 @@ def test_why_shades_the_words_of_each_model() -> None:
     assert "for " in second and "against " in second
     assert 'title="Not in the vocabulary"' in first
     app.toggle(key="predict_why").set_value(False).run()
-    assert "As read" in said(app)
+    assert "As read" in text(app)
 
 
-def test_a_model_that_is_gone_has_no_reasons_and_the_others_do() -> None:
-    app = AppTest.from_function(_why_of_two, default_timeout=60).run()
+def test_a_missing_model_does_not_keep_others_from_being_explained() -> None:
+    def explain_two() -> None:
+        from pages.components.predict.explanation import explanations
+
+        explanations("good film", ["gone", "sentiment"])
+
+    app = AppTest.from_function(explain_two, default_timeout=60).run()
     assert "no longer exists" in app.error[0].value and len(html(app)) == 1
 
 
-def _why_of_two() -> None:
-    from pages.components.predict.explanation import explanations
-
-    explanations("good film", ["gone", "sentiment"])
-
-
-def test_the_strongest_word_is_the_most_opaque_and_each_side_has_its_colour() -> None:
-    assert explanation.word_colours([2.0, -1.0, 0.0], "#111111", "#222222") == [
-        "#11111199",
-        "#2222224c",
-        "#11111100",
-    ]
-    assert explanation.word_colours([], "#111111", "#222222") == []
-    assert explanation.word_colours([0.0], "#111111", "#222222") == ["#11111100"]
+@pytest.mark.parametrize(
+    ("contributions", "colours"),
+    [
+        ([2.0, -1.0, 0.0], ["#11111199", "#2222224c", "#11111100"]),
+        ([], []),
+        ([0.0], ["#11111100"]),
+    ],
+)
+def test_words_are_coloured_by_sign_and_more_opaque_the_more_they_contribute(
+    contributions: list[float], colours: list[str]
+) -> None:
+    assert explanation.word_colours(contributions, "#111111", "#222222") == colours
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_words_stay_readable_on_every_shade(theme: str) -> None:
-    config = tomllib.loads((paths.ROOT / ".streamlit" / "config.toml").read_text())
-    paper, ink = (config["theme"][theme][name] for name in ("backgroundColor", "textColor"))
-    colours = {*palette.CLASSES.values(), *palette.OTHER_CLASSES, explanation.AGAINST_COLOUR}
-    for colour in colours:
-        assert _contrast(ink, _blend(colour, paper, explanation.MAX_OPACITY)) >= 4.5, colour
+def test_text_is_legible_on_the_strongest_shade(theme: str) -> None:
+    config = tomllib.loads((paths.ROOT / ".streamlit" / "config.toml").read_text())["theme"][theme]
+    for colour in (
+        *palette.CLASSES.values(),
+        *palette.OTHER_CLASSES,
+        explanation.AGAINST_COLOUR,
+    ):
+        background = blend(colour, config["backgroundColor"], explanation.MAX_OPACITY)
+        assert contrast(config["textColor"], background) >= 4.5, colour
 
 
-def _rgb(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-
-
-def _blend(colour: str, below: str, opacity: float) -> str:
+def blend(colour: str, below: str, opacity: float) -> str:
+    """A transparent colour over another."""
     mixed = (
-        round(opacity * a + (1 - opacity) * b)
-        for a, b in zip(_rgb(colour), _rgb(below), strict=True)
+        round(opacity * int(colour[i : i + 2], 16) + (1 - opacity) * int(below[i : i + 2], 16))
+        for i in (1, 3, 5)
     )
-    return "#" + "".join(f"{value:02x}" for value in mixed)
-
-
-def _contrast(one: str, other: str) -> float:
-    """Of two colours, as WCAG counts it."""
-
-    def luminance(colour: str) -> float:
-        linear = [
-            value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
-            for value in (part / 255 for part in _rgb(colour))
-        ]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_markdown_of_others_stays_text() -> None:
-    assert escaping.escape_markdown("**a** [b](c) <d> $e$ :red[f]") == (
-        r"\*\*a\*\* \[b\]\(c\) \<d\> \$e\$ \:red\[f\]"
-    )
-    assert "\n" not in escaping.escape_markdown("# a\n- b")
-
-
-def test_found_words_are_marked_whatever_their_case_and_nothing_gets_through() -> None:
-    assert html_fragments.mark_matches("A <b> Film", "film").endswith("Film</mark>")
-    assert html_fragments.mark_matches("A <b> a", "<B>").count("&lt;b&gt;</mark>") == 1
-    assert html_fragments.mark_matches("a.c abc", "a.c").count("<mark") == 1
-    assert html_fragments.mark_matches("<i>", "") == "&lt;i&gt;"
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)

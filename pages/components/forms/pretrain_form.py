@@ -38,7 +38,7 @@ def pretrain_form() -> None:
         if st.form_submit_button("Pretrain", type="primary", icon=":material/play_arrow:"):
             with show_errors():
                 with st.spinner("Starting …"):
-                    from ftcore.runs import scheduler  # imports MLflow
+                    from ftcore.runs.scheduler import scheduler  # imports MLflow
 
                     config = FineTuneConfig(checkpoint=NEW_MODEL, dataset="ag_news", **values)
                     run_id = scheduler.submit(config)

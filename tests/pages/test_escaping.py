@@ -1,0 +1,46 @@
+"""Escaping for Markdown, HTML and CSV."""
+
+import pandas as pd
+import pytest
+
+from pages.components.text.escaping import escape_formulas, escape_markdown
+from pages.components.text.html_fragments import example_text, mark_matches
+
+
+def test_markdown_is_escaped_and_joined_to_one_line() -> None:
+    escaped = r"\*\*a\*\* \[b\]\(c\) \<d\> \$e\$ \:red\[f\]"
+    assert escape_markdown("**a** [b](c) <d> $e$ :red[f]") == escaped
+    assert "\n" not in escape_markdown("# a\n- b")
+
+
+def test_formulas_in_cells_and_headings_of_a_csv_are_escaped() -> None:
+    table = pd.DataFrame({"=run": ["=1+1", "+1", "-1", "@a", "plain", "a=b"], "confidence": 0.5})
+    escaped = escape_formulas(table)
+    assert list(escaped["'=run"]) == ["'=1+1", "'+1", "'-1", "'@a", "plain", "a=b"]
+    assert escaped["confidence"].eq(0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "marked"),
+    [
+        ("A <b> Film", "film", ["Film"]),
+        ("A <b> a", "<B>", ["&lt;b&gt;"]),
+        ("a.c abc", "a.c", ["a.c"]),
+        ("<i>", "", []),
+    ],
+)
+def test_matches_are_marked_ignoring_case_and_escaped(
+    text: str, query: str, marked: list[str]
+) -> None:
+    html = mark_matches(text, query)
+    parts = html.split("</mark>")
+    assert [part.rpartition(">")[2] for part in parts[:-1]] == marked
+    assert "<b>" not in html and "<i>" not in html
+
+
+def test_an_excerpt_shows_the_match_and_folds_the_rest() -> None:
+    example = example_text("a" * 900 + " needle " + "b" * 900, "x", "#000000", "needle", 400)
+    head = example[: example.index("</summary>")]
+    assert ">needle</mark>" in head and len(head) < 800
+    assert "b" * 900 in example
+    assert "<details>" not in example_text("short", "x", "#000000", "", 400)

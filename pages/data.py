@@ -7,7 +7,7 @@ import streamlit as st
 
 from ftcore import formatting, validation
 from ftcore.data import datasets
-from ftcore.data.datasets import TextDataset
+from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
 from pages.components.forms.task_progress import run_task

@@ -24,7 +24,8 @@ from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
 from ftcore.models.spec import ModelSpec
 
-FREE = (
+FINE_TUNING = [name for name, setting in SETTINGS.items() if not setting.metadata["new_model"]]
+NOT_IN_PRESETS = (
     "checkpoint",
     "dataset",
     "source",
@@ -36,28 +37,25 @@ FREE = (
     "watch",
     "name",
 )
-DECIDED_BY_PRESET = tuple(
-    name for name in SETTINGS if name not in FREE and not SETTINGS[name].metadata["new_model"]
-)
-FOLDED = tuple(
-    name
-    for name, setting in SETTINGS.items()
-    if not setting.metadata["shown"] and not setting.metadata["new_model"] and name != "source"
-)
+IN_PRESETS = [name for name in FINE_TUNING if name not in NOT_IN_PRESETS]
+MORE_SETTINGS = [
+    name for name in FINE_TUNING if not SETTINGS[name].metadata["shown"] and name != "source"
+]
+"""Settings that the form shows under "More settings"."""
 
 
 def key(name: str) -> str:
-    """Where the session keeps a setting."""
+    """The key of a setting in the session state."""
     return f"setting_{name}"
 
 
 def initialize() -> dict[str, Checkpoint]:
-    """The checkpoints to start from, by ref; ends the page where there is none.
+    """Give every setting a value, once per session, and return the available checkpoints by ref.
 
-    Every setting that has no value yet is given one.
+    Without any checkpoint, ends the page with a hint.
     """
-    found = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
-    if not found:
+    checkpoints = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
+    if not checkpoints:
         st.info("There is no checkpoint to start from yet.")
         st.page_link(
             "checkpoints.py", label="Import or pretrain one", icon=":material/arrow_forward:"
@@ -66,29 +64,29 @@ def initialize() -> dict[str, Checkpoint]:
     if key("mode") not in st.session_state:
         fill({name: setting.default for name, setting in SETTINGS.items()})
         fill(preset("Quick", st.session_state[key("mode")]))
-    return found
+    return checkpoints
 
 
 def fill(values: dict[str, Any]) -> None:
-    """Put values into the inputs; in a callback, or before they are drawn."""
+    """Set the values of inputs; only in a callback, or before the inputs are drawn."""
     for name, value in values.items():
         if name in SETTINGS:
             st.session_state[key(name)] = value
 
 
 def values() -> dict[str, Any]:
-    """What the inputs hold now."""
+    """The current values of all inputs."""
     return {name: st.session_state[key(name)] for name in SETTINGS}
 
 
 def preset(name: str, mode: str) -> dict[str, Any]:
-    """All that a preset decides, for a mode."""
-    defaults = {setting: SETTINGS[setting].default for setting in DECIDED_BY_PRESET}
+    """The values that a preset sets in a mode."""
+    defaults = {setting: SETTINGS[setting].default for setting in IN_PRESETS}
     return defaults | vars(mode_defaults(mode)) | PRESETS[name]
 
 
 def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
-    """Draw the choice of what to start from."""
+    """Draw the choice of the checkpoint to start from."""
     if st.session_state[key("checkpoint")] not in checkpoints:
         fill({"checkpoint": next(iter(checkpoints))})
     st.selectbox(
@@ -102,7 +100,7 @@ def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
 
 
 def data_input() -> None:
-    """Draw the choice of data, and where it is."""
+    """Draw the choice of the dataset, and of its path."""
     st.selectbox(
         "Data",
         datasets.NAMES,
@@ -121,64 +119,58 @@ def data_input() -> None:
         )
 
 
-def mode_input(shape: ModelSpec) -> None:
-    """Draw the choice of what trains: the modes, the last K groups for as many as the model has layers."""
+def mode_input(spec: ModelSpec) -> None:
+    """Draw the choice of the mode, with `last-2`, `last-3`, … up to the number of the model's layers."""
     modes = [mode for mode in MODE_DEFAULTS if not last_groups(mode)]
-    last = [f"last-{count}" for count in range(2, shape.layers + 1)]
-    at = modes.index("last-layer") + 1
-    now = st.session_state[key("mode")]
-    if now not in modes + last:  # of a larger model, or all groups, the word vectors too
-        if last_groups(now) <= len(shape.group_sizes()):
-            last.append(now)
+    last_modes = [f"last-{count}" for count in range(2, spec.layers + 1)]
+    mode = st.session_state[key("mode")]
+    if mode not in modes + last_modes:  # chosen for a deeper model, or all groups of this one
+        if last_groups(mode) <= len(spec.group_sizes()):
+            last_modes.append(mode)
         else:
             fill({"mode": "full"})
+    position = modes.index("last-layer") + 1
     st.segmented_control(
         "What trains",
-        [*modes[:at], *last, *modes[at:]],
+        [*modes[:position], *last_modes, *modes[position:]],
         format_func=mode_title,
         key=key("mode"),
         persist_state="session",
         required=True,
-        on_change=follow_preset,
+        on_change=apply_preset,
         wrap=True,
     )
 
 
-def what_trains() -> FineTuneConfig | None:
-    """The settings that decide it; None where no group is chosen."""
-    now = values()
+def freezing_config() -> FineTuneConfig | None:
+    """A config with the settings that decide which groups train; None if no group is chosen."""
+    names = ("mode", "groups", "train_embeddings")
     try:
-        return FineTuneConfig(
-            mode=now["mode"], groups=now["groups"], train_embeddings=now["train_embeddings"]
-        )
+        return FineTuneConfig(**{name: st.session_state[key(name)] for name in names})
     except UnfreezeError:
         return None
 
 
 def choose_groups(groups: Sequence[str]) -> None:
-    """Callback: train these and no other."""
-    was = st.session_state[key("mode")]
+    """Callback: train exactly these groups, in mode custom."""
+    previous_mode = st.session_state[key("mode")]
     fill({"mode": "custom", "groups": ", ".join(groups)})
-    if was != "custom":
-        follow_preset()
+    if previous_mode != "custom":
+        apply_preset()
 
 
 def preset_input(label: str, **options: Any) -> None:
-    """Draw the choice of presets; none is chosen where the inputs hold values of one's own."""
-    now = values()
-    st.session_state["preset"] = next(
-        (
-            name
-            for name in PRESETS
-            if all(now[setting] == value for setting, value in preset(name, now["mode"]).items())
-        ),
-        None,
-    )
-    st.segmented_control(label, list(PRESETS), key="preset", on_change=follow_preset, **options)
+    """Draw the choice of presets; none is selected if the inputs hold other values."""
+    current = values()
+    matching = [
+        name for name in PRESETS if preset(name, current["mode"]).items() <= current.items()
+    ]
+    st.session_state["preset"] = matching[0] if matching else None
+    st.segmented_control(label, list(PRESETS), key="preset", on_change=apply_preset, **options)
 
 
-def follow_preset() -> None:
-    """Callback: take the preset's values for the mode, or the mode's own epochs and rate."""
+def apply_preset() -> None:
+    """Callback: fill in the preset's values for the mode, or without a preset the mode's defaults."""
     name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
     if mode == "custom" and not st.session_state[key("groups")]:
         fill({"groups": "head"})
@@ -186,14 +178,14 @@ def follow_preset() -> None:
 
 
 def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
-    """Draw one input. `explain` puts the setting's help below it, otherwise behind a question mark."""
+    """Draw the input of a setting. `explain` puts the help below it instead of in a tooltip."""
     setting = SETTINGS[name]
-    text = setting.metadata["help"]
+    help_text = setting.metadata["help"]
     common: dict[str, Any] = {
         "label": label(setting),
         "key": key(name),
         "persist_state": "session",
-        "help": None if explain else text,
+        "help": None if explain else help_text,
     } | options
     if allowed := choices(setting):
         st.segmented_control(options=allowed, required=True, **common)
@@ -208,4 +200,4 @@ def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
     else:
         st.text_input(**common)
     if explain:
-        st.caption(text)
+        st.caption(help_text)

@@ -133,8 +133,7 @@ def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.Monk
     monkeypatch.setattr(scheduler, "submit", finished_reference)
     run_id = small_runs.run(seed=3)
     app = press(open_runs(run_id), "Reference lines")
-    [in_address] = app.query_params["runs"]
-    run_ids = in_address.split(",")
+    run_ids = "".join(app.query_params["runs"]).split(",")
     assert [tracking.run(run_id).config.mode for run_id in run_ids] == ["full", *REFERENCES]
     assert not app.exception and not app.warning
     assert curve_labels(app)[1].startswith("TF-IDF · sample")

@@ -1,4 +1,4 @@
-"""Odd addresses and texts on every page: no traceback, whatever stands in the address. See tests/fuzz.py."""
+"""Odd addresses and inputs on every page end in a page or an error message. See tests/helpers/fuzzing.py."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +11,14 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
 from ftcore.runs import health
+from ftcore.runs.scheduler import scheduler
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
+from tests.helpers.app_pages import button, open_page, press
 from tests.helpers.fuzzing import ODD_TEXTS, SURROGATE, examples
 
-MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 PAGES = ["home", "train", "compare", "predict", "runs", "checkpoints", "data"]
-NAMES = [
+PARAMETERS = [
     "run",
     "runs",
     "experiment",
@@ -28,197 +29,178 @@ NAMES = [
     "tab",
     "axis",
     "embed",
-    "nothing",
 ]
-# A browser sends no half of a character: Streamlit's server reads the address as UTF-8.
-VALUES = [one for one in ODD_TEXTS if one != SURROGATE]
+# A browser sends no surrogates: Streamlit's server reads the address as UTF-8.
+VALUES = [text for text in ODD_TEXTS if text != SURROGATE]
+ODD_VALUES = strategies.sampled_from(VALUES)
 
 
 @pytest.fixture(scope="module")
 def known(session_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A home with runs in many states, one in disorder and one of a newer version: their ids by name."""
+    """A home with runs in many states, two of them unreadable; their run ids by state."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(home))
         patch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
         small_runs.bundled(home / "bundled")
         warm_imports.preload().result()
-        made = {
-            name: small_runs.run(name, experiment="one")
-            for name in ("finished", "failed", "interrupted")
+        runs = {
+            status: small_runs.run(status, experiment="one")
+            for status in ("finished", "failed", "interrupted")
         }
-        made |= {
-            "queued": small_runs.run("queued"),
-            "last": small_runs.run(mode="last-layer", experiment="one"),
-        }
-        for name, tag, value in (("broken", "config", "{"), ("newer", "format", "99")):
-            made[name] = small_runs.run("failed", saved=False, name=name, experiment="one")
-            client = MlflowClient(tracking_uri=paths.tracking_uri())
-            client.set_tag(made[name], f"unfreeze.{tag}", value)
-        yield made | {"home": str(home)}
+        runs["queued"] = small_runs.run("queued")
+        runs["last"] = small_runs.run(mode="last-layer", experiment="one")
+        client = MlflowClient(tracking_uri=paths.tracking_uri())
+        for state, tag, value in (("broken", "config", "{"), ("newer", "format", "99")):
+            runs[state] = small_runs.run("failed", saved=False, name=state, experiment="one")
+            client.set_tag(runs[state], f"unfreeze.{tag}", value)
+        yield runs | {"home": str(home)}
 
 
 @pytest.fixture(autouse=True)
-def at_home(known: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def use_home(known: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNFREEZE_HOME", known["home"])
     st.cache_data.clear()
 
 
-def page(name: str, query: dict[str, str | list[str]]) -> AppTest:
-    """A page at an address, and that it can be read."""
-    app = AppTest.from_file(str(MAIN), default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.switch_page(f"{name}.py").run()
-    sound(app, name, query)
+def open_intact(name: str, **query: str | list[str]) -> AppTest:
+    """Open a page and check that it is intact."""
+    return intact(open_page(name, **query), name, query)
+
+
+def intact(app: AppTest, *context: object) -> AppTest:
+    """The page, if neither an exception nor a traceback is shown."""
+    assert not app.exception, (context, app.exception)
+    for element in [*app.error, *app.info, *app.warning, *app.markdown]:
+        assert "unexpected" not in element.value, (context, element.value)
+        assert "Traceback" not in element.value, (context, element.value)
     return app
 
 
-def sound(app: AppTest, *where: object) -> None:
-    assert not app.exception, (where, app.exception)
-    for one in [*app.error, *app.info, *app.warning, *app.markdown]:
-        assert "unexpected" not in one.value and "Traceback" not in one.value, (where, one.value)
-
-
 @strategies.composite
-def addresses(draw: strategies.DrawFn, ids: list[str]) -> dict[str, str | list[str]]:
-    value = strategies.one_of(strategies.sampled_from(VALUES), strategies.sampled_from(ids))
+def addresses(draw: strategies.DrawFn, names: list[str]) -> dict[str, str | list[str]]:
+    value = ODD_VALUES | strategies.sampled_from(names)
     joined = strategies.lists(value, min_size=1, max_size=4).map(",".join)
     several = strategies.lists(value, max_size=3)
-    return draw(
-        strategies.dictionaries(
-            strategies.sampled_from(NAMES), strategies.one_of(value, joined, several), max_size=3
-        )
-    )
+    parameters = strategies.sampled_from([*PARAMETERS, "nothing"])
+    return draw(strategies.dictionaries(parameters, value | joined | several, max_size=3))
 
 
 @pytest.mark.parametrize("name", PAGES)
 @given(data=strategies.data())
 @examples(8)
-def test_any_address_is_a_page(
+def test_any_address_opens_a_page(
     known: dict[str, str], name: str, data: strategies.DataObject
 ) -> None:
-    ids = [*known.values(), "sample", "one", "starter", "sentiment", "imdb", "loss", "step"]
-    page(name, data.draw(addresses(ids)))
+    names = [*known.values(), "sample", "one", "starter", "sentiment", "imdb", "loss", "step"]
+    open_intact(name, **data.draw(addresses(names)))
 
 
 @pytest.mark.parametrize("name", ["runs", "compare", "predict"])
-def test_what_an_address_names_twice_is_there_once(known: dict[str, str], name: str) -> None:
-    twice = ",".join([known["finished"], known["last"]] * 2)
-    page(name, {"models" if name == "predict" else "runs": twice})
+def test_duplicates_in_an_address_are_ignored(known: dict[str, str], name: str) -> None:
+    duplicates = ",".join([known["finished"], known["last"]] * 2)
+    open_intact(name, **{"models" if name == "predict" else "runs": duplicates})
 
 
 @pytest.mark.parametrize("state", ["broken", "newer", "failed", "queued", "interrupted"])
-def test_a_run_in_any_state_is_at_every_address(known: dict[str, str], state: str) -> None:
-    """Opened, listed among others, compared and asked."""
-    ids = ",".join([known[state], known["finished"]])
-    for name, query in (
-        ("train", {"run": known[state]}),
-        ("runs", {"runs": known[state]}),
-        ("runs", {"runs": ids}),
-        ("compare", {"runs": ids}),
-        ("predict", {"model": known[state]}),
-        ("predict", {"models": ids}),
-    ):
-        app = page(name, query)
-        if state in ("broken", "newer") and name in ("train", "compare"):
-            assert len(app.error) == 1, (name, app.error)
+def test_a_run_in_any_state_can_be_opened_listed_compared_and_asked(
+    known: dict[str, str], state: str
+) -> None:
+    run_id = known[state]
+    run_ids = f"{run_id},{known['finished']}"
+    for app in (open_intact("train", run=run_id), open_intact("compare", runs=run_ids)):
+        assert len(app.error) == 1 or state not in ("broken", "newer"), app.error
+    open_intact("runs", runs=run_id)
+    open_intact("runs", runs=run_ids)
+    open_intact("predict", model=run_id)
+    open_intact("predict", models=run_ids)
 
 
 @pytest.mark.parametrize("state", ["broken", "newer"])
-def test_a_run_that_cannot_be_read_is_not_drawn_but_can_be_deleted(
+def test_an_unreadable_run_is_not_drawn_but_can_be_deleted(
     known: dict[str, str], state: str
 ) -> None:
-    app = page("runs", {"runs": ",".join([known[state], known["finished"]])})
-    assert len(app.get("bidi_component")) == 1  # the curves of the other
-    deleting = next(one for one in app.button if one.label == "Delete")
-    assert not deleting.disabled
-    sound(deleting.click().run(), "delete")
+    app = open_intact("runs", runs=f"{known[state]},{known['finished']}")
+    assert len(app.get("bidi_component")) == 1  # the curves of the other run
+    assert not button(app, "Delete").disabled
+    intact(press(app, "Delete"))
     for label in ("Open", "Rename", "Delete", "Reference lines"):
-        app = page("runs", {"runs": known[state]})
-        button = next(one for one in app.button if one.label == label)
-        if not button.disabled:
-            sound(button.click().run(), label)
+        app = open_intact("runs", runs=known[state])
+        if not button(app, label).disabled:
+            intact(press(app, label), label)
 
 
-def test_home_data_and_health_stand_it_that_the_newest_failure_cannot_be_read(
-    known: dict[str, str],
-) -> None:
+def test_health_reports_a_newest_failure_that_cannot_be_read(known: dict[str, str]) -> None:
     assert tracking.runs().iloc[0]["status"] == "unreadable"
     assert "newer version" in str(health.report()["last_error"])
 
 
-def test_a_link_to_a_dataset_leads_there_and_stays(known: dict[str, str]) -> None:
-    app = page("data", {"dataset": "imdb"})
+def test_the_dataset_of_an_address_is_chosen_and_follows_the_choice(known: dict[str, str]) -> None:
+    app = open_intact("data", dataset="imdb")
     for _ in range(2):
         assert app.query_params["dataset"] in ("imdb", ["imdb"]) and "Load it" in app.info[0].value
         app.run()
     app.get("button_group")[0].set_value("ag_news").run()
     assert app.query_params["dataset"] in ("ag_news", ["ag_news"])
     assert app.get("button_group")[0].value == "ag_news"
-    assert "dataset" not in page("data", {}).query_params
+    assert "dataset" not in open_intact("data").query_params
 
 
-@given(strategies.one_of(strategies.sampled_from(VALUES), strategies.text(max_size=50)))
+@given(ODD_VALUES | strategies.text(max_size=50))
 @example("x" * 200_000)
 @example("\u202e" * 500)
 @examples(8)
 def test_any_text_typed_into_predict_is_answered(known: dict[str, str], text: str) -> None:
-    app = page("predict", {"models": "sentiment,starter"})
     typed = text.encode("utf-8", "replace").decode()  # as a browser sends it
-    sound(app.text_area(key="predict_text").set_value(typed).run(), typed)
+    app = open_intact("predict", models="sentiment,starter")
+    intact(app.text_area(key="predict_text").set_value(typed).run(), typed)
     app.text_area(key="predict_many").set_value(typed).run()
-    sound(next(one for one in app.button if one.label == "Answer").click().run(), typed)
+    intact(press(app, "Answer"), typed)
 
 
-@given(strategies.sampled_from(VALUES))
+@given(ODD_VALUES)
 @examples(6)
 def test_any_sentence_is_watched_or_refused(known: dict[str, str], text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "ftcore.jobs.submit", lambda config, *rest: tracking.create_run(config, *rest)
-        )
-        app = page("compare", {})
+        patch.setattr(scheduler, "submit", tracking.create_run)
+        app = open_intact("compare")
         app.text_area(key="compare_watch_sample").set_value(text).run()
-        sound(next(one for one in app.button if "Run the" in one.label).click().run(), text)
+        intact(press(app, "Run the experiment"), text)
 
 
 @given(strategies.data())
 @examples(10)
-def test_any_value_typed_into_the_form_starts_nothing_odd(
+def test_any_value_typed_into_the_form_is_accepted_or_refused(
     known: dict[str, str], data: strategies.DataObject
 ) -> None:
-    app = page("train", {})
-    numbers = strategies.sampled_from([0, -1, 10**9, 2**53 - 1])
+    app = open_intact("train")
+    odd_numbers = strategies.sampled_from([0, -1, 10**9, 2**53 - 1])
     for _ in range(3):
         if data.draw(strategies.booleans()):
-            one = data.draw(strategies.sampled_from(list(app.number_input)))
-            odd = data.draw(numbers)
-            app = one.set_value(float(odd) if isinstance(one.value, float) else odd).run()
+            widget = data.draw(strategies.sampled_from(list(app.number_input)))
+            number = data.draw(odd_numbers)
+            value = float(number) if isinstance(widget.value, float) else number
         else:
-            one = data.draw(strategies.sampled_from([*app.text_input, *app.text_area]))
-            app = one.set_value(data.draw(strategies.sampled_from(VALUES))).run()
-        sound(app, one)
+            widget = data.draw(strategies.sampled_from([*app.text_input, *app.text_area]))
+            value = data.draw(ODD_VALUES)
+        app = intact(widget.set_value(value).run(), widget)
 
 
-@given(strategies.sampled_from(VALUES))
+@given(ODD_VALUES.filter(str.strip))  # an empty path would download the data
 @examples(10)
 def test_any_path_typed_into_data_is_read_or_refused(known: dict[str, str], path: str) -> None:
-    if not path.strip():
-        return  # which downloads it
-    app = page("data", {"dataset": "imdb"})
+    app = open_intact("data", dataset="imdb")
     app.text_input(key="data_source_imdb").set_value(path).run()
-    sound(next(one for one in app.button if one.label == "Load").click().run(), path)
+    intact(press(app, "Load"), path)
 
 
-@given(strategies.sampled_from(VALUES))
+@given(ODD_VALUES)
 @example("~nobody-of-that-name/x")
 @example("a" * 10_000)
 @examples(10)
 def test_any_path_typed_into_import_is_refused(known: dict[str, str], path: str) -> None:
-    app = page("checkpoints", {})
-    app.session_state["checkpoints_tab"] = "Import"
-    app.run()
-    for key in ("import_path", "import_glove_path", "import_name"):
-        app.text_input(key=key).set_value(path[:60] if key == "import_name" else path)
-    sound(next(one for one in app.button if one.label == "Import").click().run(), path)
+    app = open_page("checkpoints", session={"checkpoints_tab": "Import"})
+    for key in ("import_path", "import_glove_path"):
+        app.text_input(key=key).set_value(path)
+    app.text_input(key="import_name").set_value(path[:60])
+    intact(press(app, "Import"), path)

@@ -162,9 +162,7 @@ def pause_and_stop_buttons(run_ids: Sequence[str]) -> None:
     ):
         _for_all_live(scheduler.pause, run_ids)
     with st.popover("Stop", key="stop", icon=":material/stop_circle:"):
-        st.markdown(
-            "The run in training keeps its best model so far; queued runs never start."
-        )
+        st.markdown("The run in training keeps its best model so far; queued runs never start.")
         if st.button("Stop all", key="stop_all", type="primary"):
             _for_all_live(scheduler.stop, run_ids)
 

@@ -25,7 +25,8 @@ list_slot.skeleton(height=240)
 try:
     from ftcore import tracking
     from pages.components.charts import run_curves
-    from pages.components.charts.live_chart import AXES, live_charts
+    from pages.components.charts.axis_input import axis_input
+    from pages.components.charts.live_chart import live_charts, pack
     from pages.components.runs.queue_panel import queue_panel
     from pages.components.runs.run_list import (
         delete_dialog,
@@ -139,23 +140,14 @@ if not drawn_runs:
     st.info("These runs cannot be drawn; select others.")
     st.stop()
 st.space("small")
-axis = st.segmented_control(
-    "Axis",
-    AXES,
-    default="step",
-    required=True,
-    format_func=AXES.get,
-    key="runs_axis",
-    persist_state="session",
-    label_visibility="collapsed",
-)
+axis = axis_input("runs_axis", persist_state="session")
 
 
 @st.fragment(run_every="2s" if any(run.live for run in drawn_runs) else None)
 def charts() -> None:
     """Draw the curves, again and again while a run is live."""
     traces = run_curves.by_run(read_runs(drawn_ids))
-    live_charts(traces, axis, revision=",".join(drawn_ids), key="runs_charts")
+    live_charts(pack(traces, axis, ",".join(drawn_ids)), key="runs_charts")
 
 
 charts()

@@ -5,6 +5,7 @@ import streamlit as st
 from ftcore.experiments import comparison
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
+from pages.components.charts.axis_input import axis_input
 from pages.components.charts.figure import figure
 from pages.components.charts.live_chart import pack
 from pages.components.charts.replay import is_replaying, replay, watched_charts
@@ -15,7 +16,6 @@ from pages.components.compare.result_cache import cached, cached_figure
 from pages.components.compare.summary import Summary, summarize, unbroken
 from pages.components.forms.checkpoint_picker import checkpoint_choices
 from pages.components.predict.explanation import explanations
-from pages.components.runs.live_comparison import axis_input
 from pages.components.runs.side_by_side import run_table
 from pages.components.text.escaping import escape_markdown
 
@@ -76,7 +76,7 @@ def _downloads(results: list[Result]) -> None:
 def _curves(results: list[Result], summary: Summary, hidden: bool) -> None:
     """Draw the verdict and the curves with their replay; `hidden`: whether the page hides the results."""
     above = st.container()
-    axis = axis_input()
+    axis = axis_input("by", bind="query-params")
     with above:
         replay(cached(results, ("curves", axis), lambda: _pack(results, summary, axis)), key=REPLAY)
     if is_replaying(REPLAY) != hidden:

@@ -9,19 +9,14 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.models.spec import ModelSpec
 from ftcore.training import strategies
+from pages.components.charts.component import script_component
 from pages.components.charts.palette import model_colour
 from pages.components.shell import assets
 from pages.components.text.labels import group_title
 
 DARK, LIGHT = "#11141A", "#FFFFFF"
 
-_mount = st.components.v2.component(
-    "unfreeze_layers",
-    js=f"""
-const picture = import(location.origin + {assets.asset_url(assets.LAYERS)!r});
-export default async (component) => (await picture).draw(component);
-""",
-)
+_mount = script_component("layers", assets.LAYERS)
 
 
 def layer_picture(

@@ -12,7 +12,8 @@ from ftcore.experiments.result import Result
 from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import Run
 from pages.components.charts import run_curves
-from pages.components.charts.live_chart import AXES, live_charts, pack
+from pages.components.charts.axis_input import axis_input
+from pages.components.charts.live_chart import live_charts, pack
 from pages.components.charts.palette import model_colour
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_html
@@ -36,24 +37,10 @@ def live_comparison(run_ids: Sequence[str]) -> None:
     st.fragment(_draw, run_every=TICK)(tuple(run_ids))
 
 
-def axis_input() -> str:
-    """The choice of the horizontal axis, kept in the address as `by`."""
-    return st.segmented_control(
-        "Horizontal axis",
-        AXES,
-        format_func=AXES.get,
-        default="step",
-        required=True,
-        key="by",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-
-
 def _draw(run_ids: tuple[str, ...]) -> None:
     above = st.container()
     try:
-        view = live_view(run_ids, axis_input())
+        view = live_view(run_ids, axis_input("by", bind="query-params"))
     except UnfreezeError as error:  # a run was deleted in another tab
         show_error(error)
         return

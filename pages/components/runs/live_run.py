@@ -17,7 +17,8 @@ from ftcore.models import checkpoints
 from ftcore.models.spec import ModelSpec
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
-from pages.components.charts.live_chart import AXES, Trace, live_charts, pack
+from pages.components.charts.axis_input import axis_input
+from pages.components.charts.live_chart import Trace, live_charts, pack
 from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.runs import run_controls
@@ -83,16 +84,7 @@ def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
         _ending(run)
     _layers(run, history)
     _metrics(run, history)
-    axis = st.segmented_control(
-        "Horizontal axis",
-        AXES,
-        format_func=AXES.get,
-        default="step",
-        required=True,
-        key="axis",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    axis = axis_input("axis", persist_state="session")
     colour = palette.model_colour(run.config.mode)
     live_charts(_curves(run_id, run.name, colour, axis, history), key="live_charts")
 

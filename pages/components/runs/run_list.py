@@ -31,7 +31,7 @@ def disk_use(run_id: str, status: str) -> int:
 @st.cache_data(ttl=0.9, max_entries=50, show_spinner=False)
 def read_runs(run_ids: tuple[str, ...]) -> list[tracking.Run]:
     """The runs of these ids, cached for parts of the page that need the same ones."""
-    return tracking.several(run_ids)
+    return tracking.find_runs(run_ids)
 
 
 def _states(runs: pd.DataFrame) -> list[tuple[str, str]]:

@@ -80,7 +80,7 @@ def details(checkpoint: Checkpoint) -> None:
         )
     reads = f"{checkpoint.max_length} tokens"
     if checkpoint.tail:
-        from_end = checkpoint.max_length - checkpoint.window.head
+        from_end = checkpoint.max_length - checkpoint.truncation.head
         reads += f", {from_end} of them from the end"
     on_disk = formatting.size(checkpoint.bytes)
     if checkpoint.words != checkpoint.ref:

@@ -72,7 +72,7 @@ def add_reference_lines(run_id: str) -> list[str]:
     run_ids = []
     for mode in REFERENCES:
         same_mode = existing[existing["mode"] == mode]
-        if mode == "best-head":  # depends on the checkpoint, too
+        if mode == "linear-probe":  # depends on the checkpoint, too
             if config.checkpoint not in saved:
                 continue
             same_mode = same_mode[same_mode["checkpoint"] == config.checkpoint]
@@ -114,7 +114,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         "Reference lines",
         icon=":material/horizontal_rule:",
         disabled=not chosen,
-        help="TF-IDF with logistic regression, the best linear head, the majority class: on the same texts.",
+        help="TF-IDF with logistic regression, a linear probe, the majority class: on the same texts.",
     ):
         with show_errors():
             added = add_reference_lines(chosen[0])

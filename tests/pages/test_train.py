@@ -9,9 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import config, tracking
-from ftcore.config import FineTuneConfig
+from ftcore.config import SETTINGS, FineTuneConfig
 from ftcore.runs.scheduler import scheduler
-from pages.components.forms.settings_form import SETTINGS
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, open_page, press, text
 
@@ -59,7 +58,7 @@ def test_presets_and_modes_fill_the_form() -> None:
     app.segmented_control(key="preset").set_value("Lesson").run()
     assert app.number_input(key="setting_learning_rate").value == 1.0
     assert app.segmented_control(key="setting_optimizer").value == "sgd"
-    app.number_input(key="setting_clip").set_value(0.5).run()
+    app.number_input(key="setting_max_grad_norm").set_value(0.5).run()
     assert app.segmented_control(key="preset").value is None
     app.segmented_control(key="preset").set_value("Quick").run()
     assert app.number_input(key="setting_epochs").value == epochs

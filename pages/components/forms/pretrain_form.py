@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from ftcore.config import MODE_DEFAULTS, NEW_MODEL, FineTuneConfig, label
+from ftcore.config import MODE_DEFAULTS, NEW_MODEL, SETTINGS, FineTuneConfig, label
 from pages.components.forms.checkpoint_picker import run_names_and_states
-from pages.components.forms.settings_form import SETTINGS
 from pages.components.text.errors import show_errors
 
 
@@ -50,7 +49,7 @@ def _number_input(name: str) -> int:
     setting = SETTINGS[name]
     return st.number_input(
         label(setting),
-        int(max(setting.metadata["low"], 1)),
+        int(setting.metadata["low"]),
         int(setting.metadata["high"]),
         setting.default or MODE_DEFAULTS["full"].epochs,
         help=setting.metadata["help"],

@@ -1,4 +1,4 @@
-"""The built-in sample: synthetic film reviews written by a grammar.
+"""The built-in sample: synthetic film reviews written by the grammar in sample_grammar.toml.
 
 It shows the difference between training all layers and the last layer. Most reviews contain both
 praise and blame, and word order decides which counts ("the plot is clever, but this is a dull
@@ -20,151 +20,15 @@ training, so that memorizing sentences is not enough.
 
 import random
 import re
+import tomllib
 import zlib
 from pathlib import Path
 
 from ftcore.data.text_dataset import DatasetSpec, Texts
 from ftcore.events import Task
 
-# Calibrated on 6,000 reviews: TF-IDF with logistic regression reaches 74% with words and 86% with
-# pairs of words, a linear head on mean word vectors 66%, the small transformer 93% in 4 epochs.
-# Longer reviews, or more of the rarer kinds of frame, are much harder to learn in that time.
-
 _HELD_OUT = 20  # one in this many pairs of a frame and a word occurs in test reviews only
-
-# Negative words, then positive ones.
-_FILM = (
-    "absurd aimless annoying artificial awful boring cheap confusing contrived dreadful dreary "
-    "dull empty forgettable hollow horrible incoherent inept irritating lame lifeless lousy messy "
-    "miserable pointless predictable pretentious ridiculous shallow silly sloppy stupid tedious "
-    "terrible tiresome weak",
-    "absorbing brilliant captivating clever compelling convincing delightful engaging enjoyable "
-    "entertaining fresh imaginative inspired inventive lively fascinating memorable powerful "
-    "refreshing rewarding satisfying sincere splendid stylish superb terrific thoughtful "
-    "wonderful",
-)
-_MILD = (
-    "boring bland clumsy confusing dreary dull predictable shallow silly tedious tiresome",
-    "absorbing clever compelling convincing engaging enjoyable entertaining exciting lively",
-)
-# More positive words, by genre.
-_GENRES = {
-    "comedy": "funny witty charming",
-    "drama": "moving touching gripping",
-    "thriller": "gripping exciting thrilling",
-    "mystery": "gripping exciting intriguing",
-    "romance": "charming tender touching",
-    "adventure": "exciting gripping thrilling",
-}
-# Countable aspects have an article: "a sharp script", but "sharp dialogue".
-_ASPECTS = {
-    "acting": ("wooden stiff flat clumsy lifeless", "convincing subtle moving graceful natural"),
-    "dialogue": ("stiff clumsy awkward flat tiresome", "sharp witty clever natural lively"),
-    "a script": ("clumsy muddled predictable shallow lazy", "sharp clever witty lively thoughtful"),
-    "a plot": ("predictable muddled thin silly confusing", "clever gripping absorbing fresh tight"),
-    "pacing": ("sluggish uneven slow clumsy", "brisk lively tight assured"),
-    "a score": ("bland dreary repetitive dull", "haunting lovely graceful subtle stirring"),
-    "camera work": ("shaky clumsy dull lazy", "elegant graceful inventive assured"),
-    "editing": ("choppy clumsy sluggish lazy", "crisp sharp brisk assured"),
-    "an ending": ("predictable rushed silly confusing flat", "moving satisfying clever touching"),
-    "characters": ("flat shallow dull bland annoying", "engaging warm lively convincing natural"),
-    "direction": ("clumsy lazy flat uneven dull", "assured subtle inventive graceful sharp"),
-    "crowd scenes": ("clumsy choppy confusing repetitive", "inventive exciting elegant crisp"),
-    "costumes": ("dreary bland cheap dull", "elegant lovely inventive stylish"),
-    "sets": ("dreary bland dull cheap", "elegant lovely inventive stylish"),
-}
-_FILLERS = {
-    "not": "never/far from/anything but/hardly",
-    "not a": "far from a/anything but a/hardly a",
-    "here": "this is/this is/I saw/I found",
-    "result": "this is/this remains/the result is",
-    "claim": "some say this is/many say this is/my sister says this is/my brother says this is/"
-    "one critic says this is/everybody says this is",
-    "bit": "///rather/often/at times",
-    "very": "////////truly/really",
-    "other": "the original/the sequel/the remake/the first part/the earlier version",
-    "who": "my brother/my sister/the critics/my friends/a colleague/my neighbor",
-    "when": "last night/on a rainy Sunday/last weekend/on a long flight/at a small festival",
-    "with": "with my sister/with two friends/with my parents/on my own/with my neighbors",
-    "person": "a retired teacher/a young lawyer/a village doctor/a taxi driver/an army cook/"
-    "a night nurse/an honest banker/an old sailor/a shy student/a famous painter/a train driver/"
-    "a country priest/an aging boxer/a piano teacher",
-    "deed": "inherits a hotel/moves back home/looks for a cousin/finds old letters/"
-    "crosses the desert/shares a house with a stranger/guards a painting/runs for mayor/"
-    "opens a bakery/witnesses a robbery/learns to dance",
-}
-
-_FRAMES = {
-    # The later words count.
-    "but": (
-        "I expected a {very} {-} {film}, but {here} a {very} {+} {film}",
-        "I wanted to [dislike|love] it, but {here} a {very} {+} {film}",
-        "{who} <saw/found/expected> a {very} {-} {film}, but {here} a {very} {+} {film}",
-        "{who} promised me a {very} {-} {film}, but <this is/I got> a {very} {+} {film}",
-        "{claim} a {very} {-} {film}, but <it is/I saw/I found> a {very} {+} {film}",
-        "{claim} a {very} {-} {film}, but to me it is a {very} {+} {film}",
-        "{other} is a {very} {-} {film}, but this is a {very} {+} {film}",
-        "{other} has {1a} {1-} {1n}, but this is a {very} {+} {film}",
-        "unlike {other}, which is a {very} {-} {film}, this is a {very} {+} {film}",
-        "{1} {1is} {bit} {1-}, but {result} a {very} {+} {film}",
-        "although {1} {1is} {bit} {1-}, {result} a {very} {+} {film}",
-        "although it has {1a} {1-} {1n}, this is a {very} {+} {film}",
-        "despite its {1-} {1n}, this is a {very} {+} {film}",
-        "despite the {1-} {1n} and the {2-} {2n}, {result} a {very} {+} {film}",
-        "not even {1a} {1-} {1n} can [spoil|rescue] this {very} {+} {film}",
-        "at first this is a {-} {film}, but in the end it is a {+} {film}",
-    ),
-    # The earlier words count.
-    "although": (
-        "this is a {very} {+} {film}, despite its {1-} {1n}",
-        "{here} a {very} {+} {film}, despite the {1-} {1n} and the {2-} {2n}",
-        "this is a {very} {+} {film}, although it has {1a} {1-} {1n}",
-        "{here} a {very} {+} {film}, although {1} {1is} {bit} {1-}",
-    ),
-    # The words count for their opposite.
-    "not": (
-        "{it} is {not} {mild-}",
-        "{it} is {not} {mild-} or {mild-}",
-        "{it} is {not} {mild-}, and {1} {1is} {not} {1-}",
-        "this is {not a} {mild-} {film}",
-    ),
-    # All words count.
-    "and": (
-        "this is a {very} {+} {film} with {1a} {1+} {1n}",
-        "{here} a {very} {+} {film} with {1a} {1+} {1n} and {2a} {2+} {2n}",
-        "I expected a {very} {+} {film}, and {here} a {very} {+} {film}",
-        "{it} is {+}, and {1} {1is} {1+}",
-    ),
-}
-_SHARES = {"but": 60, "although": 12, "not": 14, "and": 14}  # per cent
-_SETTINGS = (
-    "I saw it {when}",
-    "I watched it {with}",
-    "it follows {person} who {deed}",
-    "it is about {person} who {deed}",
-    "it tells the story of {person}",
-)
-_DETAILS = (
-    "{1} {1is} {1-}, but {2} {2is} {2+}",
-    "{1} {1is} {1+}, and {2} {2is} {not} {2-}",
-    "{1} could have been {1-}, but {1it} {1is} {1+}",
-)
-_VERDICTS = (
-    "you will [not regret|regret] seeing it",
-    "I would gladly [see it again|never see it again]",
-    "I was sorry [when it ended|that it did not end sooner]",
-    "I [did not want|wanted] it to end",
-    "I [do not regret a|regret every] minute of it",
-    "I cannot recommend it [enough|to anyone]",
-    "[two hours felt like one|one hour felt like two]",
-    "if you [see|skip] one {genre} this year, make it this one",
-    "I would rather [see it twice than miss it|miss it than see it twice]",
-    "I would pay [to see|not to see] it again",
-    "there is little I would [change|keep]",
-    "my only [complaint|praise] is that it ends",
-)
-_EXTRAS = ((0.25, _SETTINGS), (0.03, _DETAILS), (0.05, _VERDICTS))  # how often each is added
-
+_GRAMMAR = tomllib.loads(Path(__file__).with_name("sample_grammar.toml").read_text("utf-8"))
 _SLOT = re.compile(r"\{([^}]*)\}|\[([^|\]]*)\|([^]]*)\]|<([^>]*)>")
 
 
@@ -173,17 +37,20 @@ class _Writer:
 
     def __init__(self, rng: random.Random, label: int) -> None:
         self.rng, self.label = rng, label
-        self.genre = rng.choice(list(_GENRES))
+        self.genre = rng.choice(list(_GRAMMAR["genres"]))
         self.names = [rng.choice(("film", "movie")), self.genre]
         self.pairs: list[tuple[str, str]] = []
         self._used: set[str] = set()  # no adjective or aspect is repeated
 
     def review(self) -> str:
         """Return a sentence that decides the label, and up to three more."""
-        kind = self.rng.choices(list(_SHARES), list(_SHARES.values()))[0]
-        plan = [self.rng.choice(_FRAMES[kind])]
-        plan += [self.rng.choice(frames) for share, frames in _EXTRAS if self.rng.random() < share]
-        return " ".join(self._sentence(frame) for frame in plan)
+        shares = _GRAMMAR["shares"]
+        kind = self.rng.choices(list(shares), list(shares.values()))[0]
+        frames = [self.rng.choice(_GRAMMAR["frames"][kind])]
+        for extra in _GRAMMAR["extras"]:
+            if self.rng.random() < extra["probability"]:
+                frames.append(self.rng.choice(extra["frames"]))
+        return " ".join(self._sentence(frame) for frame in frames)
 
     def _sentence(self, frame: str) -> str:
         aspects: dict[str, str] = {}
@@ -196,8 +63,8 @@ class _Writer:
                 return self.rng.choice(either.split("/"))
             if name is None:
                 return positive if self.label else negative
-            if name in _FILLERS:
-                return self.rng.choice(_FILLERS[name].split("/"))
+            if name in _GRAMMAR["fillers"]:
+                return self.rng.choice(_GRAMMAR["fillers"][name])
             if name == "genre":
                 return self.genre
             if name == "film":
@@ -206,8 +73,7 @@ class _Writer:
                 return f"{self.rng.choice(('the', 'this'))} {next(names)}"
             if name[0] in "12":
                 return self._aspect(frame, aspects, name)
-            words = {"+": _FILM, "-": _FILM, "mild-": _MILD}[name]
-            return self._word(frame, words, name[-1])
+            return self._adjective(frame, "mild" if name == "mild-" else "film", name[-1])
 
         text = " ".join(_SLOT.sub(fill, frame).split())
         text = re.sub(r"\ba (?=[aeiou]|honest)", "an ", text)
@@ -216,10 +82,11 @@ class _Writer:
     def _aspect(self, frame: str, aspects: dict[str, str], name: str) -> str:
         number, slot = name[0], name[1:]
         if number not in aspects:
-            aspects[number] = self._fresh(list(_ASPECTS))
+            aspects[number] = self._unused(list(_GRAMMAR["aspects"]))
         aspect = aspects[number]
         if slot in ("+", "-"):
-            return self._word(frame, _ASPECTS[aspect], slot)
+            negative, positive = _GRAMMAR["aspects"][aspect]
+            return self._unused_in(frame, positive if self._praises(slot) else negative)
         noun = re.sub("^an? ", "", aspect)
         plural = noun.endswith("s")
         return {
@@ -230,16 +97,21 @@ class _Writer:
             "it": "they" if plural else "it",
         }[slot]
 
-    def _word(self, frame: str, words: tuple[str, str], sign: str) -> str:
-        praise = (sign == "+") == bool(self.label)
-        choices = words[praise].split()
-        if words is _FILM and praise:
-            choices += _GENRES[self.genre].split()
-        word = self._fresh(choices)
+    def _adjective(self, frame: str, table: str, sign: str) -> str:
+        if not self._praises(sign):
+            return self._unused_in(frame, _GRAMMAR[table]["negative"])
+        genre_words = _GRAMMAR["genres"][self.genre] if table == "film" else []
+        return self._unused_in(frame, _GRAMMAR[table]["positive"] + genre_words)
+
+    def _praises(self, sign: str) -> bool:
+        return (sign == "+") == bool(self.label)
+
+    def _unused_in(self, frame: str, choices: list[str]) -> str:
+        word = self._unused(choices)
         self.pairs.append((frame, word))
         return word
 
-    def _fresh(self, choices: list[str]) -> str:
+    def _unused(self, choices: list[str]) -> str:
         word = self.rng.choice([choice for choice in choices if choice not in self._used])
         self._used.add(word)
         return word

@@ -5,35 +5,18 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, strategies as st
 
-from ftcore.data import datasets
-from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
-from ftcore.events import drain
-from tests.helpers.dataset_files import ROWS, csvs
-from tests.helpers.fuzzing import ODD_TEXTS, accepted, damaged, examples
-
-
-def load(path: Path) -> TextDataset:
-    return drain(datasets.load("ag_news", str(path)))
-
-
-def load_if_valid(path: Path) -> TextDataset | None:
-    dataset = accepted(lambda: load(path))
-    if dataset is not None:
-        for part in (dataset.train, dataset.test):
-            assert len(part.texts) == len(part.labels)
-            assert all(text.strip() and text.encode() for text in part.texts)
-            assert set(part.labels) == {0, 1, 2, 3}
-    return dataset
+from tests.helpers.dataset_files import ROWS, csvs, load, load_if_valid
+from tests.helpers.fuzzing import ODD_TEXTS, damaged, examples
 
 
 def test_title_and_description_are_joined(tmp_path: Path) -> None:
-    dataset = load(csvs(tmp_path))
+    dataset = load("ag_news", csvs(tmp_path))
     assert dataset.labels == ("World", "Sports", "Business", "Sci/Tech")
     assert dataset.train.labels == [2, 0, 1, 3]
     assert dataset.train.texts[0] == "Shares rise Oil fell to a low."
     assert dataset.train.texts[2] == 'Late goal A "quiet" match ends.'
-    assert load(tmp_path / "train.csv").fingerprint == dataset.fingerprint
+    assert load("ag_news", tmp_path / "train.csv").fingerprint == dataset.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -49,7 +32,7 @@ def test_title_and_description_are_joined(tmp_path: Path) -> None:
 )
 def test_wrong_rows_are_refused(tmp_path: Path, rows: list[tuple[str, ...]], message: str) -> None:
     with pytest.raises(UnfreezeError, match=message):
-        load(csvs(tmp_path, rows))
+        load("ag_news", csvs(tmp_path, rows))
 
 
 @pytest.mark.parametrize(
@@ -64,13 +47,13 @@ def test_wrong_rows_are_refused(tmp_path: Path, rows: list[tuple[str, ...]], mes
 def test_broken_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (csvs(tmp_path) / "train.csv").write_bytes(content)
     with pytest.raises(UnfreezeError, match=message):
-        load(tmp_path)
+        load("ag_news", tmp_path)
 
 
 def test_missing_test_file_is_named(tmp_path: Path) -> None:
     (csvs(tmp_path) / "test.csv").unlink()
     with pytest.raises(UnfreezeError, match=r"has no test\.csv"):
-        load(tmp_path)
+        load("ag_news", tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_damaged_csv(folder: Path, data: st.DataObject) -> None:
     content = (folder / "test.csv").read_bytes()
     (folder / "train.csv").write_bytes(data.draw(damaged(content)))
-    load_if_valid(folder)
+    load_if_valid("ag_news", folder)
 
 
 def test_csv_cut_within_a_row_is_refused(folder: Path) -> None:
@@ -92,7 +75,7 @@ def test_csv_cut_within_a_row_is_refused(folder: Path) -> None:
     for end in range(len(content)):
         (folder / "train.csv").write_bytes(content[:end])
         between_rows = content[:end].endswith((b"\n", b"\r"))
-        assert load_if_valid(folder) is None or between_rows, content[:end]
+        assert load_if_valid("ag_news", folder) is None or between_rows, content[:end]
 
 
 CELLS = st.sampled_from([*ODD_TEXTS, "1", "2", "3", "4", "5", "0", "\uff11"])
@@ -103,21 +86,21 @@ CELLS = st.sampled_from([*ODD_TEXTS, "1", "2", "3", "4", "5", "0", "\uff11"])
 @examples(60)
 def test_odd_rows(folder: Path, rows: list[list[str]], with_valid_rows: bool) -> None:
     odd = [tuple(cell.encode("utf-8", "replace").decode() for cell in row) for row in rows]
-    load_if_valid(csvs(folder / "odd", odd + ROWS if with_valid_rows else odd))
+    load_if_valid("ag_news", csvs(folder / "odd", odd + ROWS if with_valid_rows else odd))
 
 
 @pytest.mark.parametrize(("encoding", "is_valid"), [("utf-8-sig", True), ("utf-16", False)])
 def test_byte_order_mark(tmp_path: Path, encoding: str, is_valid: bool) -> None:
     """As Excel writes them."""
-    valid = load(csvs(tmp_path))
+    valid = load("ag_news", csvs(tmp_path))
     file = tmp_path / "train.csv"
     file.write_text(file.read_text("utf-8"), encoding)
-    dataset = load_if_valid(tmp_path)
+    dataset = load_if_valid("ag_news", tmp_path)
     assert (dataset is not None) == is_valid
     assert dataset is None or dataset.fingerprint == valid.fingerprint
 
 
 def test_real_ag_news(shared_data: Path) -> None:
-    dataset = load(shared_data / "ag_news_csv")
+    dataset = load("ag_news", shared_data / "ag_news_csv")
     assert [dataset.test.labels.count(label) for label in range(4)] == [1900] * 4
     assert not any("\\" in text for text in dataset.test.texts)

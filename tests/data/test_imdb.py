@@ -11,11 +11,18 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore.data import datasets, imdb_archive
-from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
-from tests.helpers.dataset_files import REVIEWS, Member, archive, folder, member
-from tests.helpers.fuzzing import ODD_TEXTS, accepted, damaged, examples
+from tests.helpers.dataset_files import (
+    REVIEWS,
+    Member,
+    archive,
+    folder,
+    load,
+    load_if_valid,
+    member,
+)
+from tests.helpers.fuzzing import ODD_TEXTS, damaged, examples
 
 OTHER = {
     "imdb.vocab": b"the\nand\n",
@@ -27,25 +34,11 @@ DAMAGED = "no tar.gz archive, is damaged, or is cut short: fetch it again"
 TOO_LARGE = "unpacks to far more than reviews"
 
 
-def load(path: Path) -> TextDataset:
-    return drain(datasets.load("imdb", str(path)))
-
-
-def load_if_valid(path: Path) -> TextDataset | None:
-    dataset = accepted(lambda: load(path))
-    if dataset is not None:
-        for part in (dataset.train, dataset.test):
-            assert part.texts and len(part.texts) == len(part.labels)
-            assert all(text.strip() and text.encode() for text in part.texts)
-            assert set(part.labels) <= {0, 1}
-    return dataset
-
-
 def test_archive_folder_and_parent_folder_read_alike(tmp_path: Path) -> None:
-    packed = load(archive(tmp_path / "imdb.tar.gz", REVIEWS | OTHER))
+    packed = load("imdb", archive(tmp_path / "imdb.tar.gz", REVIEWS | OTHER))
     # In reverse order on disk, which must not matter.
     folder(tmp_path / "aclImdb", dict(reversed((REVIEWS | OTHER).items())))
-    unpacked, parent = load(tmp_path / "aclImdb"), load(tmp_path)
+    unpacked, parent = load("imdb", tmp_path / "aclImdb"), load("imdb", tmp_path)
     assert packed.train.texts == [
         "Dull<br />from start to end.",
         "A fine film.",
@@ -61,7 +54,7 @@ def test_archive_folder_and_parent_folder_read_alike(tmp_path: Path) -> None:
 
 def test_invalid_utf8_is_replaced(tmp_path: Path) -> None:
     files = REVIEWS | {"test/pos/7_8.txt": b"caf\xe9"}
-    assert load(archive(tmp_path / "a.tar.gz", files)).test.texts[1] == "caf�"
+    assert load("imdb", archive(tmp_path / "a.tar.gz", files)).test.texts[1] == "caf�"
 
 
 UNSAFE = [member(f"{path}/outside.txt", b"x") for path in ("..", "aclImdb/a/../../..", "/etc")]
@@ -74,7 +67,7 @@ def test_unsafe_member_is_refused(tmp_path: Path, unsafe: Member) -> None:
     path = archive(tmp_path / "a.tar.gz", REVIEWS, unsafe)
     files = set(tmp_path.parent.rglob("*"))
     with pytest.raises(UnfreezeError, match="leads out of the archive"):
-        load(path)
+        load("imdb", path)
     assert set(tmp_path.parent.rglob("*")) == files and not Path("/etc/outside.txt").exists()
 
 
@@ -98,7 +91,7 @@ def test_archive_that_decompresses_to_too_much_is_refused(
     path = archive(tmp_path / "a.tar.gz", REVIEWS | more)
     assert path.stat().st_size < 100_000
     with pytest.raises(UnfreezeError, match=message):
-        load(path)
+        load("imdb", path)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +108,7 @@ def test_huge_header_does_not_fill_the_memory(tmp_path: Path, kind: bytes) -> No
     tracemalloc.start()
     try:
         with pytest.raises(UnfreezeError, match=TOO_LARGE):
-            load(path)
+            load("imdb", path)
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
@@ -130,14 +123,14 @@ def test_negative_size_does_not_loop_forever(tmp_path: Path) -> None:
     first = tarfile.TarInfo("aclImdb/README").tobuf(tarfile.GNU_FORMAT)
     path.write_bytes(gzip.compress(first + bytes(data) + bytes(10_240)))
     with pytest.raises(UnfreezeError, match=DAMAGED):
-        load(path)
+        load("imdb", path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive at all", bytes(5000)])
 def test_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(UnfreezeError, match=DAMAGED):
-        load(tmp_path / "a.tar.gz")
+        load("imdb", tmp_path / "a.tar.gz")
 
 
 @pytest.mark.parametrize("missing", ["train/neg", "test/pos"])
@@ -146,7 +139,7 @@ def test_class_without_reviews_is_named(tmp_path: Path, missing: str, write: obj
     files = {name: data for name, data in REVIEWS.items() if not name.startswith(missing)}
     path = write(tmp_path / "data", files)  # type: ignore[operator]
     with pytest.raises(UnfreezeError, match=f"no reviews in aclImdb/{missing}"):
-        load(path)
+        load("imdb", path)
 
 
 def test_cancelled_reading_closes_the_archive(tmp_path: Path) -> None:
@@ -168,8 +161,8 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_damaged_archive_is_refused_or_reads_the_same(valid: Path, data: st.DataObject) -> None:
     path = valid.with_name("damaged.tar.gz")
     path.write_bytes(data.draw(damaged(valid.read_bytes())))
-    dataset = load_if_valid(path)
-    assert dataset is None or dataset.fingerprint == load(valid).fingerprint
+    dataset = load_if_valid("imdb", path)
+    assert dataset is None or dataset.fingerprint == load("imdb", valid).fingerprint
 
 
 @given(st.data())
@@ -180,9 +173,9 @@ def test_damaged_tar_in_a_valid_gzip_file(valid: Path, data: st.DataObject) -> N
     bad = data.draw(damaged(content))
     path = valid.with_name("tar.tar.gz")
     path.write_bytes(gzip.compress(bad, 1))
-    dataset = load_if_valid(path)
+    dataset = load_if_valid("imdb", path)
     if dataset is not None and content.startswith(bad):  # only the padding was cut
-        assert dataset.fingerprint == load(valid).fingerprint
+        assert dataset.fingerprint == load("imdb", valid).fingerprint
 
 
 def test_tar_cut_after_a_member_is_refused(valid: Path) -> None:
@@ -193,7 +186,7 @@ def test_tar_cut_after_a_member_is_refused(valid: Path) -> None:
         path = valid.with_name("cut.tar.gz")
         path.write_bytes(gzip.compress(content[:end], 1))
         with pytest.raises(UnfreezeError, match="cut short"):
-            load(path)
+            load("imdb", path)
 
 
 NAMES = ["aclImdb/train/pos/x.txt", "./aclImdb/test/neg/9_1.txt", "train/pos/1_1.txt", *ODD_TEXTS]
@@ -209,7 +202,7 @@ def test_odd_members(valid: Path, members: list[tuple[str, bytes, bytes]]) -> No
         member(name.encode("utf-8", "replace").decode() or "x", data, kind)
         for name, data, kind in members
     ]
-    load_if_valid(archive(valid.with_name("odd.tar.gz"), REVIEWS, *odd))
+    load_if_valid("imdb", archive(valid.with_name("odd.tar.gz"), REVIEWS, *odd))
 
 
 CONTENTS = [b"", b"\0", b"\r", b"\xff\xfe\0", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"<br />", b"fine"]
@@ -219,7 +212,7 @@ CONTENTS += ["\u202eabc".encode(), b"a" * 300_000, b"\n" * 9000]
 @given(st.fixed_dictionaries(dict.fromkeys(REVIEWS, st.sampled_from(CONTENTS))))
 @examples(30)
 def test_odd_reviews(valid: Path, files: dict[str, bytes]) -> None:
-    load_if_valid(archive(valid.with_name("texts.tar.gz"), files))
+    load_if_valid("imdb", archive(valid.with_name("texts.tar.gz"), files))
 
 
 def test_real_imdb(shared_data: Path) -> None:

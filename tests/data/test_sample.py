@@ -76,23 +76,6 @@ def test_labels_agree_with_the_adjectives(reviews, pattern, agrees):
         assert set(matched) == {int(praise == agrees)}
 
 
-@pytest.mark.parametrize(
-    ("sentence", "label"),
-    [
-        ("You will not regret seeing it.", 1),
-        ("I cannot recommend it to anyone.", 0),
-        ("I would rather see it twice than miss it.", 1),
-        ("I would rather miss it than see it twice.", 0),
-        ("My only complaint is that it ends.", 1),
-        ("I was sorry that it did not end sooner.", 0),
-    ],
-)
-def test_closing_sentences_agree_with_the_label(reviews, sentence, label):
-    texts, labels = reviews[:2]
-    matched = {labels[row] for row, text in enumerate(texts) if sentence in text}
-    assert matched == {label}
-
-
 def test_word_order_matters(reviews):
     """Counting words leaves much to learn; counting pairs of words, less."""
     assert 0.6 < _ngram_accuracy(reviews, 1) < 0.78

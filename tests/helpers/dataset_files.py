@@ -1,9 +1,14 @@
-"""Small datasets in the layout of their publishers."""
+"""Small datasets in the layout of their publishers, and loading them."""
 
 import csv
 import io
 import tarfile
 from pathlib import Path
+
+from ftcore.data import datasets
+from ftcore.data.text_dataset import TextDataset
+from ftcore.events import drain
+from tests.helpers.fuzzing import accepted
 
 REVIEWS = {
     "train/pos/0_9.txt": b"A fine film.",
@@ -52,3 +57,18 @@ def csvs(path: Path, rows: list[tuple[str, ...]] | None = None) -> Path:
         with (path / f"{split}.csv").open("w", newline="") as file:
             csv.writer(file, quoting=csv.QUOTE_ALL).writerows(ROWS if rows is None else rows)
     return path
+
+
+def load(name: str, source: object = "") -> TextDataset:
+    return drain(datasets.load(name, str(source)))
+
+
+def load_if_valid(name: str, source: object) -> TextDataset | None:
+    """Return a dataset that is usable, or None if it was refused with a message."""
+    dataset = accepted(lambda: load(name, source))
+    if dataset is not None:
+        for part in (dataset.train, dataset.test):
+            assert part.texts and len(part.texts) == len(part.labels)
+            assert all(text.strip() and text.encode() for text in part.texts)
+            assert set(part.labels) <= set(range(len(dataset.labels)))
+    return dataset

@@ -45,8 +45,8 @@ clean:
 	$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
-# requirements-dev.txt begins with requirements.txt, so one installation serves both.
-.venv/dev.installed: requirements.txt requirements-dev.txt | $(BIN)/pip
+# requirements-dev.txt includes the others, so one installation serves both.
+.venv/dev.installed: requirements.txt requirements-vectors.txt requirements-dev.txt | $(BIN)/pip
 	$(PIP_INSTALL) -r requirements-dev.txt
 	@touch .venv/app.installed $@
 

@@ -21,6 +21,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HEAVY = {"torch", "torchtext", "mlflow", "gensim", "safetensors", "sklearn"}
+LISTS = ["requirements.txt", "requirements-vectors.txt", "requirements-dev.txt"]
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -83,13 +84,13 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_requirements_are_installed_as_pinned() -> None:
-    pinned = requirements("requirements.txt") | requirements("requirements-dev.txt")
+    pinned = {name: pin for file in LISTS for name, pin in requirements(file).items()}
     installed = {name: importlib.metadata.version(name).split("+")[0] for name in pinned}
     assert installed == pinned
 
 
 def test_requirements_have_their_reason() -> None:
-    pinned = requirements("requirements.txt") | requirements("requirements-dev.txt")
+    pinned = {name: pin for file in LISTS for name, pin in requirements(file).items()}
     reasons = rows("decisions.md")
     assert reasons.keys() == pinned.keys()
     assert all(reasons.values())
@@ -98,8 +99,8 @@ def test_requirements_have_their_reason() -> None:
 @pytest.mark.parametrize(
     ("files", "lists"),
     [
-        (CORE + PAGES, ["requirements.txt"]),
-        (TESTS + BENCHMARKS, ["requirements.txt", "requirements-dev.txt"]),
+        (CORE + PAGES, LISTS[:2]),
+        (TESTS + BENCHMARKS, LISTS),
     ],
     ids=["product", "tests"],
 )

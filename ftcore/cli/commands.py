@@ -61,12 +61,12 @@ def runs(options: argparse.Namespace, out: Printer) -> None:
 
 def vectors(options: argparse.Namespace, out: Printer) -> None:
     """Train word vectors, or fetch the first words of GloVe."""
-    from ftcore.text import vocabulary, word_vectors
+    from ftcore.text import vector_training, word_vectors
 
     task: Task[Path]
     if options.sources:
-        texts = word_vectors.corpus([Path(source) for source in options.sources])
-        task = word_vectors.train_vectors(
+        texts = vector_training.corpus([Path(source) for source in options.sources])
+        task = vector_training.train_vectors(
             texts,
             Path(options.out),
             dim=options.dim,
@@ -76,7 +76,7 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
             seed=options.seed,
         )
     else:
-        task = vocabulary.fetch_glove(options.words, options.dim)
+        task = word_vectors.fetch_glove(options.words, options.dim)
     path = drain(task, out.event)
     out.record({"vectors": str(path)}, f"Vectors: {path}")
 

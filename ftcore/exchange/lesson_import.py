@@ -19,7 +19,7 @@ from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier, sinusoids, unfilled
 from ftcore.models.spec import ModelSpec
 from ftcore.storage import files
-from ftcore.text import vocabulary
+from ftcore.text import vocabulary, word_vectors
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import learners
@@ -69,7 +69,7 @@ def import_lesson(
     weights = yield from _read(path)
     shape = _shape(path, weights, heads)
     rows = shape.vocab_size
-    known, glove = yield from vocabulary.load_vectors(vectors, max(1, min(words, rows - 2)))
+    known, glove = yield from word_vectors.load_vectors(vectors, max(1, min(words, rows - 2)))
     kept = weights[EMBEDDING][: len(glove) + len(vocabulary.SPECIALS)].float()
     alignment = _align(path, kept, vectors, glove)
     # Either way each id has the row that it had in the lesson; <pad>'s never counts, being masked.

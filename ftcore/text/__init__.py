@@ -1,4 +1,4 @@
 """From texts to batches of token ids: tokenizer and vocabulary, truncation, word vectors, batches.
 
-The only package that imports torchtext.
+The only package that imports torchtext, and gensim where it is installed.
 """

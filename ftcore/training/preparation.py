@@ -17,7 +17,7 @@ from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
-from ftcore.text import vocabulary
+from ftcore.text import vocabulary, word_vectors
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH
 from ftcore.training import encoding, strategies
@@ -172,9 +172,9 @@ def _new_model(
     path = (
         Path(config.vectors)
         if config.vectors
-        else (yield from vocabulary.fetch_glove(config.words))
+        else (yield from word_vectors.fetch_glove(config.words))
     )
-    words, vectors = yield from vocabulary.load_vectors(path, config.words)
+    words, vectors = yield from word_vectors.load_vectors(path, config.words)
     vocab = vocabulary.vocab_from_tokens([*vocabulary.SPECIALS, *words])
     # <unk> is the mean of all words; <pad> is masked everywhere, so its vector never counts.
     specials = torch.stack([vectors.mean(0), torch.zeros(vectors.shape[1])])

@@ -22,7 +22,7 @@ from ftcore.events import Event, Progress, drain
 from ftcore.exchange.lesson_import import import_lesson
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.text import vocabulary
+from ftcore.text import vocabulary, word_vectors
 from tests.helpers.dataset_files import csvs
 
 DIM, HEADS, HIDDEN, LAYERS = 16, 2, 24, 2
@@ -224,7 +224,7 @@ def test_keeps_the_rows_of_the_first_words(lesson: Lesson) -> None:
 
 def test_finds_the_offset_among_real_vectors(lesson: Lesson, shared_data: Path) -> None:
     lesson.vectors = shared_data / "glove" / "glove.6B.100d.head.txt"
-    _, vectors = drain(vocabulary.load_vectors(lesson.vectors, 1500))
+    _, vectors = drain(word_vectors.load_vectors(lesson.vectors, 1500))
     for first_row in (0, 2):
         lesson.save(net(first_row, classes=2, vectors=vectors))
         made = lesson.run(name=f"lesson {first_row}", words=1000)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore.events import drain
-from ftcore.text import vocabulary
+from ftcore.text import word_vectors
 from tests.helpers.fuzzing import ODD_TEXTS, accepted, damaged, examples
 
 WORDS = 60
@@ -26,7 +26,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load_if_valid(file: Path, max_words: int) -> tuple[list[str], Any] | None:
-    loaded = accepted(lambda: drain(vocabulary.load_vectors(file, max_words)))
+    loaded = accepted(lambda: drain(word_vectors.load_vectors(file, max_words)))
     if loaded is not None:
         words, vectors = loaded
         assert len(words) == len(set(words)) == len(vectors) <= max_words

@@ -1,0 +1,115 @@
+"""Training of word vectors by gensim, an optional requirement: skip-gram (Mikolov et al. 2013)."""
+
+import os
+import random
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ftcore.data import ag_news, imdb
+from ftcore.errors import UnfreezeError
+from ftcore.events import Progress, Task, drain
+from ftcore.text.vocabulary import tokenize
+
+_REPORT_EVERY = 500  # texts
+_FIRST_RATE, _LAST_RATE = 0.025, 0.0001  # learning rates, the defaults of word2vec
+
+
+def corpus(sources: Iterable[Path]) -> Iterator[str]:
+    """Yield texts to train vectors on, from aclImdb archives or folders and from AG News files.
+
+    Only the `train` part of aclImdb is read, `unsup` included: vectors must not have seen the test reviews.
+    """
+    for source in sources:
+        if not source.exists():
+            raise UnfreezeError(f"{source} is not there: correct the path.")
+        rows = source / "train.csv" if (source / "train.csv").is_file() else source
+        if rows.suffix == ".csv":
+            yield from (text for text, _ in ag_news.read_rows(rows))
+            continue
+        reviews = drain(imdb.read_reviews(source, ("train/pos", "train/neg", "train/unsup")))
+        if not reviews:
+            raise UnfreezeError(f"{source} has no reviews in aclImdb/train: give another archive.")
+        yield from (text for _, text in reviews)
+
+
+def train_vectors(
+    texts: Iterable[str],
+    out: Path,
+    *,
+    dim: int = 100,
+    words: int = 30_000,
+    epochs: int = 6,
+    window: int = 8,
+    min_count: int = 5,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Task[Path]:
+    """Write the vectors of the `words` most frequent words to `out`, in that order.
+
+    Words seen fewer than `min_count` times are left out. The same seed gives the same vectors only with
+    one worker. Raises UnfreezeError if gensim is missing or no word is frequent enough.
+    """
+    try:
+        from gensim.models import Word2Vec
+    except ImportError as error:
+        raise UnfreezeError(
+            "Training word vectors needs gensim: pip install -r requirements-vectors.txt"
+        ) from error
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".vectors-") as folder:
+        tokens = Path(folder, "tokens.txt")
+        count = yield from _write_tokens(texts, tokens, seed)
+        model = Word2Vec(
+            vector_size=dim,
+            window=window,
+            sg=1,
+            negative=8,
+            sample=1e-4,
+            min_count=min_count,
+            max_final_vocab=words,
+            workers=workers or os.cpu_count() or 1,
+            seed=seed,
+        )
+        model.build_vocab(corpus_file=str(tokens))
+        if not len(model.wv):
+            raise UnfreezeError(
+                f"No word occurs {min_count} times in {count} texts: give more texts."
+            )
+        for epoch in range(epochs):
+            yield Progress("vectors", epoch, epochs, "epochs")
+            model.train(
+                corpus_file=str(tokens),
+                total_words=model.corpus_total_words,
+                epochs=1,
+                start_alpha=_learning_rate(epoch / epochs),
+                end_alpha=_learning_rate((epoch + 1) / epochs),
+            )
+        yield Progress("vectors", epochs, epochs, "epochs")
+        part = Path(folder, "vectors.txt")
+        with part.open("w", encoding="utf-8") as file:
+            for word, vector in zip(model.wv.index_to_key, model.wv.vectors, strict=True):
+                file.write(f"{word} {' '.join(f'{value:.5g}' for value in vector)}\n")
+        part.replace(out)
+    return out
+
+
+def _learning_rate(progress: float) -> float:
+    return _FIRST_RATE + (_LAST_RATE - _FIRST_RATE) * progress
+
+
+def _write_tokens(texts: Iterable[str], file: Path, seed: int) -> Task[int]:
+    """Write one text a line, its tokens separated by spaces, which gensim reads without the GIL.
+
+    Texts are shuffled: neighbours in a corpus share a class, and the learning rate decays. Returns their
+    number.
+    """
+    lines: list[str] = []
+    for text in texts:
+        lines.append(" ".join(tokenize(text)) + "\n")
+        if len(lines) % _REPORT_EVERY == 0:
+            yield Progress("reading", len(lines), None, "texts")
+    random.Random(seed).shuffle(lines)
+    file.write_text("".join(lines), encoding="utf-8")
+    return len(lines)

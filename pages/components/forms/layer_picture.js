@@ -1,4 +1,4 @@
-// Draws the model block by block, what trains and what is frozen; where it is asked for, a click toggles one.
+// Draws the layer groups as blocks that train, train later or are frozen; a click can toggle a block.
 
 const STYLE = `
 .uf-layers { display: flex; flex-direction: column; gap: 0.35rem; font-family: var(--st-font);
@@ -28,14 +28,14 @@ button.uf-block:focus-visible { outline: 2px solid var(--st-primary-color); outl
   .uf-block { transition: background-color 0.3s, border-color 0.3s, color 0.3s; }
 }
 `;
-// Papers draw what trains as a flame and what is frozen as a snowflake.
+// A flame for groups that train, a snowflake for frozen ones, as in papers.
 const ICONS = `
 <svg class="uf-cold" viewBox="0 0 16 16" aria-hidden="true"><path d="M8 1v14M1.9 4.5l12.2 7M1.9 11.5l12.2-7"
   fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round"/></svg>
 <svg class="uf-warm" viewBox="0 0 16 16" aria-hidden="true"><path fill="currentColor" d="M8.6.8c.5 2.9 4.4 4.6
   4.4 9A5 5 0 0 1 8 15a5 5 0 0 1-5-5.1c0-2 .9-3.3 2-4.4.2 1.4.8 2.2 1.6 2.6C6.3 5.5 6.9 2.9 8.6.8z"/></svg>`;
 
-// component: what Streamlit hands over; called again whenever the data has changed.
+// Called by Streamlit with the component, and again whenever its data has changed.
 export function draw({ data, parentElement, setTriggerValue }) {
   const root = (parentElement.ufLayers ??= build(parentElement));
   if (!data) return;
@@ -45,24 +45,26 @@ export function draw({ data, parentElement, setTriggerValue }) {
   root.style.setProperty("--uf-colour", data.colour);
   root.style.setProperty("--uf-text", data.text);
   const tag = data.clicks ? "BUTTON" : "DIV";
-  const shown = [...root.querySelectorAll(".uf-block")];
-  const same = shown.length === data.blocks.length && shown.every((one) => one.tagName === tag);
-  // The same nodes as before keep the focus, and change their colour gently.
-  const nodes = same ? shown : data.blocks.map(() => block(tag));
-  if (!same) root.replaceChildren(root.firstChild, ...framed(nodes, data));
+  let nodes = [...root.querySelectorAll(".uf-block")];
+  // Nodes are reused where possible: they keep the focus and change their colour gently.
+  if (nodes.length !== data.blocks.length || nodes.some((node) => node.tagName !== tag)) {
+    nodes = data.blocks.map(() => createBlock(tag));
+    root.replaceChildren(root.firstChild, ...withCaptions(nodes, data));
+  }
   nodes.forEach((node, number) => {
-    const one = data.blocks[number];
-    node.dataset.state = one.state;
-    node.style.minHeight = data.row ? "" : `${1.6 + 0.3 * Math.log10(one.count)}rem`;
-    node.querySelector("b").textContent = one.title;
-    node.querySelector("i").textContent = `${one.count.toLocaleString("en")} · ${one.note}`;
+    const block = data.blocks[number];
+    node.dataset.state = block.state;
+    node.style.minHeight = data.row ? "" : `${1.6 + 0.3 * Math.log10(block.count)}rem`;
+    node.querySelector("b").textContent = block.title;
+    node.querySelector("i").textContent = `${block.count.toLocaleString("en")} · ${block.note}`;
     if (!data.clicks) return;
-    node.setAttribute("aria-pressed", String(one.state !== "frozen"));
+    node.setAttribute("aria-pressed", String(block.state !== "frozen"));
     node.onclick = () => {
-      node.dataset.state = one.state = one.state === "frozen" ? "trains" : "frozen"; // at once
-      node.setAttribute("aria-pressed", String(one.state !== "frozen"));
-      const chosen = data.blocks.filter((other) => other.state !== "frozen");
-      setTriggerValue("chosen", chosen.map((other) => other.name));
+      block.state = block.state === "frozen" ? "trains" : "frozen";
+      node.dataset.state = block.state; // before the server answers
+      node.setAttribute("aria-pressed", String(block.state !== "frozen"));
+      const chosen = data.blocks.filter(({ state }) => state !== "frozen");
+      setTriggerValue("chosen", chosen.map(({ name }) => name));
     };
   });
 }
@@ -74,7 +76,7 @@ function build(parent) {
   return root;
 }
 
-function block(tag) {
+function createBlock(tag) {
   const node = document.createElement(tag);
   node.className = "uf-block";
   if (tag === "BUTTON") node.type = "button";
@@ -82,14 +84,10 @@ function block(tag) {
   return node;
 }
 
-// A stack is read from the text below to the answer above.
-function framed(nodes, data) {
+// A stack of blocks is read upwards, from the text to the answer.
+function withCaptions(nodes, data) {
   if (data.row) return nodes;
-  const hint = data.clicks ? "Click a block to freeze it, or to let it train." : "";
-  const [above, below, last] = ["answer ↑", "text ↑", hint].map((words) => {
-    const line = document.createElement("span");
-    line.textContent = words;
-    return line;
-  });
-  return [above, ...nodes, below, ...(hint ? [last] : [])];
+  const caption = (text) => Object.assign(document.createElement("span"), { textContent: text });
+  const hint = data.clicks ? [caption("Click a block to freeze it, or to let it train.")] : [];
+  return [caption("answer ↑"), ...nodes, caption("text ↑"), ...hint];
 }

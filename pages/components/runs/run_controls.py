@@ -35,28 +35,16 @@ def live_controls(run: tracking.Run) -> None:
 
 def resume_controls(run: tracking.Run, has_checkpoint: bool) -> None:
     """Draw Resume, Keep and Discard, for a paused or interrupted run."""
-    if st.button("Resume", key="resume", type="primary", icon=":material/play_arrow:") and _apply(
-        scheduler.resume, run
+    if st.button("Resume", key="resume", type="primary", icon=":material/play_arrow:"):
+        _apply(scheduler.resume, run)
+    if has_checkpoint and st.button(
+        "Keep", key="keep", icon=":material/check:", help="Ends the run here; its best model stays."
     ):
-        st.rerun()
-    if (
-        has_checkpoint
-        and st.button(
-            "Keep",
-            key="keep",
-            icon=":material/check:",
-            help="Ends the run here; its best model stays.",
-        )
-        and _apply(scheduler.stop, run)
-    ):
-        st.rerun()
+        _apply(scheduler.stop, run)
     with st.popover("Discard", key="discard", icon=":material/delete:"):
         st.markdown("Delete the run, its curves and its model for good?")
-        if st.button("Discard for good", key="discard_yes", type="primary") and _apply(
-            scheduler.discard, run
-        ):
-            st.query_params.clear()
-            st.rerun()
+        if st.button("Discard for good", key="discard_yes", type="primary"):
+            _apply(scheduler.discard, run, leave=True)
 
 
 def discarded_here(run_id: str) -> bool:
@@ -69,13 +57,21 @@ def show_refusal(error: UnfreezeError) -> None:
     st.toast(escape_markdown(str(error)), icon=":material/error:", duration="long")
 
 
-def _apply(action: Callable[[str], None], run: tracking.Run, message: str = "") -> bool:
-    """Apply the action to the run and show the message, or why it was refused; True on success."""
+def _apply(
+    action: Callable[[str], None], run: tracking.Run, message: str = "", leave: bool = False
+) -> None:
+    """Apply the action to the run, then show the message or rerun the page; or show why it is refused.
+
+    `leave` takes the run out of the address first.
+    """
     try:
         action(run.run_id)
     except UnfreezeError as error:
         show_refusal(error)
-        return False
+        return
     if message:
         st.toast(message)
-    return True
+        return
+    if leave:
+        st.query_params.clear()
+    st.rerun()

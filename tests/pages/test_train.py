@@ -76,29 +76,13 @@ def test_every_setting_of_a_fine_tuning_has_an_input() -> None:
     assert wanted <= keys
 
 
-def test_form_keeps_its_values_while_another_page_is_shown() -> None:
-    app = open_page("train")
-    app.number_input(key="setting_epochs").set_value(7).run()
-    app.switch_page("data.py").run()
-    app.switch_page("train.py").run()
-    assert app.number_input(key="setting_epochs").value == 7
-
-
-def test_another_dataset_clears_the_source() -> None:
-    app = open_page("train")
-    app.selectbox(key="setting_dataset").set_value("imdb").run()
-    app.text_input(key="setting_source").set_value("/somewhere").run()
-    app.selectbox(key="setting_dataset").set_value("ag_news").run()
-    assert app.text_input(key="setting_source").value == ""
-
-
 def test_invalid_setting_is_named_and_cannot_be_started() -> None:
     app = open_page("train")
     app.number_input(key="setting_epochs").set_value(-3).run()
     assert "Epochs is -3" in text(app) and button(app, "Start").disabled
 
 
-def test_missing_data_is_an_error_before_a_run_is_recorded() -> None:
+def test_a_missing_path_is_an_error_before_a_run_is_recorded_and_stays_with_its_dataset() -> None:
     app = open_page("train")
     app.selectbox(key="setting_dataset").set_value("imdb").run()
     app.text_input(key="setting_source").set_value("/nowhere/aclImdb").run()
@@ -106,6 +90,8 @@ def test_missing_data_is_an_error_before_a_run_is_recorded() -> None:
     assert "/nowhere/aclImdb is not there" in text(app)
     assert app.text_input(key="setting_source").value == "/nowhere/aclImdb"
     assert tracking.runs().empty
+    app.selectbox(key="setting_dataset").set_value("ag_news").run()
+    assert app.text_input(key="setting_source").value == ""
 
 
 def test_start_queues_a_run_with_the_values_of_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,11 +104,14 @@ def test_start_queues_a_run_with_the_values_of_the_form(monkeypatch: pytest.Monk
     assert (run.config.seed, run.config.checkpoint) == (5, "starter")
 
 
-def test_without_a_checkpoint_the_form_is_replaced_but_keeps_its_values(
+def test_form_keeps_its_values_on_other_pages_and_while_there_is_no_checkpoint(
     small_checkpoints: Path,
 ) -> None:
     app = open_page("train")
     app.number_input(key="setting_epochs").set_value(9).run()
+    app.switch_page("data.py").run()
+    app.switch_page("train.py").run()
+    assert app.number_input(key="setting_epochs").value == 9
     elsewhere = small_checkpoints.rename(small_checkpoints.with_name("elsewhere"))
     app.run()
     assert not app.exception and "no checkpoint" in text(app)

@@ -1,7 +1,8 @@
-"""Modes against each other: set up, watch, read what came out. `?experiment=` or `?runs=`."""
+"""Compare modes: set up an experiment, or show the one of `?experiment=` or the runs of `?runs=`."""
 
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -14,15 +15,16 @@ from ftcore.training import estimate
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form as form
 from pages.components.shell import warm_imports
+from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_markdown
 
-CHOSEN = ("full", "last-layer", "gradual", "scratch")
-MOST_SEEDS = 5
-# Settings taken from the Train form.
-SAME = ("checkpoint", "dataset", "source", "limit", "source_task_data")
+MODES = ("full", "last-layer", "gradual", "scratch")
+MAX_SEEDS = 5
+# Settings shared with the form of the Train page.
+SHARED = ("checkpoint", "dataset", "source", "limit", "source_task_data")
 
 experiment = st.query_params.get("experiment", "")
-run_ids = [one for one in dict.fromkeys(st.query_params.get("runs", "").split(",")) if one]
+run_ids = list(filter(None, dict.fromkeys(st.query_params.get("runs", "").split(","))))
 if experiment or run_ids:
     try:
         with st.spinner("Opening …"):
@@ -30,7 +32,7 @@ if experiment or run_ids:
 
         experiment_view(experiment, run_ids)
     except UnfreezeError as error:
-        st.error(escape_markdown(str(error)))
+        show_error(error)
         st.page_link("compare.py", label="Set up an experiment", icon=":material/arrow_forward:")
     st.stop()
 
@@ -42,15 +44,13 @@ st.markdown(
 checkpoints = form.initialize()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
-    modes = st.pills(
+    multi_pills = partial(st.pills, selection_mode="multi", persist_state="session", wrap=True)
+    modes = multi_pills(
         "Modes",
         list(MODE_DEFAULTS),
-        selection_mode="multi",
-        default=CHOSEN,
+        default=MODES,
         format_func=lambda mode: f":{mode_badge(mode)}[⬤]  {mode_title(mode)}",
         key="compare_modes",
-        persist_state="session",
-        wrap=True,
     )
     start, data = st.columns(2)
     with start:
@@ -60,36 +60,18 @@ with choose:
     groups = ""
     if "custom" in modes:
         names = list(checkpoints[st.session_state[form.key("checkpoint")]].model.group_sizes())
-        chosen = st.pills(
-            "Groups that train in Custom",
-            names,
-            selection_mode="multi",
-            default=names[:1],
-            key="compare_groups",
-            persist_state="session",
-            wrap=True,
-        )
-        groups = ", ".join(chosen)
-    seeds, epochs, limit = st.columns(3)
-    seed_count = seeds.number_input(
-        "Seeds",
-        1,
-        MOST_SEEDS,
-        1,
-        key="compare_seeds",
-        persist_state="session",
-        help="Each mode runs once a seed. Several show how much of a difference is luck.",
-    )
-    epoch_count = epochs.number_input(
-        "Epochs",
-        1,
-        1000,
-        mode_defaults("gradual").epochs,
-        key="compare_epochs",
-        persist_state="session",
-        help="Passes over the training texts, the same for all modes.",
-    )
-    with limit:
+        label, key = "Groups that train in Custom", "compare_groups"
+        groups = ", ".join(multi_pills(label, names, default=names[:1], key=key))
+    number_input = partial(st.number_input, persist_state="session")
+    left, middle, right = st.columns(3)
+    with left:
+        text = "Each mode runs once per seed. Several show how much of a difference is luck."
+        seeds = number_input("Seeds", 1, MAX_SEEDS, 1, key="compare_seeds", help=text)
+    with middle:
+        text = "Passes over the training texts, the same for all modes."
+        default = mode_defaults("gradual").epochs
+        epochs = number_input("Epochs", 1, 1000, default, key="compare_epochs", help=text)
+    with right:
         form.setting_input("limit", label="Training texts (0: all)")
     dataset = st.session_state[form.key("dataset")]
     watch = st.text_area(
@@ -98,7 +80,7 @@ with choose:
         height=110,
         key=f"compare_watch_{dataset}",
         persist_state="session",
-        help="A line each. Every model answers them as it trains: watch them change their minds.",
+        help="One per line. Every model answers them as it trains: watch them change their minds.",
     )
     references = st.toggle(
         "Reference lines",
@@ -112,16 +94,10 @@ with choose:
         with st.grid(2, min_column_width=180, gap="medium") as grid:
             for mode in modes:
                 with grid.cell():
-                    rates[mode] = st.number_input(
-                        f"{mode_title(mode)}: learning rate",
-                        1e-6,
-                        10.0,
-                        mode_defaults(mode).learning_rate,
-                        step=None,
-                        format="%g",
-                        key=f"compare_rate_{mode}",
-                        persist_state="session",
-                    )
+                    label, key = f"{mode_title(mode)}: learning rate", f"compare_rate_{mode}"
+                    default = mode_defaults(mode).learning_rate
+                    options = {"step": None, "format": "%g", "key": key}
+                    rates[mode] = number_input(label, 1e-6, 10.0, default, **options)
         st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
         form.setting_input("source_task_data", explain=True)
 
@@ -130,14 +106,14 @@ def planned() -> list[FineTuneConfig]:
     """The runs of the experiment that the form describes."""
     from ftcore.experiments import plan  # imports MLflow
 
-    settings = {name: st.session_state[form.key(name)] for name in SAME}
-    settings |= {"epochs": epoch_count, "watch": watch, "groups": groups}
-    return plan.plan(settings, modes, range(seed_count), rates, references)
+    shared = {name: st.session_state[form.key(name)] for name in SHARED}
+    settings = shared | {"epochs": epochs, "watch": watch, "groups": groups}
+    return plan.plan(settings, modes, range(seeds), rates, references)
 
 
 @st.cache_data(ttl=3, show_spinner=False)
-def known(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Runs and experiments of that home; read once for a few clicks."""
+def recorded(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs and experiments in the record of this home."""
     from ftcore import tracking
     from ftcore.experiments import catalog
 
@@ -155,19 +131,12 @@ with summary.container(border=True):
         disabled=len(modes) < 2,
         width="stretch",
     ):
-        try:
-            with st.spinner("Starting …"):
-                from ftcore.experiments import plan
+        with show_errors(), st.spinner("Starting …"):
+            from ftcore.experiments import plan
 
-                configs = planned()
-                title = (
-                    f"{datasets.title(dataset)} · {len(modes)} modes · {datetime.now():%d %b %H:%M}"
-                )
-                started = plan.submit(configs, title)
-        except UnfreezeError as error:
-            st.error(escape_markdown(str(error)))
-        else:
-            st.query_params["experiment"] = started
+            started = datetime.now()
+            title = f"{datasets.title(dataset)} · {len(modes)} modes · {started:%d %b %H:%M}"
+            st.query_params["experiment"] = plan.submit(planned(), title)
             st.rerun()
 
 
@@ -177,31 +146,27 @@ listed = st.empty()
 warm_imports.wait_until_loaded(lambda: [slot.skeleton(height=80) for slot in (time_needed, listed)])
 time_needed.empty()
 try:
-    runs, found = known(str(paths.home()))
+    runs, experiments = recorded(str(paths.home()))
 except UnfreezeError as error:
     listed.error(escape_markdown(str(error)))
     st.stop()
 if len(modes) > 1:
-    with suppress(UnfreezeError), time_needed.container():  # which Run will name
+    with suppress(UnfreezeError), time_needed.container():  # shown when the experiment is started
         configs = planned()
         seconds = sum(estimate.seconds(config, runs) for config in configs)
         lines = sum(config.mode in REFERENCES for config in configs)
-        of_them = f", {lines} of them for reference lines" * bool(lines)
+        of_them = f", {lines} of them for reference lines" if lines else ""
         st.markdown(f"**{len(configs)} runs**{of_them}. One at a time, so that the clock is fair.")
         st.caption(f"About {formatting.rough_duration(seconds)} on this machine")
-if found.empty:
+if experiments.empty:
     listed.caption("None yet.")
     st.stop()
 with listed.container():
-    for row in found.itertuples():
+    for row in experiments.itertuples():
         with st.container(horizontal=True, vertical_alignment="center"):
-            # Not a link to this same page: that would leave its address as it is.
-            if st.button(
-                escape_markdown(row.name),
-                key=f"open_{row.experiment}",
-                icon=":material/compare_arrows:",
-                type="tertiary",
-            ):
+            # A link to this same page would not change its address.
+            name, icon = escape_markdown(row.name), ":material/compare_arrows:"
+            if st.button(name, key=f"open_{row.experiment}", icon=icon, type="tertiary"):
                 st.query_params["experiment"] = row.experiment
                 st.rerun()
             st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))

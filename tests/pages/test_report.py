@@ -88,7 +88,7 @@ def test_csv_has_every_point_and_no_formula() -> None:
     malicious = replace(result, run=replace(result.run, name="=HYPERLINK(1)"))
     tfidf = fake_experiments.result("tfidf")
     rows = list(csv.DictReader(io.StringIO(report.csv([malicious, tfidf]).decode())))
-    assert tuple(rows[0]) == report.CSV_COLUMNS
+    assert list(rows[0]) == report.CSV_COLUMNS
     assert len(rows) == len(result.history) + len(tfidf.history)
     assert rows[0]["name"] == "'=HYPERLINK(1)" and rows[0]["mode"] == "full"
     point = result.history.iloc[5]

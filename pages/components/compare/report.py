@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from string import Template
 
@@ -24,18 +25,9 @@ from pages.components.shell import assets
 from pages.components.text.escaping import escape_formulas, escape_html
 from pages.components.text.html_fragments import colour_legend
 
-ABOUT_RUN = ("run", "name", "mode", "seed")
-CSV_COLUMNS = (
-    *ABOUT_RUN,
-    "split",
-    "step",
-    "epoch",
-    "seconds",
-    "examples",
-    "loss",
-    "accuracy",
-    "lr",
-)
+HIDDEN = ("name", "seed")  # settings that a side does not share
+CSV_COLUMNS = ["run", "name", "mode", "seed", "split", "step", "epoch", "seconds", "examples"]
+CSV_COLUMNS += ["loss", "accuracy", "lr"]
 TEMPLATE = Path(__file__).with_name("report_template.html")
 STREAMLIT_CONFIG = Path(__file__).parents[3] / ".streamlit" / "config.toml"
 THEME = {
@@ -52,25 +44,21 @@ NamedFigure = tuple[str, go.Figure]  # pictures of a figure are saved under its 
 def html(results: Sequence[Result]) -> bytes:
     """Everything that the Compare page shows of finished runs, as one file."""
     sides = comparison.sides(results)
-    sections = [  # heading, whether its figures are small, figures
-        ("", False, _result(results)),
-        ("", True, _curves(results)),
-        ("Diagnostics", False, _changes(sides)),
-        ("Watched sentences", True, _watched(results)),
-        ("What each model answers", True, _answers(sides)),
-        ("What each model sees", False, _maps(sides)),
+    sections = [  # what precedes the figures, the class of the section, the figures
+        ("", "", list(_result(results))),
+        ("", "small", list(_curves(results))),
+        ("<h2>Diagnostics</h2>", "", list(_changes(sides))),
+        (f"<h2>Watched sentences</h2>{_legend(sides)}", "small", list(_watched(results))),
+        ("<h2>What each model answers</h2>", "small", list(_answers(sides))),
+        ("<h2>What each model sees</h2>", "", list(_maps(sides))),
     ]
     figures: list[NamedFigure] = []
     body = [_origin(results), _verdict(results), _results_table(sides)]
-    for heading, small, named in sections:
-        first = len(figures)
-        figures += named
-        if len(figures) == first:
-            continue
-        body.append(f"<h2>{heading}</h2>" if heading else "")
-        body.append(_legend(sides) if heading == "Watched sentences" else "")
-        places = [f'<div data-figure="{number}"></div>' for number in range(first, len(figures))]
-        body.append(f'<section class="{"small" if small else ""}">{"".join(places)}</section>')
+    for head, kind, section in sections:
+        numbers = range(len(figures), len(figures) + len(section))
+        places = "".join(f'<div data-figure="{number}"></div>' for number in numbers)
+        body += [head, f'<section class="{kind}">{places}</section>'] if section else []
+        figures += section
     body += ["<h2>Settings</h2>", _settings_table(sides)]
     theme = tomllib.loads(STREAMLIT_CONFIG.read_text("utf-8"))["theme"]
     template = Template(TEMPLATE.read_text("utf-8"))
@@ -87,12 +75,13 @@ def html(results: Sequence[Result]) -> bytes:
 def csv(results: Sequence[Result]) -> bytes:
     """A row for each point of each curve; seconds are of training, as in the charts."""
     tables = []
-    for result in [result.on_fair_clock() for result in results]:
+    for result in results:
         run = result.run
-        about = (run.run_id, run.name, run.config.mode, run.config.seed)
-        tables.append(result.history.assign(**dict(zip(ABOUT_RUN, about, strict=True))))
+        about = {"run": run.run_id, "name": run.name, "mode": run.config.mode}
+        history = result.on_fair_clock().history
+        tables.append(history.assign(**about, seed=run.config.seed))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-    return escape_formulas(table.reindex(columns=list(CSV_COLUMNS))).to_csv(index=False).encode()
+    return escape_formulas(table.reindex(columns=CSV_COLUMNS)).to_csv(index=False).encode()
 
 
 def _title(results: Sequence[Result]) -> str:
@@ -193,23 +182,23 @@ def _results_table(sides: Sequence[Side]) -> str:
 
 def _settings_table(sides: Sequence[Side]) -> str:
     """A column for each side; settings that differ are bold."""
-    configs = [side.results[0].run.config for side in sides]
-    settings = [
-        {field.name: config.label(field) for field in config.relevant_settings(side_config)}
-        for side_config in configs
-    ]
-    labels = {name: label for side in settings for name, label in side.items()}
-    rows = []
-    for name, label in labels.items():
-        values = [
-            str(getattr(c, name)) if name in side else None
-            for c, side in zip(configs, settings, strict=True)
+    columns = []
+    for side in sides:
+        run_config = side.results[0].run.config
+        settings = [
+            field for field in config.relevant_settings(run_config) if field.name not in HIDDEN
         ]
-        known = {value for value in values if value is not None}
-        if name in ("name", "seed") or known == {""}:
+        columns.append({config.label(field): getattr(run_config, field.name) for field in settings})
+    rows = []
+    for label in dict.fromkeys(chain(*columns)):
+        values = [column.get(label) for column in columns]
+        known = set(values) - {None}
+        if known == {""}:
             continue
         differs = ' class="differs"' if len(known) > 1 else ""
-        cells = [formatting.MISSING if value is None else escape_html(value) for value in values]
+        cells = [
+            formatting.MISSING if value is None else escape_html(str(value)) for value in values
+        ]
         row = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr{differs}><th scope="row">{escape_html(label)}</th>{row}</tr>')
     return _table(("Setting", *(side.label for side in sides)), rows)

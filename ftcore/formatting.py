@@ -32,7 +32,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
         return MISSING
     if seconds < 9.95:
-        return f"{seconds:.2g} s"
+        return f"{round(seconds, 3):.2g} s"
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

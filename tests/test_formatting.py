@@ -11,6 +11,7 @@ from ftcore import formatting
     ("seconds", "text"),
     [
         (0, "0 s"),
+        (0.00033, "0 s"),
         (0.0123, "0.012 s"),
         (1.24, "1.2 s"),
         (5.0, "5 s"),

@@ -86,7 +86,7 @@ class _Writer:
         aspect = aspects[number]
         if slot in ("+", "-"):
             negative, positive = _GRAMMAR["aspects"][aspect]
-            return self._unused_in(frame, positive if self._praises(slot) else negative)
+            return self._pick(frame, positive if self._praises(slot) else negative)
         noun = re.sub("^an? ", "", aspect)
         plural = noun.endswith("s")
         return {
@@ -99,14 +99,14 @@ class _Writer:
 
     def _adjective(self, frame: str, table: str, sign: str) -> str:
         if not self._praises(sign):
-            return self._unused_in(frame, _GRAMMAR[table]["negative"])
+            return self._pick(frame, _GRAMMAR[table]["negative"])
         genre_words = _GRAMMAR["genres"][self.genre] if table == "film" else []
-        return self._unused_in(frame, _GRAMMAR[table]["positive"] + genre_words)
+        return self._pick(frame, _GRAMMAR[table]["positive"] + genre_words)
 
     def _praises(self, sign: str) -> bool:
         return (sign == "+") == bool(self.label)
 
-    def _unused_in(self, frame: str, choices: list[str]) -> str:
+    def _pick(self, frame: str, choices: list[str]) -> str:
         word = self._unused(choices)
         self.pairs.append((frame, word))
         return word

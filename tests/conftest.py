@@ -1,17 +1,19 @@
-"""What every test shares: a home of its own, no addresses from outside, the real data.
+"""Fixtures of all tests: a temporary home, no settings from outside, the real data.
 
 `UNFREEZE_REQUIRE_BROWSER=1` makes a skipped browser test a failure, `UNFREEZE_NO_SKIPS=1` any
-skipped test but those marked `gpu`; `.ci/run` sets both, so nothing goes untested there unnoticed.
+skipped test but those marked `gpu`; `.ci/run` sets both.
 """
 
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 TESTS = Path(__file__).parent
-OUTSIDE = (
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+UNSET = (
     "UNFREEZE_PASSWORD",
     "MLFLOW_TRACKING_URI",
     "UNFREEZE_IMDB_URL",
@@ -22,18 +24,18 @@ OUTSIDE = (
 
 @pytest.fixture(scope="session", autouse=True)
 def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home for fixtures that outlive a test; nothing ever reaches ~/.unfreeze."""
+    """A home for fixtures that outlive a test, in place of ~/.unfreeze."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("session-home")
         patch.setenv("UNFREEZE_HOME", str(home))
-        for name in OUTSIDE:
+        for name in UNSET:
             patch.delenv(name, raising=False)
         yield home
 
 
 @pytest.fixture(autouse=True)
 def home(session_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home for each test; the folder is made by whoever writes to it."""
+    """The home of each test; the folder does not exist yet."""
     path = tmp_path / "unfreeze-home"
     monkeypatch.setenv("UNFREEZE_HOME", str(path))
     return path
@@ -41,7 +43,7 @@ def home(session_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder with the real IMDB, AG News and GloVe parts."""
+    """The folder with the real IMDB, AG News and GloVe data."""
     beside = TESTS.parent.parent / "shared" / "data"
     path = Path(os.environ.get("UNFREEZE_DATA") or beside).resolve()
     if not path.is_dir():
@@ -53,34 +55,24 @@ def shared_data() -> Path:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip into a failure where the environment asks for it."""
-    report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and _must_run(item.path, item):
-        report.outcome = "failed"
-        report.longrepr = f"skipped, but must run here: {_reason(report.longrepr)}"
-    return report
+    return _fail_if_skipped((yield), item)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """The same for a whole module that skips itself."""
-    report = yield
-    if report.outcome == "skipped" and _must_run(collector.path, collector):
+    return _fail_if_skipped((yield), collector)
+
+
+def _fail_if_skipped(report: Report, node: pytest.Item | pytest.Collector) -> Report:
+    """Turn the skip of a test or a module into a failure if the environment asks for it."""
+    names = ["UNFREEZE_NO_SKIPS"]
+    if TESTS / "browser" in node.path.parents:
+        names.append("UNFREEZE_REQUIRE_BROWSER")
+    must_run = any(map(os.environ.get, names)) and not node.get_closest_marker("gpu")
+    if must_run and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"skipped, but must run here: {_reason(report.longrepr)}"
+        report.longrepr = f"skipped, but must run here: {reason}"
     return report
-
-
-def _must_run(path: Path, node: pytest.Item | pytest.Collector) -> bool:
-    if node.get_closest_marker("gpu"):
-        return False
-    in_browser = TESTS / "browser" in path.parents
-    return bool(os.environ.get("UNFREEZE_NO_SKIPS")) or (
-        in_browser and bool(os.environ.get("UNFREEZE_REQUIRE_BROWSER"))
-    )
-
-
-def _reason(longrepr: object) -> str:
-    return str(longrepr[2] if isinstance(longrepr, tuple) else longrepr)

@@ -1,4 +1,4 @@
-"""A disk that is full: a limit on the size of files, for this process and those it starts, or for another."""
+"""A full disk: a limit on the size of the files that a process writes."""
 
 import resource
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def limit_file_size(size: int, process: int = 0) -> Iterator[None]:
-    """No file may grow beyond so many bytes. Writing fails, as Python ignores the signal that comes first."""
+    """Let writes beyond `size` bytes of a file fail, in this process and its children or in another."""
     before = resource.prlimit(process, resource.RLIMIT_FSIZE)
     resource.prlimit(process, resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -1,15 +1,20 @@
-"""A web server that holds some files and can behave as badly as servers do."""
+"""A web server for tests of downloads, which can misbehave."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
 
 class FileServer:
-    """Serves `files` (bytes by path) on 127.0.0.1, and counts the bytes it sends.
+    """Serves files on 127.0.0.1.
 
-    `ranges` and `etag` can be switched off, `breaks_after` ends each connection after so many bytes,
-    and `requests` holds the headers of all requests with their method.
+    Attributes:
+        files: contents by path.
+        ranges: whether it answers requests for a range.
+        etag: the ETag of every file; none if empty.
+        breaks_after: the number of bytes after which it ends each connection.
+        sends_length: whether it sends Content-Length.
+        sent: bytes sent so far.
+        requests: method and headers of all requests.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -28,31 +33,26 @@ class FileServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
-    def _handler(server) -> type[BaseHTTPRequestHandler]:  # self is the handler
+    def _handler(server) -> type[BaseHTTPRequestHandler]:  # `self` is the handler
         class Handler(BaseHTTPRequestHandler):
             def do_HEAD(self) -> None:
-                self.answer(body=False)
+                self.respond(body=False)
 
             def do_GET(self) -> None:
-                self.answer(body=True)
+                self.respond(body=True)
 
-            def answer(self, body: bool) -> None:
+            def respond(self, body: bool) -> None:
                 server.requests.append((self.command, dict(self.headers)))
                 data = server.files.get(self.path.lstrip("/"))
                 if data is None:
                     self.send_error(404)
                     return
-                start, end = self.asked_for(len(data))
+                start, end = self.requested_range(len(data))
                 if start >= len(data) and "Range" in self.headers:
                     self.send_error(416)
                     return
@@ -68,12 +68,12 @@ class FileServer:
                 if body:
                     self.send(data[start:end])
 
-            def asked_for(self, size: int) -> tuple[int, int]:
-                asked = self.headers.get("Range")
+            def requested_range(self, size: int) -> tuple[int, int]:
+                requested = self.headers.get("Range")
                 fresh = self.headers.get("If-Range", server.etag) == server.etag
-                if not (asked and server.ranges and fresh):
+                if not (requested and server.ranges and fresh):
                     return 0, size
-                first, _, last = asked.removeprefix("bytes=").partition("-")
+                first, _, last = requested.removeprefix("bytes=").partition("-")
                 return int(first), min(int(last) + 1, size) if last else size
 
             def send(self, data: bytes) -> None:
@@ -81,7 +81,7 @@ class FileServer:
                 try:
                     self.wfile.write(data)
                 except OSError:
-                    return  # the client had enough
+                    return  # the client has closed the connection
                 server.sent += len(data)
 
             def log_message(self, format: str, *args: object) -> None:

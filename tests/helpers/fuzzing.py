@@ -1,10 +1,9 @@
-"""Bad inputs, made of good ones, for every door (tests/test_fuzz_*.py).
+"""Bad inputs, made of good ones, for the fuzz tests (tests/**/test_fuzz_*.py).
 
-Each input ends in a result that is whole or in one sentence: never in another exception. CI tries the same
-inputs each time. UNFREEZE_FUZZ=20 tries 20 times as many, other ones at each call, and
---hypothesis-show-statistics counts them:
+Each input must give a complete result or be refused with one sentence, never with another exception. CI tries
+the same inputs each time. UNFREEZE_FUZZ=20 tries 20 times as many, others in each run:
 
-    UNFREEZE_FUZZ=20 python -m pytest --hypothesis-show-statistics tests/test_fuzz_*.py
+    UNFREEZE_FUZZ=20 python -m pytest --hypothesis-show-statistics tests -k fuzz
 """
 
 import math
@@ -26,94 +25,47 @@ from ftcore.errors import UnfreezeError
 MULTIPLIER = int(os.environ.get("UNFREEZE_FUZZ", "1"))
 T = TypeVar("T")
 
-SURROGATE = "\ud800"  # half of a character, as JSON may spell one
+SURROGATE = "\ud800"  # half of a character, which JSON can spell
 DEEP_JSON = "[" * 100_000
-ODD_TEXTS = [
-    "",
-    " ",
-    "a",
-    "\0",
-    "a\0b",
-    "\r",
-    "\n",
-    "\ufeff",
-    "\u202eabc",
-    "\u200b",
-    SURROGATE,
-    "é" * 3000,
-    "👩‍👩‍👧‍👦",
-    "a\u0301" * 50,
-    "<script>alert(1)</script>",
-    "**bold** $x$ :red[x]",
-    "../../etc/passwd",
-    "~nobody-of-that-name/x",
-    "nan",
-    "-1",
-    "1e999",
-    "None",
-    "'",
-    '"',
-    "%00",
-    "a" * 10_000,
-    "x/" * 3000,
-    "/dev/null",
-    "/proc/self/mem",
-    ",,,",
-    "\u2028",
-    "{}",
-    "[]",
-]
-ODD_VALUES: list[Any] = [
-    None,
-    True,
-    False,
-    0,
-    -1,
-    1,
-    2**31,
-    10**9,
-    10**400,
-    0.5,
-    -0.0,
-    1e308,
-    math.nan,
-    math.inf,
-    [],
-    {},
-    [[]],
-    [None],
-    {"a": 1},
-    {"": None},
-    ["x", "x"],
-    *ODD_TEXTS[:20],
-]
+BLANKS = ["", " ", "\r", "\n", "\0", "\ufeff", "\u200b", "\u2028"]
+UNICODE = ["\u202eabc", SURROGATE, "é" * 3000, "👩‍👩‍👧‍👦", "a\u0301" * 50]
+MARKUP = ["<script>alert(1)</script>", "**bold** $x$ :red[x]", "'", '"', "%00", "{}", "[]", ",,,"]
+PATHS = ["../../etc/passwd", "~nobody-of-that-name/x", "x/" * 3000, "/dev/null", "/proc/self/mem"]
+SCALARS = ["nan", "-1", "1e999", "None"]
+ODD_TEXTS = [*BLANKS, *UNICODE, *MARKUP, *PATHS, *SCALARS, "a", "a\0b", "a" * 10_000]
+NUMBERS = [0, -1, 1, 2**31, 10**9, 10**400, 0.5, -0.0, 1e308, math.nan, math.inf]
+CONTAINERS: list[Any] = [[], {}, [[]], [None], {"a": 1}, {"": None}, ["x", "x"]]
+ODD_VALUES: list[Any] = [None, True, False, *NUMBERS, *CONTAINERS, *BLANKS, *UNICODE, *SCALARS]
+ODD_BYTES = [b"\0", b"\r", b"\n", b'"', b",", b"\\", b" ", b"nan", b"inf", b"-1", b"1e400"]
+ODD_BYTES += [b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\0" * 512, b"a" * 200_000]
+HUGE_COUNTS = [b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\0\0\0\x40", b"99999999"]
 
 
 def examples(count: int) -> settings:
-    """How many inputs a test tries, and that it may take its time."""
+    """Try `count` inputs, times UNFREEZE_FUZZ, without a deadline."""
     return settings(
         max_examples=count * MULTIPLIER,
         deadline=None,
         derandomize=MULTIPLIER == 1,
         database=None,
-        phases=[Phase.explicit, Phase.generate],  # to shrink what fails takes minutes
+        phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes
         suppress_health_check=list(HealthCheck),
     )
 
 
 def accepted(use: Callable[[], T]) -> T | None:
-    """What `use` returns, or None where the input was refused with one sentence that can be shown."""
+    """What `use` returns, or None if it refuses its input with a sentence that can be shown."""
     try:
-        found = use()
+        result = use()
     except UnfreezeError as error:
-        said = str(error)
-        assert said.endswith(".") and "\n" not in said and len(said) < 1500, said
-        assert "Traceback" not in said and "<frozen" not in said
-        said.encode()
+        message = str(error)
+        assert message.endswith(".") and "\n" not in message and len(message) < 1500, message
+        assert "Traceback" not in message and "<frozen" not in message
+        message.encode()
         _count("refused")
         return None
-    _count("taken")
-    return found
+    _count("accepted")
+    return result
 
 
 def _count(outcome: str) -> None:
@@ -123,72 +75,45 @@ def _count(outcome: str) -> None:
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes, most: int = 3) -> bytes:
-    """`whole` with some bytes changed, cut, doubled, moved, blanked, or counts made huge."""
+    """`whole` with bytes changed, cut, doubled, moved, blanked or added, or counts made huge."""
     data = whole
     for _ in range(draw(st.integers(1, most))):
         start = _place(draw, len(data))
         end = min(len(data), start + draw(st.sampled_from([1, 2, 4, 8, 64, 512, 4096])))
-        here = data[start:end]
+        before, part, after = data[:start], data[start:end], data[end:]
         match draw(
             st.sampled_from(["flip", "cut", "drop", "double", "move", "blank", "huge", "add"])
         ):
-            case "flip" if here:
-                flipped = here[0] ^ draw(st.integers(1, 255))
-                data = data[:start] + bytes([flipped]) + data[start + 1 :]
+            case "flip" if part:
+                data = before + bytes([part[0] ^ draw(st.integers(1, 255))]) + data[start + 1 :]
             case "cut":
-                data = data[:start]
+                data = before
             case "drop":
-                data = data[:start] + data[end:]
+                data = before + after
             case "double":
-                data = data[:end] + data[start:]
+                data = before + part + part + after
             case "move":
-                rest = data[:start] + data[end:]
-                to = _place(draw, len(rest))
-                data = rest[:to] + here + rest[to:]
+                to = _place(draw, len(before + after))
+                data = (before + after)[:to] + part + (before + after)[to:]
             case "blank":
-                data = data[:start] + bytes(len(here)) + data[end:]
+                data = before + bytes(len(part)) + after
             case "huge":
-                huge = draw(
-                    st.sampled_from(
-                        [b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\0\0\0\x40", b"99999999"]
-                    )
-                )
-                data = data[:start] + huge + data[start + len(huge) :]
+                count = draw(st.sampled_from(HUGE_COUNTS))
+                data = before + count + data[start + len(count) :]
             case "add":
-                data = data[:start] + draw(st.sampled_from(JUNK)) + data[start:]
+                data = before + draw(st.sampled_from(ODD_BYTES)) + data[start:]
     return data
 
 
-JUNK = [
-    b"\0",
-    b"\xff\xfe",
-    b"\xef\xbb\xbf",
-    b"\r",
-    b"\n",
-    b'"',
-    b",",
-    b"\\",
-    b" ",
-    b"\xed\xa0\x80",
-    b"nan",
-    b"inf",
-    b"-1",
-    b"1e400",
-    "\u202e".encode(),
-    b"\0" * 512,
-    b"a" * 200_000,
-]
-
-
 def _place(draw: st.DrawFn, size: int) -> int:
-    """Anywhere, and as often near an end, where what describes the rest stands."""
+    """A position: anywhere, or near either end, where headers and indexes are."""
     near = draw(st.integers(0, min(size, 300)))
     return draw(st.sampled_from([near, size - near, int(size * draw(st.floats(0, 1)))]))
 
 
 @st.composite
 def altered_json(draw: st.DrawFn, value: Any, most: int = 2) -> Any:
-    """A JSON value with something in it replaced by something odd, left out, or added."""
+    """A JSON value with something in it replaced by an odd value, left out, or added."""
     for _ in range(draw(st.integers(1, most))):
         value = _alter(draw, value)
     return value
@@ -198,7 +123,7 @@ def _alter(draw: st.DrawFn, value: Any) -> Any:
     if isinstance(value, dict) and value and draw(st.integers(0, 9)):
         key = draw(st.sampled_from(list(value)))
         if not draw(st.integers(0, 5)):
-            return {name: one for name, one in value.items() if name != key}
+            return {name: value[name] for name in value if name != key}
         return value | {key: _alter(draw, value[key])}
     if isinstance(value, list) and value and draw(st.integers(0, 3)):
         at = draw(st.integers(0, min(len(value), 50) - 1))

@@ -14,7 +14,6 @@ from ftcore import paths
 NAMES = (
     "harness.machine",
     "training.lesson",
-    "training.loops",
     "training.scaling",
     "training.attention",
     "inference.predict",

@@ -3,11 +3,10 @@
 import argparse
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.harness import machine
-from benchmarks.harness.throughput import Throughput
 
 
 def options(description: str, argv: Sequence[str] | None = None, **more: Any) -> Any:
@@ -35,19 +34,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         others = map(str.rjust, row[1:], widths[1:])
         print("|", " | ".join([row[0].ljust(widths[0]), *others]), "|")
     print(flush=True)
-
-
-def throughputs(
-    results: Mapping[str, Throughput], column: str, cell: Callable[[Throughput], str]
-) -> None:
-    """Print a table of reviews a second, with one more column."""
-    table(
-        ["reviews/s in training", "all rounds", "median (smallest to largest)", column],
-        [
-            [name, f"{result.overall:,.0f}", spread(result.by_turn), cell(result)]
-            for name, result in results.items()
-        ],
-    )
 
 
 def result(benchmark: str, **figures: Any) -> None:

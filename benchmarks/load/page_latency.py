@@ -5,18 +5,16 @@
 One run trains all layers on real IMDB in the server's own process, beside 30 earlier runs. A page's rerun
 is timed by a client over the WebSocket, from the request to the end of its script; `tick` is the fragment
 that a live page requests each second. Then the run has no viewer, ten such clients (ten browsers elsewhere,
-which cost the server their requests only) and ten tabs of chromium on this machine, in turns; chromium is
-halted in the turns of the others. Reviews a second are by the run's own clock, without evaluations.
+which cost the server their requests only) and ten tabs of chromium on this machine, in turns. Reviews a
+second are by the run's own clock, without evaluations.
 """
 
-import os
-import signal
 import statistics
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -126,24 +124,21 @@ def _milliseconds(rerun: Callable[[], float], count: int) -> list[float]:
 
 def time_viewers(address: str, run_id: str, workload: Workload) -> dict[str, object]:
     """Time the training with and without viewers; print and return by how much they slow it."""
-    viewers: dict[str, Callable[[], AbstractContextManager[object]]] = {}
-    results: dict[str, Throughput] = {}
-    with ExitStack() as stack:
-        viewers[ALONE] = ExitStack
-        viewers[ELSEWHERE] = lambda: clients(address, run_id)
-        if chromium.path():
-            processes = stack.enter_context(tabs(f"{address}/train?run={run_id}"))
-            viewers[HERE] = lambda: resumed(processes)
-        else:
-            print(f"{chromium.MISSING}\n")
-        names = list(viewers)
-        for number in range(workload.rounds):
-            first = number % len(names)
-            for name in names[first:] + names[:first]:
-                with viewers[name]():
-                    time.sleep(1)  # halted tabs catch up
-                    turn = next_steps(run_id, workload.seconds)
-                    results.setdefault(name, Throughput()).turns.append(turn)
+    viewers: dict[str, Callable[[], AbstractContextManager[object]]] = {
+        ALONE: nullcontext,
+        ELSEWHERE: lambda: clients(address, run_id),
+    }
+    if chromium.path():
+        viewers[HERE] = lambda: tabs(f"{address}/train?run={run_id}")
+    else:
+        print(f"{chromium.MISSING}\n")
+    results = {name: Throughput() for name in viewers}
+    names = list(viewers)
+    for _ in range(workload.rounds):
+        for name in names:
+            with viewers[name]():
+                results[name].turns.append(next_steps(run_id, workload.seconds))
+        names.append(names.pop(0))  # each begins a round in turn
     ratios = {name: speedups(result, results[ALONE]) for name, result in results.items()}
     report.table(
         ["viewers", "reviews/s", "of the pace without"],
@@ -180,8 +175,8 @@ def clients(address: str, run_id: str) -> Iterator[None]:
 
 
 @contextmanager
-def tabs(address: str) -> Iterator[list[int]]:
-    """Ten tabs that show the run's charts, in a halted browser; yields its process ids."""
+def tabs(address: str) -> Iterator[None]:
+    """Ten tabs of a browser on this machine that show the run's charts."""
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright)
         context = browser.new_context()
@@ -190,30 +185,8 @@ def tabs(address: str) -> Iterator[list[int]]:
             page = context.new_page()
             page.goto(address)
             page.wait_for_selector(".uf-plot .scatterlayer .js-line")
-        info = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
-        processes = [process["id"] for process in info["processInfo"]]
-        _signal(processes, signal.SIGSTOP)
-        try:
-            yield processes
-        finally:
-            _signal(processes, signal.SIGCONT)
-            browser.close()
-
-
-@contextmanager
-def resumed(processes: list[int]) -> Iterator[None]:
-    """Let halted processes run meanwhile."""
-    _signal(processes, signal.SIGCONT)
-    try:
         yield
-    finally:
-        _signal(processes, signal.SIGSTOP)
-
-
-def _signal(processes: list[int], number: signal.Signals) -> None:
-    for process in processes:
-        with suppress(ProcessLookupError):  # a helper of the browser that has ended
-            os.kill(process, number)
+        browser.close()
 
 
 def next_steps(run_id: str, seconds: float) -> TimedSteps:

@@ -2,12 +2,12 @@
 
 import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+import requests
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -15,6 +15,7 @@ from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 TIMEOUT = 60  # seconds for an answer
 XSRF = "_streamlit_xsrf"
@@ -134,21 +135,19 @@ class Visitor:
         return parse_qs(self.query).get(name, [""])[0]
 
     def _connect(self) -> None:
-        with urllib.request.urlopen(f"{self._address}/_stcore/health", timeout=TIMEOUT) as answer:
-            cookies = answer.headers.get_all("Set-Cookie") or []
-        pairs = (cookie.partition(";")[0].partition("=") for cookie in cookies)
-        token = next((value for name, _, value in pairs if name == XSRF), "")
-        subprotocols = ["streamlit", token or "none", *filter(None, [self._session])]
+        answer = requests.get(f"{self._address}/_stcore/health", timeout=TIMEOUT)
+        token = answer.cookies.get(XSRF, "")
+        protocols = ["streamlit", token or "none", *filter(None, [self._session])]
         self._socket = connect(
             f"{self._address.replace('http', 'ws', 1)}/_stcore/stream",
-            subprotocols=subprotocols,
-            origin=self._address,
+            subprotocols=[Subprotocol(protocol) for protocol in protocols],
+            origin=Origin(self._address),
             additional_headers={"Cookie": f"{XSRF}={token}"},
             max_size=None,
             open_timeout=TIMEOUT,
             close_timeout=1,
             ping_interval=None,
-        )  # type: ignore[arg-type]
+        )
 
     def _rerun(self, fragment: str = "", pressed: str = "", auto: bool = False) -> float:
         """Rerun the page, or a fragment, and read all that it draws; seconds."""
@@ -168,7 +167,7 @@ class Visitor:
         self._socket.send(BackMsg(rerun_script=state).SerializeToString())
         while True:
             left = max(0.0, clock + TIMEOUT - time.monotonic())
-            answer = ForwardMsg.FromString(self._socket.recv(timeout=left))  # type: ignore[arg-type]
+            answer = ForwardMsg.FromString(self._socket.recv(timeout=left))
             self._handle(answer)
             if answer.WhichOneof("type") == "script_finished":
                 if answer.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:

@@ -293,13 +293,6 @@ def server_figures(state: SoakState, server_runs: list[ServerRun]) -> dict[str, 
 def show(state: SoakState, figures: dict[str, float]) -> None:
     """Print the figures, for people and as JSON."""
     report.table(["action", "times"], state.actions.most_common())
-    report.table(
-        ["slowest answers", "s", "age of the server, s"],
-        [
-            [f"/{page}", f"{seconds:.1f}", f"{age:.0f}"]
-            for seconds, age, page in sorted(state.answers, reverse=True)[:5]
-        ],
-    )
     figures = report.rounded(figures)
     report.table(["figure", "value"], [[name, f"{value:,}"] for name, value in figures.items()])
     report.result("soak", seed=state.seed, **figures, by_action=dict(state.actions))

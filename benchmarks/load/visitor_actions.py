@@ -25,41 +25,24 @@ SHORT_RUNS: tuple[tuple[str, dict[str, float]], ...] = (
     ("last-layer", {"setting_epochs": 10, "setting_limit": 800, "setting_seed": 3}),
     ("full", {"setting_epochs": 2, "setting_limit": 1500, "setting_dropout": 0.2}),
 )
-TEXTS = (
-    "A warm, funny film.",
-    "",
-    "   ",
-    "<script>alert(1)</script>",
-    "**bold** $x^2$ :red[no] [a](b)",
-    "a" * 5_000,
-    "not " * 3_000,
-    "\u202eright to left\u0000",
-    "Ünïcödé 映画 🎬",
-    "'; drop table runs; --",
-)
+BLANKS = ("", "   ")
+MARKUP = ("<script>alert(1)</script>", "**bold** $x^2$ :red[no] [a](b)", "'; drop table runs; --")
+UNICODE = ("\u202eright to left\u0000", "Ünïcödé 映画 🎬")
+TEXTS = ("A warm, funny film.", *BLANKS, *MARKUP, *UNICODE, "a" * 5_000, "not " * 3_000)
+UNKNOWN_RUNS = ("", "../../etc/passwd", "%00", "<b>x</b>&run=y", "9" * 3_000)
 INVALID_QUERIES = (
-    "run=",
-    "run=../../etc/passwd",
-    "run=%00",
-    "run=<b>x</b>&run=y",
-    "runs=,,,",
-    "models=none,none",
-    "experiment=0",
-    "model=%ff%fe",
-    "runs=" + "x," * 500,
-    "%",
-    "=&=&",
-    "run=" + "9" * 3_000,
+    *(f"run={value}" for value in UNKNOWN_RUNS),
+    *(f"runs={value}" for value in (",,,", "x," * 500)),
+    *("models=none,none", "experiment=0", "model=%ff%fe", "%", "=&=&"),
 )
-INVALID_SETTINGS = (
-    {"setting_epochs": -5},
-    {"setting_epochs": 10**9},
-    {"setting_learning_rate": -1.0},
-    {"setting_limit": 10**12},
-    {"setting_device": "toaster"},
-    {"setting_groups": "<b>"},
-    {"setting_watch": "\n".join(TEXTS)},
-)
+INVALID_SETTINGS: dict[str, tuple[float | str, ...]] = {
+    "setting_epochs": (-5, 10**9),
+    "setting_learning_rate": (-1.0,),
+    "setting_limit": (10**12,),
+    "setting_device": ("toaster",),
+    "setting_groups": ("<b>",),
+    "setting_watch": ("\n".join(TEXTS),),
+}
 
 
 @dataclass
@@ -171,18 +154,6 @@ class RandomVisitor:
                 self.tab.close()
         self.tab.close()
 
-    def wait(self, least: float, most: float) -> None:
-        self.state.over.wait(self.draw.uniform(least, most))
-
-    def open_run(self, *statuses: str, may_end: bool = False) -> str:
-        run_id = self.state.pick_run(self.draw, *statuses, may_end=may_end)
-        self.tab.open("train", f"run={run_id}")
-        return run_id
-
-    def pick_runs(self, most: int) -> list[str]:
-        runs = list(self.state.statuses)
-        return self.draw.sample(runs, min(most, len(runs)))
-
     def look(self) -> None:
         self.tab.open(self.draw.choice(PAGES))
         self.tab.tick()
@@ -190,7 +161,7 @@ class RandomVisitor:
     def watch(self) -> None:
         self.open_run(*LIVE)
         for _ in range(self.draw.randrange(2, 8)):
-            self.wait(1.0, 1.0)
+            self.state.over.wait(1.0)
             self.tab.tick()
 
     def start(self) -> None:
@@ -222,21 +193,19 @@ class RandomVisitor:
 
     def move_in_queue(self) -> None:
         self.tab.open("runs")
-        buttons = self.tab.names("Earlier_") + self.tab.names("Later_")
-        self.tab.press(self.draw.choice(buttons or ["Earlier"]))
+        self.press_any(self.tab.names("Earlier_") + self.tab.names("Later_"))
 
     def take_off_queue(self) -> None:
         self.tab.open("runs")
-        buttons = [name for name in self.tab.names("off_") if name != f"off_{self.state.long_run}"]
-        self.tab.press(self.draw.choice(buttons or ["Take off"]))
+        self.press_any(sorted({*self.tab.names("off_")} - {f"off_{self.state.long_run}"}))
 
     def predict(self) -> None:
         self.tab.open("predict", f"models={','.join(['sentiment', *self.pick_runs(2)])}")
         self.tab.fill(predict_text=self.draw.choice(TEXTS))
-        self.tab.tick()
 
     def compare(self) -> None:
-        self.tab.open(self.draw.choice(("compare", "runs")), f"runs={','.join(self.pick_runs(3))}")
+        page = self.draw.choice(("compare", "runs"))
+        self.tab.open(page, f"runs={','.join(self.pick_runs(3))}")
         self.tab.tick()
 
     def refresh(self) -> None:
@@ -244,22 +213,37 @@ class RandomVisitor:
 
     def lose_network(self) -> None:
         self.tab.close()
-        self.wait(0.1, 3.0)
+        self.state.over.wait(self.draw.uniform(0.1, 3.0))
         self.tab.reconnect()
 
     def close(self) -> None:
         self.tab.close()
-        self.wait(1.0, 5.0)
 
     def open_invalid_address(self) -> None:
         self.tab.open(self.draw.choice((*PAGES, "nowhere")), self.draw.choice(INVALID_QUERIES))
 
     def type_invalid_setting(self) -> None:
         self.tab.open("train")
-        self.tab.fill(**self.draw.choice(INVALID_SETTINGS))
+        name, values = self.draw.choice(list(INVALID_SETTINGS.items()))
+        self.tab.fill(**{name: self.draw.choice(values)})
+
+    def open_run(self, *statuses: str, may_end: bool = False) -> str:
+        run_id = self.state.pick_run(self.draw, *statuses, may_end=may_end)
+        self.tab.open("train", f"run={run_id}")
+        return run_id
+
+    def pick_runs(self, most: int) -> list[str]:
+        runs = list(self.state.statuses)
+        return self.draw.sample(runs, min(most, len(runs)))
+
+    def press_any(self, buttons: list[str]) -> None:
+        if not buttons:
+            raise WidgetNotFound("a button of the queue")
+        self.tab.press(self.draw.choice(buttons))
 
 
-ACTIONS: dict[str, tuple[int, Callable[[RandomVisitor], None]]] = {
+Act = Callable[[RandomVisitor], None]
+ACTIONS: dict[str, tuple[int, Act]] = {  # name → weight, method
     "open a page": (16, RandomVisitor.look),
     "watch a run": (16, RandomVisitor.watch),
     "start a run": (12, RandomVisitor.start),
@@ -280,19 +264,17 @@ ACTIONS: dict[str, tuple[int, Callable[[RandomVisitor], None]]] = {
 
 
 def use_browser(state: SoakState) -> None:
-    """The visitor with a real browser, one tab at a time, which reconnects by itself."""
+    """The visitor with a real browser, which sometimes closes its tab."""
     draw = random.Random(f"{state.seed}/browser")
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright)
-        page: Page | None = None
-        while not state.over.wait(draw.uniform(0.1, 1.5)):
-            if page is None or draw.random() < 0.15:
-                if page is not None:
-                    page.close()
-                page = browser.new_page()
-                page.set_default_timeout(TIMEOUT * 1000)
-                page.on("pageerror", lambda error: state.errors.append(f"in the browser: {error}"))
-            state.attempt("act in the browser", partial(_act_in_browser, page, state, draw))
+        while not state.over.is_set():
+            page = browser.new_page()
+            page.set_default_timeout(TIMEOUT * 1000)
+            page.on("pageerror", lambda error: state.errors.append(f"in the browser: {error}"))
+            while not state.over.wait(draw.uniform(0.1, 1.5)) and draw.random() > 0.15:
+                state.attempt("act in the browser", partial(_act_in_browser, page, state, draw))
+            page.close()
         browser.close()
 
 

@@ -1,10 +1,12 @@
-"""The lesson's loop against Unfreeze's on real IMDB reviews, in one run.
+"""Four training loops for the same model on the same real IMDB reviews, in one run.
 
-    python -m benchmarks.training.lesson --short     4 minutes or less on 2 quiet cores
+    python -m benchmarks.training.lesson --short     5 minutes or less on 2 quiet cores
     python -m benchmarks.training.lesson --full      also a whole run of Unfreeze, and a lesson's epoch
 
-The lesson's batches, settings and model are its own; it starts from the same pretrained body. Loops
-take turns, so noise of the machine slows both. The last line is JSON.
+The lesson's loop; a plain corrected loop; Hugging Face's Trainer around the plain loop's model, in fp32
+and bf16 (and with --full around Unfreeze's); Unfreeze's. The lesson's batches, settings and model are its
+own; it starts from the same pretrained body. Loops take turns, so noise of the machine slows all. The last
+line is JSON.
 """
 
 import sys
@@ -14,8 +16,10 @@ from typing import Any
 import torch
 
 from benchmarks.harness import data, report, throughput
-from benchmarks.harness.throughput import Schedule, Throughput
-from benchmarks.training import lesson_loop, unfreeze_loop
+from benchmarks.harness.throughput import Loop, Schedule, Throughput
+from benchmarks.training import lesson_loop, plain_loop, trainer_loop, unfreeze_loop
+from ftcore import devices
+from ftcore.training.preparation import Run
 
 EPOCHS = 100  # of the lesson
 LESSON, LESSON_LAST, UNFREEZE = "lesson, full", "lesson, last layer", "Unfreeze, full"
@@ -40,6 +44,7 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
     loops = {
         LESSON: notebook.train_forever(),
         LESSON_LAST: notebook.train_forever(last_layer=True),
+        **other_loops(prepared, full),
         UNFREEZE: unfreeze_loop.train_forever(prepared),
     }
     # The last-layer runs are placed in the middle and at the end, so they meet the same noise.
@@ -55,10 +60,29 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
         """Seconds of the lesson's number of epochs, extrapolated."""
         return EPOCHS * len(notebook.train) / result.overall
 
-    report.throughputs(
-        results, f"{EPOCHS} epochs", lambda result: f"{all_epochs(result) / 3600:,.1f} h"
+    report.table(
+        [
+            "reviews/s in training",
+            "all rounds",
+            "median (smallest to largest)",
+            "times the lesson",
+            f"{EPOCHS} epochs",
+        ],
+        [
+            [
+                name,
+                f"{result.overall:,.0f}",
+                report.spread(result.by_turn),
+                f"{throughput.speedup(result, results[LESSON]):.1f}",
+                f"{all_epochs(result) / 3600:,.1f} h",
+            ]
+            for name, result in results.items()
+        ],
     )
-    print("Validation is in none of these; hours are extrapolated from the reviews a second.\n")
+    print(
+        f"The lesson reads whole reviews, the others {prepared.config.max_length} tokens. Validation is "
+        "in none of these; hours are extrapolated from the reviews a second.\n"
+    )
     report.table(
         ["Unfreeze, last layer", "to its best", "of it, features", "all epochs", "best validation"],
         [
@@ -76,6 +100,7 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
         "full_speedup_smallest": min(by_round),
         "full_speedup_largest": max(by_round),
         "last_layer_speedup": all_epochs(results[LESSON_LAST]) / first.to_best,
+        "by_loop": {name: result.overall for name, result in results.items()},
         "reviews_per_second": results[UNFREEZE].overall,
         "lesson_reviews_per_second": results[LESSON].overall,
         "lesson_last_layer_reviews_per_second": results[LESSON_LAST].overall,
@@ -88,29 +113,45 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
         "max_length": prepared.config.max_length,
     }
     print(
-        f"Full, {figures['max_length']} tokens of a review where the lesson reads all: "
-        f"{figures['full_speedup']:.1f} times the lesson's pace, by round "
+        f"Full: {figures['full_speedup']:.1f} times the lesson's pace, by round "
         f"{report.spread(by_round, 1)}.\n"
         f"Last layer, first run to its best accuracy, features and evaluations included: "
         f"{figures['last_layer_speedup']:,.0f} times the lesson's {EPOCHS} epochs (extrapolated).\n"
     )
     if full:
-        run = unfreeze_loop.train_to_the_end(unfreeze_loop.copy_run(prepared), TARGET)
+        times = unfreeze_loop.train_to_the_end(unfreeze_loop.copy_run(prepared), TARGET)
         seconds, accuracy = notebook.epoch()
         figures |= {
-            "val_accuracy": run.accuracy,
-            "seconds": run.seconds,
-            "seconds_to_88": run.to_target,
+            "val_accuracy": times.accuracy,
+            "seconds": times.seconds,
+            "seconds_to_88": times.to_target,
             "lesson_epoch_seconds": seconds,
             "lesson_epoch_val_accuracy": accuracy,
         }
-        reached = "never" if run.to_target is None else f"after {run.to_target:.0f} s"
+        reached = "never" if times.to_target is None else f"after {times.to_target:.0f} s"
         print(
-            f"Unfreeze to the end: {run.seconds:.0f} s, {run.accuracy:.2%} on validation, "
+            f"Unfreeze to the end: {times.seconds:.0f} s, {times.accuracy:.2%} on validation, "
             f"{TARGET:.0%} {reached}.\n"
             f"The lesson, one epoch: {seconds:.0f} s, {accuracy:.2%} on validation.\n"
         )
     report.result("lesson", **figures)
+
+
+def other_loops(prepared: Run, full: bool) -> dict[str, Loop]:
+    """The plain loop, and Hugging Face's Trainer."""
+
+    def trainer(precision: str, unfreeze_model: bool = False) -> Loop:
+        return trainer_loop.train(unfreeze_loop.copy_run(prepared), precision, unfreeze_model)
+
+    loops = {
+        "plain loop, fp32": plain_loop.train(unfreeze_loop.copy_run(prepared)),
+        "Trainer, fp32": trainer("fp32"),
+    }
+    if devices.has_bf16(prepared.device):
+        loops["Trainer, bf16"] = trainer("bf16")
+        if full:
+            loops["Trainer around Unfreeze's model, bf16"] = trainer("bf16", unfreeze_model=True)
+    return loops
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.harness import chromium, data, machine, report, throughput
+from benchmarks.harness import chromium, data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict
 from benchmarks.training import (
     attention,
     lesson,
     lesson_loop,
-    loops,
     memory,
     plain_loop,
     scaling,
@@ -60,9 +59,8 @@ def small_inputs(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(lesson_loop, "VECTORS", 20)
     monkeypatch.setattr(machine, "SQUARE", (64, 64, 64))
     monkeypatch.setattr(trainer_loop, "MEGABATCH", 2)
-    for benchmark in (lesson, loops):
-        for schedule in ("SHORT", "FULL"):
-            monkeypatch.setattr(benchmark, schedule, Schedule(1, 0.01))
+    for schedule in ("SHORT", "FULL"):
+        monkeypatch.setattr(lesson, schedule, Schedule(1, 0.01))
 
 
 @pytest.fixture
@@ -181,19 +179,12 @@ def test_lesson_reports_consistent_figures(option: str, capsys: pytest.CaptureFi
     result = figures(capsys)
     assert result["benchmark"] == "lesson"
     assert result["last_layer_speedup"] > 0
+    assert {"plain loop, fp32", "Trainer, fp32"} <= result["by_loop"].keys()
     pace, lesson_pace = result["reviews_per_second"], result["lesson_reviews_per_second"]
     assert result["full_speedup"] == pytest.approx(pace / lesson_pace, rel=0.01)
     assert result["max_length"] >= 256
     assert result["machine"]["torch"] == torch.__version__
     assert (0 <= result.get("lesson_epoch_val_accuracy", -1) <= 1) == (option == "--full")
-
-
-def test_loops_measures_every_loop(capsys: pytest.CaptureFixture[str]) -> None:
-    loops.main(["--full"])
-    paces = figures(capsys)["reviews_per_second"]
-    assert {"lesson", "plain loop, fp32", "Trainer, fp32"} <= paces.keys()
-    assert any(name.startswith("Unfreeze") for name in paces)
-    assert all(pace > 0 for pace in paces.values())
 
 
 def test_scaling_measures_by_number_and_by_length(
@@ -259,7 +250,3 @@ def test_a_missing_archive_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("UNFREEZE_DATA", str(tmp_path))
     with pytest.raises(SystemExit, match="UNFREEZE_DATA"):
         lesson.main(["--short"])
-
-
-def test_spread_is_legible() -> None:
-    assert report.spread([3, 1, 2000], 1) == "3.0 (1.0 to 2,000.0)"

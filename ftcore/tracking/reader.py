@@ -17,24 +17,24 @@ from ftcore.tracking.store import connect, tag, version
 from ftcore.validation import printable
 
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
-COLUMNS = [
-    "run_id",
-    "name",
-    "status",
-    "mode",
-    "dataset",
-    "checkpoint",
-    "started",
-    "seconds",
-    "val_accuracy",
-    "test_accuracy",
-    "epochs",
-    "limit",
-    "seed",
-    "experiment",
-    "experiment_name",
-    "message",
-]
+_EMPTY_ROW = {
+    "run_id": "",
+    "name": "",
+    "status": "",
+    "mode": "",
+    "dataset": "",
+    "checkpoint": "",
+    "started": None,
+    "seconds": None,
+    "val_accuracy": None,
+    "test_accuracy": None,
+    "epochs": 0,
+    "limit": 0,
+    "seed": 0,
+    "experiment": "",
+    "experiment_name": "",
+    "message": "",
+}
 _read_lock = threading.Lock()
 
 
@@ -51,7 +51,7 @@ def runs() -> pd.DataFrame:
 @functools.lru_cache(maxsize=1)
 def _runs(version: object, second: int) -> pd.DataFrame:
     rows = [_row(run) for run in _search_all() if tag("config") in run.data.tags]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(_EMPTY_ROW))
 
 
 def _search_all() -> Iterator[MlflowRun]:
@@ -69,17 +69,13 @@ def _row(mlflow_run: MlflowRun) -> dict[str, Any]:
     try:
         run = from_mlflow(mlflow_run)
     except UnfreezeError as error:
-        return (
-            dict.fromkeys(("mode", "dataset", "checkpoint", "experiment", "experiment_name"), "")
-            | dict.fromkeys(("epochs", "limit", "seed"), 0)
-            | {
-                "run_id": mlflow_run.info.run_id,
-                "name": run_name(mlflow_run),
-                "status": "unreadable",
-                "started": created_at(mlflow_run),
-                "message": str(error),
-            }
-        )
+        return _EMPTY_ROW | {
+            "run_id": mlflow_run.info.run_id,
+            "name": run_name(mlflow_run),
+            "status": "unreadable",
+            "started": created_at(mlflow_run),
+            "message": str(error),
+        }
     return {
         "run_id": run.run_id,
         "name": run.name,

@@ -1,7 +1,10 @@
 """A training that ends when the test says so, for tests of the queue and its worker."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from ftcore import events, tracking
 from ftcore.config import FineTuneConfig
@@ -10,6 +13,7 @@ from ftcore.events import Finished, Progress, Task
 from ftcore.runs.scheduler import scheduler
 
 TIMEOUT = 20.0  # seconds
+T = TypeVar("T")
 
 
 class ControlledTraining:
@@ -64,3 +68,18 @@ def final_status(run_id: str) -> str:
     """The status of a run once it has left the queue."""
     assert scheduler.queue.join(run_id, TIMEOUT)
     return tracking.run(run_id).status
+
+
+def call_concurrently(*functions: Callable[[], T]) -> list[T | Exception]:
+    """Call each function in a thread, all at the same time; returns their results or exceptions."""
+    barrier = threading.Barrier(len(functions))
+
+    def call(function: Callable[[], T]) -> T | Exception:
+        barrier.wait()
+        try:
+            return function()
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return list(pool.map(call, functions))

@@ -1,6 +1,6 @@
 """The order in which runs are executed, after restarts and errors, too, and on a full disk."""
 
-import threading
+from functools import partial
 
 import pytest
 
@@ -14,7 +14,7 @@ from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import recorder
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
-from tests.helpers.controlled_training import ControlledTraining, final_status
+from tests.helpers.controlled_training import ControlledTraining, call_concurrently, final_status
 
 
 def test_runs_are_executed_one_at_a_time_in_order(training: ControlledTraining) -> None:
@@ -32,21 +32,11 @@ def test_runs_are_executed_one_at_a_time_in_order(training: ControlledTraining) 
 
 
 def test_concurrent_submissions_start_one_run(training: ControlledTraining) -> None:
-    barrier = threading.Barrier(4)
-    run_ids: list[str] = []
-
-    def submit(name: str) -> None:
-        barrier.wait()
-        run_ids.append(scheduler.submit(FineTuneConfig(name=name)))
-
-    threads = [threading.Thread(target=submit, args=(f"run {n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    [running] = scheduler.queue.order()[:1]
+    configs = [FineTuneConfig(name=f"run {n}") for n in range(4)]
+    run_ids = call_concurrently(*(partial(scheduler.submit, config) for config in configs))
+    running, *waiting = scheduler.queue.order()
     training.wait_for(tracking.run(running).config.name)
-    assert sorted(scheduler.queue.order()) == sorted(run_ids)
+    assert {running, *waiting} == set(run_ids)
     assert scheduler.queue.running() == [running] and len(training.started) == 1
 
 

@@ -1,7 +1,6 @@
 """Stop, pause, resume and discard, of runs that are running, queued, paused or claimed elsewhere."""
 
-import threading
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -13,7 +12,7 @@ from ftcore.models import checkpoints
 from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
-from tests.helpers.controlled_training import ControlledTraining, final_status
+from tests.helpers.controlled_training import ControlledTraining, call_concurrently, final_status
 
 
 def test_stop_ends_a_running_run_and_takes_a_queued_one_off(training: ControlledTraining) -> None:
@@ -52,6 +51,8 @@ def test_stop_of_a_queued_run_that_had_started_pauses_it(training: ControlledTra
     assert tracking.run(run_id).status == "paused" and snapshot.exists()
     scheduler.stop(run_id)
     assert tracking.run(run_id).status == "stopped" and not snapshot.exists()
+    with pytest.raises(UnfreezeError, match="is stopped"):
+        scheduler.resume(run_id)
 
 
 def test_run_keeps_its_place_if_a_full_disk_prevents_the_change(
@@ -164,45 +165,13 @@ def test_discard_deletes_running_queued_and_paused_runs(training: ControlledTrai
 def test_concurrent_actions_on_a_run_never_raise_an_unexpected_error(
     training: ControlledTraining,
 ) -> None:
-    for number in range(4):
-        name = f"run {number}"
+    for name in ("first", "second", "third", "fourth"):
         [run_id] = training.submit(name)
         scheduler.pause(run_id)
         assert final_status(run_id) == "paused"
         training.finish(name)
-        barrier = threading.Barrier(6)
-        unexpected: list[BaseException] = []
-
-        def act(
-            action: Callable[[str], None], run_id: str, start: threading.Barrier, errors: list
-        ) -> None:
-            start.wait()
-            try:
-                action(run_id)
-            except UnfreezeError:
-                pass
-            except Exception as error:
-                errors.append(error)
-
-        threads = [
-            threading.Thread(target=act, args=(action, run_id, barrier, unexpected))
-            for action in (scheduler.resume, scheduler.stop, scheduler.discard) * 2
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not unexpected
+        actions = (scheduler.resume, scheduler.stop, scheduler.discard) * 2
+        results = call_concurrently(*(partial(action, run_id) for action in actions))
+        assert {type(result) for result in results} <= {type(None), UnfreezeError}
         assert scheduler.queue.join(timeout=20.0)
-        remaining = tracking.find_runs([run_id])
-        assert not remaining or remaining[0].status in ("finished", "stopped")
-
-
-def test_stopped_paused_run_cannot_be_resumed(training: ControlledTraining) -> None:
-    [run_id] = training.submit("one")
-    scheduler.pause(run_id)
-    assert final_status(run_id) == "paused"
-    scheduler.stop(run_id)
-    assert tracking.run(run_id).status == "stopped"
-    with pytest.raises(UnfreezeError, match="is stopped"):
-        scheduler.resume(run_id)
+        assert all(run.status in ("finished", "stopped") for run in tracking.find_runs([run_id]))

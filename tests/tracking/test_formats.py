@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
-from ftcore.experiments import archive, catalog
+from ftcore.experiments import catalog
 from ftcore.models import checkpoints
 from tests.helpers import small_runs
 
@@ -86,46 +85,12 @@ def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted() -> None:
     assert tracking.runs()["run_id"].tolist() == [valid]
 
 
-def edit_json(file: Path, **changes: object) -> None:
-    values = json.loads(file.read_text("utf-8")) | changes
-    file.write_text(json.dumps(values), "utf-8")
-
-
-def test_newer_checkpoint_is_refused_and_others_are_listed() -> None:
-    for ref in ("ours", "newer"):
-        small_runs.checkpoint(paths.checkpoints_dir() / ref, ref)
-    edit_json(paths.checkpoints_dir() / "newer" / checkpoints.CONFIG, format=99, new=1)
-    refs = [checkpoint.ref for checkpoint in checkpoints.list_checkpoints()]
-    assert "ours" in refs and "newer" not in refs
-    with pytest.raises(UnfreezeError, match=r"newer was written by a newer version .* update"):
-        checkpoints.find("newer")
-
-
 def test_word_vectors_of_the_starter_never_change() -> None:
     """Runs that did not train the word vectors load those of the starter."""
     starter = checkpoints.find("starter")
     vectors = (starter.path / checkpoints.WORDS).read_bytes()
     assert starter.words_fingerprint == "e16397cedffc2849"
     assert hashlib.sha256(vectors).hexdigest()[:16] == "fb7965ced9d310d1"
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"format": 2, "runs": [{"of": "another shape"}]}, "newer version; update to open it"),
-        ({"runs": [{"folder": "x", "config": []}]}, "no readable experiment"),
-        ({"name": 1}, "no readable experiment"),
-    ],
-)
-def test_newer_or_invalid_experiment_is_refused(
-    changes: dict[str, object], message: str, tmp_path: Path
-) -> None:
-    bundled = paths.BUNDLED_EXPERIMENTS / catalog.BUNDLED
-    folder = Path(shutil.copytree(bundled, tmp_path / catalog.BUNDLED))
-    assert len(archive.read(folder)) == len(archive.read(bundled))
-    edit_json(folder / "experiment.json", **changes)
-    with pytest.raises(UnfreezeError, match=message):
-        archive.read(folder)
 
 
 def test_diagnostics_with_fewer_arrays_open_and_with_unknown_arrays_are_ignored(

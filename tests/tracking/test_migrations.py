@@ -32,7 +32,7 @@ def mlflow_2_9_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command.upgrade(mlflow_db._get_alembic_config(f"sqlite:///{file}"), MLFLOW_2_9)
     engine.dispose()
     config = {"checkpoint": "starter", "dataset": "sample", "mode": "last-layer", "epochs": 2}
-    tags = {"status": "finished", "message": "Done.", "config": json.dumps(config), "pid": "1"}
+    tags = {"status": "finished", "config": json.dumps(config)}
     with closing(sqlite3.connect(file)) as store:
         store.execute(
             "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage) "

@@ -31,6 +31,9 @@ class RunQueue:
 
     def __init__(self) -> None:
         self.start_errors: dict[str, str] = {}  # why a run could not start, by run id
+        self.lock = (
+            threading.RLock()
+        )  # held while queued runs are loaded, or a user's request is met
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._running: list[Job] = []
@@ -60,10 +63,11 @@ class RunQueue:
 
     def load(self) -> None:
         """Add the queued, unclaimed runs of the record; drop the start errors of runs that are gone."""
-        for run in tracking.waiting():
-            self.add(run.run_id, run.place)
-        for run_id in set(self.start_errors).difference(self.order()):
-            self.start_errors.pop(run_id, None)
+        with self.lock:
+            for run in tracking.waiting():
+                self.add(run.run_id, run.place)
+            for run_id in set(self.start_errors).difference(self.order()):
+                self.start_errors.pop(run_id, None)
 
     def add(self, run_id: str, place: float) -> None:
         """Claim and add a queued run, unless another process has claimed or executed it."""
@@ -75,8 +79,11 @@ class RunQueue:
                 claim.release()
 
     def append(self, job: Job) -> None:
-        """Add a claimed run at its place."""
+        """Add a claimed run at its place; release it if the queue is closed."""
         with self._changed:
+            if self._closed:
+                job.claim.release()
+                return
             self._waiting.append(job)
             self._waiting.sort(key=lambda job: job.place)
             self._changed.notify_all()
@@ -84,13 +91,16 @@ class RunQueue:
     def remove(self, run_id: str) -> Job | None:
         """Remove a waiting run and return it, still claimed; None if it does not wait here."""
         with self._changed:
-            job = next((job for job in self._waiting if job.run_id == run_id), None)
+            if any(job.run_id == run_id for job in self._running):
+                return None
             could_not_start = self.start_errors.pop(run_id, None)
-            if job:
-                self._waiting.remove(job)
-        if could_not_start and not job:
-            job = Job(run_id, tracking.run(run_id).place, tracking.claim(run_id))
-        return job
+            for job in self._waiting:
+                if job.run_id == run_id:
+                    self._waiting.remove(job)
+                    return job
+        if could_not_start:
+            return Job(run_id, tracking.run(run_id).place, tracking.claim(run_id))
+        return None
 
     def take(self, timeout: float | None = None) -> Job | None:
         """Wait for the next job and mark it as running. Returns None after `timeout` or once closed."""

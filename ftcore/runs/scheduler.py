@@ -25,7 +25,6 @@ class Scheduler:
         self.workers = workers
         self._started = False
         self._start_lock = threading.Lock()
-        self._decision_lock = threading.Lock()  # one stop, pause, resume or discard at a time
 
     def start(self) -> None:
         """Start the workers and load what waits in the record; does nothing if already started."""
@@ -69,7 +68,7 @@ class Scheduler:
 
         Raises UnfreezeError, and queues none, if one of them cannot be resumed.
         """
-        with self._decision_lock:
+        with self.queue.lock:
             for run_id in run_ids:
                 run = tracking.run(run_id)
                 if not run.resumable:
@@ -102,13 +101,11 @@ class Scheduler:
         """
         from ftcore.training import snapshots
 
-        with self._decision_lock:
-            if self.queue.request_end(run_id, "stop"):
-                return
+        with self.queue.lock:
             event = Finished("stopped", "Taken off the queue before it started.")
             if snapshots.path(checkpoints.run_path(run_id)).exists():
                 event = Finished("paused", "Taken off the queue; it can be resumed.")
-            if self._leave_queue(run_id, event):
+            if self._leave_queue(run_id, event) or self.queue.request_end(run_id, "stop"):
                 return
             if _unclaimed(run_id).resumable:
                 message = "Stopped before the first evaluation: no model was saved."
@@ -120,22 +117,18 @@ class Scheduler:
 
         Raises UnfreezeError if the run belongs to another process.
         """
-        with self._decision_lock:
-            if self.queue.request_end(run_id, "pause"):
-                return
-            if not self._leave_queue(
-                run_id, Finished("paused", "Paused while queued; it can be resumed.")
-            ):
+        with self.queue.lock:
+            event = Finished("paused", "Paused while queued; it can be resumed.")
+            if not (self._leave_queue(run_id, event) or self.queue.request_end(run_id, "pause")):
                 _unclaimed(run_id)
 
     def discard(self, run_id: str) -> None:
         """End a run and delete it. Raises UnfreezeError if it belongs to another process."""
-        with self._decision_lock:
-            if self.queue.request_end(run_id, "discard"):
-                return
-            self._leave_queue(run_id, Finished("stopped", "Discarded before it started."))
-            _unclaimed(run_id)
-            tracking.delete(run_id)
+        with self.queue.lock:
+            event = Finished("stopped", "Discarded before it started.")
+            if self._leave_queue(run_id, event) or not self.queue.request_end(run_id, "discard"):
+                _unclaimed(run_id)
+                tracking.delete(run_id)
 
     def _leave_queue(self, run_id: str, event: Finished) -> bool:
         """Take a waiting run off the queue and record why; if that fails, it keeps its place.

@@ -102,11 +102,12 @@ def test_start_deletes_the_snapshots_of_ended_runs(training: ControlledTraining)
     assert [file.exists() for file in files] == [False, True]
 
 
-def test_runs_that_cannot_start_on_a_full_disk_start_once_it_has_room(
+def test_runs_that_cannot_start_on_a_full_disk_start_once_another_run_can(
     training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "RETRY_SECONDS", 60.0)
     first, second, third = training.submit("first", "second", "third")
+    training.finish("second", "third", "fourth")
     with disk_limit.limit_file_size(1):
         training.finish("first")
         assert scheduler.queue.join(timeout=20.0)  # each was tried
@@ -116,7 +117,7 @@ def test_runs_that_cannot_start_on_a_full_disk_start_once_it_has_room(
             health.report()
         with pytest.raises(UnfreezeError, match="free some space"):
             scheduler.stop(second)
-        training.finish("second", "third")
+    training.submit("fourth")
     training.wait_for("second")
     training.wait_for("third")
     assert final_status(second) == final_status(third) == "finished"

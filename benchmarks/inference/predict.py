@@ -24,7 +24,7 @@ from ftcore import tracking
 from ftcore.data import datasets
 from ftcore.events import Evaluation, drain
 from ftcore.inference import explanation, prediction
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs.scheduler import scheduler
 from ftcore.text import vocabulary
 from ftcore.training import encoding, loop
@@ -63,7 +63,7 @@ def compare(reviews: Path, counts: Counts) -> None:
     report.heading("Prediction and encoding")
     settings = unfreeze_loop.config(reviews)
     dataset = drain(datasets.load("imdb", str(reviews)))
-    vocab = checkpoints.load_vocabulary(checkpoints.find(settings.checkpoint))
+    vocab = checkpoint_files.load_vocabulary(checkpoints.find(settings.checkpoint))
     first = [
         _encode(replace(dataset, fingerprint=f"{number}"), vocab)
         for number in range(counts.encodings)

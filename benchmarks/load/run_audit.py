@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ftcore import tracking
 from ftcore.config import REFERENCES, FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import execution
 from ftcore.training import snapshots
 
@@ -91,7 +91,7 @@ def differing_runs(config: FineTuneConfig, run_ids: list[str]) -> dict[str, str]
 def _outcome(run_id: str) -> tuple[dict[str, "Tensor"], dict[str, float | None]]:
     metrics = tracking.run(run_id).metrics
     names = ("val_accuracy", "test_accuracy", "best_step")
-    model = checkpoints.load_model(checkpoints.find(run_id))
+    model = checkpoint_files.load_model(checkpoints.find(run_id))
     return model.state_dict(), {name: metrics.get(name) for name in names}
 
 
@@ -101,7 +101,7 @@ def _unusable(run_id: str, status: str) -> str:
     if run.config.mode in REFERENCES or (status == "stopped" and "best_step" not in run.metrics):
         return ""
     try:
-        checkpoints.load_model(checkpoints.find(run_id))
+        checkpoint_files.load_model(checkpoints.find(run_id))
     except UnfreezeError as error:
         return f"is {status}, and its model cannot be loaded: {error}"
     return ""

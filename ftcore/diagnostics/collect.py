@@ -13,7 +13,7 @@ from ftcore.data import datasets
 from ftcore.diagnostics import dataset_texts, results
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Pause, Progress, Stop, Task
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.text import vocabulary
@@ -48,7 +48,7 @@ def collect(run: Run, scores: Tensor) -> Task[str]:
 
 def _collect(run: Run, scores: Tensor) -> Task[None]:
     dataset_texts.store(run.dataset)
-    best = checkpoints.load_model(checkpoints.find(run.ref)).to(run.device)
+    best = checkpoint_files.load_model(checkpoints.find(run.ref)).to(run.device)
     start = copy.deepcopy(best)
     start.load_state_dict(run.initial, strict=False)  # frozen weights are the same in both
     moved = relative_distances(start, best)
@@ -140,11 +140,13 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     rows = sample_rows(len(dataset.test.texts), SOURCE_TASK_TEXTS).tolist()
     labels = [dataset.test.labels[row] for row in rows]
     ids, offsets = yield from vocabulary.encode(
-        [dataset.test.texts[row] for row in rows], checkpoints.load_vocabulary(parent), MAX_LENGTH
+        [dataset.test.texts[row] for row in rows],
+        checkpoint_files.load_vocabulary(parent),
+        MAX_LENGTH,
     )
     tokens = Tokens.pack(ids, offsets, labels).to(run.device)
     vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
-    head = checkpoints.load_model(parent).classifier
+    head = checkpoint_files.load_model(parent).classifier
     with torch.inference_mode():
         before, after = (
             float((head(torch.from_numpy(body)).argmax(1) == torch.tensor(labels)).float().mean())

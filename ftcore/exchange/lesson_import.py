@@ -14,7 +14,7 @@ from ftcore.config import PRESETS
 from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier, sinusoids, unfilled
 from ftcore.models.spec import ModelSpec
@@ -86,7 +86,7 @@ def import_lesson(
         measured = f"{accuracy:.1%} of {texts:,} AG News test texts are right, measured at import."
     yield Progress("saving", 0, 1, "checkpoint")
     with files.new_folder(target) as staging:
-        checkpoints.save(
+        checkpoint_files.save(
             model,
             staging,
             ref=name,

@@ -12,7 +12,7 @@ import torch
 from ftcore import devices
 from ftcore.errors import UnfreezeError
 from ftcore.events import Task, drain
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.text import vocabulary
@@ -125,10 +125,10 @@ def load(checkpoint: Checkpoint) -> tuple[TextClassifier, vocabulary.Vocab]:
     key = (checkpoint.ref, checkpoint.version)
     with _lock:
         if key not in _models:
-            model = checkpoints.load_model(checkpoint, beside=True)
+            model = checkpoint_files.load_model(checkpoint, beside=True)
             with torch.inference_mode():  # the first pass of a process takes half a second
                 model(torch.tensor([[vocabulary.UNK]]), torch.tensor([1]))
-            _models[key] = model, checkpoints.load_vocabulary(checkpoint)
+            _models[key] = model, checkpoint_files.load_vocabulary(checkpoint)
             while len(_models) > CACHED_MODELS:
                 _models.popitem(last=False)
         _models.move_to_end(key)

@@ -16,7 +16,7 @@ WRITTEN_OUT = 512  # tokens up to which attention's whole matrix is worth its me
 
 @dataclass(frozen=True)
 class LayerGroup:
-    """Layers that are frozen or trained together."""
+    """Modules that are frozen or trained together."""
 
     name: str
     modules: tuple[nn.Module, ...]
@@ -27,10 +27,10 @@ class LayerGroup:
 
 
 class TextDropout(nn.Module):
-    """Dropout that drops the same features at every token of a text (Gal & Ghahramani 2016).
+    """Dropout of the same features at every token of a text (Gal & Ghahramani 2016).
 
-    Besides, it draws one random number a feature and not one a token: on a CPU the draws alone took
-    a quarter of a training step.
+    It draws one random number per feature, not one per token: on a CPU those draws took a quarter of a
+    training step.
     """
 
     def __init__(self, rate: float) -> None:
@@ -46,10 +46,10 @@ class TextDropout(nn.Module):
 
 
 class EncoderLayer(nn.TransformerEncoderLayer):
-    """PyTorch's layer with the same weights; attention is written out, and nothing drops within it.
+    """PyTorch's layer with the same weights and no dropout inside attention.
 
-    On a CPU, in bf16 and up to some hundred tokens, two matrix products and a softmax are faster than
-    the fused kernel (benchmarks/attention.py); all else takes that one, as it needs less memory.
+    On a CPU, in bf16 and up to WRITTEN_OUT tokens, two matrix products and a softmax are faster than the
+    fused kernel (benchmarks/training/attention.py). Otherwise the kernel is used, which needs less memory.
     """
 
     def __init__(self, dim: int, heads: int, feedforward: int, dropout: float) -> None:
@@ -64,7 +64,7 @@ class EncoderLayer(nn.TransformerEncoderLayer):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
-        """Texts [batch, length, dim] and their padding [batch, length], minus infinity where it is."""
+        """Texts [batch, length, dim] and an additive mask [batch, length], minus infinity at padding."""
         assert src_key_padding_mask is not None
         x = self.norm1(src + self.dropout1(self._attend(src, src_key_padding_mask)))
         inner = self.dropout(F.relu(self.linear1(x)))
@@ -88,43 +88,43 @@ class EncoderLayer(nn.TransformerEncoderLayer):
 class TextClassifier(nn.Module):
     """Token ids [batch, length] and text lengths [batch] → scores of the classes [batch, classes].
 
-    As in the lesson, but attention runs along each text (`batch_first`), padding is masked, and the
-    mean is taken over real tokens alone.
+    The lesson's model, but attention runs along each text (`batch_first`), padding is masked, and the mean is
+    over the real tokens only.
     """
 
     def __init__(
         self,
-        shape: ModelSpec,
+        spec: ModelSpec,
         vectors: Tensor | None = None,
         dropout: float = 0.1,
         word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.shape = shape
-        # Without vectors the weights are about to be loaded, so none are drawn at random.
+        self.spec = spec
+        # Without vectors, weights are loaded later, so none are drawn at random.
         self.embedding = nn.Embedding.from_pretrained(
-            torch.empty(shape.vocab_size, shape.dim) if vectors is None else vectors.float()
+            torch.empty(spec.vocab_size, spec.dim) if vectors is None else vectors.float()
         )
         self.dropout = TextDropout(dropout)
         self.word_dropout = word_dropout
-        layer = EncoderLayer(shape.dim, shape.heads, shape.feedforward, dropout)
+        layer = EncoderLayer(spec.dim, spec.heads, spec.feedforward, dropout)
         self.transformer_encoder = nn.TransformerEncoder(
-            layer, shape.layers, enable_nested_tensor=False
+            layer, spec.layers, enable_nested_tensor=False
         )
-        self.classifier = nn.Linear(shape.dim, shape.classes)
+        self.classifier = nn.Linear(spec.dim, spec.classes)
         self.positions: Tensor
-        self.register_buffer("positions", sinusoids(MAX_LENGTH, shape.dim), persistent=False)
+        self.register_buffer("positions", sinusoids(MAX_LENGTH, spec.dim), persistent=False)
         for weight in self.transformer_encoder.parameters():
             if weight.dim() > 1:  # the encoder clones one layer, so each is drawn anew
                 nn.init.xavier_uniform_(weight)
 
     def features(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """What the body makes of each text, before the head: [batch, dim]."""
+        """Return the vector of each text that the head classifies, [batch, dim]."""
         if self.training and self.word_dropout:
             hidden = torch.rand(ids.shape, device=ids.device) < self.word_dropout
             ids = ids.masked_fill(hidden, UNK)
         padding = torch.arange(ids.shape[1], device=ids.device) >= lengths[:, None]
-        x = self.embedding(ids) * math.sqrt(self.shape.dim) + self.positions[: ids.shape[1]]
+        x = self.embedding(ids) * math.sqrt(self.spec.dim) + self.positions[: ids.shape[1]]
         x = self.transformer_encoder(self.dropout(x), src_key_padding_mask=padding)
         return x.masked_fill(padding[..., None], 0).sum(1) / lengths[:, None]
 
@@ -132,12 +132,12 @@ class TextClassifier(nn.Module):
         return self.classifier(self.features(ids, lengths))
 
     def replace_head(self, classes: int) -> None:
-        """A new last layer with random weights for another number of classes."""
-        self.classifier = nn.Linear(self.shape.dim, classes).to(self.classifier.weight.device)
-        self.shape = replace(self.shape, classes=classes)
+        """Put a new head with random weights for another number of classes."""
+        self.classifier = nn.Linear(self.spec.dim, classes).to(self.classifier.weight.device)
+        self.spec = replace(self.spec, classes=classes)
 
     def layer_groups(self) -> list[LayerGroup]:
-        """The model in the order in which one unfreezes it: head first, word vectors last."""
+        """Return the layer groups in the order of unfreezing: head first, word vectors last."""
         layers = list(enumerate(self.transformer_encoder.layers, start=1))
         return [
             LayerGroup("head", (self.classifier,)),
@@ -146,21 +146,21 @@ class TextClassifier(nn.Module):
         ]
 
 
-def unfilled(shape: ModelSpec, dropout: float = 0.0, word_dropout: float = 0.0) -> TextClassifier:
-    """A model whose weights are about to be loaded.
+def unfilled(spec: ModelSpec, dropout: float = 0.0, word_dropout: float = 0.0) -> TextClassifier:
+    """Return a model whose weights are about to be loaded.
 
-    None is drawn at random: all threads share torch's random numbers, and a training beside this would end
-    with other weights.
+    None are drawn at random: threads share torch's generator, so the draws would change a run that trains
+    at the same time.
     """
     with torch.device("meta"):
-        model = TextClassifier(shape, None, dropout, word_dropout)
+        model = TextClassifier(spec, None, dropout, word_dropout)
     model.to_empty(device="cpu")
     model.positions.copy_(sinusoids(*model.positions.shape))
     return model
 
 
 def sinusoids(length: int, dim: int) -> Tensor:
-    """Sinusoidal positions [length, dim] (Vaswani et al. 2017)."""
+    """Return sinusoidal positions [length, dim] (Vaswani et al. 2017)."""
     angles = torch.arange(length)[:, None] * torch.exp(
         torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim)
     )

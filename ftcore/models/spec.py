@@ -1,4 +1,4 @@
-"""The sizes of a classifier, known without loading it or torch."""
+"""The sizes of a classifier, known without loading its weights or torch."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from ftcore import validation
 from ftcore.errors import UnfreezeError
 
-_LARGEST = {"vocab_size": 10**8, "layers": 200}  # and of anything else
-_LARGE = 10**6
+_LIMITS = {"vocab_size": 10**8, "layers": 200}
+_DEFAULT_LIMIT = 10**6
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Sizes of a TextClassifier. Raises UnfreezeError where they do not fit together."""
+    """Sizes of a TextClassifier. Raises UnfreezeError if they do not fit together."""
 
     vocab_size: int
     dim: int
@@ -28,27 +28,27 @@ class ModelSpec:
                     f"The model's {name} is {validation.printable(str(value))}; "
                     "it must be a positive integer."
                 )
-            if value > _LARGEST.get(name, _LARGE):
-                raise UnfreezeError(f"The model's {name} is far more than any model has.")
+            if value > _LIMITS.get(name, _DEFAULT_LIMIT):
+                raise UnfreezeError(f"The model's {name} is too large.")
         if self.dim % self.heads:
             raise UnfreezeError(
-                f"{self.dim}-d word vectors do not divide into {self.heads} attention heads; "
-                "choose a number of heads that divides them."
+                f"{self.dim}-d word vectors are not divisible by {self.heads} attention heads; "
+                f"choose a divisor of {self.dim}."
             )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
-        """From a checkpoint's JSON."""
+        """Build a spec from a checkpoint's JSON. Raises UnfreezeError."""
         try:
             return cls(**values)
         except TypeError:
             raise UnfreezeError(
-                "The checkpoint's model sizes are not ones that this version knows; "
+                "This version does not know the checkpoint's model sizes; "
                 "open it with the version that wrote it."
             ) from None
 
     def group_sizes(self) -> dict[str, int]:
-        """Parameters by layer group, in the order in which one unfreezes: head first."""
+        """Return the number of parameters by layer group, in the order of unfreezing: head first."""
         attention = 4 * self.dim * (self.dim + 1)
         feedforward = 2 * self.dim * self.feedforward + self.dim + self.feedforward
         norms = 4 * self.dim
@@ -63,5 +63,5 @@ class ModelSpec:
 
     @property
     def parameters(self) -> int:
-        """All of them."""
+        """Number of all parameters."""
         return sum(self.group_sizes().values())

@@ -9,7 +9,7 @@ from torch import Tensor
 from ftcore.config import FineTuneConfig
 from ftcore.diagnostics import collect
 from ftcore.events import Evaluation, Finished, Pause, Started, Status, Stop, Task
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.training import learners, loop, preparation, snapshots
 from ftcore.training.preparation import Run
 
@@ -62,7 +62,7 @@ def test(run: Run) -> Task[tuple[Evaluation, Tensor]]:
 
     They are read back from disk, as everybody else will.
     """
-    best = checkpoints.load_model(checkpoints.find(run.ref)).to(run.device)
+    best = checkpoint_files.load_model(checkpoints.find(run.ref)).to(run.device)
     rows = torch.arange(len(run.test))
     learner = yield from learners.for_mode(run, best, run.test, rows)
     scores = yield from learner.predict(rows, "testing")

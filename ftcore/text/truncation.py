@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-MAX_LENGTH = 4096  # tokens that a model can read of a text
+MAX_LENGTH = 4096  # largest number of tokens that a model reads of a text
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Truncation:
-    """Which tokens of a text are read: all, or of a longer one its start and its end.
+    """At most `length` tokens of a text, from its start and its end (head and tail, Sun et al. 2019).
 
-    `tail` is the share of `length` that is taken from the end (Sun et al. 2019: head and tail).
+    `tail` is the fraction of `length` taken from the end of a longer text.
     """
 
     length: int
@@ -20,11 +20,11 @@ class Truncation:
 
     @property
     def head(self) -> int:
-        """Tokens taken from the start."""
+        """Number of tokens taken from the start of a longer text."""
         return self.length - round(self.length * self.tail)
 
     def cut(self, tokens: Sequence[T]) -> list[T]:
-        """What is read of a text."""
+        """Return the tokens that are read."""
         if len(tokens) <= self.length:
             return list(tokens)
         return [*tokens[: self.head], *tokens[len(tokens) - (self.length - self.head) :]]

@@ -4,7 +4,7 @@ import numpy as np
 
 from ftcore.data.text_dataset import TextDataset
 from ftcore.events import Task
-from ftcore.models.checkpoints import fingerprint
+from ftcore.models.checkpoint_files import fingerprint
 from ftcore.storage import cache
 from ftcore.text import vocabulary
 from ftcore.text.batches import Tokens

@@ -58,7 +58,7 @@ class Learner:
         found: list[Tensor] = []
         done = 0
         order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens))
-        for batch, here in zip(order, batches.placed(order, self.device), strict=True):
+        for batch, here in zip(order, batches.move_to(order, self.device), strict=True):
             with torch.inference_mode():
                 found += _in_parts(
                     lambda rows, text: self.logits(rows, self.longest(text)), here, batch
@@ -95,13 +95,13 @@ def for_mode(run: Run, model: TextClassifier, tokens: Tokens, rows: Tensor) -> T
     that are computed once, and kept for later runs.
     """
     whole = whole_model(model, tokens, run.config.truncation, run.device, run.number_format)
-    if not strategies.head_alone(run.config, model.shape):
+    if not strategies.head_alone(run.config, model.spec):
         return whole
     rows = rows.sort().values  # whatever their order: the same texts make the same batches
     found, metrics = yield from pooled(
         model, tokens, rows, run.config.truncation, run.device, run.number_format
     )
-    vectors = torch.zeros(len(tokens), model.shape.dim, device=run.device)
+    vectors = torch.zeros(len(tokens), model.spec.dim, device=run.device)
     vectors[rows.to(run.device)] = torch.from_numpy(found).to(run.device)
     return Learner(
         model.classifier,
@@ -149,7 +149,7 @@ def features(model: TextClassifier, whole: Learner, rows: Tensor) -> Task[Tensor
     model.eval()
     done = 0
     order = list(batches.sorted_batches(whole.lengths, rows, whole.batch_tokens))
-    for batch, here in zip(order, batches.placed(order, whole.device), strict=True):
+    for batch, here in zip(order, batches.move_to(order, whole.device), strict=True):
         with torch.no_grad(), devices.autocast(whole.device, whole.number_format):
             found += _in_parts(
                 lambda rows, text: model.features(*whole.inputs(rows, whole.longest(text))).float(),
@@ -192,7 +192,7 @@ def _name(
     """A name for the vectors that changes with whatever they are computed from."""
     body = [one for name, one in model.state_dict().items() if not name.startswith("classifier")]
     content = hashlib.sha256(
-        repr((FORMAT, model.shape.heads, window, device.type, number_format)).encode()
+        repr((FORMAT, model.spec.heads, window, device.type, number_format)).encode()
     )
     for tensor in (*body, tokens.ids, tokens.offsets, rows):
         content.update(repr(tuple(tensor.shape)).encode())

@@ -65,7 +65,7 @@ def fit(run: Run, snapshot: Snapshot | None = None) -> Task[None]:
             order = batches.shuffled_batches(
                 learner.lengths, run.train_rows, config.batch_size, shuffle
             )[loop.batch :]
-            for batch, rows in zip(order, batches.placed(order, run.device), strict=True):
+            for batch, rows in zip(order, batches.move_to(order, run.device), strict=True):
                 clock = time.perf_counter()
                 learner.net.train()
                 optimizer.zero_grad()
@@ -197,7 +197,7 @@ def evaluation_of(
 def make_optimizer(run: Run) -> torch.optim.Optimizer:
     """Over all that ever trains, each layer group with its own rate."""
     config = run.config
-    rates = strategies.learning_rates(config, run.model.shape)
+    rates = strategies.learning_rates(config, run.model.spec)
     groups = [
         {"params": group.parameters(), "lr": rates[group.name]}
         for group in run.model.layer_groups()

@@ -13,7 +13,7 @@ from ftcore import devices
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.events import Evaluation, Task, drain
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
@@ -72,8 +72,8 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[Run]:
     if parent is None:
         model, vocab = yield from _new_model(config, len(dataset.labels))
     else:
-        vocab = checkpoints.load_vocabulary(parent)
-        model = checkpoints.load_model(parent, config.dropout, config.word_dropout)
+        vocab = checkpoint_files.load_vocabulary(parent)
+        model = checkpoint_files.load_model(parent, config.dropout, config.word_dropout)
         if config.mode == "scratch":
             shape = replace(parent.model, classes=len(dataset.labels))
             vectors = model.embedding.weight
@@ -126,9 +126,9 @@ def facts(run: Run) -> dict[str, str | int | float]:
         "test_texts": len(run.test),
         "steps_per_epoch": run.steps_per_epoch,
         "steps": run.steps_per_epoch * run.config.epochs,
-        "parameters": run.model.shape.parameters,
-        "trainable_parameters": strategies.trainable_parameters(run.config, run.model.shape),
-        "trains": strategies.describe(run.config, run.model.shape),
+        "parameters": run.model.spec.parameters,
+        "trainable_parameters": strategies.trainable_parameters(run.config, run.model.spec),
+        "trains": strategies.describe(run.config, run.model.spec),
         "device": run.device.type,
         "precision": run.number_format,
         "torch": str(torch.__version__),
@@ -140,7 +140,7 @@ def save(run: Run, evaluation: Evaluation) -> None:
     origin: dict[str, Any] = {"run": run.ref, "config": run.config.to_dict(), **facts(run)}
     if run.parent is not None:
         origin["source_checkpoint"] = run.parent.title
-    checkpoints.save(
+    checkpoint_files.save(
         run.model,
         run.output,
         ref=run.ref,

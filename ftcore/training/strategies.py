@@ -50,7 +50,7 @@ def head_alone(config: FineTuneConfig, shape: ModelSpec) -> bool:
 
 def trained_weights(model: "TextClassifier", config: FineTuneConfig) -> "dict[str, Parameter]":
     """The weights that ever train, by name."""
-    trained = trained_groups(config, model.shape)
+    trained = trained_groups(config, model.spec)
     ids = {
         id(weight)
         for group in model.layer_groups()
@@ -62,7 +62,7 @@ def trained_weights(model: "TextClassifier", config: FineTuneConfig) -> "dict[st
 
 def freeze(model: "TextClassifier", config: FineTuneConfig, epoch: int | None = None) -> None:
     """Set what trains in an epoch, or in any where none is given."""
-    trained = trained_groups(config, model.shape, epoch)
+    trained = trained_groups(config, model.spec, epoch)
     for group in model.layer_groups():
         for weight in group.parameters():
             weight.requires_grad_(group.name in trained)

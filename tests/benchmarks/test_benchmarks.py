@@ -215,7 +215,7 @@ def test_operations_of_a_token_are_those_of_the_layers(reviews: Path) -> None:
     prepared = unfreeze_loop.prepare(unfreeze_loop.config(reviews, precision="bf16", device="cpu"))
     length = 16
     run = scaling.cut(prepared, length, 32 * length)
-    shape = run.model.shape
+    shape = run.model.spec
     layer = 4 * shape.dim**2 + 2 * shape.dim * shape.feedforward + 2 * length * shape.dim
     # Forward, and twice that backward; the frozen input of the first layer needs no gradient.
     expected = 6 * layer * shape.layers

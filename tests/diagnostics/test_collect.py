@@ -12,7 +12,7 @@ from ftcore.diagnostics import collect
 from ftcore.diagnostics.results import ARRAYS, Diagnostics
 from ftcore.events import Event, Finished, Progress, Stop, drain
 from ftcore.inference.prediction import predict
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
 from ftcore.storage import downloads
 from ftcore.training import learners
@@ -103,7 +103,9 @@ def test_distance_is_relative_to_the_starting_weights() -> None:
         torch.cat(
             [
                 weight.detach().flatten()
-                for name, weight in checkpoints.load_model(checkpoints.find(ref)).named_parameters()
+                for name, weight in checkpoint_files.load_model(
+                    checkpoints.find(ref)
+                ).named_parameters()
                 if "layers.0." in name
             ]
         )
@@ -168,10 +170,10 @@ def test_forgetting_is_measured_through_the_old_head(news_folder: str) -> None:
     assert (forgot["task"], forgot["texts"]) == ("AG News", 8)
     assert forgot["before"] == accuracy_on_news("base")
     base = checkpoints.find("base")
-    trained_body = checkpoints.load_model(checkpoints.find("run"))
+    trained_body = checkpoint_files.load_model(checkpoints.find("run"))
     trained_body.replace_head(4)
-    trained_body.classifier = checkpoints.load_model(base).classifier
-    checkpoints.save(
+    trained_body.classifier = checkpoint_files.load_model(base).classifier
+    checkpoint_files.save(
         trained_body,
         paths.checkpoints_dir() / "both",
         ref="both",

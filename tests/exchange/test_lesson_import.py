@@ -20,7 +20,7 @@ from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
 from ftcore.exchange.lesson_import import import_lesson
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.text import vocabulary, word_vectors
 from tests.helpers.dataset_files import csvs
@@ -150,7 +150,7 @@ def test_answers_as_the_lessons_weights_do_on_texts_read_alone(
     words = json.loads((made.path / "vocabulary.json").read_text())
     assert words == ["<unk>", "<pad>", *WORDS[: rows - 2]]
     ids = {word: number for number, word in enumerate(words)}
-    model = checkpoints.load_model(made)
+    model = checkpoint_files.load_model(made)
 
     dataset = drain(datasets.load("ag_news", str(lesson.news)))
     encoded = [
@@ -205,20 +205,20 @@ def test_finds_the_words_of_vectors_that_were_trained_further(
     assert made.origin["first_row"] == first_row
     assert made.origin["cosine"] < 0.99
     assert "trained further" in made.card
-    rows = checkpoints.load_model(made).embedding.weight[first_row:]
+    rows = checkpoint_files.load_model(made).embedding.weight[first_row:]
     assert rows.equal(moved[: len(rows)].half().float())
 
 
 def test_keeps_the_rows_of_the_first_words(lesson: Lesson) -> None:
     theirs = net()
     made = lesson.save(theirs).run(words=30)
-    assert checkpoints.load_model(made).embedding.weight.equal(theirs.emb.weight[:32])
-    assert list(checkpoints.load_vocabulary(made).itos) == ["<unk>", "<pad>", *WORDS[:30]]
+    assert checkpoint_files.load_model(made).embedding.weight.equal(theirs.emb.weight[:32])
+    assert list(checkpoint_files.load_vocabulary(made).itos) == ["<unk>", "<pad>", *WORDS[:30]]
     glove_file(lesson.vectors, glove()[:40])  # a file of fewer words than the model knows
     made = lesson.run(name="fewer")
     assert made.model.vocab_size == 42
     assert made.model.parameters == sum(
-        w.numel() for w in checkpoints.load_model(made).parameters()
+        w.numel() for w in checkpoint_files.load_model(made).parameters()
     )
 
 
@@ -321,7 +321,7 @@ def test_refuses_a_model_of_another_make(
 
 
 @pytest.mark.parametrize(
-    ("heads", "said"), [(3, "do not divide into 3 attention heads"), (0, "heads is 0")]
+    ("heads", "said"), [(3, "are not divisible by 3 attention heads"), (0, "heads is 0")]
 )
 def test_heads_must_divide_the_vectors(lesson: Lesson, heads: int, said: str) -> None:
     assert said in lesson.save(net()).refused(heads=heads)
@@ -331,7 +331,7 @@ def test_heads_change_what_the_model_says(lesson: Lesson) -> None:
     lesson.save(net())
     two, four = (lesson.run(name=f"{heads} heads", heads=heads) for heads in (2, 4))
     ids, lengths = torch.arange(2, 9)[None], torch.tensor([7])
-    scores = [checkpoints.load_model(one)(ids, lengths) for one in (two, four)]
+    scores = [checkpoint_files.load_model(one)(ids, lengths) for one in (two, four)]
     assert not scores[0].allclose(scores[1])
 
 
@@ -430,7 +430,7 @@ def test_any_damage_ends_in_a_model_or_a_sentence(lesson: Lesson) -> None:
             except UnfreezeError as error:
                 assert "\n" not in str(error)
             else:
-                checkpoints.load_model(made)
+                checkpoint_files.load_model(made)
 
 
 def test_vectors_that_it_was_not_made_with_are_refused(lesson: Lesson) -> None:

@@ -10,7 +10,7 @@ from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.data import ag_news, datasets, imdb
 from ftcore.events import Evaluation, Finished, Progress, Started, Status, Step
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
@@ -46,7 +46,7 @@ def checkpoint(
     if parent is not None:
         model.embedding.weight.requires_grad_(False)
     more = {"title": ref.capitalize(), "truncation": Truncation(16)} | more
-    checkpoints.save(
+    checkpoint_files.save(
         model,
         path,
         ref=ref,

@@ -8,7 +8,7 @@ from ftcore import devices, paths
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
 from ftcore.inference import prediction
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from tests.helpers import small_runs
 
 
@@ -62,7 +62,7 @@ def test_huge_and_binary_texts_get_probabilities(base: checkpoints.Checkpoint) -
 def test_new_weights_replace_cached_ones(base: checkpoints.Checkpoint) -> None:
     [before] = prediction.predict("base", ["good"])
     small_runs.checkpoint(base.path, "base", seed=9)
-    model = checkpoints.load_model(checkpoints.find("base"))
+    model = checkpoint_files.load_model(checkpoints.find("base"))
     [after] = prediction.predict("base", ["good"])
     assert before.probabilities != after.probabilities
     scores = model(torch.tensor([[5]]), torch.tensor([1])).softmax(1)[0].tolist()
@@ -98,9 +98,9 @@ def test_a_prediction_draws_no_random_number(base: checkpoints.Checkpoint) -> No
     before = torch.get_rng_state()
     prediction.predict("base", ["good film", "bad"])
     assert torch.equal(torch.get_rng_state(), before)
-    model = checkpoints.load_model(base)
+    model = checkpoint_files.load_model(base)
     assert not torch.equal(torch.get_rng_state(), before)  # the default does draw
-    beside = checkpoints.load_model(base, beside=True)
+    beside = checkpoint_files.load_model(base, beside=True)
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, beside.state_dict()[name])
     assert torch.equal(model.positions, beside.positions)

@@ -8,7 +8,7 @@ import torch
 from ftcore import paths
 from ftcore.data import imdb
 from ftcore.errors import UnfreezeError
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS
 from ftcore.models.classifier import TextClassifier
 from ftcore.text.truncation import Truncation
@@ -21,25 +21,25 @@ def parent() -> checkpoints.Checkpoint:
 
 
 def test_what_was_saved_loads_with_the_same_weights(parent: checkpoints.Checkpoint) -> None:
-    model = checkpoints.load_model(parent)
+    model = checkpoint_files.load_model(parent)
     child = small_runs.checkpoint(paths.checkpoints_dir() / "child", "child", parent=parent)
     assert not (child.path / WORDS).exists()
     assert child.words == "base"
-    loaded = checkpoints.load_model(child)
+    loaded = checkpoint_files.load_model(child)
     assert torch.equal(loaded.embedding.weight, model.embedding.weight)
-    assert checkpoints.load_vocabulary(child).itos == small_runs.WORDS
+    assert checkpoint_files.load_vocabulary(child).itos == small_runs.WORDS
     assert [one.ref for one in checkpoints.dependents("base")] == ["child"]
 
 
 def test_word_vectors_that_trained_are_the_childs_own_and_exact(
     parent: checkpoints.Checkpoint,
 ) -> None:
-    model = checkpoints.load_model(parent)
+    model = checkpoint_files.load_model(parent)
     model.embedding.weight.requires_grad_(True)
     with torch.no_grad():
         model.embedding.weight += 1e-5  # more than half precision can tell
     path = paths.checkpoints_dir() / "own"
-    checkpoints.save(
+    checkpoint_files.save(
         model,
         path,
         ref="own",
@@ -50,7 +50,7 @@ def test_word_vectors_that_trained_are_the_childs_own_and_exact(
         dataset="ag_news",
         parent=parent,
     )
-    loaded = checkpoints.load_model(checkpoints.find("own"))
+    loaded = checkpoint_files.load_model(checkpoints.find("own"))
     assert torch.equal(loaded.embedding.weight, model.embedding.weight)
     assert checkpoints.find("own").words == "own"
 
@@ -79,8 +79,8 @@ def test_a_damaged_folder_is_refused_with_a_sentence(
     harm(parent.path)  # type: ignore[operator]
     with pytest.raises(UnfreezeError, match=sentence):
         found = checkpoints.find("base")
-        checkpoints.load_model(found)
-        checkpoints.load_vocabulary(found)
+        checkpoint_files.load_model(found)
+        checkpoint_files.load_vocabulary(found)
 
 
 def test_a_vocabulary_of_the_right_size_but_another_order_is_refused(
@@ -89,7 +89,7 @@ def test_a_vocabulary_of_the_right_size_but_another_order_is_refused(
     swapped = [*small_runs.WORDS[:2], *reversed(small_runs.WORDS[2:])]
     (parent.path / VOCABULARY).write_text(json.dumps(swapped))
     with pytest.raises(UnfreezeError, match="disagree"):
-        checkpoints.load_vocabulary(parent)
+        checkpoint_files.load_vocabulary(parent)
 
 
 def test_weights_of_another_shape_are_named(parent: checkpoints.Checkpoint) -> None:
@@ -97,7 +97,7 @@ def test_weights_of_another_shape_are_named(parent: checkpoints.Checkpoint) -> N
     config["model"]["feedforward"] += 1
     (parent.path / CONFIG).write_text(json.dumps(config))
     with pytest.raises(UnfreezeError, match=r"layers\.0\.linear1\.weight"):
-        checkpoints.load_model(checkpoints.find("base"))
+        checkpoint_files.load_model(checkpoints.find("base"))
 
 
 def test_one_of_a_newer_version_is_refused_and_hides_no_other(
@@ -123,7 +123,7 @@ def test_deleting_protects_what_others_need(parent: checkpoints.Checkpoint) -> N
 def test_a_broken_write_leaves_the_old_weights(
     parent: checkpoints.Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = checkpoints.load_model(parent).state_dict()
+    before = checkpoint_files.load_model(parent).state_dict()
 
     def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
@@ -131,7 +131,7 @@ def test_a_broken_write_leaves_the_old_weights(
     with monkeypatch.context() as patch, pytest.raises(OSError, match="space"):
         patch.setattr(Path, "replace", full)
         small_runs.checkpoint(parent.path, "base", seed=5)
-    after = checkpoints.load_model(checkpoints.find("base")).state_dict()
+    after = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert sorted(file.name for file in parent.path.iterdir()) == sorted(
         [CONFIG, VOCABULARY, WEIGHTS, WORDS]
@@ -143,7 +143,7 @@ def test_an_exported_copy_stands_alone(parent: checkpoints.Checkpoint) -> None:
     shutil.rmtree(parent.path)
     copy = checkpoints.find("copy")
     assert (copy.title, copy.words) == ("A copy", "copy")
-    assert isinstance(checkpoints.load_model(copy), TextClassifier)
+    assert isinstance(checkpoint_files.load_model(copy), TextClassifier)
     with pytest.raises(UnfreezeError, match="already there"):
         checkpoints.export(copy, paths.checkpoints_dir() / "copy")
 

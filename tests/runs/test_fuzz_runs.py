@@ -116,7 +116,7 @@ def test_advice_names_what_is_not_as_usual_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(float("nan"), "not all numbers"), (3e38, "before the first step")]
+    ("value", "said"), [(float("nan"), "not all finite"), (3e38, "before the first step")]
 )
 def test_weights_that_are_no_good_are_told_and_not_the_rate(value: float, said: str) -> None:
     file = paths.checkpoints_dir() / "base" / checkpoints.WEIGHTS

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftcore import paths, tracking
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
 from tests.training.test_snapshots import same
@@ -115,7 +115,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on() -> None:
     assert last["status"] == tracking.run(run_id).status == "interrupted"
     assert "resume it" in said
     assert checkpoints.find(run_id).metrics["val_accuracy"] == last["val_accuracy"]
-    assert checkpoints.load_model(checkpoints.find(run_id))
+    assert checkpoint_files.load_model(checkpoints.find(run_id))
     assert snapshots.path(checkpoints.run_path(run_id)).exists()
 
 
@@ -165,7 +165,7 @@ def test_a_disk_that_is_full_interrupts_a_run_and_harms_nothing() -> None:
     assert "Traceback" not in said
     assert file.read_bytes() == before
     assert not [left for left in file.parent.rglob("*") if left.name.startswith(".")]
-    assert checkpoints.load_model(checkpoints.find(run_id))
+    assert checkpoint_files.load_model(checkpoints.find(run_id))
 
 
 # Its texts are long, so that memory ends at one large piece, and not with the last bit of what is left.

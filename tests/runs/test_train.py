@@ -24,7 +24,7 @@ from ftcore.events import (
     Watched,
     drain,
 )
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
 from ftcore.text import batches
 from ftcore.text.truncation import Truncation
@@ -83,9 +83,9 @@ def test_a_run_learns_and_leaves_its_best_as_a_checkpoint(mode: str) -> None:
 def test_only_what_the_mode_names_moves() -> None:
     run(config(mode="last-layer"), "head")
     run(config(mode="full"), "whole")
-    before = checkpoints.load_model(checkpoints.find("base")).state_dict()
-    head = checkpoints.load_model(checkpoints.find("head")).state_dict()
-    whole = checkpoints.load_model(checkpoints.find("whole")).state_dict()
+    before = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
+    head = checkpoint_files.load_model(checkpoints.find("head")).state_dict()
+    whole = checkpoint_files.load_model(checkpoints.find("whole")).state_dict()
     for name, old in before.items():
         if name.startswith("classifier"):
             assert head[name].shape[0] == 2
@@ -96,7 +96,7 @@ def test_only_what_the_mode_names_moves() -> None:
 
 def test_gradual_moves_a_layer_only_from_its_epoch_on() -> None:
     """Two epochs open the head and the layer below it; layer 1 waits for a third."""
-    before = checkpoints.load_model(checkpoints.find("base")).state_dict()
+    before = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
     two, three = (trained(config(mode="gradual", epochs=epochs)) for epochs in (2, 3))
     first, second = ([name for name in before if f"layers.{number}." in name] for number in (0, 1))
     assert all(torch.equal(two[name], before[name]) for name in first)
@@ -150,7 +150,7 @@ def test_from_scratch_keeps_the_word_vectors_and_draws_all_else_by_seed() -> Non
         )
         for seed in (1, 1, 2)
     ]
-    base = checkpoints.load_model(checkpoints.find("base")).state_dict()
+    base = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
     first, same, other = (one.model.state_dict() for one in prepared)
     for name, weight in first.items():
         assert torch.equal(weight, same[name])
@@ -170,7 +170,7 @@ def features(events: list[Event]) -> int:
 def test_vectors_of_a_frozen_body_are_computed_once_for_all_runs() -> None:
     first, again = (run(config(mode="last-layer"), ref) for ref in ("first", "again"))
     assert (features(first), features(again)) == (200 + len(TEXTS), 0)
-    one, other = (checkpoints.load_model(checkpoints.find(ref)) for ref in ("first", "again"))
+    one, other = (checkpoint_files.load_model(checkpoints.find(ref)) for ref in ("first", "again"))
     assert torch.equal(one.classifier.weight, other.classifier.weight)
     assert of(Evaluation, first)[-1].loss == of(Evaluation, again)[-1].loss
     made, kept = first[-1].metrics, again[-1].metrics
@@ -200,7 +200,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
     for ref, seed in (("first", 3), ("again", 3), ("other", 4)):
         run(config(seed=seed), ref)
     first, again, other = (
-        checkpoints.load_model(checkpoints.find(ref)).classifier.weight
+        checkpoint_files.load_model(checkpoints.find(ref)).classifier.weight
         for ref in ("first", "again", "other")
     )
     assert torch.equal(first, again)
@@ -254,7 +254,7 @@ def test_stop_ends_within_a_step_and_keeps_the_best() -> None:
     rest = [task.throw(events.Stop), *task]
     assert [type(event) for event in rest] == [Finished]
     assert rest[0].status == "stopped"  # type: ignore[union-attr]
-    assert checkpoints.load_model(checkpoints.find("made")).shape.classes == 2
+    assert checkpoint_files.load_model(checkpoints.find("made")).spec.classes == 2
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights() -> None:
@@ -264,7 +264,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_weights()
     events: list[Event] = []
     with pytest.raises(UnfreezeError, match="smaller learning rate than"):
         drain(train.train(wild, checkpoints.run_path("made"), "made"), events.append)
-    kept = checkpoints.load_model(checkpoints.find("made"))
+    kept = checkpoint_files.load_model(checkpoints.find("made"))
     assert all(weight.isfinite().all() for weight in kept.parameters())
 
 
@@ -288,7 +288,7 @@ def test_a_new_model_is_pretrained_from_a_file_of_vectors(tmp_path: Path) -> Non
     run(config(checkpoint="new", vectors=str(vectors), words=100, heads=2, feedforward=8), "fresh")
     made = checkpoints.find("fresh")
     assert (made.parent, made.words, made.model.vocab_size) == ("", "fresh", len(words) + 2)
-    assert checkpoints.load_vocabulary(made).itos == ["<unk>", "<pad>", *words]
+    assert checkpoint_files.load_vocabulary(made).itos == ["<unk>", "<pad>", *words]
 
 
 def test_one_cycle_warms_up_and_ends_at_zero() -> None:

@@ -36,8 +36,8 @@ def test_batches_have_few_widths_and_the_longest_text_may_be_told() -> None:
 
 def test_placed_batches_are_the_same() -> None:
     order = [torch.tensor([3, 1]), torch.tensor([2]), torch.tensor([0, 5, 4])]
-    placed = batches.placed(order, torch.device("cpu"))
-    assert [one.tolist() for one in placed] == [one.tolist() for one in order]
+    moved = batches.move_to(order, torch.device("cpu"))
+    assert [one.tolist() for one in moved] == [one.tolist() for one in order]
 
 
 @given(

@@ -18,7 +18,7 @@ from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Pause, Progress, Resumable
 from ftcore.inference import prediction
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import execution, train
 from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import store
@@ -71,7 +71,7 @@ def curves(run_id: str) -> pd.DataFrame:
 
 
 def weights(run_id: str) -> dict[str, torch.Tensor]:
-    return checkpoints.load_model(checkpoints.find(run_id)).state_dict()
+    return checkpoint_files.load_model(checkpoints.find(run_id)).state_dict()
 
 
 def same(one: str, other: str) -> None:
@@ -216,7 +216,7 @@ def test_a_state_that_cannot_be_read_is_said_and_the_best_model_stays(damage: st
     assert advice in tracking.run(run_id).message
     scheduler.stop(run_id)
     assert tracking.run(run_id).status == "stopped"
-    assert checkpoints.load_model(checkpoints.find(run_id))
+    assert checkpoint_files.load_model(checkpoints.find(run_id))
     assert not file.exists()
 
 

@@ -1,0 +1,158 @@
+"""Loading and saving what a checkpoint's folder holds: weights, word vectors and vocabulary."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftcore import validation
+from ftcore.models.checkpoints import (
+    CONFIG,
+    FORMAT,
+    VOCABULARY,
+    WEIGHTS,
+    WORDS,
+    Checkpoint,
+    checkpoint_error,
+    find,
+)
+from ftcore.storage import files
+from ftcore.text.truncation import Truncation
+
+if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
+    from torch import Tensor
+
+    from ftcore.models.classifier import TextClassifier
+    from ftcore.text.vocabulary import Vocab
+
+
+def load_vocabulary(checkpoint: Checkpoint) -> "Vocab":
+    """Return the vocabulary of a model. Raises UnfreezeError if it does not fit the weights."""
+    from ftcore.text.vocabulary import vocab_from_tokens
+
+    owner = _words_owner(checkpoint)
+    try:
+        words = validation.read_json(owner.path / VOCABULARY)
+    except (OSError, ValueError):
+        raise checkpoint_error(owner, "its vocabulary cannot be read") from None
+    if (
+        not validation.has_type(words, list[str])
+        or len(words) != checkpoint.model.vocab_size
+        or fingerprint(words) != checkpoint.words_fingerprint
+    ):
+        raise checkpoint_error(checkpoint, "its vocabulary and its weights disagree")
+    return vocab_from_tokens(words)
+
+
+def load_model(
+    checkpoint: Checkpoint, dropout: float = 0.0, word_dropout: float = 0.0, beside: bool = False
+) -> "TextClassifier":
+    """Return the model, on the CPU, in eval mode. Raises UnfreezeError if files are missing or do not fit.
+
+    With `beside`, no random numbers are drawn, so that a run in another thread is not disturbed.
+    """
+    import torch
+
+    from ftcore.models.classifier import TextClassifier, unfilled
+
+    owner = _words_owner(checkpoint)
+    with torch.device("meta"):  # shapes without memory, of whatever size
+        expected = TextClassifier(checkpoint.model).state_dict()
+    tensors = _read_tensors(owner, WORDS) | _read_tensors(checkpoint, WEIGHTS)
+    wrong = [
+        name
+        for name in expected.keys() | tensors.keys()
+        if getattr(tensors.get(name), "shape", None) != getattr(expected.get(name), "shape", None)
+    ]
+    _refuse(checkpoint, wrong, "missing or of another shape")
+    integers = [name for name in tensors if not tensors[name].is_floating_point()]
+    _refuse(checkpoint, integers, "not floating-point numbers")
+    create = unfilled if beside else TextClassifier
+    model = create(checkpoint.model, dropout=dropout, word_dropout=word_dropout)
+    model.load_state_dict(tensors)
+    weights = model.state_dict()
+    not_finite = [name for name in weights if not weights[name].isfinite().all()]
+    _refuse(checkpoint, not_finite, "not all finite")
+    return model.eval()
+
+
+def _refuse(checkpoint: Checkpoint, weights: list[str], fault: str) -> None:
+    if weights:
+        names = validation.printable(", ".join(sorted(weights)))
+        raise checkpoint_error(checkpoint, f"these weights are {fault}: {names}")
+
+
+def save(
+    model: "TextClassifier",
+    path: Path,
+    *,
+    ref: str,
+    title: str,
+    labels: tuple[str, ...],
+    vocabulary: list[str],
+    truncation: Truncation,
+    dataset: str,
+    parent: Checkpoint | None = None,
+    metrics: dict[str, float] | None = None,
+    origin: dict[str, Any] | None = None,
+) -> None:
+    """Write a model to the folder `path`; a reader sees either all old files or all new ones.
+
+    Word vectors that did not train are not written, as `parent` has them.
+    """
+    from safetensors.torch import save as serialize
+
+    contents: dict[str, bytes] = {}
+    tensors = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
+    vectors = tensors.pop("embedding.weight")
+    words, words_fingerprint = ref, fingerprint(vocabulary)
+    if parent is not None and not model.embedding.weight.requires_grad:
+        words = parent.words
+    else:
+        contents[VOCABULARY] = json.dumps(vocabulary, ensure_ascii=False).encode()
+        contents[WORDS] = serialize({"embedding.weight": _compact(vectors)})
+    contents[WEIGHTS] = serialize({name: tensor.contiguous() for name, tensor in tensors.items()})
+    config = {
+        "format": FORMAT,
+        "title": title,
+        "labels": labels,
+        "model": asdict(model.spec),
+        "max_length": truncation.length,
+        "tail": truncation.tail,
+        "dataset": dataset,
+        "words": words,
+        "words_fingerprint": words_fingerprint,
+        "parent": parent.ref if parent else "",
+        "metrics": metrics or {},
+        "origin": origin or {},
+    }
+    contents[CONFIG] = json.dumps(config, indent=1).encode()
+    files.write_all(path, contents)
+
+
+def fingerprint(words: list[str]) -> str:
+    """Return a hash of a vocabulary and its order, 16 hex digits."""
+    return hashlib.sha256("\n".join(map(str, words)).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _words_owner(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the checkpoint that holds the words of this one."""
+    return checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
+
+
+def _read_tensors(checkpoint: Checkpoint, name: str) -> "dict[str, Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        validation.refuse_special_files(checkpoint.path / name)
+        return load_file(checkpoint.path / name)
+    except (OSError, SafetensorError):
+        raise checkpoint_error(checkpoint, f"{name} is missing or cut short") from None
+
+
+def _compact(vectors: "Tensor") -> "Tensor":
+    """Return the vectors in half precision if that changes no value."""
+    half = vectors.half()
+    return half if half.float().equal(vectors) else vectors

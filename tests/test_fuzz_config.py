@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from ftcore import paths, tracking
-from ftcore.__main__ import main
+from ftcore.cli.main import main
 from ftcore.config import MODES, REFERENCES, FineTuneConfig, choices
 from ftcore.data import datasets
 from ftcore.data.text_dataset import Texts

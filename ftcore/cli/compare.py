@@ -1,4 +1,4 @@
-"""The commands on experiments: compare, list, export."""
+"""The command that trains several modes and compares them."""
 
 import argparse
 import statistics
@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftcore.cli.commands import asked_by_signal, execute
+from ftcore.cli.execution import end_on_signal, execute
 from ftcore.cli.printer import Printer
-from ftcore.config import given_settings
+from ftcore.config import FineTuneConfig, given_settings
 from ftcore.errors import UnfreezeError
+from ftcore.formatting import duration, percent
 from ftcore.storage import files
 from ftcore.validation import printable
 
@@ -18,23 +19,53 @@ if TYPE_CHECKING:
 
 
 def compare(options: argparse.Namespace, out: Printer) -> int:
-    """Train in several modes from the same start, and say what came out."""
-    from ftcore import tracking
-    from ftcore.experiments import catalog, plan
-    from ftcore.experiments.verdict import findings, summary
+    """Train in several modes from the same start, and compare the results."""
+    from ftcore.experiments import catalog, plan, verdict
     from ftcore.runs.checks import check_config
 
     settings = given_settings(options)
     modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
-    configs = plan.plan(settings, modes, _numbers(options.seeds), references=options.references)
+    configs = plan.plan(settings, modes, _seeds(options.seeds), references=options.references)
     for config in configs:
         check_config(config)
     if options.export:
         files.check_free(Path(options.export))
     experiment, name = plan.new_id(), settings.get("name") or plan.default_name(configs)
     out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
+    _execute_all(configs, experiment, name, out)
+    results = catalog.load(experiment)
+    rows = _rows(results)
+    summary, findings = verdict.summary(results), verdict.findings(results)
+    out.record(
+        {
+            "experiment": experiment,
+            "name": name,
+            "modes": rows,
+            "verdict": summary,
+            "further": findings,
+        },
+        "\n".join(["", *_table(rows), "", summary, *findings, "", f"Experiment {experiment}"]),
+    )
+    if options.export:
+        catalog.export(experiment, Path(options.export))
+    return int(any(result.run.status == "failed" for result in results))
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(seed) for seed in text.split(",")]
+    except ValueError:
+        raise UnfreezeError(
+            f"Seeds are {printable(text)!r}; give whole numbers, such as 0,1,2."
+        ) from None
+
+
+def _execute_all(configs: list[FineTuneConfig], experiment: str, name: str, out: Printer) -> None:
+    """Execute one run after the other, until a signal asks to end."""
+    from ftcore import tracking
+
     out.brief = True
-    request = asked_by_signal()
+    request = end_on_signal()
     for number, config in enumerate(configs, start=1):
         run_id = tracking.create_run(config, experiment, name)
         out.record(
@@ -47,54 +78,10 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
             print(last.message, file=sys.stderr)
         if request.action:
             break
-    results = catalog.load(experiment)
-    rows = _table(results)
-    verdict, more = summary(results), findings(results)
-    out.record(
-        {
-            "experiment": experiment,
-            "name": name,
-            "modes": rows,
-            "verdict": verdict,
-            "further": more,
-        },
-        "\n".join(["", *_lined(rows), "", verdict, *more, "", f"Experiment {experiment}"]),
-    )
-    if options.export:
-        catalog.export(experiment, Path(options.export))
-    return int(any(one.run.status == "failed" for one in results))
 
 
-def experiments(options: argparse.Namespace, out: Printer) -> None:
-    """List the experiments, newest first."""
-    from ftcore.experiments import catalog
-
-    for row in catalog.experiments().to_dict("records"):
-        row["started"] = row["started"].isoformat(timespec="seconds")
-        out.record(
-            row, f"{row['experiment']:12}  {row['status']:11} {row['runs']:3} runs  {row['name']}"
-        )
-
-
-def export_experiment(options: argparse.Namespace, out: Printer) -> None:
-    """Write an experiment to a folder: its runs, curves and what they came to."""
-    from ftcore.experiments import catalog
-
-    catalog.export(options.experiment, Path(options.to))
-    out.record({"exported": options.to}, f"Exported to {options.to}")
-
-
-def _numbers(listed: str) -> list[int]:
-    try:
-        return [int(one) for one in listed.split(",")]
-    except ValueError:
-        raise UnfreezeError(
-            f"Seeds are {printable(listed)!r}; give whole numbers, such as 0,1,2."
-        ) from None
-
-
-def _table(results: "list[Result]") -> list[dict[str, Any]]:
-    """Means over the seeds of each mode, and their standard deviation where there are several."""
+def _rows(results: "list[Result]") -> list[dict[str, Any]]:
+    """Means over the seeds of each mode, with standard deviations if there are several seeds."""
     from ftcore.experiments.comparison import sides
 
     rows = []
@@ -108,27 +95,27 @@ def _table(results: "list[Result]") -> list[dict[str, Any]]:
             "parameters": side.parameters,
         }
         for split in ("val", "test"):
-            values = [one.run.metrics[f"{split}_accuracy"] for one in side.results]
+            values = [result.run.metrics[f"{split}_accuracy"] for result in side.results]
             row[f"{split}_accuracy"] = statistics.fmean(values)
             row[f"{split}_spread"] = statistics.stdev(values) if len(values) > 1 else None
         rows.append(row)
     return rows
 
 
-def _lined(rows: list[dict[str, Any]]) -> list[str]:
-    """The table for a person; ± is the standard deviation over seeds."""
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    """The rows as lines of text; ± is the standard deviation over the seeds."""
 
-    def percent(row: dict[str, Any], split: str) -> str:
-        spread = row[f"{split}_spread"]
-        return f"{row[f'{split}_accuracy']:.1%}" + ("" if spread is None else f" ± {spread:.1%}")
+    def accuracy(row: dict[str, Any], split: str) -> str:
+        mean, spread = percent(row[f"{split}_accuracy"]), row[f"{split}_spread"]
+        return mean if spread is None else f"{mean} ± {percent(spread)}"
 
     cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")] + [
         (
             row["label"],
             ", ".join(map(str, row["seeds"])),
-            percent(row, "val"),
-            percent(row, "test"),
-            f"{row['train_seconds']:.1f} s",
+            accuracy(row, "val"),
+            accuracy(row, "test"),
+            duration(row["train_seconds"]),
             f"{row['trainable_parameters']:,}" if row["parameters"] else "",
         )
         for row in rows

@@ -1,14 +1,14 @@
-"""Prints what a command says: lines for a person, or JSON lines."""
+"""Prints results and events as lines of text or as JSON lines."""
 
 import json
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ftcore.events import (
     Evaluation,
     Event,
+    Finished,
     Noted,
     Progress,
     Resumable,
@@ -17,56 +17,64 @@ from ftcore.events import (
     Step,
     Watched,
 )
+from ftcore.formatting import count, size
 
 
 class Printer:
-    """Each line is flushed at once."""
+    """Prints one line per record and flushes it. In text, `brief` leaves out all but evaluations."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self.brief = False  # a person is told of evaluations alone
-        self._last = 0.0
-        self._phase = ""
+        self.brief = False
+        self._progress_time = 0.0
+        self._progress_phase = ""
 
     def record(self, values: dict[str, Any], line: str) -> None:
-        """One result."""
-        print(json.dumps(values, ensure_ascii=False) if self.as_json else line, flush=True)
+        """Print a result: `values` as JSON, or `line`."""
+        if self.as_json:
+            line = json.dumps(values, ensure_ascii=False, default=str)
+        print(line, flush=True)
 
     def event(self, event: Event) -> None:
-        """One event of a task; progress is thinned to a line a second."""
-        quiet = Progress | Step | Saved | Watched if self.brief else Resumable
-        if isinstance(event, quiet | Resumable) and not self.as_json:
+        """Print an event of a task; of progress in one phase, a line a second."""
+        hidden = Progress | Step | Saved | Watched | Resumable if self.brief else Resumable
+        if isinstance(event, hidden) and not self.as_json:
             return
-        if isinstance(event, Progress):
-            now = time.monotonic()
-            if event.phase == self._phase and now - self._last < 1 and event.done != event.total:
-                return
-            self._phase, self._last = event.phase, now
-            of = "" if event.total is None else f" of {event.total:,.0f}"
-            line = f"  {event.phase}: {event.done:,.0f}{of} {event.unit}"
-        elif isinstance(event, Step | Evaluation):
+        if isinstance(event, Progress) and self._is_too_soon(event):
+            return
+        self.record({"event": type(event).__name__.lower(), **asdict(event)}, _line(event))
+
+    def _is_too_soon(self, event: Progress) -> bool:
+        now = time.monotonic()
+        same_phase = event.phase == self._progress_phase
+        if same_phase and now - self._progress_time < 1 and event.done != event.total:
+            return True
+        self._progress_phase, self._progress_time = event.phase, now
+        return False
+
+
+def _line(event: Event) -> str:
+    match event:
+        case Progress():
+            amount = size if event.unit == "bytes" else count
+            total = "" if event.total is None else f" of {amount(event.total)}"
+            unit = "" if event.unit == "bytes" else f" {event.unit}"
+            return f"  {event.phase}: {amount(event.done)}{total}{unit}"
+        case Started():
+            return "\n".join([str(event.facts["trains"]), *event.notes])
+        case Step() | Evaluation():
             split = event.split if isinstance(event, Evaluation) else "train"
-            line = (
+            return (
                 f"{split:>5}  step {event.step:>6,}  epoch {event.epoch:6.2f}  "
                 f"{event.seconds:8.1f} s  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
             )
-        elif isinstance(event, Started):
-            line = "\n".join([str(event.facts["trains"]), *event.notes])
-        elif isinstance(event, Watched):
-            shares = "; ".join(" ".join(f"{p:.0%}" for p in one) for one in event.probabilities)
-            line = f"watch  step {event.step:>6,}  {shares}"
-        elif isinstance(event, Saved):
-            line = f"       step {event.step:>6,}  saved: the best so far"
-        elif isinstance(event, Resumable):
-            line = ""
-        else:
-            line = event.note if isinstance(event, Noted) else event.message
-        self.record({"event": type(event).__name__.lower(), **_plain(asdict(event))}, line)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Path) else value
+        case Watched():
+            sentences = [" ".join(f"{p:.0%}" for p in row) for row in event.probabilities]
+            return f"watch  step {event.step:>6,}  {'; '.join(sentences)}"
+        case Saved():
+            return f"       step {event.step:>6,}  saved: the best so far"
+        case Noted():
+            return event.note
+        case Finished():
+            return event.message
+    return ""

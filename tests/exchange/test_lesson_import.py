@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ftcore import paths
-from ftcore.__main__ import main
+from ftcore.cli.main import main
 from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain

@@ -1,0 +1,66 @@
+"""Commands that import and export: the lesson's model, checkpoints, experiments, data, code."""
+
+import argparse
+from pathlib import Path
+
+from ftcore.cli.printer import Printer
+from ftcore.events import drain
+from ftcore.formatting import percent
+
+
+def import_lesson(options: argparse.Namespace, out: Printer) -> None:
+    """Import the lesson's .pth file."""
+    from ftcore.exchange import lesson_import
+
+    task = lesson_import.import_lesson(
+        Path(options.file),
+        Path(options.vectors),
+        heads=options.heads,
+        name=options.name,
+        ag_news_source=options.source,
+    )
+    checkpoint = drain(task, out.event)
+    accuracy = checkpoint.metrics.get(
+        "test_accuracy"
+    )  # None for other classes than those of AG News
+    measured = "" if accuracy is None else f": {percent(accuracy)} on the AG News test set"
+    out.record(
+        {"ref": checkpoint.ref, "parameters": checkpoint.parameters, **checkpoint.metrics},
+        f"Imported as {checkpoint.ref}{measured}.",
+    )
+
+
+def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
+    """Copy a checkpoint to a folder."""
+    from ftcore.models import checkpoints
+
+    checkpoints.export(checkpoints.find(options.ref), Path(options.to), options.title)
+    _exported(options.to, out)
+
+
+def export_experiment(options: argparse.Namespace, out: Printer) -> None:
+    """Write an experiment to a folder: its runs, curves and diagnostics."""
+    from ftcore.experiments import catalog
+
+    catalog.export(options.experiment, Path(options.to))
+    _exported(options.to, out)
+
+
+def export_data(options: argparse.Namespace, out: Printer) -> None:
+    """Write the built-in sample to a folder, as the code of a run reads it."""
+    from ftcore.exchange import script
+
+    script.export_sample(Path(options.to))
+    _exported(options.to, out)
+
+
+def code(options: argparse.Namespace, out: Printer) -> None:
+    """Print the plain PyTorch code of a run."""
+    from ftcore.exchange import script
+
+    text = script.script(options.run)
+    out.record({"code": text}, text.rstrip("\n"))
+
+
+def _exported(folder: str, out: Printer) -> None:
+    out.record({"exported": str(Path(folder))}, f"Exported to {Path(folder)}")

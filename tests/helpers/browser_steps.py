@@ -43,7 +43,7 @@ def start_run(page: Page, address: str, epochs: int) -> str:
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio", name="Quick")).not_to_be_checked()
     button(page, "Start").click()
-    page.wait_for_url(re.compile(r"\?run="))
+    page.wait_for_url(re.compile(r"\?run="), timeout=4 * UI_TIMEOUT)  # a new server still imports
     return page.url
 
 

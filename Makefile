@@ -1,17 +1,17 @@
 # make app     start the dashboard on http://127.0.0.1:8501 (PORT=9000 for another port)
-# make test    lint, types and all tests, those in a browser included
-# make bench   the benchmarks in 10 minutes or less (FULL=1 for all there is)
-# make soak    20 visitors while runs train and the server is killed: MINUTES=10 of it, and no run lost
-# make format  let ruff put the code in order
-# Each installs what it needs into .venv once. PYTHON=python3.12 chooses the interpreter.
+# make test    lint, types and all tests, browser tests included
+# make bench   the benchmarks in 10 minutes or less (FULL=1: the full form)
+# make soak    20 visitors while runs train and the server is killed (MINUTES=10); no run may be lost
+# make format  format the code with ruff
+# Each first installs what it needs into .venv. PYTHON=python3.12 chooses the interpreter.
 
 PYTHON ?= python3
 PORT ?= 8501
 MINUTES ?= 10
 BIN := .venv/bin
-# --no-compile: Python compiles what is imported when it is, which saves a quarter of the install.
+# --no-compile saves a quarter of the installation; modules are compiled when they are imported.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
-# With this set, as many containers have it, every start would compile everything again.
+# Many containers set this; every start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: app test bench soak lint format clean

@@ -1,4 +1,4 @@
-"""Small checkpoints and recorded runs, for tests that need some to be there."""
+"""Small checkpoints, recorded runs and a small dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def checkpoint(
     seed: int = 0,
     **more: Any,
 ) -> Checkpoint:
-    """Save a model of a few hundred random weights; one with a parent uses its words."""
+    """Save a model of a few hundred random weights; it shares the word vectors of its parent, if any."""
     torch.manual_seed(seed)
     vectors = torch.randn(len(WORDS), 8).half()
     model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
@@ -62,7 +62,7 @@ def checkpoint(
 def run(
     status: Status | str = "finished", saved: bool = True, experiment: str = "", **values: Any
 ) -> str:
-    """Record a run with a few points; `saved` leaves its checkpoint, a child of `starter`."""
+    """Record a run with a few points; with `saved` also its checkpoint, a child of `starter`."""
     config = FineTuneConfig(**{"checkpoint": "starter"} | values)
     run_id = tracking.create_run(config, experiment, experiment.title())
     if status == "queued":
@@ -92,7 +92,7 @@ def run(
 
 
 def bundled(folder: Path) -> None:
-    """The two that come with Unfreeze, small; point BUNDLED_CHECKPOINTS to the folder first."""
+    """Save small bundled checkpoints; point BUNDLED_CHECKPOINTS to the folder first."""
     starter = checkpoint(folder / "starter", "starter", metrics={"test_accuracy": 0.91})
     checkpoint(
         folder / "sentiment",
@@ -110,7 +110,7 @@ TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "no
 
 
 def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
-    """A checkpoint called base, and the sample replaced by 200 short texts."""
+    """Save a checkpoint `base` and replace the sample by 200 short texts, which are returned."""
     checkpoint(paths.checkpoints_dir() / "base", "base")
     texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
     made = datasets.TextDataset(
@@ -133,7 +133,7 @@ def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
 
 
 def config(**values: object) -> FineTuneConfig:
-    """Settings for a run of a second or less in that world."""
+    """Settings of a run on the small sample that takes a second or less."""
     return FineTuneConfig.from_dict(
         {
             "checkpoint": "base",

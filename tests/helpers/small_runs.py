@@ -113,7 +113,7 @@ def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
     """Save a checkpoint `base` and replace the sample by 200 short texts, which are returned."""
     checkpoint(paths.checkpoints_dir() / "base", "base")
     texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
-    made = datasets.TextDataset(
+    dataset = datasets.TextDataset(
         "sample",
         "Made up",
         ("negative", "positive"),
@@ -126,10 +126,10 @@ def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
         yield Progress("reading", 200, 200, "texts")
-        return made
+        return dataset
 
     patch.setattr(datasets, "load", load)
-    return made
+    return dataset
 
 
 def config(**values: object) -> FineTuneConfig:

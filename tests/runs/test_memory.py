@@ -12,9 +12,10 @@ from ftcore import paths
 CYCLES = 50
 CODE = """
 import json, resource, sys
-from ftcore import execution, tracking
+from ftcore import tracking
 from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation
+from ftcore.runs import execution
 
 ENDINGS = ("stop", "pause", "discard", "")
 used = []

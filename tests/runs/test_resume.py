@@ -171,9 +171,10 @@ def test_a_disk_that_is_full_interrupts_a_run_and_harms_nothing() -> None:
 # Its texts are long, so that memory ends at one large piece, and not with the last bit of what is left.
 CRAMPED = """
 import resource, sys
-from ftcore import execution, tracking
+from ftcore import tracking
 from ftcore.config import FineTuneConfig
 from ftcore.events import Progress
+from ftcore.runs import execution
 
 config = FineTuneConfig(
     dataset="ag_news", source=sys.argv[1], batch_size=128, epochs=1, max_length=512, device="cpu"

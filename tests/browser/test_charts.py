@@ -147,10 +147,10 @@ def test_a_chart_can_be_removed_while_it_is_drawn(page: Page, server: str) -> No
         }""",
         [
             [
-                assets.address(name)
+                assets.asset_url(name)
                 for name in (assets.PLOTLY_BASE, assets.LIVE_CHART, assets.FIGURE)
             ],
-            assets.address(assets.PLOTLY),
+            assets.asset_url(assets.PLOTLY),
             list(curves),
             {"figure": json.dumps(still), "name": "t", "clicks": False},
         ],

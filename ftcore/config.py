@@ -26,11 +26,7 @@ REFERENCES = ("tfidf", "linear-probe", "majority")
 NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining
 
 # Names of earlier versions. Options, JSON keys and modes of these names are still accepted.
-EARLIER_NAMES = {
-    "own_data": "source_task_data",
-    "tail": "tail_fraction",
-    "clip": "max_grad_norm",
-}
+EARLIER_NAMES = {"own_data": "source_task_data", "tail": "tail_fraction", "clip": "max_grad_norm"}
 EARLIER_MODES = {"best-head": "linear-probe"}
 
 SELF_TRAINED = (
@@ -376,10 +372,11 @@ def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
     if setting.name == "mode":
         value = EARLIER_MODES.get(str(value), str(value))
         if not (value in MODES or last_groups(value)):
-            raise UnfreezeError(f"Mode is {shown}; choose {', '.join(MODES)}, last-2 or last-3.")
+            modes = [*MODES, "last-2", "last-3"]
+            raise UnfreezeError(f"Mode is {shown}; {validation.choose_from(value, modes)}")
     if allowed := choices(setting):
         if value not in allowed:
-            raise UnfreezeError(f"{name} is {shown}; choose one of {', '.join(allowed)}.")
+            raise UnfreezeError(f"{name} is {shown}; {validation.choose_from(str(value), allowed)}")
         return value
     if setting.type is bool:
         if str(value).lower() not in ("true", "false", "1", "0"):

@@ -1,8 +1,10 @@
 """Checks of paths and files that users bring, before and after they are parsed."""
 
+import difflib
 import errno
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -48,6 +50,13 @@ def printable(text: str) -> str:
         for character in text[:200]
     )
     return f"{start}…" if len(text) > 200 else start
+
+
+def choose_from(name: str, names: Sequence[str]) -> str:
+    """Return the end of a message about an unknown name: the most similar one, and all of them."""
+    similar = difflib.get_close_matches(name, names, 1)
+    choose = f"did you mean {similar[0]}? Choose" if similar else "choose"
+    return f"{choose} one of {', '.join(names)}."
 
 
 def refuse_special_files(*paths: Path) -> None:

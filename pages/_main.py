@@ -33,10 +33,7 @@ PAGES = [
 if sign_in.is_required():
     PAGES.append(
         st.Page(
-            sign_in.sign_out,
-            title="Sign out",
-            icon=":material/logout:",
-            url_path=sign_in.SIGN_OUT,
+            sign_in.sign_out, title="Sign out", icon=":material/logout:", url_path=sign_in.SIGN_OUT
         )
     )
 st.navigation(PAGES, position="top").run()

@@ -23,7 +23,8 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
     Raises UnfreezeError.
     """
     if name not in SPECS:
-        raise UnfreezeError(f"There is no dataset {name!r}; choose one of {', '.join(NAMES)}.")
+        shown = validation.printable(name)
+        raise UnfreezeError(f"There is no dataset {shown!r}; {validation.choose_from(name, NAMES)}")
     spec = SPECS[name]
     files = download_paths(name)
     if not files:

@@ -20,12 +20,7 @@ TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two chunks
 MAX_BYTES = 10_000_000_000  # limit for a file of unknown size
 _CHUNK = 1 << 16  # bytes
 _REPORT_EVERY = 0.2  # seconds
-
-_INVALID_URL = (
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-)
+_USE_COPY = "give the path of a copy on this machine"
 
 
 def fetch(url: str, target: Path, *, size: int | None = None, md5: str | None = None) -> Task[Path]:
@@ -97,8 +92,7 @@ def _receive(response: requests.Response, url: str, part: Path, size: int | None
             done += len(chunk)
             if done > (MAX_BYTES if size is None else size):
                 raise UnfreezeError(
-                    f"{url} sends far more than it should and was deleted: "
-                    "give the path of a copy on this machine instead."
+                    f"{url} sends far more than it should and was deleted: {_USE_COPY} instead."
                 )
             if time.monotonic() - reported > _REPORT_EVERY:
                 reported = time.monotonic()
@@ -127,38 +121,32 @@ def _open(url: str, part: Path, tag: Path) -> requests.Response:
 @contextmanager
 def explain_errors(url: str, folder: Path) -> Iterator[None]:
     """Turn network and disk errors into an UnfreezeError that says what to do."""
-    host = urlsplit(url).netloc or url
     try:
         yield
-    except requests.HTTPError as error:
-        assert error.response is not None  # raise_for_status gives it
-        status = f"{error.response.status_code} {error.response.reason}".strip()
-        raise UnfreezeError(
-            f"{url} answers {status}: give the path of a copy on this machine instead."
-        ) from error
-    except _INVALID_URL as error:
-        raise UnfreezeError(
-            f"{printable(url)!r} is not an address to download from: correct it."
-        ) from error
-    except requests.Timeout as error:
-        raise UnfreezeError(
-            f"{host} does not answer: try again later, or give the path of a copy on this machine."
-        ) from error
-    except requests.ConnectionError as error:
-        raise UnfreezeError(
-            f"No connection to {host}: check the network, "
-            "or give the path of a copy on this machine."
-        ) from error
-    except (requests.RequestException, HTTPError, ConnectionError, TimeoutError) as error:
-        raise UnfreezeError(
-            f"The download from {host} was interrupted: start it again to resume it."
-        ) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise UnfreezeError(f"{folder} cannot be written ({error.strerror}).") from error
-        raise UnfreezeError(
-            f"The disk is full at {folder}: free some space, then start again to resume the download."
-        ) from error
+    except (OSError, HTTPError) as error:  # errors of requests are OSErrors
+        raise UnfreezeError(_explanation(error, url, folder)) from error
+
+
+def _explanation(error: Exception, url: str, folder: Path) -> str:
+    host = urlsplit(url).netloc or url
+    match error:
+        case requests.HTTPError(response=requests.Response() as response):
+            status = f"{response.status_code} {response.reason}".strip()
+            return f"{url} answers {status}: {_USE_COPY} instead."
+        case ValueError():  # the subclasses of RequestException for invalid URLs
+            return f"{printable(url)!r} is not an address to download from: correct it."
+        case requests.Timeout():
+            return f"{host} does not answer: try again later, or {_USE_COPY}."
+        case requests.ConnectionError():
+            return f"No connection to {host}: check the network, or {_USE_COPY}."
+        case requests.RequestException() | HTTPError() | ConnectionError() | TimeoutError():
+            return f"The download from {host} was interrupted: start it again to resume it."
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return (
+                f"The disk is full at {folder}: free some space, "
+                "then start again to resume the download."
+            )
+    return f"{folder} cannot be written ({getattr(error, 'strerror', error)})."
 
 
 def _check(url: str, part: Path, size: int | None, md5: str | None) -> None:
@@ -171,11 +159,9 @@ def _check(url: str, part: Path, size: int | None, md5: str | None) -> None:
     if md5 is None:
         return
     with part.open("rb") as file:
-        actual_md5 = hashlib.file_digest(
-            file, lambda: hashlib.md5(usedforsecurity=False)
-        ).hexdigest()
-    if actual_md5 != md5:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    if (actual := digest.hexdigest()) != md5:
         raise UnfreezeError(
-            f"{url} arrived damaged (checksum {actual_md5}, not {md5}) and was deleted: "
+            f"{url} arrived damaged (checksum {actual}, not {md5}) and was deleted: "
             "download it again."
         )

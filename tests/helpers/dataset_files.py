@@ -36,6 +36,7 @@ def member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE) -> Membe
 
 def archive(path: Path, files: dict[str, bytes], *members: Member) -> Path:
     """Write files below aclImdb, and other members, to a tar.gz archive."""
+    path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, "w:gz") as tar:
         for info, data in [*(member(f"aclImdb/{name}", files[name]) for name in files), *members]:
             tar.addfile(info, io.BytesIO(data))

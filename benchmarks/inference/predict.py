@@ -28,7 +28,8 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs.scheduler import scheduler
 from ftcore.text import vocabulary
 from ftcore.training import encoding, loop
-from ftcore.training.preparation import Run
+from ftcore.training.preparation import TrainingSetup
+from ftcore.training.state import TrainingState
 
 TEXTS = (
     "A slow first hour, but the last scene alone is worth the ticket.",
@@ -147,9 +148,9 @@ def _encode(dataset: datasets.TextDataset, vocab: vocabulary.Vocab) -> float:
     return _seconds(lambda: drain(encoding.encode(replace(dataset, test=test), vocab)))
 
 
-def _save_untrained(run: Run) -> str:
+def _save_untrained(run: TrainingSetup) -> str:
     """Save the untrained two-class model, which predicts as fast as a trained one; its ref."""
-    events = loop.fit(unfreeze_loop.copy_run(run))
+    events = loop.train(run, TrainingState.begin(run))
     next(event for event in events if isinstance(event, Evaluation))
     next(events)  # saves it
     events.close()

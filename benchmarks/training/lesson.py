@@ -19,7 +19,7 @@ from benchmarks.harness import data, report, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput
 from benchmarks.training import lesson_loop, plain_loop, trainer_loop, unfreeze_loop
 from ftcore import devices
-from ftcore.training.preparation import Run
+from ftcore.training.preparation import TrainingSetup
 
 EPOCHS = 100  # of the lesson
 LESSON, LESSON_LAST, UNFREEZE = "lesson, full", "lesson, last layer", "Unfreeze, full"
@@ -137,7 +137,7 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
     report.result("lesson", **figures)
 
 
-def other_loops(prepared: Run, full: bool) -> dict[str, Loop]:
+def other_loops(prepared: TrainingSetup, full: bool) -> dict[str, Loop]:
     """The plain loop, and Hugging Face's Trainer."""
 
     def trainer(precision: str, unfreeze_model: bool = False) -> Loop:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmarks.harness.throughput import Loop, TimedSteps
 from ftcore.models.classifier import TextClassifier, sinusoids
 from ftcore.text.vocabulary import PAD
-from ftcore.training.preparation import Run
+from ftcore.training.preparation import TrainingSetup
 
 
 class PlainClassifier(nn.Module):
@@ -44,7 +44,7 @@ class PlainClassifier(nn.Module):
         return self.classifier((x * words).sum(1) / words.sum(1))
 
 
-def train(run: Run) -> Loop:
+def train(run: TrainingSetup) -> Loop:
     """Random batches padded to their longest text, epoch after epoch."""
     model = PlainClassifier(run.model).to(run.device)
     optimizer = torch.optim.AdamW(

@@ -27,8 +27,8 @@ from torch.utils.flop_counter import (
 from benchmarks.harness import chromium, data, machine, report
 from benchmarks.training import unfreeze_loop
 from ftcore.text.batches import Tokens
-from ftcore.training import learners
-from ftcore.training.preparation import Run
+from ftcore.training import row_classifier
+from ftcore.training.preparation import TrainingSetup
 
 LENGTHS = (64, 128, 256, 512, 1024)
 FUSED_ATTENTION = {  # which PyTorch's own counter passes over on a CPU
@@ -59,7 +59,7 @@ FULL = Sizes((1_000, 2_000, 4_000, 8_000, 16_000, 0), 1_048_576, 3)
 class EpochCost:
     """Seconds of an epoch of a run, repeated."""
 
-    run: Run
+    run: TrainingSetup
     seconds: list[float] = field(default_factory=list)
 
     @property
@@ -185,7 +185,7 @@ def figure(by_number: list[EpochCost], by_length: list[EpochCost]) -> go.Figure:
     return drawn.update_layout(template="plotly_white", width=900, height=340)
 
 
-def cut(prepared: Run, length: int, tokens: int) -> Run:
+def cut(prepared: TrainingSetup, length: int, tokens: int) -> TrainingSetup:
     """A run over the reviews' tokens in a row, cut into texts of `length` tokens."""
     texts = max(1, tokens // length)
     ids = np.resize(prepared.train.ids.cpu().numpy(), texts * length)
@@ -199,18 +199,18 @@ def cut(prepared: Run, length: int, tokens: int) -> Run:
     )
 
 
-def operations(run: Run) -> float:
+def operations(run: TrainingSetup) -> float:
     """Operations of matrix products for a token, forward and backward, counted on one batch."""
     run = unfreeze_loop.copy_run(run)
     run.model.embedding.requires_grad_(run.config.train_embeddings)
-    learner = learners.whole_model(
+    classifier = row_classifier.whole_model(
         run.model, run.train, run.config.truncation, run.device, run.number_format
     )
     rows = run.train_rows[: run.config.batch_size].to(run.device)
-    learner.net.train()
+    classifier.network.train()
     with FlopCounterMode(display=False, custom_mapping=FUSED_ATTENTION) as counter:
-        F.cross_entropy(learner.logits(rows), learner.labels[rows]).backward()
-    return counter.get_total_flops() / int(learner.lengths[rows.cpu()].sum())
+        F.cross_entropy(classifier.scores(rows), classifier.labels[rows]).backward()
+    return counter.get_total_flops() / int(classifier.lengths[rows.cpu()].sum())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmarks.harness.throughput import Loop, TimedSteps
 from benchmarks.training.plain_loop import PlainClassifier
 from ftcore.text.vocabulary import PAD
-from ftcore.training.preparation import Run
+from ftcore.training.preparation import TrainingSetup
 
 MEGABATCH = 50  # batches that the Trainer sorts by length together
 
@@ -31,7 +31,7 @@ class TrainerModel(nn.Module):
         return {"loss": F.cross_entropy(scores.float(), labels), "logits": scores}
 
 
-def train(run: Run, precision: str, unfreeze_model: bool = False) -> Loop:
+def train(run: TrainingSetup, precision: str, unfreeze_model: bool = False) -> Loop:
     """Megabatches of 50 steps, which the Trainer orders from the longest batch to the shortest."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -73,7 +73,7 @@ def train(run: Run, precision: str, unfreeze_model: bool = False) -> Loop:
             yield TimedSteps(clock.times[-1] - clock.times[0], MEGABATCH * run.config.batch_size)
 
 
-def _examples(run: Run) -> list[dict[str, Any]]:
+def _examples(run: TrainingSetup) -> list[dict[str, Any]]:
     lengths = run.train.lengths(run.config.truncation)
     starts = run.train.offsets
     return [

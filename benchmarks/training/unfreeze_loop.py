@@ -12,7 +12,8 @@ from ftcore.config import PRESETS, FineTuneConfig
 from ftcore.events import Evaluation, Event, Progress, Step, drain
 from ftcore.models import checkpoints
 from ftcore.training import loop, preparation
-from ftcore.training.preparation import Run
+from ftcore.training.preparation import TrainingSetup
+from ftcore.training.state import TrainingState
 
 REF = "benchmark"
 
@@ -23,19 +24,19 @@ def config(source: Path, **values: Any) -> FineTuneConfig:
     return FineTuneConfig.from_dict(quick | values)
 
 
-def prepare(settings: FineTuneConfig) -> Run:
+def prepare(settings: FineTuneConfig) -> TrainingSetup:
     """Data, vocabulary and model of a run that is never trained itself; see `copy_run`."""
     return drain(preparation.prepare(settings, checkpoints.run_path(REF), REF))
 
 
-def copy_run(prepared: Run, settings: FineTuneConfig | None = None) -> Run:
+def copy_run(prepared: TrainingSetup, settings: FineTuneConfig | None = None) -> TrainingSetup:
     """A run on the same data from the pretrained weights, with other settings if given."""
     return replace(
         prepared, config=settings or prepared.config, model=copy.deepcopy(prepared.model)
     )
 
 
-def train(run: Run) -> Loop:
+def train(run: TrainingSetup) -> Loop:
     """One run to its end, without its evaluations and what they save."""
     seconds, reviews = 0.0, 0
     for event, spent in timed_events(run):
@@ -46,15 +47,15 @@ def train(run: Run) -> Loop:
             seconds, reviews = 0.0, event.examples
 
 
-def train_forever(prepared: Run) -> Loop:
+def train_forever(prepared: TrainingSetup) -> Loop:
     """Copies of the run, one after the other."""
     while True:
         yield from train(copy_run(prepared))
 
 
-def timed_events(run: Run) -> Iterator[tuple[Event, float]]:
+def timed_events(run: TrainingSetup) -> Iterator[tuple[Event, float]]:
     """The events of the training loop, each with the seconds since the one before."""
-    events = loop.fit(run)
+    events = loop.train(run, TrainingState.begin(run))
     while True:
         clock = time.perf_counter()
         try:
@@ -75,7 +76,7 @@ class RunTimes:
     to_target: float | None = None
 
 
-def train_to_the_end(run: Run, target: float = 1.0) -> RunTimes:
+def train_to_the_end(run: TrainingSetup, target: float = 1.0) -> RunTimes:
     """Train the run; note when validation accuracy was best and when it first reached `target`."""
     times = RunTimes()
     for event, spent in timed_events(run):

@@ -1,108 +1,106 @@
-"""A reference line: the best that a last layer can do on the vectors of a frozen body."""
+"""A reference line: the best linear head on the features of a frozen body (Alain & Bengio 2016)."""
 
+import copy
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ftcore.baselines import tfidf
+from ftcore.baselines import reference
 from ftcore.config import FineTuneConfig
-from ftcore.diagnostics import results
 from ftcore.diagnostics.results import Diagnostics
-from ftcore.events import Finished, Progress, Started, Task
-from ftcore.training import learners, preparation
+from ftcore.events import Progress, Started, Task
+from ftcore.training import evaluation, preparation
+from ftcore.training.row_classifier import RowClassifier
 
-PENALTIES = (
-    1e-1,
-    1e-2,
-    1e-3,
-    1e-4,
-    1e-5,
-    1e-6,
-)  # on the squared weights; the strongest comes first
-ROUNDS, ITERATIONS = 20, 20  # at most, for each of them; a round ends with a sign of life
-FLAT = 1e-6  # the largest slope at which a minimum is reached
+PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # on the squared weights of a softmax
+Probe = Callable[[np.ndarray], np.ndarray]
+"""Features [texts, dim] → probabilities [texts, classes]."""
+MAX_ITERATIONS = 400  # for each penalty
+TOLERANCE = 1e-5  # largest slope at which a fit has converged
 
 
 def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
-    """Fit and test a linear head by L-BFGS (Liu & Nocedal 1989); the last event is `Finished`.
+    """Fit a linear head and evaluate it on the validation and test texts.
 
-    Its loss is convex, so there is nothing to tune but the penalty, which validation loss chooses. Split,
-    vectors and what is left in the folder `output` are as with the other modes. Raises UnfreezeError.
+    Its loss is convex, so only the penalty has to be chosen, by validation loss. Split, features and
+    stored answers are those of the other modes. The last event is `Finished`. Raises UnfreezeError.
     """
     began = time.perf_counter()
-    like = replace(config, mode="last-layer", watch="")
-    run = yield from preparation.prepare(like, output or Path(), "")
+    last_layer = replace(config, mode="last-layer", watch="")
+    setup = yield from preparation.prepare(last_layer, output or Path(), "")
     yield Started(
-        preparation.facts(run) | {"steps": 1, "steps_per_epoch": 1},
-        (*run.notes, "A reference line: the best last layer is computed, and no model is kept."),
+        preparation.facts(setup) | {"steps": 1, "steps_per_epoch": 1},
+        (*setup.notes, "A reference line: the best last layer is computed, and no model is kept."),
     )
     clock = time.perf_counter()
-    rows = torch.cat([run.train_rows, run.val_rows])
-    learner = yield from learners.for_mode(run, run.model, run.train, rows)
-    [vectors] = learner.inputs(rows.to(run.device), None)
-    labels = learner.labels.cpu()[rows]
-    mean, spread = vectors.mean(0), vectors.std(0).clamp(min=1e-6)
-    scaled = ((vectors - mean) / spread).cpu().double()  # its minimum is the same, and nearer
-    train, count = len(run.train_rows), len(run.dataset.labels)
-    head = yield from _best(scaled[:train], labels[:train], scaled[train:], labels[train:], count)
-    seconds = time.perf_counter() - clock
-
-    def answers(found: Tensor) -> Tensor:
-        return (_with_ones(((found - mean) / spread).cpu().double()) @ head).softmax(1)
-
-    validated = tfidf.evaluation(
-        "val", answers(vectors[train:]).numpy(), labels[train:].numpy(), seconds, train
+    rows, train = torch.cat([setup.train_rows, setup.val_rows]), len(setup.train_rows)
+    classifier = yield from evaluation.classifier_of_mode(setup, setup.model, setup.train, rows)
+    features, labels = _features(classifier, rows), classifier.labels.cpu().numpy()[rows]
+    mean, spread = features.mean(0), features.std(0).clip(min=1e-6)
+    features = (features - mean) / spread  # has the same minimum, which is reached sooner
+    classes = len(setup.dataset.labels)
+    probe = yield from fit(
+        features[:train], labels[:train], features[train:], labels[train:], classes
     )
+    seconds = time.perf_counter() - clock
+    probabilities = probe(features[train:])
+    validated = reference.evaluation("val", probabilities, labels[train:], seconds, train)
     yield validated
-    rows = torch.arange(len(run.test))
-    tests = yield from learners.for_mode(run, run.model, run.test, rows)
-    [vectors] = tests.inputs(rows.to(run.device), None)
-    truth, shares = run.test.labels.cpu().numpy(), answers(vectors).numpy()
-    tested = tfidf.evaluation("test", shares, truth, seconds, train)
+
+    rows = torch.arange(len(setup.test))
+    test = yield from evaluation.classifier_of_mode(setup, setup.model, setup.test, rows)
+    probabilities = probe((_features(test, rows) - mean) / spread)
+    truth = setup.test.labels.cpu().numpy()
+    tested = reference.evaluation("test", probabilities, truth, seconds, train)
     yield tested
-    message = f"{tested.accuracy:.1%} of {len(truth):,} test texts are right."
-    if output is not None:
-        found = Diagnostics(run.dataset.labels, truth, shares.astype("float32"))
-        message += results.store(output, run.dataset, found)
-    figures = tfidf.figures(began, validated, tested) | learner.metrics
-    yield Finished("finished", message, figures)
+    answers = Diagnostics(setup.dataset.labels, truth, probabilities.astype(np.float32))
+    last = reference.finished(began, validated, tested, setup.dataset, answers, output)
+    yield replace(last, metrics=last.metrics | classifier.metrics)
 
 
-def _best(
-    train: Tensor, labels: Tensor, val: Tensor, val_labels: Tensor, classes: int
-) -> Task[Tensor]:
-    """The weights [dim + 1, classes], the bias last, of the penalty with the smallest validation loss."""
-    train, val = _with_ones(train), _with_ones(val)
-    weights = torch.zeros(train.shape[1], classes, dtype=train.dtype, requires_grad=True)
-    best, least = weights.detach().clone(), float("inf")
-    for done, penalty in enumerate(PENALTIES):  # each begins where the one before ended
-        optimizer = torch.optim.LBFGS(
-            [weights], max_iter=ITERATIONS, tolerance_grad=FLAT, line_search_fn="strong_wolfe"
-        )
+def fit(
+    features: np.ndarray,
+    labels: np.ndarray,
+    val_features: np.ndarray,
+    val_labels: np.ndarray,
+    classes: int,
+) -> Task[Probe]:
+    """Fit a head by L-BFGS for each penalty; return the one with the smallest validation loss."""
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+    from threadpoolctl import threadpool_limits
 
-        def loss() -> Tensor:
-            optimizer.zero_grad()  # noqa: B023  # called in this round alone
-            value = F.cross_entropy(train @ weights, labels) + penalty * weights[:-1].square().sum()  # noqa: B023
-            value.backward()
-            return value
-
-        for _ in range(ROUNDS):
-            optimizer.step(loss)
-            yield Progress("training", done, len(PENALTIES), "fits")
-            assert weights.grad is not None
-            if weights.grad.abs().max() <= FLAT:
-                break
-        with torch.no_grad():
-            now = F.cross_entropy(val @ weights, val_labels).item()
-        if now < least:
-            best, least = weights.detach().clone(), now
-    return best
+    present = np.unique(labels)
+    if len(present) == 1:  # which scikit-learn refuses
+        return lambda features: np.tile(np.eye(classes)[present[0]], (len(features), 1))
+    model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=TOLERANCE, warm_start=True)
+    best, best_loss = model, float("inf")
+    for done, penalty in enumerate(PENALTIES, start=1):
+        # Two classes share one weight vector w, which in a softmax is w/2 and -w/2.
+        model.C = 1 / (len(labels) * penalty * (1 if len(present) == 2 else 2))
+        with threadpool_limits(1, "blas"):  # products this small are slower on several threads
+            model.fit(features, labels)
+        probabilities = _probabilities(model, val_features, classes)
+        loss = reference.evaluation("val", probabilities, val_labels, 0.0, 0).loss
+        if loss < best_loss:
+            best, best_loss = copy.deepcopy(model), loss
+        yield Progress("training", done, len(PENALTIES), "fits")
+    return lambda features: _probabilities(best, features, classes)
 
 
-def _with_ones(vectors: Tensor) -> Tensor:
-    """Vectors [n, dim] with a 1 behind each, which carries the bias."""
-    return F.pad(vectors, (0, 1), value=1.0)
+def _probabilities(model: Any, features: np.ndarray, classes: int) -> np.ndarray:
+    """Probabilities [texts, classes], 0 for classes without a training text."""
+    probabilities = np.zeros((len(features), classes))
+    probabilities[:, model.classes_] = model.predict_proba(features)
+    return probabilities
+
+
+def _features(classifier: RowClassifier, rows: Tensor) -> np.ndarray:
+    """The features that a head over cached features reads, float64 [rows, dim]."""
+    [features] = classifier.inputs(rows.to(classifier.device), None)
+    return features.cpu().double().numpy()

@@ -1,7 +1,6 @@
 """Computes the diagnostics of a finished run once, so that pages only draw them."""
 
 import contextlib
-import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -19,14 +18,14 @@ from ftcore.models.classifier import TextClassifier
 from ftcore.text import vocabulary
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
-from ftcore.training import learners
-from ftcore.training.preparation import Run
+from ftcore.training import cached_features
+from ftcore.training.preparation import TrainingSetup
 
 MAP_TEXTS = 2_000  # texts on the map
 SOURCE_TASK_TEXTS = 8_000  # texts of the checkpoint's source task that measure forgetting
 
 
-def collect(run: Run, scores: Tensor) -> Task[str]:
+def collect(setup: TrainingSetup, scores: Tensor) -> Task[str]:
     """Write a run's diagnostics into its folder, where `Diagnostics.of_run` finds them.
 
     scores: test scores [texts, classes] of the best weights. Returns a note for the run's last message,
@@ -34,7 +33,7 @@ def collect(run: Run, scores: Tensor) -> Task[str]:
     computes them again.
     """
     try:
-        with contextlib.closing(_collect(run, scores)) as task:
+        with contextlib.closing(_collect(setup, scores)) as task:
             for event in task:
                 yield replace(event, phase="diagnostics") if isinstance(event, Progress) else event
     except Pause:
@@ -46,36 +45,33 @@ def collect(run: Run, scores: Tensor) -> Task[str]:
     return ""
 
 
-def _collect(run: Run, scores: Tensor) -> Task[None]:
-    dataset_texts.store(run.dataset)
-    best = checkpoint_files.load_model(checkpoints.find(run.ref)).to(run.device)
-    start = copy.deepcopy(best)
-    start.load_state_dict(run.initial, strict=False)  # frozen weights are the same in both
-    moved = relative_distances(start, best)
-    bodies = _Bodies(run, start, best, any(moved[name] for name in moved if name != "head"))
-    rows = sample_rows(len(run.test), MAP_TEXTS)
-    vectors = yield from bodies.vectors(run.test, rows, run.config.truncation)
+def _collect(setup: TrainingSetup, scores: Tensor) -> Task[None]:
+    dataset_texts.store(setup.dataset)
+    best = checkpoint_files.load_model(checkpoints.find(setup.ref)).to(setup.device)
+    moved = relative_distances(setup.model, best)
+    bodies = _Bodies(setup, best, any(moved[name] for name in moved if name != "head"))
+    rows = sample_rows(len(setup.test), MAP_TEXTS)
+    vectors = yield from bodies.vectors(setup.test, rows, setup.config.truncation)
     before, after = map(principal_components, vectors)
     diagnostics = Diagnostics(
-        run.dataset.labels,
-        run.test.labels.cpu().numpy(),
+        setup.dataset.labels,
+        setup.test.labels.cpu().numpy(),
         scores.softmax(1).numpy(),
         rows.numpy(),
         before,
         _align_signs(after, before),
         moved,
     )
-    diagnostics.write(run.output.parent)
+    diagnostics.write(setup.output.parent)
     if forgot := (yield from _measure_forgetting(bodies)):
-        replace(diagnostics, forgot=forgot).write(run.output.parent)
+        replace(diagnostics, forgot=forgot).write(setup.output.parent)
 
 
 @dataclass(frozen=True)
 class _Bodies:
     """The model before and after a run."""
 
-    run: Run
-    start: TextClassifier
+    setup: TrainingSetup
     best: TextClassifier
     changed: bool
     """Whether any weight below the head differs between the two."""
@@ -83,28 +79,20 @@ class _Bodies:
     @property
     def pretrained(self) -> Checkpoint | None:
         """The checkpoint that the starting body comes from; None for a random body."""
-        return None if self.run.config.mode == "scratch" else self.run.parent
+        return None if self.setup.config.mode == "scratch" else self.setup.parent
 
     def vectors(
-        self, tokens: Tokens, rows: Tensor, window: Truncation
+        self, tokens: Tokens, rows: Tensor, truncation: Truncation
     ) -> Task[tuple[np.ndarray, np.ndarray]]:
         """Pooled vectors of texts before and after, fp32 [rows, dim]; a checkpoint's are cached."""
-        run = self.run
+        arguments = tokens, rows, truncation, self.setup.device, self.setup.number_format
         if self.pretrained:
-            before, _ = yield from learners.pooled(
-                self.start, tokens, rows, window, run.device, run.number_format
-            )
+            before, _ = yield from cached_features.load_or_compute(self.setup.model, *arguments)
         else:
-            before = yield from self._compute(self.start, tokens, rows, window)
+            before = yield from cached_features.compute(self.setup.model, *arguments)
         if not self.changed:
             return before, before
-        return before, (yield from self._compute(self.best, tokens, rows, window))
-
-    def _compute(
-        self, model: TextClassifier, tokens: Tokens, rows: Tensor, window: Truncation
-    ) -> Task[np.ndarray]:
-        whole = learners.whole_model(model, tokens, window, self.run.device, self.run.number_format)
-        return (yield from learners.features(model, whole, rows)).cpu().numpy()
+        return before, (yield from cached_features.compute(self.best, *arguments))
 
 
 def relative_distances(start: TextClassifier, best: TextClassifier) -> dict[str, float]:
@@ -123,10 +111,10 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
 
     None if there is no other source task, or its data would have to be downloaded.
     """
-    run, parent = bodies.run, bodies.pretrained
-    if parent is None or parent.dataset == run.dataset.name:
+    setup, parent = bodies.setup, bodies.pretrained
+    if parent is None or parent.dataset == setup.dataset.name:
         return None
-    sources = [run.config.source_task_data, parent.origin.get("config", {}).get("source", "")]
+    sources = [setup.config.source_task_data, parent.origin.get("config", {}).get("source", "")]
     available = [
         source
         for source in [*filter(None, sources), ""]
@@ -144,7 +132,7 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
         checkpoint_files.load_vocabulary(parent),
         MAX_LENGTH,
     )
-    tokens = Tokens.pack(ids, offsets, labels).to(run.device)
+    tokens = Tokens.pack(ids, offsets, labels).to(setup.device)
     vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
     head = checkpoint_files.load_model(parent).classifier
     with torch.inference_mode():

@@ -22,7 +22,7 @@ from ftcore.storage import files
 from ftcore.text import vocabulary, word_vectors
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
-from ftcore.training import learners
+from ftcore.training import row_classifier
 
 WORDS = 40_000  # most frequent words that are kept
 EMBEDDING, POSITIONS = "emb.weight", "pos_encoder.pe"
@@ -269,8 +269,8 @@ def _accuracy(model: TextClassifier, words: list[str], source: str) -> Task[tupl
     device = devices.pick()
     tokens = Tokens.pack(ids, offsets, dataset.test.labels).to(device)
     try:
-        learner = learners.whole_model(model.to(device), tokens, WINDOW, device, "fp32")
-        scores = yield from learner.predict(torch.arange(len(tokens)), "testing")
+        classifier = row_classifier.whole_model(model.to(device), tokens, WINDOW, device, "fp32")
+        scores = yield from classifier.predict(torch.arange(len(tokens)), "testing")
         accuracy = (scores.argmax(1) == tokens.labels.cpu()).float().mean().item()
     finally:
         model.cpu()

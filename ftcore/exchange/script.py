@@ -105,7 +105,7 @@ def _filling(
     from ftcore import devices
     from ftcore.models import classifier
     from ftcore.text import batches
-    from ftcore.training import learners
+    from ftcore.training import cached_features
 
     parent = checkpoints.find(config.checkpoint)
     words = parent if parent.words == parent.ref else checkpoints.find(parent.words)
@@ -154,7 +154,7 @@ def _filling(
         "stride": batches.STRIDE,
         "written_out": classifier.WRITTEN_OUT,
         "batch_tokens": tokens,
-        "evaluation_tokens": learners.HEAD_TOKENS if alone else tokens,
+        "evaluation_tokens": cached_features.HEAD_TOKENS if alone else tokens,
         "unfrozen": "; in epoch n the first n do" if config.mode == "gradual" else "",
         "groups": "\n".join(f"    ({_module(group)}, {rate!r})," for group, rate in rates.items()),
         "optimizer": "AdamW" if config.optimizer == "adamw" else "SGD",

@@ -18,7 +18,7 @@ from ftcore.models.classifier import TextClassifier
 from ftcore.text import vocabulary
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
-from ftcore.training import learners
+from ftcore.training import row_classifier
 
 CACHED_MODELS = 6  # kept in memory; the least recently used goes first
 
@@ -96,10 +96,10 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
         number_format = devices.precision("auto", device)
     if device != _CPU:
         model = copy.deepcopy(model).to(device)
-    learner = learners.whole_model(
+    classifier = row_classifier.whole_model(
         model, tokens.to(device), checkpoint.truncation, device, number_format
     )
-    scores = yield from learner.predict(torch.arange(len(texts)), "testing")
+    scores = yield from classifier.predict(torch.arange(len(texts)), "testing")
     if not scores.isfinite().all():
         raise UnfreezeError(
             f"The checkpoint {ref} cannot be used: its weights are so large that its scores overflow."

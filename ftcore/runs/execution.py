@@ -10,7 +10,6 @@ from typing import Literal
 from filelock import FileLock
 
 from ftcore import tracking
-from ftcore.baselines import tfidf
 from ftcore.config import REFERENCES, SELF_TRAINED
 from ftcore.errors import Diverged, UnfreezeError, UnreadableSnapshot, is_disk_full, user_message
 from ftcore.events import Event, Finished, Pause, Status, Stop, Task
@@ -101,7 +100,7 @@ def _record_events(
 
 def _task(run_id: str, output: Path) -> Task[None]:
     """The task of a run: a training, resumed if it has a snapshot, or a reference."""
-    from ftcore.baselines import linear_probe
+    from ftcore.baselines import linear_probe, majority, tfidf
     from ftcore.runs import train
 
     run = tracking.run(run_id)
@@ -110,8 +109,8 @@ def _task(run_id: str, output: Path) -> Task[None]:
         if run.self_trained:
             raise UnreadableSnapshot(SELF_TRAINED)
         return train.train(config, output, run_id, resume=True)
-    reference = linear_probe if config.mode == "linear-probe" else tfidf
-    return reference.measure(config, output.parent)
+    references = {"majority": majority, "tfidf": tfidf, "linear-probe": linear_probe}
+    return references[config.mode].measure(config, output.parent)
 
 
 def _until_requested(task: Task[None], request: EndRequest) -> Task[None]:

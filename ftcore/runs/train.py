@@ -1,4 +1,4 @@
-"""A run: one generator of events, from a config to a tested checkpoint."""
+"""A training run: one generator of events, from a config to a tested checkpoint."""
 
 import time
 from pathlib import Path
@@ -10,62 +10,66 @@ from ftcore.config import FineTuneConfig
 from ftcore.diagnostics import collect
 from ftcore.events import Evaluation, Finished, Pause, Started, Status, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.training import learners, loop, preparation, snapshots
-from ftcore.training.preparation import Run
+from ftcore.training import evaluation, loop, preparation, snapshots
+from ftcore.training.preparation import TrainingSetup
+from ftcore.training.state import TrainingState
 
 
 def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) -> Task[None]:
-    """Fine-tune as `config` says; the best checkpoint, known as `ref`, is left in the folder `output`.
+    """Fine-tune by `config` and leave the best checkpoint, named `ref`, in the folder `output`.
 
-    The last event is `Finished`. Throw `Stop` or `Pause` into the task to end it early; to `resume` goes
-    on where the run was. Raises UnfreezeError where settings, data or checkpoint cannot be used, or the
-    loss stops being a number.
+    `resume` continues from the run's snapshot, if there is one. The last event is `Finished`; throw `Stop`
+    or `Pause` into the task to end it early. Raises UnfreezeError if settings, data or checkpoint cannot
+    be used, Diverged if the loss is not finite.
     """
     began = time.perf_counter()
     snapshot = snapshots.load(output) if resume else None
-    run = yield from preparation.prepare(config, output, ref)
-    run.began = began
+    setup = yield from preparation.prepare(config, output, ref)
+    state = TrainingState.begin(setup, began)
     if snapshot:
-        snapshots.resume_run(run, snapshot)
-    yield Started(preparation.facts(run), tuple(run.notes))
+        snapshots.restore(snapshot, setup, state)
+    yield Started(preparation.facts(setup), tuple(state.notes))
     status: Status = "finished"
+    test_metrics = {}
     try:
-        yield from loop.fit(run, snapshot)
-        tested, scores = yield from test(run)
-        message = f"{tested.accuracy:.1%} of {len(run.test):,} test texts are right."
-        message += yield from collect.collect(run, scores)
+        yield from loop.train(setup, state)
+        tested, scores = yield from _test(setup, state)
+        message = f"{tested.accuracy:.1%} of {len(setup.test):,} test texts are right."
+        message += yield from collect.collect(setup, scores)
+        test_metrics = {"test_accuracy": tested.accuracy}
     except Stop:
-        status = "stopped"
-        message = "Stopped before the first evaluation; there is nothing to keep."
-        if run.best:
-            message = (
-                f"Stopped at step {run.step:,}; the best model, of step {run.best.step:,}, is kept."
-            )
+        status, message = "stopped", _stop_message(state)
     except Pause:
         status = "paused"
-        message = f"Paused at step {run.step:,}; resume it, and it goes on from there."
-    metrics = {
-        "seconds": time.perf_counter() - run.began,
-        "train_seconds": run.train_seconds,
-        "reviews_per_second": run.examples / run.train_seconds if run.train_seconds else 0.0,
-    } | run.metrics
-    if run.best:
-        metrics |= {"val_accuracy": run.best.accuracy, "best_step": float(run.best.step)}
-        if status == "finished":
-            metrics["test_accuracy"] = tested.accuracy
+        message = f"Paused at step {state.step:,}; resume it, and it goes on from there."
+    metrics = _metrics(state) | test_metrics
+    if state.best:
         checkpoints.update(output, metrics=metrics)
     yield Finished(status, message, metrics)
 
 
-def test(run: Run) -> Task[tuple[Evaluation, Tensor]]:
-    """Figures and scores [texts, classes] of the best weights on the test set.
+def _test(setup: TrainingSetup, state: TrainingState) -> Task[tuple[Evaluation, Tensor]]:
+    """Evaluate the best checkpoint, as read from disk, on the test texts; also returns the scores."""
+    best = checkpoint_files.load_model(checkpoints.find(setup.ref)).to(setup.device)
+    rows = torch.arange(len(setup.test))
+    classifier = yield from evaluation.classifier_of_mode(setup, best, setup.test, rows)
+    result, scores = yield from evaluation.evaluate(setup, state, classifier, rows, "test")
+    yield result
+    return result, scores
 
-    They are read back from disk, as everybody else will.
-    """
-    best = checkpoint_files.load_model(checkpoints.find(run.ref)).to(run.device)
-    rows = torch.arange(len(run.test))
-    learner = yield from learners.for_mode(run, best, run.test, rows)
-    scores = yield from learner.predict(rows, "testing")
-    evaluation = loop.evaluation_of(run, "test", scores, run.test.labels)
-    yield evaluation
-    return evaluation, scores
+
+def _stop_message(state: TrainingState) -> str:
+    if state.best is None:
+        return "Stopped before the first evaluation; there is nothing to keep."
+    return f"Stopped at step {state.step:,}; the best model, of step {state.best.step:,}, is kept."
+
+
+def _metrics(state: TrainingState) -> dict[str, float]:
+    metrics = {
+        "seconds": time.perf_counter() - state.began,
+        "train_seconds": state.train_seconds,
+        "reviews_per_second": state.examples / state.train_seconds if state.train_seconds else 0.0,
+    } | state.metrics
+    if state.best:
+        metrics |= {"val_accuracy": state.best.accuracy, "best_step": float(state.best.step)}
+    return metrics

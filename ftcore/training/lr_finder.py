@@ -1,4 +1,4 @@
-"""A learning rate from one short run in which it rises from nothing to far too much (Smith 2015)."""
+"""A learning rate range test: one short run in which the rate rises until the loss explodes (Smith 2015)."""
 
 import copy
 import json
@@ -20,109 +20,115 @@ from ftcore.events import Progress, Task
 if TYPE_CHECKING:  # a page that shows a result needs no torch
     from torch import Tensor
 
-    from ftcore.training.learners import Learner
+    from ftcore.training.row_classifier import RowClassifier
 
 LOWEST, HIGHEST = 1e-5, 10.0
 STEPS = 100
 SMOOTHING = 0.9  # weight of the past in the running mean of the loss
-EXPLODED = 4.0  # times the lowest loss; beyond it no rate is worth trying
-CLEAR = 0.02  # share of the loss that the best rate must take off to say anything
-MOST = 0.75  # share of the fall that a rate must keep to count as bearable
-LOWER = 0.25  # of the highest bearable rate, as a run keeps its own for many steps
+EXPLODED = 4.0  # times the lowest loss, at which the test ends
+CLEAR = 0.02  # least share of the loss that the best rate must take off for a suggestion
+KEPT_FALL = 0.75  # share of the fall that a rate must keep to count as stable
+SAFETY = 0.25  # of the highest stable rate, because a run keeps its rate for many steps
 
 NOTHING = "No rate took much off the loss in so few steps; keep the one that you have."
 
 
 @dataclass(frozen=True)
 class Search:
-    """Smoothed training loss by learning rate, and the rate to try; None where the loss hardly fell."""
+    """The result of a range test."""
 
     rates: list[float]
     losses: list[float]
+    """Smoothed training loss at each rate."""
     suggestion: float | None
+    """The rate to try; None if the loss hardly fell."""
 
 
 def find_rate(config: FineTuneConfig) -> Task[Search]:
-    """Raise the rate of a run like `config` at each of STEPS steps; nothing is saved.
+    """Run a range test with a config's data, batches, optimizer and layer groups; saves nothing.
 
-    Every group of layers that ever trains does, each at its share of the rate. It seeds and draws from
-    torch's random numbers, so it must not share a process with a training: `find_rate_apart`.
+    It seeds and draws torch's random numbers, so it must not share a process with a training:
+    use `find_rate_in_subprocess` there. Raises UnfreezeError.
     """
     import torch
     import torch.nn.functional as F
     from torch import nn
 
-    from ftcore.training import learners, loop, preparation, strategies
+    from ftcore.training import evaluation, preparation, strategies
+    from ftcore.training.state import TrainingState
 
     if config.mode in REFERENCES:
         raise UnfreezeError("A reference has no learning rate; choose a mode that trains.")
     config = replace(config, watch="")
-    run = yield from preparation.prepare(config, Path(), "")
-    strategies.freeze(run.model, config)
-    rows = run.train_rows[: STEPS * config.batch_size]
-    learner = yield from learners.for_mode(run, run.model, run.train, rows)
-    untouched = replace(learner, net=copy.deepcopy(learner.net).eval())
-    optimizer = loop.make_optimizer(run)
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    shares = [group["lr"] / config.learning_rate for group in optimizer.param_groups]
-    torch.manual_seed(config.seed)
-    learner.net.train()
+    setup = yield from preparation.prepare(config, Path(), "")
+    state = TrainingState.begin(setup)
+    strategies.freeze(state.model, config)
+    rows = setup.train_rows[: STEPS * config.batch_size]
+    classifier = yield from evaluation.classifier_of_mode(setup, state.model, setup.train, rows)
+    untouched = replace(classifier, network=copy.deepcopy(classifier.network).eval())
+    groups = state.optimizer.param_groups
+    shares = [group["initial_lr"] / config.learning_rate for group in groups]
+    classifier.network.train()
     rates: list[float] = []
     losses: list[float] = []
-    starts: list[float] = []
-    for step, batch in zip(range(STEPS), _batches(learner, rows, config), strict=False):
+    start_losses: list[float] = []
+    for step, batch in zip(range(STEPS), _batches(classifier, rows, config), strict=False):
         rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
-        for group, share in zip(optimizer.param_groups, shares, strict=True):
+        for group, share in zip(groups, shares, strict=True):
             group["lr"] = rate * share
-        labels = learner.labels[batch]
-        loss = F.cross_entropy(learner.logits(batch), labels)
+        labels = classifier.labels[batch]
+        loss = F.cross_entropy(classifier.scores(batch), labels)
         with torch.inference_mode():
-            start = F.cross_entropy(untouched.logits(batch), labels)
-        optimizer.zero_grad()
+            start_loss = F.cross_entropy(untouched.scores(batch), labels)
+        state.optimizer.zero_grad()
         loss.backward()
         if config.max_grad_norm:
-            nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
-        optimizer.step()
+            nn.utils.clip_grad_norm_(state.trained_weights, config.max_grad_norm)
+        state.optimizer.step()
         if not math.isfinite(loss.item()):
             break
         rates.append(rate)
         losses.append(loss.item())
-        starts.append(start.item())
+        start_losses.append(start_loss.item())
         yield Progress("training", step + 1, STEPS, "steps")
-        if smoothed(losses, starts)[-1] > EXPLODED * min(smoothed(losses, starts)):
+        smooth = smoothed(losses, start_losses)
+        if smooth[-1] > EXPLODED * min(smooth):
             break
-    return Search(rates, smoothed(losses, starts), suggest(rates, smoothed(losses, starts)))
+    smooth = smoothed(losses, start_losses)
+    return Search(rates, smooth, suggest(rates, smooth))
 
 
-def smoothed(losses: list[float], starts: list[float]) -> list[float]:
-    """Running mean of the loss, less what the batches themselves differ by.
+def smoothed(losses: list[float], start_losses: list[float]) -> list[float]:
+    """Running mean of the loss, corrected for the difficulty of each batch.
 
-    Of a batch's loss its loss in the untouched model is taken off before smoothing: otherwise the luck
-    of the batches hides what the rate does.
+    start_losses: the loss of the untouched model on the same batches; only the difference to it is smoothed.
     """
-    level = sum(starts) / len(starts) if starts else 0.0
-    found: list[float] = []
-    past = 0.0
-    for number, (loss, start) in enumerate(zip(losses, starts, strict=True), start=1):
-        past = SMOOTHING * past + (1 - SMOOTHING) * (loss - start)
-        found.append(level + past / (1 - SMOOTHING**number))  # the mean has no past at first
-    return found
+    level = sum(start_losses) / len(start_losses) if start_losses else 0.0
+    smooth: list[float] = []
+    mean = 0.0
+    for number, (loss, start) in enumerate(zip(losses, start_losses, strict=True), start=1):
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * (loss - start)
+        smooth.append(
+            level + mean / (1 - SMOOTHING**number)
+        )  # corrects the bias of the first steps
+    return smooth
 
 
 def suggest(rates: list[float], losses: list[float]) -> float | None:
     """A quarter of the highest rate at which the smoothed loss keeps most of its fall, in two digits.
 
-    Not where it is lowest: from there on it is often level for a factor of ten, and luck decides.
+    The lowest point itself is a matter of luck: the curve is often level for a factor of ten.
+    None if the loss hardly fell.
     """
     if not losses or min(losses) > (1 - CLEAR) * losses[0]:
         return None
-    level = losses[0] - MOST * (losses[0] - min(losses))
-    bearable = max(rate for rate, loss in zip(rates, losses, strict=True) if loss <= level)
-    return float(f"{LOWER * bearable:.1e}")
+    level = losses[0] - KEPT_FALL * (losses[0] - min(losses))
+    stable = max(rate for rate, loss in zip(rates, losses, strict=True) if loss <= level)
+    return float(f"{SAFETY * stable:.1e}")
 
 
-def find_rate_apart(config: FineTuneConfig) -> Task[Search]:
-    """The same in a process of its own, which ends with the task."""
+def find_rate_in_subprocess(config: FineTuneConfig) -> Task[Search]:
+    """`find_rate` in a process of its own, which is killed when the task is closed."""
     command = [sys.executable, "-m", "ftcore", "find-rate", "--json", *_options(config)]
     path = os.pathsep.join(filter(None, (str(paths.ROOT), os.environ.get("PYTHONPATH"))))
     yield Progress("waiting", 0, None)
@@ -139,32 +145,34 @@ def find_rate_apart(config: FineTuneConfig) -> Task[Search]:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                said = json.loads(line)
-                if said.pop("event", "") == "progress":
-                    yield Progress(**said)
-                elif "rates" in said:
-                    return Search(**said)
+                values = json.loads(line)
+                if values.pop("event", "") == "progress":
+                    yield Progress(**values)
+                elif "rates" in values:
+                    return Search(**values)
         finally:
             process.kill()
         errors.seek(0)
-        last = errors.read().strip().splitlines()[-1:]
-        raise UnfreezeError(last[0] if last else "The search ended early; try it again.")
+        message = errors.read().strip().splitlines() or ["The search ended early; try it again."]
+        raise UnfreezeError(message[-1])
 
 
-def _batches(learner: "Learner", rows: "Tensor", config: FineTuneConfig) -> "Iterator[Tensor]":
-    """Epoch after epoch in the order of a run."""
+def _batches(
+    classifier: "RowClassifier", rows: "Tensor", config: FineTuneConfig
+) -> "Iterator[Tensor]":
+    """Batches of epoch after epoch, in the order of a run."""
     import torch
 
     from ftcore.text import batches
 
     shuffle = torch.Generator().manual_seed(config.seed)
     while True:
-        for batch in batches.shuffled_batches(learner.lengths, rows, config.batch_size, shuffle):
-            yield batch.to(learner.device)
+        for batch in batches.shuffled_batches(classifier.lengths, rows, config.batch_size, shuffle):
+            yield batch.to(classifier.device)
 
 
 def _options(config: FineTuneConfig) -> list[str]:
-    """The settings as the command line takes them."""
+    """The settings as options of the command line."""
     options = []
     for name, value in config.to_dict().items():
         option = name.replace("_", "-")

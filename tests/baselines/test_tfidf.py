@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ftcore import tracking
-from ftcore.baselines import tfidf
+from ftcore.baselines import majority, tfidf
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets, imdb
 from ftcore.diagnostics import dataset_texts
@@ -20,7 +20,9 @@ from ftcore.tracking import history
 
 def measured(**values: object) -> list[Event]:
     events: list[Event] = []
-    drain(tfidf.measure(FineTuneConfig.from_dict(values)), events.append)
+    config = FineTuneConfig.from_dict(values)
+    baseline = tfidf if config.mode == "tfidf" else majority
+    drain(baseline.measure(config), events.append)
     return events
 
 

@@ -26,7 +26,7 @@ from benchmarks.training import (
     unfreeze_loop,
 )
 from ftcore import paths
-from ftcore.training.preparation import Run
+from ftcore.training.preparation import TrainingSetup
 from tests.helpers import small_runs
 
 REVIEWS = 200
@@ -70,12 +70,12 @@ def reviews() -> Iterator[Path]:
 
 
 @pytest.fixture
-def prepared(reviews: Path) -> Run:
+def prepared(reviews: Path) -> TrainingSetup:
     return unfreeze_loop.prepare(unfreeze_loop.config(reviews))
 
 
 @pytest.fixture
-def notebook(reviews: Path, prepared: Run) -> lesson_loop.Notebook:
+def notebook(reviews: Path, prepared: TrainingSetup) -> lesson_loop.Notebook:
     return lesson_loop.Notebook(reviews, prepared.vocabulary, prepared.model)
 
 
@@ -101,7 +101,7 @@ def test_the_lesson_answers_a_text_by_the_other_texts_of_its_batch(
         assert torch.allclose(model(alone), model(alone.flip(1)), atol=1e-5)
 
 
-def test_the_plain_loop_answers_each_text_by_itself(prepared: Run) -> None:
+def test_the_plain_loop_answers_each_text_by_itself(prepared: TrainingSetup) -> None:
     model = plain_loop.PlainClassifier(prepared.model).eval()
     short, long = torch.tensor([2, 3, 4, 5]), torch.arange(2, 9)
     padded = torch.nn.utils.rnn.pad_sequence([short, long], batch_first=True, padding_value=1)
@@ -149,7 +149,7 @@ def test_unfreeze_loop_counts_every_review_once_and_leaves_the_prepared_run_alon
     assert torch.equal(prepared.model.classifier.weight, weights)
 
 
-def test_the_trainer_trains_unfreeze_s_model_too(prepared: Run) -> None:
+def test_the_trainer_trains_unfreeze_s_model_too(prepared: TrainingSetup) -> None:
     before = prepared.model.classifier.weight.clone()
     steps = next(trainer_loop.train(prepared, "fp32", unfreeze_model=True))
     assert steps.reviews == 2 * prepared.config.batch_size
@@ -199,7 +199,9 @@ def test_scaling_measures_by_number_and_by_length(
     assert all(row["tokens"] == 1024 and row["gigaflops"] > 0 for row in result["by_length"])
 
 
-def test_scaling_draws_its_picture_without_a_network(prepared: Run, tmp_path: Path) -> None:
+def test_scaling_draws_its_picture_without_a_network(
+    prepared: TrainingSetup, tmp_path: Path
+) -> None:
     if not chromium.path():
         pytest.skip(chromium.MISSING)
     costs = [scaling.EpochCost(prepared, [2.0, 1.0, 4.0])]

@@ -15,7 +15,7 @@ from ftcore.inference.prediction import predict
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
 from ftcore.storage import downloads
-from ftcore.training import learners
+from ftcore.training import cached_features
 from tests.helpers import small_runs
 
 NEWS = ["good", "bad", "the the", "is not", "film, film", "not bad.", ", .", "the bad film is good"]
@@ -128,13 +128,13 @@ def test_the_map_before_shows_the_checkpoint_and_is_shared_by_all_modes() -> Non
 
 def test_vectors_of_the_starting_body_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    compute = learners.features
+    compute = cached_features.compute
 
-    def counted(model: object, whole: object, rows: torch.Tensor) -> object:
+    def counted(model: object, tokens: object, rows: torch.Tensor, *more: object) -> object:
         calls.append(len(rows))
-        return compute(model, whole, rows)  # type: ignore[arg-type]
+        return compute(model, tokens, rows, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(learners, "features", counted)
+    monkeypatch.setattr(cached_features, "compute", counted)
     run("first")
     assert len(calls) == 2
     run("again")

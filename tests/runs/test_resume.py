@@ -14,7 +14,7 @@ from ftcore import paths, tracking
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
-from tests.training.test_snapshots import same
+from tests.helpers.paused_runs import assert_same_outcome
 
 KILLS = 10
 SETTINGS = [
@@ -95,7 +95,7 @@ def test_a_run_killed_at_ten_random_points_ends_with_the_very_same() -> None:
     resumed, _ = to_its_end(command("resume", run_id))
     plain, _ = to_its_end(command("train", *SETTINGS))
     assert resumed["status"] == plain["status"] == "finished"
-    same(plain["run_id"], run_id)
+    assert_same_outcome(plain["run_id"], run_id)
     for figure in ("val_accuracy", "test_accuracy", "message", "mode", "trainable_parameters"):
         assert resumed[figure] == plain[figure]
 
@@ -209,7 +209,7 @@ def cramped(room: int, folder: Path) -> tuple[str, str, str]:
 def test_memory_that_runs_out_for_real_ends_the_attempt_and_not_the_run(tmp_path: Path) -> None:
     status, message, notes = cramped(700_000_000, tmp_path)
     assert status == "finished", message
-    assert "Memory did not suffice for 128 texts at once" in notes
+    assert "Out of memory with 128 texts at once" in notes
 
 
 def test_memory_that_suffices_for_no_text_ends_it_with_advice(tmp_path: Path) -> None:

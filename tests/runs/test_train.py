@@ -28,7 +28,8 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
 from ftcore.text import batches
 from ftcore.text.truncation import Truncation
-from ftcore.training import learners, loop, preparation
+from ftcore.training import evaluation, loop, optimization, preparation
+from ftcore.training.state import TrainingState
 from tests.helpers import small_runs
 
 TEXTS = small_runs.TEXTS
@@ -50,8 +51,9 @@ def trained(settings_of_run: FineTuneConfig) -> dict[str, torch.Tensor]:
     """The last weights of a run, which need not be its best."""
     path = checkpoints.run_path("made")
     prepared = drain(preparation.prepare(settings_of_run, path, "made"))
-    drain(loop.fit(prepared))
-    return prepared.model.state_dict()
+    state = TrainingState.begin(prepared)
+    drain(loop.train(prepared, state))
+    return state.model.state_dict()
 
 
 def of(kind: type, events: list[Event]) -> list:
@@ -121,7 +123,8 @@ def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None
     prepared = drain(task)
     plain = drain(preparation.prepare(settings_of_run, checkpoints.run_path("other"), "other"))
     plain.model.load_state_dict(prepared.model.state_dict())
-    drain(loop.fit(prepared))
+    state = TrainingState.begin(prepared)
+    drain(loop.train(prepared, state))
 
     torch.manual_seed(settings_of_run.seed)
     shuffle = torch.Generator().manual_seed(settings_of_run.seed)
@@ -139,7 +142,7 @@ def test_the_head_on_stored_vectors_is_the_head_behind_the_frozen_body() -> None
             loss.backward()
             torch.nn.utils.clip_grad_norm_(head, settings_of_run.max_grad_norm)
             optimizer.step()
-    for ours, theirs in zip(prepared.model.classifier.parameters(), head, strict=True):
+    for ours, theirs in zip(state.model.classifier.parameters(), head, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
 
 
@@ -222,17 +225,17 @@ def test_a_step_waits_for_no_device() -> None:
             return function(*args, **(kwargs or {}))
 
     prepared = drain(preparation.prepare(config(), checkpoints.run_path("made"), "made"))
-    learner = drain(
-        learners.for_mode(prepared, prepared.model, prepared.train, prepared.train_rows)
+    state = TrainingState.begin(prepared)
+    classifier = drain(
+        evaluation.classifier_of_mode(prepared, state.model, prepared.train, prepared.train_rows)
     )
-    learner.net.train()
+    classifier.network.train()
     rows = prepared.train_rows[:16]
-    longest = learner.longest(rows)
-    optimizer = loop.make_optimizer(prepared)
+    longest = classifier.longest(rows)
     with Watch():
-        F.cross_entropy(learner.logits(rows, longest), learner.labels[rows]).backward()
-        torch.nn.utils.clip_grad_norm_(prepared.model.parameters(), 1.0)
-        optimizer.step()
+        F.cross_entropy(classifier.scores(rows, longest), classifier.labels[rows]).backward()
+        torch.nn.utils.clip_grad_norm_(state.trained_weights, 1.0)
+        state.optimizer.step()
     assert Watch.waits == []
 
 
@@ -292,8 +295,6 @@ def test_a_new_model_is_pretrained_from_a_file_of_vectors(tmp_path: Path) -> Non
 
 
 def test_one_cycle_warms_up_and_ends_at_zero() -> None:
-    rate = loop._rate(config(), 100)
-    assert rate(0) < rate(10) < rate(19) == 1.0
-    assert rate(50) < 1.0
-    assert rate(99) < 0.01
-    assert loop._rate(config(schedule="constant"), 100)(99) == 1.0
+    factors = [optimization.one_cycle_factor(step, 100) for step in range(100)]
+    assert factors[:20] == sorted(factors[:20]) and factors[19] == 1.0
+    assert factors[20:] == sorted(factors[20:], reverse=True) and factors[99] < 0.01

@@ -90,14 +90,14 @@ def test_a_reference_has_no_rate() -> None:
 def test_apart_it_finds_the_same_and_touches_no_random_numbers(base: str) -> None:
     config = FineTuneConfig(checkpoint=base, mode="last-layer", name="--json", limit=200)
     state = torch.get_rng_state()
-    apart = drain(lr_finder.find_rate_apart(config))
+    apart = drain(lr_finder.find_rate_in_subprocess(config))
     assert torch.get_rng_state().equal(state)
     assert apart == drain(lr_finder.find_rate(config))
 
 
 def test_apart_a_fault_is_the_same_sentence(base: str) -> None:
     with pytest.raises(UnfreezeError, match="no checkpoint 'gone'"):
-        drain(lr_finder.find_rate_apart(FineTuneConfig(checkpoint="gone")))
+        drain(lr_finder.find_rate_in_subprocess(FineTuneConfig(checkpoint="gone")))
 
 
 def test_the_process_ends_with_the_task(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_the_process_ends_with_the_task(base: str, monkeypatch: pytest.MonkeyPat
             started.append(self)
 
     monkeypatch.setattr(subprocess, "Popen", Noted)
-    task = lr_finder.find_rate_apart(FineTuneConfig(checkpoint=base))
+    task = lr_finder.find_rate_in_subprocess(FineTuneConfig(checkpoint=base))
     next(task)
     next(task)  # a first line, so it works
     task.close()
@@ -124,7 +124,7 @@ def test_a_training_beside_it_ends_with_the_very_same_weights(base: str, tmp_pat
         return (checkpoints.run_path(ref) / "weights.safetensors").read_bytes()
 
     alone = weights("alone")
-    searching = threading.Thread(target=lambda: drain(lr_finder.find_rate_apart(config)))
+    searching = threading.Thread(target=lambda: drain(lr_finder.find_rate_in_subprocess(config)))
     searching.start()
     beside = weights("beside")
     searching.join()

@@ -1,4 +1,4 @@
-"""A run that is paused anywhere ends as one that never was."""
+"""A run that is paused anywhere and resumed ends as one that never was."""
 
 import json
 import random
@@ -6,16 +6,14 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ftcore import paths, tracking
-from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
-from ftcore.errors import UnfreezeError
 from ftcore.events import Pause, Progress, Resumable
 from ftcore.inference import prediction
 from ftcore.models import checkpoint_files, checkpoints
@@ -24,6 +22,7 @@ from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import store
 from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
+from tests.helpers.paused_runs import assert_same_outcome, execute, finished, paused, weights
 
 PAUSES = 10
 MODES = {
@@ -35,152 +34,111 @@ MODES = {
 
 
 @pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
+def sample(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
     return small_runs.small_sample(monkeypatch)
 
 
-def whole(config: FineTuneConfig) -> str:
-    """The id of a run that nobody paused."""
-    run_id = tracking.create_run(config)
-    go_on(run_id)
-    return run_id
-
-
-def go_on(run_id: str, events: int | None = None) -> str:
-    """Work on a run, pause it behind so many events where a number is given, and return its status."""
-    request = execution.EndRequest()
-    for number, _ in enumerate(execution.execute(run_id, request)):
-        if number == events:
-            request.action = "pause"
-    return tracking.run(run_id).status
-
-
-def in_pieces(config: FineTuneConfig, at: list[int]) -> tuple[str, int]:
-    """The id of a run that is paused each time so many events later, and how often it was."""
-    run_id = tracking.create_run(config)
-    for pauses, events in enumerate(at):
-        if (status := go_on(run_id, events)) == "finished":
-            return run_id, pauses
-        assert status == "paused"
-    assert go_on(run_id) == "finished"
-    return run_id, len(at)
-
-
-def curves(run_id: str) -> pd.DataFrame:
-    return tracking.history(run_id).drop(columns="seconds")
-
-
-def weights(run_id: str) -> dict[str, torch.Tensor]:
-    return checkpoint_files.load_model(checkpoints.find(run_id)).state_dict()
-
-
-def same(one: str, other: str) -> None:
-    pd.testing.assert_frame_equal(curves(one), curves(other), check_exact=True)
-    first, second = weights(one), weights(other)
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    for figure in ("val_accuracy", "test_accuracy", "best_step"):
-        assert tracking.run(one).metrics[figure] == tracking.run(other).metrics[figure]
-    assert not snapshots.path(checkpoints.run_path(other)).exists()
-
-
 @pytest.mark.parametrize("mode", MODES)
-def test_a_run_paused_at_ten_random_points_ends_with_the_very_same(mode: str) -> None:
+def test_a_run_paused_at_ten_random_points_ends_the_same_bit_for_bit(mode: str) -> None:
     config = small_runs.config(mode=mode, watch="good film.", **MODES[mode])
     draw = random.Random(mode)
-    run_id, pauses = in_pieces(config, [draw.randrange(3, 25) for _ in range(PAUSES)])
+    run_id, pauses = tracking.create_run(config), 0
+    while pauses < PAUSES and execute(run_id, pause_after=draw.randrange(3, 25)) == "paused":
+        pauses += 1
     assert pauses >= 6
-    same(whole(config), run_id)
+    assert execute(run_id) == "finished" if pauses == PAUSES else True
+    assert_same_outcome(finished(config), run_id)
 
 
-def test_so_does_one_that_is_paused_while_its_inside_is_looked_at() -> None:
+def test_a_run_paused_during_its_diagnostics_ends_the_same() -> None:
     run_id, request = tracking.create_run(small_runs.config()), execution.EndRequest()
     for event in execution.execute(run_id, request):
         if isinstance(event, Progress) and event.phase == "diagnostics":
             request.action = "pause"
     assert tracking.run(run_id).status == "paused"
-    assert go_on(run_id) == "finished"
-    same(whole(small_runs.config()), run_id)
+    assert execute(run_id) == "finished"
+    assert_same_outcome(finished(small_runs.config()), run_id)
     assert Diagnostics.of_run(run_id) is not None
 
 
-def test_so_does_one_while_others_load_models_and_ask_them() -> None:
-    """All threads share torch's random numbers; those of a run must be its own."""
-    config, over, answers = small_runs.config(dropout=0.1, word_dropout=0.3), threading.Event(), []
-    plain = whole(config)
+def test_predictions_in_another_thread_do_not_change_a_run() -> None:
+    """All threads share torch's random numbers; a run must be the only one to draw any."""
+    config = small_runs.config(dropout=0.1, word_dropout=0.3)
+    undisturbed = finished(config)
+    over, answers = threading.Event(), []
 
-    def ask() -> None:
+    def predict() -> None:
         while not over.is_set():
             prediction._models.clear()
             answers.append(prediction.predict("base", small_runs.TEXTS))
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    disturbed = whole(config)
+    thread = threading.Thread(target=predict)
+    thread.start()
+    disturbed = finished(config)
     over.set()
-    asking.join()
+    thread.join()
     assert len(answers) > 10
-    same(plain, disturbed)
+    assert_same_outcome(undisturbed, disturbed)
 
 
-def test_memory_that_does_not_suffice_halves_the_batch_and_not_what_it_teaches(
+def test_a_batch_that_does_not_fit_into_memory_is_split_and_trains_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same loop where no more than 5 texts of 16 fit."""
     config = small_runs.config(
         word_dropout=0.0, epochs=1, precision="fp32", optimizer="sgd", learning_rate=0.1
     )
-    plain = whole(config)
-    compute = loop.F.cross_entropy
+    plain = finished(config)
+    cross_entropy = loop.F.cross_entropy
 
-    def cramped(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        if logits.requires_grad and len(logits) > 5:
+    def limited_to_five(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        if scores.requires_grad and len(scores) > 5:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
-        return compute(logits, targets)
+        return cross_entropy(scores, labels)
 
-    monkeypatch.setattr(loop.F, "cross_entropy", cramped)
-    run_id = whole(config)
-    found = tracking.run(run_id)
-    assert found.status == "finished"
-    assert [note for note in found.notes if "4 parts" in note]
+    monkeypatch.setattr(loop.F, "cross_entropy", limited_to_five)
+    run_id = finished(config)
+    assert any("4 parts" in note for note in tracking.run(run_id).notes)
     for name, weight in weights(plain).items():
         torch.testing.assert_close(weight, weights(run_id)[name], atol=1e-5, rtol=1e-4)
 
 
-def test_what_was_said_is_on_record_before_the_state_that_goes_on_behind_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_curves_are_on_record_before_the_snapshot_that_follows_them() -> None:
     config = small_runs.config()
     run_id = tracking.create_run(config)
-    seen = 0
+    count = 0
     for event in execution.execute(run_id):
         if isinstance(event, Resumable):
-            known = tracking.history(run_id)
-            assert event.step == 0 or known["step"].max() == event.step
-            seen += 1
-    assert seen == 3 * config.evaluations
+            assert event.step == tracking.history(run_id)["step"].max()
+            count += 1
+    assert count == config.epochs * config.evaluations
 
 
-def paused(config: FineTuneConfig) -> str:
-    run_id = tracking.create_run(config)
-    assert go_on(run_id, 20) == "paused"
-    return run_id
-
-
-def test_the_data_must_be_what_it_was(
-    world: datasets.TextDataset, monkeypatch: pytest.MonkeyPatch
+def test_a_run_resumes_only_with_the_data_it_began_with(
+    sample: datasets.TextDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = paused(small_runs.config())
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
         yield Progress("reading", 1, 1)
-        return replace(world, fingerprint="another")
+        return replace(sample, fingerprint="another")
 
     with monkeypatch.context() as changed:
         changed.setattr(datasets, "load", load)
-        assert go_on(run_id) == "interrupted"
+        assert execute(run_id) == "interrupted"
     assert "not what this run began with" in tracking.run(run_id).message
-    assert go_on(run_id) == "finished"
-    same(whole(small_runs.config()), run_id)
+    assert execute(run_id) == "finished"
+    assert_same_outcome(finished(small_runs.config()), run_id)
+
+
+def test_a_snapshot_of_the_first_version_resumes() -> None:
+    run_id = paused(small_runs.config())
+    file = snapshots.path(checkpoints.run_path(run_id))
+    with safe_open(file, "pt") as stored:
+        values = json.loads(stored.metadata()["state"])
+    header = {"state": json.dumps(values | {"phase": "training"})}  # without a checksum
+    save_file(load_file(file), file, header)
+    assert execute(run_id) == "finished"
+    assert_same_outcome(finished(small_runs.config()), run_id)
 
 
 def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> None:
@@ -189,29 +147,30 @@ def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> 
     settings = {**tracking.run(run_id).config.to_dict(), "self_training": True, "unlabelled": ""}
     client.set_tag(run_id, store.tag("config"), json.dumps(settings))
     assert tracking.run(run_id).status == "paused"
-    assert go_on(run_id) == "interrupted"
+    assert execute(run_id) == "interrupted"
     assert "learned from unlabelled texts" in tracking.run(run_id).message
     assert "can be resumed" not in tracking.run(run_id).message
 
 
-@pytest.mark.parametrize("kept", [{"targets": torch.zeros(2)}, {}])
-def test_a_snapshot_of_self_training_is_refused(tmp_path: Path, kept: dict) -> None:
-    phase = "training" if kept else "teaching"
-    state = {"state": json.dumps({"format": snapshots.FORMAT, "phase": phase})}
-    save_file({"sums": torch.zeros(3)} | kept, snapshots.path(tmp_path / "checkpoint"), state)
+@pytest.mark.parametrize("tensors", [{"targets": torch.zeros(2)}, {}])
+def test_a_snapshot_of_self_training_is_refused(tmp_path: Path, tensors: dict) -> None:
+    phase = "training" if tensors else "teaching"
+    header = {"state": json.dumps({"format": snapshots.FORMAT, "phase": phase})}
+    file = snapshots.path(tmp_path / "checkpoint")
+    save_file({"sums": torch.zeros(3)} | tensors, file, header)
     with pytest.raises(snapshots.UnreadableSnapshot, match="learned from unlabelled texts"):
         snapshots.load(tmp_path / "checkpoint")
 
 
-@pytest.mark.parametrize("damage", ["cut", "nothing", "newer"])
-def test_a_state_that_cannot_be_read_is_said_and_the_best_model_stays(damage: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "empty", "newer"])
+def test_an_unreadable_snapshot_is_reported_and_the_best_model_stays(damage: str) -> None:
     run_id = paused(small_runs.config())
     file = snapshots.path(checkpoints.run_path(run_id))
     if damage == "newer":
         save_file(load_file(file), file, {"state": '{"format": 99}'})
     else:
         file.write_bytes(file.read_bytes()[: 100 if damage == "cut" else 0])
-    assert go_on(run_id) == "interrupted"
+    assert execute(run_id) == "interrupted"
     advice = "update" if damage == "newer" else "keep its best model"
     assert advice in tracking.run(run_id).message
     scheduler.stop(run_id)
@@ -220,17 +179,13 @@ def test_a_state_that_cannot_be_read_is_said_and_the_best_model_stays(damage: st
     assert not file.exists()
 
 
-def test_a_fresh_start_takes_no_notice_of_a_state(home: object) -> None:
+def test_a_fresh_start_ignores_a_snapshot() -> None:
     output = paths.runs_dir() / "one" / "artifacts" / "checkpoint"
     for _ in range(2):
         task = train.train(small_runs.config(), output, "one")
         events = [next(task) for _ in range(30)]
-        steps = [
-            event for event in events if isinstance(event, Progress) and event.phase == "training"
-        ]
+        steps = [e for e in events if isinstance(e, Progress) and e.phase == "training"]
         assert steps[0].done == 1
         with pytest.raises(StopIteration):
             task.throw(Pause)
             next(task)
-    with pytest.raises(UnfreezeError, match="no run 'one'"):
-        tracking.run("one")

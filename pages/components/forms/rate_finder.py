@@ -52,7 +52,7 @@ def _search(config: FineTuneConfig) -> Search:
         raise UnfreezeError(
             "A run is training now, and a search would slow it down; search when it has ended."
         )
-    return run_task(lr_finder.find_rate_apart(config))
+    return run_task(lr_finder.find_rate_in_subprocess(config))
 
 
 def _draw(search: Search) -> None:

@@ -1,0 +1,24 @@
+"""A reference line: the majority class of the training texts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ftcore.baselines import reference
+from ftcore.config import FineTuneConfig
+from ftcore.data.text_dataset import TextDataset
+from ftcore.events import Task
+
+
+def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
+    """Measure the majority class; see `reference.measure`."""
+    trains = "Always says the class that most training texts have."
+    return reference.measure(config, output, fit, trains)
+
+
+def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:
+    """Score each class by its share of the training texts."""
+    labels = [dataset.train.labels[row] for row in rows]
+    shares = np.bincount(labels, minlength=len(dataset.labels)) / len(labels)
+    return lambda texts: np.tile(shares, (len(texts), 1))

@@ -1,0 +1,103 @@
+"""What all reference lines share: the same split as a training, evaluations, stored answers."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
+from ftcore.data.text_dataset import TextDataset
+from ftcore.diagnostics import results
+from ftcore.diagnostics.results import Diagnostics
+from ftcore.events import Evaluation, Finished, Progress, Started, Task
+
+Scorer = Callable[[Sequence[str]], np.ndarray]
+"""Texts → probabilities [texts, classes]."""
+
+
+def measure(
+    config: FineTuneConfig,
+    output: Path | None,
+    fit: Callable[[TextDataset, Sequence[int]], Scorer],
+    trains: str,
+) -> Task[None]:
+    """Fit a scorer of texts and evaluate it on the validation and test texts.
+
+    It sees the same split as a training with these settings and leaves its answers, but no checkpoint, in
+    the folder `output`. The last event is `Finished`. Raises UnfreezeError if the data cannot be used.
+    """
+    began = time.perf_counter()
+    dataset = yield from datasets.load(config.dataset, config.source)
+    train_rows, val_rows = datasets.split(len(dataset.train.texts), config.seed, config.limit)
+    yield Started(
+        {
+            "dataset_fingerprint": dataset.fingerprint,
+            "split_fingerprint": datasets.split_fingerprint(dataset, train_rows, val_rows),
+            "data_from": dataset.source,
+            "labels": ", ".join(dataset.labels),
+            "train_texts": len(train_rows),
+            "val_texts": len(val_rows),
+            "test_texts": len(dataset.test.texts),
+            "steps": 1,
+            "trains": trains,
+        },
+        ("A reference line: no network is trained, and no model is kept.",),
+    )
+    yield Progress("training", 0, None)
+    clock = time.perf_counter()
+    scorer = fit(dataset, train_rows)
+    seconds = time.perf_counter() - clock
+
+    yield Progress("evaluating", 0, len(val_rows), "texts")
+    probabilities = scorer([dataset.train.texts[row] for row in val_rows])
+    labels = np.array([dataset.train.labels[row] for row in val_rows])
+    validated = evaluation("val", probabilities, labels, seconds, len(train_rows))
+    yield validated
+
+    yield Progress("testing", 0, len(dataset.test.texts), "texts")
+    probabilities, labels = scorer(dataset.test.texts), np.array(dataset.test.labels)
+    tested = evaluation("test", probabilities, labels, seconds, len(train_rows))
+    yield tested
+    answers = Diagnostics(dataset.labels, labels, probabilities.astype(np.float32))
+    yield finished(began, validated, tested, dataset, answers, output)
+
+
+def evaluation(
+    split: Literal["val", "test"],
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    seconds: float,
+    examples: int,
+) -> Evaluation:
+    """Loss and accuracy of probabilities [texts, classes], from a fit of `seconds` to `examples` texts."""
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    loss = -np.log(of_truth.clip(min=1e-9)).mean()
+    accuracy = (probabilities.argmax(1) == labels).mean()
+    return Evaluation(split, 0, 0.0, seconds, examples, float(loss), float(accuracy))
+
+
+def finished(
+    began: float,
+    validated: Evaluation,
+    tested: Evaluation,
+    dataset: TextDataset,
+    answers: Diagnostics,
+    output: Path | None,
+) -> Finished:
+    """Store the test answers in `output`, if given, and return the last event.
+
+    began: `perf_counter` at the start.
+    """
+    message = f"{tested.accuracy:.1%} of {len(answers.truth):,} test texts are right."
+    if output is not None:
+        message += results.store(output, dataset, answers)
+    metrics = {
+        "seconds": time.perf_counter() - began,
+        "train_seconds": tested.seconds,
+        "val_accuracy": validated.accuracy,
+        "test_accuracy": tested.accuracy,
+    }
+    return Finished("finished", message, metrics)

@@ -1,0 +1,105 @@
+"""Evaluations during and after training, and the checkpoint of the best one."""
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ftcore.events import Evaluation, Saved, Task, Watched
+from ftcore.models import checkpoint_files
+from ftcore.models.classifier import TextClassifier
+from ftcore.text.batches import Tokens
+from ftcore.training import cached_features, preparation, row_classifier, strategies
+from ftcore.training.divergence import check_finite
+from ftcore.training.preparation import TrainingSetup
+from ftcore.training.row_classifier import RowClassifier
+from ftcore.training.state import TrainingState
+
+
+def classifier_of_mode(
+    setup: TrainingSetup, model: TextClassifier, tokens: Tokens, rows: Tensor
+) -> Task[RowClassifier]:
+    """A model over tokens, or its head over cached features if the mode trains nothing else.
+
+    A head can score only the given rows.
+    """
+    arguments = setup.config.truncation, setup.device, setup.number_format
+    if strategies.head_alone(setup.config, model.spec):
+        return (yield from cached_features.head_over_features(model, tokens, rows, *arguments))
+    return row_classifier.whole_model(model, tokens, *arguments)
+
+
+def validate(setup: TrainingSetup, state: TrainingState, classifier: RowClassifier) -> Task[None]:
+    """Evaluate on the validation texts; save the checkpoint if it is the best so far."""
+    result, _ = yield from evaluate(setup, state, classifier, setup.val_rows, "val")
+    yield result
+    if setup.watched is not None:
+        yield _watch(setup, state, setup.watched)
+    check_finite(result.loss, setup.config, state)
+    if state.best is None or _rank(result) > _rank(state.best):
+        state.best = result
+        _save_checkpoint(setup, state, result)
+        yield Saved(setup.output, result.step, result.accuracy)
+    state.last_evaluated = state.step
+
+
+def evaluate(
+    setup: TrainingSetup,
+    state: TrainingState,
+    classifier: RowClassifier,
+    rows: Tensor,
+    split: Literal["val", "test"],
+) -> Task[tuple[Evaluation, Tensor]]:
+    """Loss and accuracy on some rows of a split, and the scores [rows, classes] on the CPU."""
+    scores = yield from classifier.predict(rows, "evaluating" if split == "val" else "testing")
+    labels = classifier.labels[rows.to(classifier.device)].cpu()
+    loss = F.cross_entropy(scores, labels).item()
+    accuracy = (scores.argmax(1) == labels).float().mean().item()
+    return Evaluation(split, **position(setup, state), loss=loss, accuracy=accuracy), scores
+
+
+def position(setup: TrainingSetup, state: TrainingState) -> dict[str, Any]:
+    """Where on the axes of a chart a run is: step, epoch, seconds of training, examples."""
+    return {
+        "step": state.step,
+        "epoch": state.step / setup.steps_per_epoch,
+        "seconds": state.train_seconds,
+        "examples": state.examples,
+    }
+
+
+def _rank(result: Evaluation) -> tuple[float, float]:
+    """The better of two evaluations has the higher rank: by accuracy, then by loss."""
+    return result.accuracy, -result.loss
+
+
+@torch.inference_mode()
+def _watch(setup: TrainingSetup, state: TrainingState, sentences: Tokens) -> Watched:
+    """The answers to the watched sentences now."""
+    rows = torch.arange(len(sentences), device=setup.device)
+    inputs = sentences.batch(rows, setup.config.truncation)
+    probabilities = state.model.eval()(*inputs).softmax(1).tolist()
+    return Watched(
+        **position(setup, state), probabilities=tuple(tuple(row) for row in probabilities)
+    )
+
+
+def _save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluation) -> None:
+    config = setup.config
+    origin = {"run": setup.ref, "config": config.to_dict(), **preparation.facts(setup)}
+    if setup.parent is not None:
+        origin["source_checkpoint"] = setup.parent.title
+    checkpoint_files.save(
+        state.model,
+        setup.output,
+        ref=setup.ref,
+        title=config.name or setup.ref,
+        labels=setup.dataset.labels,
+        vocabulary=setup.vocabulary,
+        truncation=config.truncation,
+        dataset=setup.dataset.name,
+        parent=setup.parent,
+        metrics={"val_accuracy": result.accuracy, "best_step": float(result.step)},
+        origin=origin,
+    )

@@ -1,0 +1,95 @@
+"""A network bound to the texts it reads, so that callers only name the rows of a dataset."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ftcore import devices
+from ftcore.errors import is_out_of_memory
+from ftcore.events import Progress, Task
+from ftcore.models.classifier import TextClassifier
+from ftcore.text import batches
+from ftcore.text.batches import Tokens
+from ftcore.text.truncation import Truncation
+
+
+@dataclass(frozen=True)
+class RowClassifier:
+    """Scores texts by their rows: the whole model over tokens, or its head over cached features."""
+
+    network: nn.Module
+    inputs: Callable[[Tensor, int | None], tuple[Tensor, ...]]
+    """Rows on the device, and their greatest length if known → what the network reads."""
+    labels: Tensor
+    """int64 [texts], on the device."""
+    lengths: Tensor
+    """Tokens read of each text, int64 [texts], on the CPU; orders texts into batches."""
+    device: torch.device
+    number_format: str
+    batch_tokens: int
+    """Most tokens of a batch without gradients, padding included."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """What computing the features took."""
+
+    def scores(self, rows: Tensor, longest: int | None = None) -> Tensor:
+        """Scores [rows, classes] in fp32; see `Tokens.batch`."""
+        with devices.autocast(self.device, self.number_format):
+            return self.network(*self.inputs(rows, longest)).float()
+
+    def longest(self, rows: Tensor) -> int:
+        """The greatest length of some rows, which are on the CPU."""
+        return int(self.lengths[rows].max())
+
+    def predict(
+        self, rows: Tensor, phase: Literal["evaluating", "testing", "features"]
+    ) -> Task[Tensor]:
+        """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU."""
+        self.network.eval()
+        order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens))
+        outputs: list[Tensor] = []
+        done = 0
+        for batch, on_device in zip(order, batches.move_to(order, self.device), strict=True):
+            outputs += self._scores_in_parts(batch, on_device)
+            done += len(batch)
+            yield Progress(phase, done, len(rows), "texts")
+        scores = torch.cat(outputs).cpu()
+        positions = torch.empty(len(self.labels), dtype=torch.long)
+        positions[rows] = torch.arange(len(rows))
+        return torch.empty_like(scores).index_copy_(0, positions[torch.cat(order)], scores)
+
+    @torch.inference_mode()
+    def _scores_in_parts(self, batch: Tensor, on_device: Tensor) -> list[Tensor]:
+        """Scores of a batch (rows on the CPU and on the device), halved until it fits into memory."""
+        try:
+            return [self.scores(on_device, self.longest(batch))]
+        except (RuntimeError, MemoryError) as error:
+            if len(batch) == 1 or not is_out_of_memory(error):
+                raise
+        devices.release_memory()
+        half = len(batch) // 2
+        return [
+            *self._scores_in_parts(batch[:half], on_device[:half]),
+            *self._scores_in_parts(batch[half:], on_device[half:]),
+        ]
+
+
+def whole_model(
+    model: TextClassifier,
+    tokens: Tokens,
+    truncation: Truncation,
+    device: torch.device,
+    number_format: str,
+) -> RowClassifier:
+    """A model over the tokens of a dataset; both are on `device`."""
+    return RowClassifier(
+        model,
+        lambda rows, longest: tokens.batch(rows, truncation, longest),
+        tokens.labels,
+        tokens.lengths(truncation).cpu(),
+        device,
+        number_format,
+        devices.batch_tokens(device),
+    )

@@ -22,10 +22,7 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
 
     Raises UnfreezeError.
     """
-    if name not in SPECS:
-        shown = validation.printable(name)
-        raise UnfreezeError(f"There is no dataset {shown!r}; {validation.choose_from(name, NAMES)}")
-    spec = SPECS[name]
+    spec = find_spec(name)
     files = download_paths(name)
     if not files:
         return _build(spec, *(yield from spec.read(Path())), spec.origin())
@@ -42,6 +39,14 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
             file.unlink(missing_ok=True)
         raise
     return _build(spec, train, test, spec.origin())
+
+
+def find_spec(name: str) -> DatasetSpec:
+    """Return the spec of a dataset. Raises UnfreezeError if there is none of this name."""
+    if name not in SPECS:
+        shown = validation.printable(name)
+        raise UnfreezeError(f"There is no dataset {shown!r}; {validation.choose_from(name, NAMES)}")
+    return SPECS[name]
 
 
 def title(name: str) -> str:

@@ -99,9 +99,10 @@ def find(ref: str) -> Checkpoint:
     for kind, path in _folders():
         if _ref(kind, path) == ref:
             return _read(kind, path)
+    named = [validation.printable(path.name) for kind, path in _folders() if kind != "run"]
     raise UnfreezeError(
-        f"There is no checkpoint {validation.printable(ref)!r}; the page Checkpoints, or "
-        "`python -m ftcore checkpoints`, lists what there is."
+        f"There is no checkpoint {validation.printable(ref)!r}; "
+        f"{validation.choose_from(ref, named)[:-1]}, or the id of a run that saved its model."
     )
 
 

@@ -4,6 +4,7 @@ import json
 
 from ftcore import validation
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
+from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 
@@ -11,11 +12,13 @@ MAX_CONFIG_CHARACTERS = 8_000  # a tracking server limits the length of a tag
 
 
 def check_config(config: FineTuneConfig) -> None:
-    """Raise UnfreezeError if a file or checkpoint is missing, or the settings are too long to record."""
+    """Refuse settings with which a run cannot succeed, so that nothing is recorded.
+
+    Raises UnfreezeError if a dataset, checkpoint or path does not exist, or the settings are too long.
+    """
     if len(json.dumps(config.to_dict())) > MAX_CONFIG_CHARACTERS:
-        raise UnfreezeError(
-            "Watched sentences, name and paths are too long to be recorded: shorten them."
-        )
+        raise UnfreezeError("Watched sentences, name and paths are too long: shorten them.")
+    datasets.find_spec(config.dataset)
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         checkpoints.find(config.checkpoint)
     for path in (config.source, config.vectors, config.source_task_data):

@@ -49,10 +49,21 @@ def test_failed_run_says_why_and_the_next_starts(training: ControlledTraining) -
     assert tracking.run(refused).message == "Choose other data."
 
 
-def test_run_with_a_missing_checkpoint_is_not_recorded(training: ControlledTraining) -> None:
-    with pytest.raises(UnfreezeError, match="no checkpoint 'gone'"):
-        scheduler.submit(FineTuneConfig(checkpoint="gone"))
-    assert len(tracking.runs()) == 0
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dataset": "imbd"}, r"no dataset 'imbd'; did you mean imdb\? Choose one of sample, imdb"),
+        ({"checkpoint": "startr"}, r"no checkpoint 'startr'; did you mean starter\? Choose one of"),
+        ({"checkpoint": "gone", "mode": "linear-probe"}, "no checkpoint 'gone'; choose one of"),
+        ({"source_task_data": "no/where"}, "no/where is not there"),
+    ],
+)
+def test_run_that_cannot_succeed_is_not_recorded(
+    training: ControlledTraining, settings: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UnfreezeError, match=message):
+        scheduler.submit(FineTuneConfig(**settings))
+    assert tracking.runs().empty
 
 
 def test_shutdown_interrupts_the_running_run_and_the_next_start_loads_the_queue(

@@ -192,7 +192,7 @@ def _model_spec(run: tracking.Run) -> ModelSpec | None:
     """The spec of the run's model; None if neither it nor its parent checkpoint is on this disk."""
     for ref in filter(None, (run.run_id, run.config.checkpoint)):
         with suppress(UnfreezeError):
-            classes = len(datasets.SPECS[run.config.dataset].labels)
+            classes = len(datasets.find_spec(run.config.dataset).labels)
             return replace(checkpoints.find(ref).model, classes=classes)
     return None
 

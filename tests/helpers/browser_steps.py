@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-UI_TIMEOUT = 30_000  # milliseconds
+UI_TIMEOUT = 60_000  # milliseconds; a new server imports for a while, longer on a busy machine
 TRAINING_TIMEOUT = 900_000  # milliseconds, to wait for a run
 AT_STEP = re.compile(r"[\d,]+ of [\d,]+ steps")
 # The number of points on the charts of a metric, once it exceeds a number; else 0.
@@ -43,7 +43,7 @@ def start_run(page: Page, address: str, epochs: int) -> str:
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio", name="Quick")).not_to_be_checked()
     button(page, "Start").click()
-    page.wait_for_url(re.compile(r"\?run="), timeout=4 * UI_TIMEOUT)  # a new server still imports
+    page.wait_for_url(re.compile(r"\?run="))
     return page.url
 
 

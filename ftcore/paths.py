@@ -8,7 +8,9 @@ from pathlib import Path
 from ftcore.errors import UnfreezeError
 
 log = logging.getLogger(__name__)
-ROOT = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED = _PACKAGE / "dashboard"  # where the wheel puts app.py, pages/ and what is bundled
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
 BUNDLED_CHECKPOINTS = ROOT / "checkpoints"
 BUNDLED_EXPERIMENTS = ROOT / "experiments"
 

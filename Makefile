@@ -1,34 +1,21 @@
 # make app     start the dashboard on http://127.0.0.1:8501 (PORT=9000 for another port)
-<<<<<<< HEAD
 # make test    lint, types and all tests, browser tests included
 # make bench   the benchmarks in 10 minutes or less (FULL=1: the full form)
 # make soak    20 visitors while runs train and the server is killed (MINUTES=10); no run may be lost
 # make format  format the code with ruff
+# make lock    pin every package anew after a change of requirements*.txt
 # Each first installs what it needs into .venv. PYTHON=python3.12 chooses the interpreter.
-=======
-# make test    lint, types and all tests, those in a browser included
-# make bench   the benchmarks in 10 minutes or less (FULL=1 for all there is)
-# make soak    20 visitors while runs train and the server is killed: MINUTES=10 of it, and no run lost
-# make format  let ruff put the code in order
-# make lock    pin everything anew after a change of requirements*.txt
-# Each installs what it needs into .venv once. PYTHON=python3.12 chooses the interpreter.
->>>>>>> c941f65 (Locks pin everything that gets installed, with hashes; make installs from them)
 
 PYTHON ?= python3
 PORT ?= 8501
 MINUTES ?= 10
 BIN := .venv/bin
-<<<<<<< HEAD
 # --no-compile saves a quarter of the installation; modules are compiled when they are imported.
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
-# Many containers set this; every start would compile everything again.
-=======
-# --no-compile: Python compiles what is imported when it is, which saves a quarter of the install.
-# --no-deps: the locks name everything.
+# --no-deps: the locks name every package.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --no-compile --no-deps --require-hashes
-# torch goes first: where hashes are required pip prefers the index's wheel to a CPU build that lies at hand (pip's
-# find-links), so it is fetched as pip would without hashes, and then checked. Its CUDA build needs the CUDA lock.
+# torch is installed first. With --require-hashes, pip prefers the wheel of the index to a local CPU build (find-links),
+# so the wheel is downloaded without hashes and then checked. torch's CUDA build also needs requirements-cuda.lock.
 define INSTALL_TORCH
 	rm -rf .venv/torch && mkdir .venv/torch
 	sed -n '/^torch==/,/[^\\]$$/p' requirements.lock >.venv/torch/lock
@@ -38,8 +25,7 @@ define INSTALL_TORCH
 	if $(BIN)/python -c 'from importlib.metadata import requires; exit("nvidia" not in str(requires("torch")))'; \
 	  then $(PIP_INSTALL) -r requirements-cuda.lock; fi
 endef
-# With this set, as many containers have it, every start would compile everything again.
->>>>>>> c941f65 (Locks pin everything that gets installed, with hashes; make installs from them)
+# Many containers set this; every start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: app test bench soak lint format lock clean
@@ -77,16 +63,10 @@ clean:
 	$(PIP_INSTALL) -r requirements.lock
 	@touch $@
 
-<<<<<<< HEAD
-# requirements-dev.txt includes the others, so one installation serves both.
-.venv/dev.installed: requirements.txt requirements-vectors.txt requirements-dev.txt | $(BIN)/pip
-	$(PIP_INSTALL) -r requirements-dev.txt
-=======
 # requirements-dev.lock holds all of requirements.lock, so one installation serves both.
 .venv/dev.installed: requirements-dev.lock requirements-cuda.lock | $(BIN)/pip
 	$(INSTALL_TORCH)
 	$(PIP_INSTALL) -r requirements-dev.lock
->>>>>>> c941f65 (Locks pin everything that gets installed, with hashes; make installs from them)
 	@touch .venv/app.installed $@
 
 $(BIN)/pip:

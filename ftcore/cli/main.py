@@ -5,7 +5,8 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from ftcore.cli import compare, exports, listings, prediction, training
+from ftcore import __version__
+from ftcore.cli import app, compare, exports, listings, prediction, training
 from ftcore.cli.printer import Printer
 from ftcore.config import add_arguments
 from ftcore.errors import UnfreezeError
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ftcore", description="Fine-tune text classifiers from the command line."
     )
+    parser.add_argument("--version", action="version", version=f"unfreeze {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Command) -> argparse.ArgumentParser:
@@ -41,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="JSON lines instead of text")
         sub.set_defaults(command=command)
         return sub
+
+    add("app", app.app).add_argument("--port", type=int, default=8501, help="(default %(default)s)")
 
     add("datasets", listings.datasets)
     add("checkpoints", listings.checkpoints)

@@ -83,6 +83,7 @@ def test_a_race_survives_a_reload_keeps_its_charts_and_is_paused_and_stopped_as_
     points = wait_for_points(page, "accuracy")
     assert page.url == address
     plot = page.locator(".uf-plot[data-metric=accuracy]")
+    expect(plot.locator(".main-svg").first).to_be_attached()  # plotly.js takes data, then draws
     plot.evaluate("node => { node.firstChild.dataset.mark = 'same'; }")
     wait_for_points(page, "accuracy", points)
     assert plot.evaluate("node => node.firstChild.dataset.mark") == "same"

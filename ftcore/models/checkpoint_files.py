@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftcore import validation
+from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import (
     CONFIG,
     FORMAT,
@@ -99,7 +100,7 @@ def save(
 ) -> None:
     """Write a model to the folder `path`; a reader sees either all old files or all new ones.
 
-    Word vectors that did not train are not written, as `parent` has them.
+    Word vectors are not written if they equal those of `parent`.
     """
     from safetensors.torch import save as serialize
 
@@ -107,7 +108,7 @@ def save(
     tensors = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
     vectors = tensors.pop("embedding.weight")
     words, words_fingerprint = ref, fingerprint(vocabulary)
-    if parent is not None and not model.embedding.weight.requires_grad:
+    if parent and (not model.embedding.weight.requires_grad or _has_vectors(parent, vectors)):
         words = parent.words
     else:
         contents[VOCABULARY] = json.dumps(vocabulary, ensure_ascii=False).encode()
@@ -150,6 +151,15 @@ def _read_tensors(checkpoint: Checkpoint, name: str) -> "dict[str, Tensor]":
         return load_file(checkpoint.path / name)
     except (OSError, SafetensorError):
         raise checkpoint_error(checkpoint, f"{name} is missing or cut short") from None
+
+
+def _has_vectors(checkpoint: Checkpoint, vectors: "Tensor") -> bool:
+    """Whether a checkpoint's word vectors equal `vectors`; False if it was deleted meanwhile."""
+    try:
+        stored = _read_tensors(_words_owner(checkpoint), WORDS)["embedding.weight"]
+    except UnfreezeError:
+        return False
+    return stored.float().equal(vectors)
 
 
 def _compact(vectors: "Tensor") -> "Tensor":

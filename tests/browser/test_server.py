@@ -19,8 +19,8 @@ from ftcore import paths, tracking
 from ftcore.models import checkpoints
 from pages.components.shell import access_control, assets
 from tests.browser.conftest import serve
-from tests.exchange.test_lesson_import import Bomb
 from tests.helpers.browser_steps import TRAINING_TIMEOUT, start_run
+from tests.helpers.lesson_files import Bomb
 
 SECRET = "open sesame"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

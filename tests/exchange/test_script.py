@@ -1,4 +1,4 @@
-"""The plain code of a run, run: it ends with the run's own accuracy, and needs nothing of ours."""
+"""The script of a run, executed: it reaches the run's accuracy, and does not need Unfreeze."""
 
 import ast
 import contextlib
@@ -13,20 +13,20 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
+from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
 from ftcore.data import sample
 from ftcore.errors import UnfreezeError
 from ftcore.exchange import script
-from ftcore.models import checkpoints
 from ftcore.runs import execution
 from ftcore.tracking import Run
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
+from tests.helpers.app_pages import open_page
+from tests.helpers.dataset_files import csvs
 
-MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 HALF_A_POINT = 0.005
 
 
@@ -36,8 +36,8 @@ def base() -> str:
     return "base"
 
 
-def trained(**values: object) -> Run:
-    """A run, worked off here."""
+def train(**values: object) -> Run:
+    """A finished run, executed in this process."""
     run_id = tracking.create_run(FineTuneConfig(**values))  # type: ignore[arg-type]
     for _ in execution.execute(run_id):
         pass
@@ -46,50 +46,41 @@ def trained(**values: object) -> Run:
     return run
 
 
-def said_by(code: str, folder: Path) -> list[str]:
-    """What the code prints, run in this process: most of a new one's time goes into importing torch."""
-    if '"sample"' in code:
+def write_script(run: Run, folder: Path) -> None:
+    code = script.script(run.run_id)
+    if run.config.dataset == "sample":
         script.export_sample(folder / "sample")
     (folder / "run.py").write_text(code, "utf-8")
-    said = io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(said):
-        runpy.run_path("run.py")
-    return said.getvalue().splitlines()
 
 
-def said_apart(code: str, folder: Path) -> list[str]:
-    """The same in a process of its own, in a folder where nothing of ours can be imported."""
-    script.export_sample(folder / "sample")
-    (folder / "run.py").write_text(code, "utf-8")
-    command = [sys.executable, "-I", "run.py"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
-def assert_the_same(run: Run, said: list[str]) -> None:
-    """The code passed through the run's own validations and ended with its test accuracy."""
-    *steps, last = said
+def assert_reproduces(run: Run, output: str) -> None:
+    """The script has the run's validation losses, and ends with its test accuracy."""
+    *steps, last = output.splitlines()
     accuracy = float(re.fullmatch(r"test accuracy ([\d.]+)%", last)[1]) / 100  # type: ignore[index]
     assert accuracy == pytest.approx(run.metrics["test_accuracy"], abs=HALF_A_POINT)
     history = tracking.history(run.run_id)
     losses = history.loc[(history["split"] == "val") & (history["step"] > 0), "loss"]
-    shown = [float(line.rpartition("loss ")[2]) for line in steps]
-    assert shown == pytest.approx(list(losses), abs=2e-4)
+    printed = [float(line.rpartition("loss ")[2]) for line in steps]
+    assert printed == pytest.approx(list(losses), abs=2e-4)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"mode": "full", "epochs": 1},
-        {"mode": "last-layer", "epochs": 3},
-        {"mode": "gradual", "epochs": 2},
-    ],
-    ids=lambda values: values["mode"],
-)
-def test_it_ends_with_the_accuracy_of_the_run(values: dict[str, object], tmp_path: Path) -> None:
-    run = trained(limit=640, **values)
-    assert_the_same(run, said_apart(script.script(run.run_id), tmp_path))
+def check_script(run: Run, folder: Path) -> None:
+    """Execute the script in this process, as a new one would import torch for seconds."""
+    write_script(run, folder)
+    output = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(output):
+        runpy.run_path("run.py")
+    assert_reproduces(run, output.getvalue())
+
+
+@pytest.mark.parametrize(("mode", "epochs"), [("full", 1), ("last-layer", 3), ("gradual", 2)])
+def test_script_alone_reproduces_the_run(mode: str, epochs: int, tmp_path: Path) -> None:
+    run = train(limit=640, mode=mode, epochs=epochs)
+    write_script(run, tmp_path)
+    command = [sys.executable, "-I", "run.py"]  # isolated: Unfreeze cannot be imported
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    assert_reproduces(run, process.stdout)
 
 
 @pytest.mark.parametrize(
@@ -99,31 +90,26 @@ def test_it_ends_with_the_accuracy_of_the_run(values: dict[str, object], tmp_pat
         {"mode": "last-2", "precision": "fp32", "max_grad_norm": 0.0, "word_dropout": 0.0},
         {"mode": "custom", "groups": "head, layer 1", "precision": "bf16"},
         {"mode": "gradual", "epochs": 3, "train_embeddings": False, "seed": 3},
-        {
-            "mode": "full",
-            "max_length": 16,
-            "tail_fraction": 0.5,
-            "layer_decay": 0.5,
-            "batch_size": 7,
-        },
-        {"mode": "full", "max_length": 600, "precision": "bf16", "name": 'a """ \\ $b\n'},
+        {"max_length": 16, "tail_fraction": 0.5, "layer_decay": 0.5, "batch_size": 7},
+        {"max_length": 600, "precision": "bf16", "name": 'a """ \\ $b\n'},
     ],
     ids=str,
 )
-def test_every_setting_is_in_it(base: str, values: dict[str, object], tmp_path: Path) -> None:
-    run = trained(checkpoint=base, limit=200, **{"epochs": 2} | values)
-    assert_the_same(run, said_by(script.script(run.run_id), tmp_path))
+def test_script_has_every_setting(base: str, values: dict[str, object], tmp_path: Path) -> None:
+    check_script(
+        train(checkpoint=base, limit=200, **{"epochs": 2, "mode": "full"} | values), tmp_path
+    )
 
 
-def test_a_run_that_starts_from_a_run(base: str, tmp_path: Path) -> None:
-    first = trained(checkpoint=base, limit=100, epochs=1)
-    second = trained(checkpoint=first.run_id, limit=100, epochs=1, mode="last-layer")
+def test_script_of_a_run_that_starts_from_a_run(base: str, tmp_path: Path) -> None:
+    first = train(checkpoint=base, limit=100, epochs=1)
+    second = train(checkpoint=first.run_id, limit=100, epochs=1, mode="last-layer")
     assert "a new head" not in script.script(second.run_id)
-    assert_the_same(second, said_by(script.script(second.run_id), tmp_path))
+    check_script(second, tmp_path)
 
 
 def reviews(root: Path, archive: bool) -> Path:
-    """A small aclImdb of the sample's texts, as a folder or packed."""
+    """Write a small aclImdb of the sample's texts, as a folder or an archive."""
     train, train_labels, test, test_labels = sample.generate()
     for part, texts, labels in (("train", train[:160], train_labels), ("test", test, test_labels)):
         for number, (text, label) in enumerate(zip(texts, labels, strict=False)):
@@ -138,58 +124,45 @@ def reviews(root: Path, archive: bool) -> Path:
 
 
 @pytest.mark.parametrize("archive", [True, False])
-def test_imdb_as_published(base: str, archive: bool, tmp_path: Path) -> None:
+def test_script_reads_imdb_as_published(base: str, archive: bool, tmp_path: Path) -> None:
     source = reviews(tmp_path, archive)
-    run = trained(checkpoint=base, dataset="imdb", source=str(source), epochs=2)
-    assert_the_same(run, said_by(script.script(run.run_id), tmp_path))
+    check_script(train(checkpoint=base, dataset="imdb", source=str(source), epochs=2), tmp_path)
 
 
-def test_ag_news_as_published(base: str, tmp_path: Path) -> None:
+def test_script_reads_ag_news_as_published(base: str, tmp_path: Path) -> None:
     texts = sample.generate()[0]
-    for part, count in (("train", 160), ("test", 120)):
-        with (tmp_path / f"{part}.csv").open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file, quoting=csv.QUOTE_ALL)
-            rows.writerows(
-                (1 + n % 4, "Title", f"{text}\\more") for n, text in enumerate(texts[:count])
-            )
-    run = trained(checkpoint=base, dataset="ag_news", source=str(tmp_path / "train.csv"), epochs=2)
+    csvs(
+        tmp_path, [(str(1 + n % 4), "Title", f"{text}\\more") for n, text in enumerate(texts[:160])]
+    )
+    run = train(checkpoint=base, dataset="ag_news", source=str(tmp_path / "train.csv"), epochs=2)
     assert "a new head" not in script.script(run.run_id)
-    assert_the_same(run, said_by(script.script(run.run_id), tmp_path))
+    check_script(run, tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["full", "last-layer", "gradual", "scratch"])
 @pytest.mark.parametrize("dataset", ["sample", "imdb", "ag_news"])
-def test_it_reads_as_if_written_by_hand(mode: str, dataset: str, home: Path) -> None:
-    """Formatted, without a fault that lint sees, and importing torch, numpy and safetensors alone."""
-    checkpoints.find("starter")
+def test_script_is_formatted_and_imports_torch_numpy_and_safetensors_alone(
+    mode: str, dataset: str
+) -> None:
     run_id = small_runs.run(mode=mode, dataset=dataset, dropout=0.1, saved=False)
-    code = script.script(run_id).replace(str(paths.ROOT), "here").replace(str(home), "home")
-    used = {
-        name.split(".")[0]
-        for node in ast.walk(ast.parse(code))
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    assert used - set(sys.stdlib_module_names) == {"torch", "numpy", "safetensors"}
-    settled = ["--config", str(paths.ROOT / "pyproject.toml"), "--stdin-filename", "run.py", "-"]
+    code = re.sub(r'Path\("[^"]*"\)', 'Path("folder")', script.script(run_id))
+    imported = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            imported.add(node.module)
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+    packages = {str(name).partition(".")[0] for name in imported}
+    assert packages - set(sys.stdlib_module_names) == {"torch", "numpy", "safetensors"}
+    options = ["--config", str(paths.ROOT / "pyproject.toml"), "--stdin-filename", "run.py", "-"]
     for command in (["format", "--diff"], ["check", "--quiet"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *settled],
-            input=code,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout
+        ruff = [sys.executable, "-m", "ruff", *command, *options]
+        process = subprocess.run(ruff, input=code, capture_output=True, text=True)
+        assert process.returncode == 0, process.stdout
     assert "#:" not in code and "$" not in code
-    assert len(code.splitlines()) < 270
 
 
-def test_blocks_and_lines_are_kept_by_their_flags() -> None:
+def test_flags_select_blocks_and_lines() -> None:
     template = "#: a\none\n#: !b\ntwo $x\n#: end\n#: end\nthree  # why  #: b\nfour  # why  #: !b\n"
     assert script.fill(template, {"a"}, {"x": "$x"}) == "one\ntwo $x\nfour  # why\n"
     assert script.fill(template, {"a", "b"}, {}) == "one\nthree  # why\n"
@@ -197,7 +170,7 @@ def test_blocks_and_lines_are_kept_by_their_flags() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "status", "sentence"),
+    ("values", "status", "message"),
     [
         ({"mode": "tfidf"}, "finished", "no network"),
         ({"checkpoint": "new"}, "finished", "pretraining"),
@@ -205,19 +178,16 @@ def test_blocks_and_lines_are_kept_by_their_flags() -> None:
         ({"checkpoint": "gone"}, "finished", "no checkpoint 'gone'"),
     ],
 )
-def test_where_there_is_no_code_a_sentence_says_why(
-    values: dict[str, str], status: str, sentence: str
-) -> None:
+def test_run_without_a_script_is_refused(values: dict[str, str], status: str, message: str) -> None:
     run_id = small_runs.run(status, saved=False, **values)
-    with pytest.raises(UnfreezeError, match=sentence):
+    with pytest.raises(UnfreezeError, match=message):
         script.script(run_id)
 
 
-def test_the_sample_comes_as_files_and_as_a_zip(tmp_path: Path) -> None:
+def test_sample_is_exported_as_files_and_as_a_zip(tmp_path: Path) -> None:
     script.export_sample(tmp_path / "new" / "sample")
     with (tmp_path / "new" / "sample" / "train.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["text"] for row in rows] == sample.generate()[0]
+        assert [row["text"] for row in csv.DictReader(file)] == sample.generate()[0]
     with zipfile.ZipFile(io.BytesIO(script.sample_archive())) as archive:
         assert archive.namelist() == ["sample/train.csv", "sample/test.csv"]
     (tmp_path / "file").write_text("")
@@ -225,27 +195,21 @@ def test_the_sample_comes_as_files_and_as_a_zip(tmp_path: Path) -> None:
         script.export_sample(tmp_path / "file")
 
 
-def test_the_command_line_prints_it_and_writes_the_sample(base: str, tmp_path: Path) -> None:
+def test_script_and_sample_on_the_command_line(
+    base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_id = small_runs.run(checkpoint=base, saved=False)
-
-    def ftcore(*arguments: str) -> str:
-        command = [sys.executable, "-m", "ftcore", *arguments]
-        return subprocess.run(
-            command, cwd=paths.ROOT, capture_output=True, text=True, check=True
-        ).stdout
-
-    assert ftcore("code", run_id) == script.script(run_id)
-    ftcore("export-data", "sample", str(tmp_path / "sample"))
+    assert main(["code", run_id]) == 0
+    assert capsys.readouterr().out == script.script(run_id)
+    assert main(["export-data", "sample", str(tmp_path / "sample")]) == 0
     assert (tmp_path / "sample" / "test.csv").exists()
 
 
-def test_a_finished_run_offers_its_code_and_a_reference_does_not() -> None:
+def test_page_of_a_run_shows_its_script() -> None:
     warm_imports.preload().result()
-    for values, offered in (({"mode": "full"}, True), ({"mode": "tfidf"}, False)):
-        app = AppTest.from_file(str(MAIN), default_timeout=60)
-        app.query_params["run"] = small_runs.run(saved=False, **values)
-        app.switch_page("train.py").run()
-        assert ("code" in [button.key for button in app.button]) == offered
-        if offered:
-            app.button(key="code").click().run()
-            assert "torch.manual_seed" in app.code[0].value and not app.error
+    assert "code" not in [
+        b.key for b in open_page("train", run=small_runs.run(mode="tfidf", saved=False)).button
+    ]
+    app = open_page("train", run=small_runs.run(mode="full", saved=False))
+    app.button(key="code").click().run()
+    assert "torch.manual_seed" in app.code[0].value and not app.error

@@ -1,117 +1,123 @@
+"""Checkpoints: what is saved and loaded, which folders are refused, deletion and export."""
+
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ftcore import paths
 from ftcore.data import imdb
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS
+from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS, Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.text.truncation import Truncation
 from tests.helpers import small_runs
 
 
 @pytest.fixture
-def parent() -> checkpoints.Checkpoint:
+def parent() -> Checkpoint:
     return small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
-def test_what_was_saved_loads_with_the_same_weights(parent: checkpoints.Checkpoint) -> None:
-    model = checkpoint_files.load_model(parent)
+def change_config(checkpoint: Checkpoint, **values: object) -> None:
+    config = json.loads((checkpoint.path / CONFIG).read_text())
+    (checkpoint.path / CONFIG).write_text(json.dumps(config | values))
+
+
+def test_frozen_word_vectors_stay_with_the_parent(parent: Checkpoint) -> None:
+    assert load_file(parent.path / WORDS)["embedding.weight"].dtype == torch.float16
     child = small_runs.checkpoint(paths.checkpoints_dir() / "child", "child", parent=parent)
-    assert not (child.path / WORDS).exists()
-    assert child.words == "base"
-    loaded = checkpoint_files.load_model(child)
-    assert torch.equal(loaded.embedding.weight, model.embedding.weight)
+    assert not (child.path / WORDS).exists() and child.words == "base"
+    vectors = checkpoint_files.load_model(child).embedding.weight
+    assert vectors.equal(checkpoint_files.load_model(parent).embedding.weight)
     assert checkpoint_files.load_vocabulary(child).itos == small_runs.WORDS
-    assert [one.ref for one in checkpoints.dependents("base")] == ["child"]
+    assert [checkpoint.ref for checkpoint in checkpoints.dependents("base")] == ["child"]
 
 
-def test_word_vectors_that_trained_are_the_childs_own_and_exact(
-    parent: checkpoints.Checkpoint,
-) -> None:
+def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent: Checkpoint) -> None:
+    """The evaluation before training leaves no word vectors, which later ones would not replace."""
     model = checkpoint_files.load_model(parent)
     model.embedding.weight.requires_grad_(True)
+
+    def save() -> Checkpoint:
+        checkpoint_files.save(
+            model,
+            paths.checkpoints_dir() / "tuned",
+            ref="tuned",
+            title="Tuned",
+            labels=parent.labels,
+            vocabulary=small_runs.WORDS,
+            truncation=Truncation(16),
+            dataset="ag_news",
+            parent=parent,
+        )
+        return checkpoints.find("tuned")
+
+    untrained = save()
+    assert untrained.words == "base"
+    assert not {WORDS, VOCABULARY} & {file.name for file in untrained.path.iterdir()}
     with torch.no_grad():
-        model.embedding.weight += 1e-5  # more than half precision can tell
-    path = paths.checkpoints_dir() / "own"
-    checkpoint_files.save(
-        model,
-        path,
-        ref="own",
-        title="Own",
-        labels=parent.labels,
-        vocabulary=small_runs.WORDS,
-        truncation=Truncation(16),
-        dataset="ag_news",
-        parent=parent,
-    )
-    loaded = checkpoint_files.load_model(checkpoints.find("own"))
-    assert torch.equal(loaded.embedding.weight, model.embedding.weight)
-    assert checkpoints.find("own").words == "own"
-
-
-def test_half_precision_is_used_where_it_loses_nothing(parent: checkpoints.Checkpoint) -> None:
-    from safetensors.torch import load_file
-
-    assert load_file(parent.path / WORDS)["embedding.weight"].dtype == torch.float16
+        model.embedding.weight += 1e-5  # less than half precision resolves
+    tuned = save()
+    assert tuned.words == "tuned"
+    assert checkpoint_files.load_model(tuned).embedding.weight.equal(model.embedding.weight)
 
 
 @pytest.mark.parametrize(
-    ("harm", "sentence"),
+    ("damage", "message"),
     [
         (lambda path: (path / CONFIG).write_text("{"), "config.json cannot be read"),
         (lambda path: (path / CONFIG).write_text('{"format": 1}'), "config.json cannot be read"),
         (lambda path: (path / WEIGHTS).write_bytes(b"short"), "missing or cut short"),
-        (lambda path: (path / WEIGHTS).unlink(), "missing or cut short"),
         (lambda path: (path / WORDS).unlink(), "missing or cut short"),
         (lambda path: (path / VOCABULARY).write_text('["<unk>"]'), "disagree"),
         (lambda path: (path / VOCABULARY).write_text("no"), "vocabulary cannot be read"),
     ],
 )
-def test_a_damaged_folder_is_refused_with_a_sentence(
-    parent: checkpoints.Checkpoint, harm: object, sentence: str
+def test_damaged_checkpoint_is_refused(
+    parent: Checkpoint, damage: Callable[[Path], object], message: str
 ) -> None:
-    harm(parent.path)  # type: ignore[operator]
-    with pytest.raises(UnfreezeError, match=sentence):
-        found = checkpoints.find("base")
-        checkpoint_files.load_model(found)
-        checkpoint_files.load_vocabulary(found)
+    damage(parent.path)
+    with pytest.raises(UnfreezeError, match=message):
+        damaged = checkpoints.find("base")
+        checkpoint_files.load_model(damaged)
+        checkpoint_files.load_vocabulary(damaged)
 
 
-def test_a_vocabulary_of_the_right_size_but_another_order_is_refused(
-    parent: checkpoints.Checkpoint,
-) -> None:
+def test_vocabulary_in_another_order_is_refused(parent: Checkpoint) -> None:
     swapped = [*small_runs.WORDS[:2], *reversed(small_runs.WORDS[2:])]
     (parent.path / VOCABULARY).write_text(json.dumps(swapped))
     with pytest.raises(UnfreezeError, match="disagree"):
         checkpoint_files.load_vocabulary(parent)
 
 
-def test_weights_of_another_shape_are_named(parent: checkpoints.Checkpoint) -> None:
-    config = json.loads((parent.path / CONFIG).read_text())
-    config["model"]["feedforward"] += 1
-    (parent.path / CONFIG).write_text(json.dumps(config))
+def test_weights_of_another_shape_are_named(parent: Checkpoint) -> None:
+    sizes = json.loads((parent.path / CONFIG).read_text())["model"]
+    change_config(parent, model=sizes | {"feedforward": sizes["feedforward"] + 1})
     with pytest.raises(UnfreezeError, match=r"layers\.0\.linear1\.weight"):
         checkpoint_files.load_model(checkpoints.find("base"))
 
 
-def test_one_of_a_newer_version_is_refused_and_hides_no_other(
-    parent: checkpoints.Checkpoint,
-) -> None:
+def test_checkpoint_of_a_newer_version_is_refused_and_hides_no_other(parent: Checkpoint) -> None:
     small_runs.checkpoint(paths.checkpoints_dir() / "other", "other")
-    config = json.loads((parent.path / CONFIG).read_text())
-    (parent.path / CONFIG).write_text(json.dumps(config | {"format": 99}))
+    change_config(parent, format=99)
     with pytest.raises(UnfreezeError, match="newer"):
         checkpoints.find("base")
-    assert "other" in [one.ref for one in checkpoints.list_checkpoints()]
+    assert "other" in [checkpoint.ref for checkpoint in checkpoints.list_checkpoints()]
 
 
-def test_deleting_protects_what_others_need(parent: checkpoints.Checkpoint) -> None:
+def test_labels_that_do_not_fit_the_head_are_refused(parent: Checkpoint) -> None:
+    change_config(parent, labels=imdb.LABELS)
+    with pytest.raises(UnfreezeError, match="labels"):
+        checkpoints.find("base")
+
+
+def test_deletion_is_refused_while_others_use_the_word_vectors(parent: Checkpoint) -> None:
     small_runs.checkpoint(paths.checkpoints_dir() / "child", "child", parent=parent)
     with pytest.raises(UnfreezeError, match="Child"):
         checkpoints.delete("base")
@@ -120,25 +126,31 @@ def test_deleting_protects_what_others_need(parent: checkpoints.Checkpoint) -> N
     assert not parent.path.exists()
 
 
-def test_a_broken_write_leaves_the_old_weights(
-    parent: checkpoints.Checkpoint, monkeypatch: pytest.MonkeyPatch
+def test_failed_write_leaves_the_old_weights(
+    parent: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = checkpoint_files.load_model(parent).state_dict()
 
-    def full(self: Path, target: Path) -> Path:
+    def fail(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="space"):
-        patch.setattr(Path, "replace", full)
+        patch.setattr(Path, "replace", fail)
         small_runs.checkpoint(parent.path, "base", seed=5)
     after = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert sorted(file.name for file in parent.path.iterdir()) == sorted(
-        [CONFIG, VOCABULARY, WEIGHTS, WORDS]
-    )
+    assert {file.name for file in parent.path.iterdir()} == {CONFIG, VOCABULARY, WEIGHTS, WORDS}
 
 
-def test_an_exported_copy_stands_alone(parent: checkpoints.Checkpoint) -> None:
+def test_cards_of_bundled_checkpoints_state_the_licence() -> None:
+    for ref in ("starter", "sentiment"):
+        card = checkpoints.find(ref).card
+        assert (
+            "**Licence:** for research and other non-commercial use" in card and "AG News" in card
+        )
+
+
+def test_exported_copy_is_independent(parent: Checkpoint) -> None:
     checkpoints.export(parent, paths.checkpoints_dir() / "copy", "A copy")
     shutil.rmtree(parent.path)
     copy = checkpoints.find("copy")
@@ -146,10 +158,3 @@ def test_an_exported_copy_stands_alone(parent: checkpoints.Checkpoint) -> None:
     assert isinstance(checkpoint_files.load_model(copy), TextClassifier)
     with pytest.raises(UnfreezeError, match="already there"):
         checkpoints.export(copy, paths.checkpoints_dir() / "copy")
-
-
-def test_labels_that_do_not_fit_the_head_are_refused(parent: checkpoints.Checkpoint) -> None:
-    config = json.loads((parent.path / CONFIG).read_text())
-    (parent.path / CONFIG).write_text(json.dumps(config | {"labels": imdb.LABELS}))
-    with pytest.raises(UnfreezeError, match="labels"):
-        checkpoints.find("base")

@@ -11,9 +11,9 @@ from ftcore import tracking
 from ftcore.config import NEW_MODEL
 from ftcore.models import checkpoints
 from ftcore.runs.scheduler import scheduler
-from tests.exchange.test_lesson_import import glove, glove_file, net, news
 from tests.helpers import small_runs
 from tests.helpers.app_pages import open_page, press, text
+from tests.helpers.lesson_files import glove, glove_file, net, news
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
 

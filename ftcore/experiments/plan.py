@@ -1,6 +1,5 @@
 """Plans and queues an experiment: runs of several modes that differ in nothing else."""
 
-import contextlib
 import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,6 @@ from ftcore.config import (
     mode_title,
 )
 from ftcore.errors import UnfreezeError
-from ftcore.runs.checks import check_config
 from ftcore.runs.scheduler import scheduler
 
 DEFAULT_EPOCHS = mode_defaults("gradual").epochs  # gradual unfreezes a group in each epoch
@@ -80,20 +78,10 @@ def _run_name(base: FineTuneConfig, mode: str, seed: int) -> str:
 def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
     """Queue the runs of an experiment and return its id.
 
-    Raises UnfreezeError if a run cannot be queued; runs queued before it are discarded.
+    Raises UnfreezeError, and queues none, if one of them cannot be queued.
     """
-    for config in configs:
-        check_config(config)
-    experiment, name = new_id(), name or default_name(configs)
-    run_ids: list[str] = []
-    try:
-        for config in configs:
-            run_ids.append(scheduler.submit(config, experiment, name))
-    except UnfreezeError:
-        for run_id in reversed(run_ids):
-            with contextlib.suppress(UnfreezeError):
-                scheduler.discard(run_id)
-        raise
+    experiment = new_id()
+    scheduler.submit_all(configs, experiment, name or default_name(configs))
     return experiment
 
 

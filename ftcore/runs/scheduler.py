@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 
 from filelock import FileLock
 
@@ -63,35 +64,57 @@ class Scheduler:
         self.queue.add(run_id, place)
         return run_id
 
+    def submit_all(
+        self, configs: Sequence[FineTuneConfig], experiment: str, experiment_name: str
+    ) -> list[str]:
+        """Queue the runs of an experiment and return their ids.
+
+        Raises UnfreezeError, and queues none, if one of them cannot be queued.
+        """
+        for config in configs:
+            check_config(config)
+        self.start()
+        claims: dict[str, FileLock] = {}
+        try:
+            for config in configs:
+                # Without a place, so that no process executes it while the others may still fail.
+                run_id = tracking.create_run(config, experiment, experiment_name)
+                claims[run_id] = tracking.claim(run_id)
+            self._enqueue(claims, time.time())
+        except BaseException:
+            for run_id, claim in claims.items():
+                claim.release()
+                with contextlib.suppress(UnfreezeError):
+                    tracking.delete(run_id)
+            raise
+        return list(claims)
+
     def resume(self, *run_ids: str) -> None:
         """Put paused or interrupted runs at the head of the queue, in the given order.
 
         Raises UnfreezeError, and queues none, if one of them cannot be resumed.
         """
         with self.queue.lock:
-            for run_id in run_ids:
-                run = tracking.run(run_id)
+            runs = [tracking.run(run_id) for run_id in run_ids]
+            for run in runs:
                 if not run.resumable:
                     raise UnfreezeError(
                         f"This run is {run.status}: only a paused or interrupted run can be resumed."
                     )
                 check_config(run.config)
             self.start()
-            claims: list[FileLock] = []
+            claims: dict[str, FileLock] = {}
             try:
                 for run_id in run_ids:
-                    claims.append(tracking.claim(run_id))
+                    claims[run_id] = tracking.claim(run_id)
                     status = tracking.run(run_id).status  # another process may have ended it
                     if status in ("finished", "stopped", "failed"):
                         raise UnfreezeError(f"This run is {status}: another process has ended it.")
-                place = self.queue.first_place() - len(run_ids)
-                for run_id in run_ids:  # in order: an idle worker takes the first at once
-                    tracking.enqueue(run_id, place)
-                    self.queue.append(Job(run_id, place, claims.pop(0)))
-                    place += 1
-            finally:
-                for claim in claims:
+                self._enqueue(claims, self.queue.first_place() - len(runs))
+            except BaseException:
+                for claim in claims.values():
                     claim.release()
+                raise
 
     def stop(self, run_id: str) -> None:
         """End a run at its next step and keep its best model.
@@ -129,6 +152,25 @@ class Scheduler:
             if self._leave_queue(run_id, event) or not self.queue.request_end(run_id, "discard"):
                 _unclaimed(run_id)
                 tracking.delete(run_id)
+
+    def _enqueue(self, claims: dict[str, FileLock], first_place: float) -> None:
+        """Queue claimed runs at successive places: all, or none if the record cannot be written."""
+        jobs = [
+            Job(run_id, first_place + n, claim) for n, (run_id, claim) in enumerate(claims.items())
+        ]
+        runs = [tracking.run(job.run_id) for job in jobs]
+        recorded = 0
+        try:
+            for job in jobs:
+                recorded += 1
+                tracking.enqueue(job.run_id, job.place)
+        except BaseException:
+            for run in runs[:recorded]:
+                with contextlib.suppress(UnfreezeError):
+                    tracking.finish(run.run_id, Finished(run.status, run.message))  # type: ignore[arg-type]
+            raise
+        for job in jobs:  # in order: an idle worker takes the first at once
+            self.queue.append(job)
 
     def _leave_queue(self, run_id: str, event: Finished) -> bool:
         """Take a waiting run off the queue and record why; if that fails, it keeps its place.

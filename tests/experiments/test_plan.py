@@ -176,23 +176,22 @@ def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same
 def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The disk is full when it comes to the second run, and has room again for what is given back."""
-    monkeypatch.setattr(datasets, "load", made)
-    submit, queued = scheduler.submit, []
+    """The disk is full from the second run on."""
+    create_run, run_ids = tracking.create_run, []
 
-    def fuller(*about: object) -> str:
-        with disk_limit.limit_file_size(1) if queued else contextlib.nullcontext():
-            queued.append(submit(*about))
-        return queued[-1]
+    def create_run_on_a_disk_that_fills(*arguments: object) -> str:
+        if run_ids:
+            full_disk.enter_context(disk_limit.limit_file_size(1))
+        run_ids.append(create_run(*arguments))
+        return run_ids[-1]
 
-    monkeypatch.setattr(scheduler, "submit", fuller)
-    try:
-        with pytest.raises(UnfreezeError, match="free some space"):
-            plan.submit(plan.plan(given(epochs=1), ["last-layer", "full"], [0]))
-        assert scheduler.queue.join(timeout=60)
-    finally:
-        scheduler.shutdown()
-    assert len(queued) == 1 and tracking.runs().empty
+    monkeypatch.setattr(tracking, "create_run", create_run_on_a_disk_that_fills)
+    with contextlib.ExitStack() as full_disk, pytest.raises(UnfreezeError, match="free some space"):
+        plan.submit(plan.plan(given(epochs=1), ["last-layer", "full"], [0]))
+    scheduler.shutdown()
+    [run_id] = run_ids
+    assert tracking.run(run_id).status == "interrupted" and not tracking.waiting()
+    tracking.delete(run_id)
 
 
 def test_an_experiment_goes_through_the_queue_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

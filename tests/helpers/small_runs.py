@@ -1,5 +1,6 @@
 """Small checkpoints, recorded runs and a small dataset."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
+from ftcore.runs.checks import check_config
+from ftcore.runs.scheduler import scheduler
 from ftcore.text.truncation import Truncation
 
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
@@ -89,6 +92,17 @@ def run(
             origin={"run": run_id, "config": config.to_dict()},
         )
     return run_id
+
+
+def hold_experiments(patch: pytest.MonkeyPatch) -> None:
+    """Record the runs of submitted experiments, but never start them."""
+
+    def submit_all(configs: Sequence[FineTuneConfig], *experiment: str) -> list[str]:
+        for config in configs:
+            check_config(config)
+        return [tracking.create_run(config, *experiment) for config in configs]
+
+    patch.setattr(scheduler, "submit_all", submit_all)
 
 
 def bundled(folder: Path) -> None:

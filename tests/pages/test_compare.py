@@ -18,7 +18,7 @@ from pages.components.charts import run_curves
 from pages.components.charts.live_chart import AXES
 from pages.components.compare import summary
 from pages.components.runs import live_comparison
-from tests.helpers import fake_results
+from tests.helpers import fake_results, small_runs
 from tests.helpers.app_pages import button, chart_header, open_page, press, text
 from tests.helpers.fake_results import result
 
@@ -35,7 +35,7 @@ def empty_home(small_checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def held_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are queued and never start."""
-    monkeypatch.setattr(scheduler, "submit", tracking.create_run)
+    small_runs.hold_experiments(monkeypatch)
 
 
 def record(mode: str = "full", *args: object, **more: object) -> str:

@@ -11,7 +11,6 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
 from ftcore.runs import health
-from ftcore.runs.scheduler import scheduler
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, open_page, press
@@ -162,7 +161,7 @@ def test_any_text_typed_into_predict_is_answered(known: dict[str, str], text: st
 @examples(6)
 def test_any_sentence_is_watched_or_refused(known: dict[str, str], text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "submit", tracking.create_run)
+        small_runs.hold_experiments(patch)
         app = open_intact("compare")
         app.text_area(key="compare_watch_sample").set_value(text).run()
         intact(press(app, "Run the experiment"), text)

@@ -1,5 +1,6 @@
 """Stop, pause, resume and discard, of runs that are running, queued, paused or claimed elsewhere."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -133,6 +134,23 @@ def test_resume_queues_no_run_if_one_cannot_be_resumed(training: ControlledTrain
     assert tracking.run(paused).status == "paused" and not scheduler.queue.order()
     scheduler.resume(paused, interrupted)  # both claims were released
     assert scheduler.queue.order() == [paused, interrupted]
+
+
+def test_resume_queues_no_run_if_the_second_cannot_be_recorded(
+    training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (small_runs.run(status, saved=False) for status in ("paused", "interrupted"))
+    enqueue = tracking.enqueue
+
+    def enqueue_on_a_disk_that_fills(run_id: str, place: float) -> None:
+        with disk_limit.limit_file_size(1) if run_id == second else nullcontext():
+            enqueue(run_id, place)
+
+    monkeypatch.setattr(tracking, "enqueue", enqueue_on_a_disk_that_fills)
+    with pytest.raises(UnfreezeError, match="free some space"):
+        scheduler.resume(first, second)
+    assert [tracking.run(run_id).status for run_id in (first, second)] == ["paused", "interrupted"]
+    assert not scheduler.queue.order() and not training.started
 
 
 def test_resume_fails_if_another_process_ends_the_run_meanwhile(

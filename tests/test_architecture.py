@@ -10,12 +10,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from ftcore.config import PRESETS, FineTuneConfig, add_arguments, given_settings
+from ftcore.config import PRESETS, SETTINGS, FineTuneConfig, add_arguments, given_settings
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "ftcore").rglob("*.py"))
@@ -97,36 +96,26 @@ def test_requirements_are_installed_as_pinned_and_explained() -> None:
     assert reasons.keys() == pins.keys() and all(reasons.values())
 
 
-@pytest.mark.parametrize(
-    ("files", "requirements"),
-    [(CORE + PAGES, PRODUCT), (TESTS, [*PRODUCT, "requirements-dev.txt"])],
-    ids=["product", "tests"],
-)
-def test_every_import_is_required(files: list[Path], requirements: list[str]) -> None:
-    pins = pinned(*requirements).keys()
-    assert {package for package, names in providers(files).items() if not names & pins} == set()
-
-
-def test_every_requirement_is_used() -> None:
+def test_every_import_is_required_and_every_requirement_imported() -> None:
+    product, dev = pinned(*PRODUCT).keys(), pinned("requirements-dev.txt").keys()
+    for files, pins in ((CORE + PAGES, product), (TESTS, product | dev)):
+        assert [name for name, names in providers(files).items() if not names & pins] == []
     source = "".join(file.read_text("utf-8") for file in PAGES)
     optional = set(re.findall(r'find_spec\("([^"]+)"\)', source))
-    assert pinned(*PRODUCT).keys() <= optional.union(*providers(CORE + PAGES).values())
+    assert product <= optional.union(*providers(CORE + PAGES).values())
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    options = {name: row for name, row in table_rows("settings.md").items() if name[:2] == "--"}
-    shown: dict[object, str] = {None: "", True: "yes", False: "no"}
-    defaults = {
-        "--" + setting.name.replace("_", "-"): shown.get(default)
-        if default is None or isinstance(default, bool)
-        else f"{default:,}"
-        if isinstance(default, int | float)
-        else default
-        for setting in fields(FineTuneConfig)
-        for default in [setting.default]
+    rows = table_rows("settings.md").items()
+    documented = {name: row[0].strip("`") for name, row in rows if name.startswith("--")}
+    words: dict[str, str] = {"None": "", "True": "yes", "False": "no"}
+    assert documented == {
+        "--" + name.replace("_", "-"): words.get(str(setting.default))
+        or (f"{setting.default:,}" if isinstance(setting.default, int | float) else setting.default)
+        or ""
+        for name, setting in SETTINGS.items()
     }
-    assert {name: row[0].strip("`") for name, row in options.items()} == defaults
-    assert all(row[-1] for row in options.values())
+    assert all(row[-1] for name, row in rows if name.startswith("--"))
 
 
 def test_every_environment_variable_is_documented() -> None:

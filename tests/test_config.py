@@ -3,16 +3,8 @@ import json
 
 import pytest
 
-from ftcore import paths
-from ftcore.config import (
-    EARLIER_NAMES,
-    MODE_DEFAULTS,
-    PRESETS,
-    FineTuneConfig,
-    add_arguments,
-    given_settings,
-    relevant_settings,
-)
+from ftcore import config as settings, paths
+from ftcore.config import EARLIER_NAMES, MODE_DEFAULTS, PRESETS, FineTuneConfig
 from ftcore.errors import UnfreezeError
 
 
@@ -20,14 +12,15 @@ def parsed(*arguments: str) -> FineTuneConfig:
     """The config of a command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", action="store_true")
-    add_arguments(parser)
-    return FineTuneConfig.from_dict(given_settings(parser.parse_args(arguments)))
+    settings.add_arguments(parser)
+    return FineTuneConfig.from_dict(settings.given_settings(parser.parse_args(arguments)))
 
 
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        ({"mode": "half"}, "Mode"),
+        ({"mode": "half"}, "Mode is 'half'; choose full, "),
+        ({"mode": "ful"}, r"'ful' \(did you mean full\?\); choose"),
         ({"epochs": -1}, "Epochs"),
         ({"epochs": "many"}, "Epochs"),
         ({"epochs": 1.5e9}, "Epochs"),
@@ -66,16 +59,11 @@ def test_none_and_zero_mean_the_default_of_the_mode(unset: object) -> None:
 
 
 def test_a_record_of_another_version_opens() -> None:
-    config = FineTuneConfig.from_record(
-        {"epochs": 3, "gone": 1, "own_data": "news", "tail": 0.5, "clip": 0.1, "mode": "best-head"}
-    )
-    assert (config.source_task_data, config.tail_fraction, config.max_grad_norm, config.mode) == (
-        ("news", 0.5, 0.1, "linear-probe")
-    )
+    earlier = {"own_data": "news", "tail": 0.5, "clip": 0.1, "mode": "best-head"}
+    config = FineTuneConfig.from_record({"epochs": 3, "gone": 1, **earlier})
+    current = {"source_task_data": "news", "tail_fraction": 0.5, "max_grad_norm": 0.1}
+    assert config == FineTuneConfig(mode="linear-probe", epochs=3, **current)
     assert FineTuneConfig.from_record({"tail": 0.5, "tail_fraction": 0.2}).tail_fraction == 0.2
-
-
-def test_the_bundled_experiment_has_names_of_an_earlier_version() -> None:
     experiment = json.loads((paths.BUNDLED_EXPERIMENTS / "sample" / "experiment.json").read_bytes())
     for run in experiment["runs"]:
         config = FineTuneConfig.from_record(run["config"])
@@ -83,29 +71,20 @@ def test_the_bundled_experiment_has_names_of_an_earlier_version() -> None:
         assert config.tail_fraction == run["config"]["tail"]
 
 
-def test_the_command_line_has_an_option_for_each_setting() -> None:
+def test_the_command_line_has_an_option_for_each_setting_also_by_its_earlier_name() -> None:
     config = parsed("--mode", "last-layer", "--epochs", "2", "--no-train-embeddings", "--json")
     assert config == FineTuneConfig(mode="last-layer", epochs=2, train_embeddings=False)
-
-
-def test_the_command_line_accepts_earlier_names() -> None:
     earlier = parsed("--clip", "0.5", "--tail=0.1", "--own-data", "news", "--mode", "best-head")
-    current = parsed(
-        *("--max-grad-norm", "0.5", "--tail-fraction=0.1", "--source-task-data", "news"),
-        *("--mode", "linear-probe"),
-    )
-    assert earlier == current
+    new = "--max-grad-norm 0.5 --tail-fraction=0.1 --source-task-data news --mode linear-probe"
+    assert earlier == parsed(*new.split())
 
 
-@pytest.mark.parametrize(
-    "option", [["--self-training"], ["--unlabelled", "folder"], ["--unlabelled=x"]]
-)
+@pytest.mark.parametrize("option", ["--self-training", "--unlabelled folder", "--unlabelled=x"])
 def test_a_removed_option_ends_with_one_sentence(
-    option: list[str], capsys: pytest.CaptureFixture[str]
+    option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        parsed(*option)
-    assert ended.value.code == 2
+    with pytest.raises(SystemExit, match="2"):
+        parsed(*option.split())
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -113,7 +92,7 @@ def test_a_reference_needs_no_checkpoint_and_few_settings() -> None:
     config = FineTuneConfig(checkpoint="new", mode="tfidf", limit=100)
     assert config.checkpoint == ""
     assert FineTuneConfig.from_dict(config.to_dict()) == config
-    names = [setting.name for setting in relevant_settings(config)]
+    names = [setting.name for setting in settings.relevant_settings(config)]
     assert names == ["dataset", "source", "mode", "limit", "seed", "name"]
 
 

@@ -19,8 +19,8 @@ def parsed(*arguments: str) -> FineTuneConfig:
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        ({"mode": "half"}, "Mode is 'half'; choose full, "),
-        ({"mode": "ful"}, r"'ful' \(did you mean full\?\); choose"),
+        ({"mode": "half"}, "Mode is 'half'; choose one of full, "),
+        ({"mode": "ful"}, r"did you mean full\? Choose one of full, "),
         ({"epochs": -1}, "Epochs"),
         ({"epochs": "many"}, "Epochs"),
         ({"epochs": 1.5e9}, "Epochs"),

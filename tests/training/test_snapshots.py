@@ -148,7 +148,7 @@ def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> 
     client.set_tag(run_id, store.tag("config"), json.dumps(settings))
     assert tracking.run(run_id).status == "paused"
     assert execute(run_id) == "interrupted"
-    assert "learned from unlabelled texts" in tracking.run(run_id).message
+    assert "used self-training" in tracking.run(run_id).message
     assert "can be resumed" not in tracking.run(run_id).message
 
 
@@ -158,7 +158,7 @@ def test_a_snapshot_of_self_training_is_refused(tmp_path: Path, tensors: dict) -
     header = {"state": json.dumps({"format": snapshots.FORMAT, "phase": phase})}
     file = snapshots.path(tmp_path / "checkpoint")
     save_file({"sums": torch.zeros(3)} | tensors, file, header)
-    with pytest.raises(snapshots.UnreadableSnapshot, match="learned from unlabelled texts"):
+    with pytest.raises(snapshots.UnreadableSnapshot, match="used self-training"):
         snapshots.load(tmp_path / "checkpoint")
 
 

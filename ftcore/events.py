@@ -25,6 +25,7 @@ Phase = Literal[
     "saving",
     "done",
 ]
+Facts = dict[str, str | int | float | list[str]]  # JSON values; only "labels" is a list
 Status = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
 
 
@@ -45,7 +46,7 @@ class Started:
     `facts` has the numbers of texts and parameters, the device and the precision.
     """
 
-    facts: dict[str, str | int | float]
+    facts: Facts
     notes: tuple[str, ...] = ()
 
 

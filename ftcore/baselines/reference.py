@@ -37,7 +37,7 @@ def measure(
             "dataset_fingerprint": dataset.fingerprint,
             "split_fingerprint": datasets.split_fingerprint(dataset, train_rows, val_rows),
             "data_from": dataset.source,
-            "labels": ", ".join(dataset.labels),
+            "labels": list(dataset.labels),
             "train_texts": len(train_rows),
             "val_texts": len(val_rows),
             "test_texts": len(dataset.test.texts),

@@ -21,7 +21,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive_checks
 from ftcore.experiments.result import Result
 from ftcore.storage import files
-from ftcore.tracking import Run
+from ftcore.tracking.run_record import Run, current_facts
 
 FORMAT = 1
 _PATHS = ("source", "source_task_data", "vectors")  # settings that name files of this machine
@@ -94,10 +94,9 @@ def _read_run(folder: Path, values: Mapping[str, Any], name: str) -> Result:
     if (
         len(result.watched) or result.diagnostics is not None
     ):  # the run started, so it knows its data
-        labels = run.facts["labels"].split(", ")
         if not run.facts["dataset_fingerprint"]:
             raise ValueError("no dataset")
-        archive_checks.check_watched(result.watched, run.config.watched, labels)
+        archive_checks.check_watched(result.watched, run.config.watched, run.facts["labels"])
     return result
 
 
@@ -106,6 +105,7 @@ def _from_json(values: Mapping[str, Any]) -> Run:
     known = {field.name for field in fields(Run)}
     parsed = {
         "config": FineTuneConfig.from_record(values["config"]),
+        "facts": current_facts(values["facts"]),
         "created": datetime.fromisoformat(values["created"]),
     }
     return Run(**{name: value for name, value in values.items() if name in known} | parsed)

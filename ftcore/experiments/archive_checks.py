@@ -28,7 +28,7 @@ def check_run(run: Run) -> None:
     validation.check_field_types(run)
     facts, metrics = run.facts, run.metrics
     counts = [facts[name] for name in _COUNTS if name in facts]
-    texts = [value for name, value in facts.items() if name not in _COUNTS]
+    texts = [value for name, value in facts.items() if name not in (*_COUNTS, "labels")]
     shares = [value for name, value in metrics.items() if name.endswith("_accuracy")]
     times = [value for name, value in metrics.items() if name.endswith("seconds")]
     if not (
@@ -37,6 +37,7 @@ def check_run(run: Run) -> None:
         and validation.has_type(counts, list[int])
         and all(0 <= count < _MAX for count in counts)
         and validation.has_type(texts, list[str])
+        and validation.has_type(facts.get("labels", []), list[str])
         and all(0 <= share <= 1 for share in shares)
         and all(0 <= seconds < _MAX for seconds in times)
         and not any(map(math.isinf, metrics.values()))

@@ -88,6 +88,12 @@ def created_at(mlflow_run: MlflowRun) -> datetime:
     return datetime.fromtimestamp(mlflow_run.info.start_time / 1000, UTC).astimezone()
 
 
+def current_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts with a list of labels; earlier versions joined the labels by commas."""
+    labels = facts.get("labels")
+    return facts | {"labels": labels.split(", ")} if isinstance(labels, str) else facts
+
+
 def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
     settings = json.loads(tags["config"])
     progress = json.loads(tags.get("phase_progress") or "{}")
@@ -100,7 +106,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         status=status,
         message=message,
         config=FineTuneConfig.from_record(settings),
-        facts=json.loads(tags.get("facts", "{}")),
+        facts=current_facts(json.loads(tags.get("facts", "{}"))),
         notes=json.loads(tags.get("notes", "[]")),
         phase=phase if phase in get_args(Phase) else "waiting",  # of another version
         phase_done=float(progress.get("done", 0)),

@@ -12,7 +12,7 @@ from ftcore import devices
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
-from ftcore.events import Task, drain
+from ftcore.events import Facts, Task, drain
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
@@ -106,14 +106,14 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[TrainingSetu
     )
 
 
-def facts(setup: TrainingSetup) -> dict[str, str | int | float]:
+def facts(setup: TrainingSetup) -> Facts:
     """What the record of a run says about its data and its model."""
     config, shape = setup.config, setup.model.spec
     return {
         "dataset_fingerprint": setup.dataset.fingerprint,
         "split_fingerprint": setup.split_fingerprint,
         "data_from": setup.dataset.source,
-        "labels": ", ".join(setup.dataset.labels),
+        "labels": list(setup.dataset.labels),
         "train_texts": len(setup.train_rows),
         "val_texts": len(setup.val_rows),
         "test_texts": len(setup.test),

@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
 from ftcore.experiments import archive, catalog, verdict
 from ftcore.experiments.result import Result
+from pages.components.charts import curve_figures
 from pages.components.compare import report, summary
 from pages.components.runs import live_comparison, side_by_side
 from tests.helpers import fake_experiments
@@ -69,6 +70,15 @@ def read_and_draw(folder: Path, files: dict[str, bytes]) -> list[Result] | None:
 def test_intact_experiment_is_drawn(exported: dict[str, bytes], tmp_path: Path) -> None:
     results = read_and_draw(tmp_path / "intact", exported)
     assert results is not None and len(results) == 3 and results[0].diagnostics is not None
+
+
+def test_labels_may_have_commas(tmp_path: Path) -> None:
+    labels = ("Arts, Books", "Sport")
+    results = fake_experiments.experiment(("full", "tfidf"), labels=labels)
+    archive.write(results, tmp_path / "out")
+    read = archive.read(tmp_path / "out")
+    assert [result.run.facts["labels"] for result in read] == [list(labels)] * 2
+    assert curve_figures.watched_sentence(read[:1], 0, 1).layout.yaxis.title.text == "Sport"
 
 
 @given(st.data())

@@ -56,7 +56,7 @@ def result(
         tuple(0.5 + (right.mean() - 0.5) * rise + noise),
         **{"watch": watch} | ({"groups": "head, layer 1"} if mode == "custom" else {}) | settings,
     )
-    facts = {"dataset_fingerprint": "made", "labels": ", ".join(labels), "steps_per_epoch": 25}
+    facts = {"dataset_fingerprint": "made", "labels": list(labels), "steps_per_epoch": 25}
     facts |= {"train_texts": 3200, "val_texts": 400}
     if network:
         facts |= {

@@ -64,7 +64,7 @@ def result(
         config=config,
         facts={
             "dataset_fingerprint": "made",
-            "labels": "negative, positive",
+            "labels": ["negative", "positive"],
             "test_texts": len(right),
             "parameters": 3_081_658,
             "steps": 100,

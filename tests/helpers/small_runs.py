@@ -10,7 +10,7 @@ import torch
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.data import ag_news, datasets, imdb
-from ftcore.events import Evaluation, Finished, Progress, Started, Status, Step
+from ftcore.events import Evaluation, Facts, Finished, Progress, Started, Status, Step
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
@@ -21,14 +21,14 @@ from ftcore.text.truncation import Truncation
 
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
-FACTS: dict[str, str | int | float] = {
+FACTS: Facts = {
     "steps": 8,
     "steps_per_epoch": 4,
     "train_texts": 512,
     "trainable_parameters": 18,
     "device": "cpu",
     "precision": "fp32",
-    "labels": "negative, positive",
+    "labels": ["negative", "positive"],
     "dataset_fingerprint": "tiny",
 }
 

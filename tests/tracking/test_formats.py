@@ -34,6 +34,13 @@ def test_run_with_progress_in_one_string_opens() -> None:
     assert (tracking.run(run_id).status, tracking.run(run_id).phase_done) == ("finished", 0)
 
 
+def test_labels_joined_by_commas_open_as_a_list() -> None:
+    """As recorded in 0.1.0."""
+    run_id = tracking.create_run(FineTuneConfig())
+    set_tags(run_id, facts='{"labels": "bad, good"}')
+    assert tracking.run(run_id).facts == {"labels": ["bad", "good"]}
+
+
 def test_run_of_a_newer_version_is_listed_but_cannot_be_used() -> None:
     small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
     newer, ours = small_runs.run(name="Newer"), small_runs.run("running", saved=False, name="Ours")

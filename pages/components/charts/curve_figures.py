@@ -85,7 +85,7 @@ def watched_sentence(
     fig.update_layout(meta={"legend": "picture"})  # a page has one legend for all its sentences
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
     fig.update_yaxes(
-        title_text=escape_html(class_labels(results[0])[label]),
+        title_text=escape_html(results[0].run.facts["labels"][label]),
         tickformat=".0%",
         range=[-0.02, 1.02],
         tickvals=[0, 0.5, 1],
@@ -104,8 +104,3 @@ def runs_that_watched(results: Sequence[Result]) -> list[Result]:
     watching = [result for result in results if len(result.watched)]
     sentences = next((result.run.config.watched for result in watching), [])
     return [result for result in watching if result.run.config.watched == sentences]
-
-
-def class_labels(result: Result) -> list[str]:
-    """The labels of the classes that a run tells apart."""
-    return str(result.run.facts["labels"]).split(", ")

@@ -38,7 +38,7 @@ def watched_charts(
     watching = curve_figures.runs_that_watched(results)
     if not watching:
         return []
-    labels = curve_figures.class_labels(watching[0])
+    labels = watching[0].run.facts["labels"]
     position = {trace.run_id: number for number, trace in enumerate(traces)}
     columns = {"x": axis, "y": "probability", "t": "seconds", "low": "low", "high": "high"}
     charts = []

@@ -105,7 +105,7 @@ def watched_sentences(results: list[Result]) -> None:
             "see how the models change their minds."
         )
         return
-    labels = curve_figures.class_labels(watching[0])
+    labels = watching[0].run.facts["labels"]
     choices.forget_unknown("watched_label", range(len(labels)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.segmented_control(

@@ -122,7 +122,7 @@ def _changes(sides: Sequence[Side]) -> Iterator[NamedFigure]:
 
 def _watched(results: Sequence[Result]) -> Iterator[NamedFigure]:
     if watching := curve_figures.runs_that_watched(results):
-        label = len(curve_figures.class_labels(watching[0])) - 1
+        label = len(watching[0].run.facts["labels"]) - 1
         for number in range(len(watching[0].run.config.watched)):
             fig = curve_figures.watched_sentence(watching, number, label, "seconds")
             yield f"watched-{number + 1}", fig

@@ -140,3 +140,13 @@ def test_files_are_never_unpickled() -> None:
     for file in CORE:
         for call in re.findall(r"\btorch\.load\([^\n]*", file.read_text("utf-8")):
             assert "weights_only=True" in call, file
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_locks_pin_what_is_required_with_hashes(name: str) -> None:
+    lock = (ROOT / f"{name}.lock").read_text("utf-8")
+    locked = dict(re.findall(r"^([a-z0-9-]+)==([\w.]+)", lock, re.M))
+    required = pinned(f"{name}.txt")
+    assert {package: locked.get(package) for package in required} == required
+    assert "://" not in lock and "+cpu" not in lock
+    assert len(re.findall(r"^[a-z0-9-]+==.*\\\n    --hash=sha256:", lock, re.M)) == len(locked)

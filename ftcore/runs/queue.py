@@ -31,28 +31,21 @@ class RunQueue:
 
     def __init__(self) -> None:
         self.start_errors: dict[str, str] = {}  # why a run could not start, by run id
-        self.lock = (
-            threading.RLock()
-        )  # held while queued runs are loaded, or a user's request is met
+        self.lock = threading.RLock()  # held while runs are loaded, or a user's request is met
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._running: list[Job] = []
-        self._closed = False
-
-    @property
-    def closed(self) -> bool:
-        """Whether workers must stop taking jobs."""
-        return self._closed
+        self.closed = False  # workers must stop taking jobs
 
     def open(self) -> None:
         """Let workers take jobs (again)."""
         with self._changed:
-            self._closed = False
+            self.closed = False
 
     def close(self) -> None:
         """Interrupt what runs and leave what waits to the next process that loads the queue."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             for job in self._waiting:
                 job.claim.release()
             self._waiting.clear()
@@ -81,7 +74,7 @@ class RunQueue:
     def append(self, job: Job) -> None:
         """Add a claimed run at its place; release it if the queue is closed."""
         with self._changed:
-            if self._closed:
+            if self.closed:
                 job.claim.release()
                 return
             self._waiting.append(job)
@@ -105,8 +98,8 @@ class RunQueue:
     def take(self, timeout: float | None = None) -> Job | None:
         """Wait for the next job and mark it as running. Returns None after `timeout` or once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed, timeout)
-            if self._closed or not self._waiting:
+            self._changed.wait_for(lambda: self._waiting or self.closed, timeout)
+            if self.closed or not self._waiting:
                 return None
             job = self._waiting.pop(0)
             self._running.append(job)

@@ -19,9 +19,7 @@ def claim(run_id: str) -> FileLock:
     try:
         lock.acquire(poll_interval=POLL_SECONDS)
     except Timeout:
-        raise UnfreezeError(
-            "Another process is working on this run: stop it there first."
-        ) from None
+        raise UnfreezeError("Another process works on this run: stop it there first.") from None
     return lock
 
 

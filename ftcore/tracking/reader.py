@@ -17,24 +17,10 @@ from ftcore.tracking.store import connect, tag, version
 from ftcore.validation import printable
 
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
-_EMPTY_ROW = {
-    "run_id": "",
-    "name": "",
-    "status": "",
-    "mode": "",
-    "dataset": "",
-    "checkpoint": "",
-    "started": None,
-    "seconds": None,
-    "val_accuracy": None,
-    "test_accuracy": None,
-    "epochs": 0,
-    "limit": 0,
-    "seed": 0,
-    "experiment": "",
-    "experiment_name": "",
-    "message": "",
-}
+_RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message")
+_CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed")
+_OTHER_COLUMNS = ("started", "seconds", "val_accuracy", "test_accuracy")
+_COLUMNS = [*_RUN_COLUMNS, *_CONFIG_COLUMNS, *_OTHER_COLUMNS]
 _read_lock = threading.Lock()
 
 
@@ -51,7 +37,7 @@ def runs() -> pd.DataFrame:
 @functools.lru_cache(maxsize=1)
 def _runs(version: object, second: int) -> pd.DataFrame:
     rows = [_row(run) for run in _search_all() if tag("config") in run.data.tags]
-    return pd.DataFrame(rows, columns=list(_EMPTY_ROW))
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def _search_all() -> Iterator[MlflowRun]:
@@ -69,30 +55,25 @@ def _row(mlflow_run: MlflowRun) -> dict[str, Any]:
     try:
         run = from_mlflow(mlflow_run)
     except UnfreezeError as error:
-        return _EMPTY_ROW | {
-            "run_id": mlflow_run.info.run_id,
-            "name": run_name(mlflow_run),
-            "status": "unreadable",
-            "started": created_at(mlflow_run),
-            "message": str(error),
-        }
+        return (
+            dict.fromkeys(_COLUMNS, "")
+            | dict.fromkeys(("epochs", "limit", "seed"), 0)
+            | {
+                "run_id": mlflow_run.info.run_id,
+                "name": run_name(mlflow_run),
+                "status": "unreadable",
+                "message": str(error),
+                **dict.fromkeys(_OTHER_COLUMNS),
+                "started": created_at(mlflow_run),
+            }
+        )
     return {
-        "run_id": run.run_id,
-        "name": run.name,
-        "status": run.status,
-        "mode": run.config.mode,
-        "dataset": run.config.dataset,
-        "checkpoint": run.config.checkpoint,
+        **{column: getattr(run, column) for column in _RUN_COLUMNS},
+        **{column: getattr(run.config, column) for column in _CONFIG_COLUMNS},
         "started": run.created,
         "seconds": run.metrics.get("seconds"),
         "val_accuracy": run.metrics.get("val_accuracy", run.metrics.get("val/accuracy")),
         "test_accuracy": run.metrics.get("test_accuracy"),
-        "epochs": run.config.epochs,
-        "limit": run.config.limit,
-        "seed": run.config.seed,
-        "experiment": run.experiment,
-        "experiment_name": run.experiment_name,
-        "message": run.message,
     }
 
 
@@ -103,9 +84,7 @@ def run(run_id: str) -> Run:
         mlflow_run = client.get_run(run_id)
         if mlflow_run.info.lifecycle_stage == "active" and tag("config") in mlflow_run.data.tags:
             return from_mlflow(mlflow_run)
-    raise UnfreezeError(
-        f"There is no run {printable(run_id)!r}; the list of runs shows those there are."
-    )
+    raise UnfreezeError(f"There is no run {printable(run_id)!r}; choose one from the list of runs.")
 
 
 def find_runs(run_ids: Iterable[str]) -> list[Run]:
@@ -117,11 +96,11 @@ def find_runs(run_ids: Iterable[str]) -> list[Run]:
     return found
 
 
-def search(condition: str, order: str = "start_time") -> list[Run]:
+def search(condition: str) -> list[Run]:
     """The readable runs for which a condition in MLflow's filter syntax holds."""
     client, experiment = connect()
     found = []
-    for mlflow_run in client.search_runs([experiment], condition, order_by=[order]):
+    for mlflow_run in client.search_runs([experiment], condition, order_by=["start_time"]):
         with contextlib.suppress(UnfreezeError):
             found.append(from_mlflow(mlflow_run))
     return found

@@ -12,7 +12,6 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from mlflow.entities import Metric, Param, RunTag
@@ -87,9 +86,7 @@ class Recorder:
         self._tags: dict[str, str] = {}
         self._last_flush = 0.0
         self._phase = ""
-        self._phase_began: dict[
-            str, float
-        ] = {}  # when each phase first began; phases may alternate
+        self._phase_began: dict[str, float] = {}  # when each first began; phases may alternate
         self._notes: list[str] = []
         self._closed = threading.Event()
 
@@ -146,12 +143,7 @@ class Recorder:
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self._flush()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._closed.set()
         self._flush()
 
@@ -215,11 +207,7 @@ def finish(run_id: str, event: Finished) -> None:
 def _git_commit() -> str:
     try:
         git = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=paths.ROOT,
-            capture_output=True,
-            text=True,
-            timeout=5,
+            ["git", "rev-parse", "HEAD"], cwd=paths.ROOT, capture_output=True, text=True, timeout=5
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from ftcore import events, tracking
 from ftcore.config import FineTuneConfig
@@ -12,8 +11,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress, Task
 from ftcore.runs.scheduler import scheduler
 
-TIMEOUT = 20.0  # seconds
-T = TypeVar("T")
+TIMEOUT = 120.0  # seconds
 
 
 class ControlledTraining:
@@ -70,11 +68,11 @@ def final_status(run_id: str) -> str:
     return tracking.run(run_id).status
 
 
-def call_concurrently(*functions: Callable[[], T]) -> list[T | Exception]:
+def call_concurrently(*functions: Callable[[], object]) -> list[object]:
     """Call each function in a thread, all at the same time; returns their results or exceptions."""
     barrier = threading.Barrier(len(functions))
 
-    def call(function: Callable[[], T]) -> T | Exception:
+    def call(function: Callable[[], object]) -> object:
         barrier.wait()
         try:
             return function()

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,31 +51,20 @@ def test_run_of_a_newer_version_is_listed_but_cannot_be_used() -> None:
     for use in (tracking.run, tracking.delete, lambda run_id: catalog.load([run_id])):
         with pytest.raises(UnfreezeError, match=message):
             use(newer)
-    resumed = subprocess.run(
-        [sys.executable, "-m", "ftcore", "resume", newer],
-        capture_output=True,
-        text=True,
-        cwd=paths.ROOT,
-    )
-    assert resumed.returncode and message in resumed.stderr
 
 
 def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted() -> None:
     valid = tracking.create_run(FineTuneConfig(name="Valid"), "mine", "Mine")
     invalid = []
-    for key, value in [
-        ("config", "{"),
-        ("config", "[]"),
-        ("config", '"x"'),
-        ("config", '{"mode": "renamed"}'),
-        ("config", '{"mode": []}'),
-        ("config", '{"epochs": "many"}'),
-        ("facts", "{"),
-        ("notes", "]"),
-        ("phase_progress", "[1]"),
-        ("phase_began", "noon"),
-        ("format", "x"),
-    ]:
+    configs = ["{", "[]", '"x"', '{"mode": "renamed"}', '{"mode": []}', '{"epochs": "many"}']
+    others = {
+        "facts": "{",
+        "notes": "]",
+        "phase_progress": "[1]",
+        "phase_began": "x",
+        "format": "x",
+    }
+    for key, value in [*(("config", config) for config in configs), *others.items()]:
         invalid.append(tracking.create_run(FineTuneConfig(), "mine", "Mine"))
         set_tags(invalid[-1], **{key: value})
     table = tracking.runs().set_index("run_id")
@@ -103,10 +90,8 @@ def test_word_vectors_of_the_starter_never_change() -> None:
 def test_diagnostics_with_fewer_arrays_open_and_with_unknown_arrays_are_ignored(
     tmp_path: Path,
 ) -> None:
-    arrays = {
-        "truth": np.array([0, 1]),
-        "probabilities": np.array([[0.6, 0.4], [0.2, 0.8]], np.float32),
-    }
+    probabilities = np.array([[0.6, 0.4], [0.2, 0.8]], np.float32)
+    arrays = {"truth": np.array([0, 1]), "probabilities": probabilities}
     rest = {"labels": ["bad", "good"], "moved": {"head": 0.5}, "forgot": None}
     (tmp_path / METADATA).write_text(json.dumps(rest))
     np.savez(tmp_path / ARRAYS, **arrays)

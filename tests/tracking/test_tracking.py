@@ -54,12 +54,11 @@ def test_recorded_run_is_read_back() -> None:
     assert history[history["split"] == "val"]["accuracy"].tolist() == [0.5, 0.9]
     row = tracking.runs().iloc[0]
     assert (row["run_id"], row["mode"], row["val_accuracy"]) == (run_id, "last-layer", 0.9)
-    assert (row["experiment"], row["experiment_name"]) == ("abc", "My experiment")
 
 
 def test_watched_sentences_are_read_back_by_sentence_and_label() -> None:
     run_id = tracking.create_run(FineTuneConfig())
-    assert tracking.watched(run_id).empty
+    assert tracking.watched(run_id).empty and tracking.history(run_id).empty
     with tracking.Recorder(run_id) as recorder:
         recorder.write(Watched(0, 0.0, 0.0, 0, ((0.5, 0.5), (0.25, 0.75))))
         recorder.write(Watched(4, 0.5, 2.0, 128, ((0.0, 1.0), (0.75, 0.25))))
@@ -79,23 +78,8 @@ def test_phase_and_progress_are_visible_while_a_run_is_recorded() -> None:
         run = tracking.run(run_id)
         assert (run.status, run.phase) == ("running", "encoding")
         assert (run.phase_done, run.phase_total, run.phase_unit) == (40, 100, "texts")
-
-
-def test_phase_that_returns_keeps_its_start_time() -> None:
-    run_id = tracking.create_run(FineTuneConfig())
-    began = []
-    with tracking.Recorder(run_id) as recorder:
-        for phase in ("training", "evaluating", "training"):
-            recorder.write(Progress(phase, 1, 9, "steps"))  # type: ignore[arg-type]
-            recorder.write(Resumable(1))
-            began.append(mlflow_client().get_run(run_id).data.tags["unfreeze.phase_began"])
-    assert began[0] == began[2] != began[1]
-
-
-def test_history_is_empty_before_the_first_point() -> None:
-    history = tracking.history(tracking.create_run(FineTuneConfig()))
-    assert len(history) == 0
-    assert {"split", "step", "loss", "accuracy", "seconds", "epoch"} <= set(history.columns)
+        with pytest.raises(UnfreezeError, match="stop it first"):
+            tracking.delete(run_id)
 
 
 def test_run_whose_process_died_is_interrupted() -> None:
@@ -135,12 +119,14 @@ def test_run_of_another_machine_is_running_while_it_sends_heartbeats(
     with tracking.Recorder(run_id):
         client.set_tag(run_id, "unfreeze.host", "elsewhere")
         client.set_tag(run_id, "unfreeze.heartbeat", "0")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while tracking.run(run_id).status != "running" and time.monotonic() < deadline:
             pass
         assert tracking.run(run_id).status == "running"
-    client.set_tag(run_id, "unfreeze.heartbeat", str(time.time() - 200))
-    assert tracking.run(run_id).status == "interrupted"
+    silent = tracking.create_run(FineTuneConfig())
+    client.set_tag(silent, "unfreeze.host", "elsewhere")
+    client.set_tag(silent, "unfreeze.heartbeat", str(time.time() - 200))
+    assert tracking.run(silent).status == "interrupted"
 
 
 def test_rename_and_delete() -> None:
@@ -156,12 +142,6 @@ def test_rename_and_delete() -> None:
     assert run_id not in tracking.runs()["run_id"].tolist()
     with pytest.raises(UnfreezeError, match="no run"):
         tracking.run(run_id)
-
-
-def test_running_run_is_not_deleted() -> None:
-    run_id = tracking.create_run(FineTuneConfig())
-    with tracking.Recorder(run_id), pytest.raises(UnfreezeError, match="stop it first"):
-        tracking.delete(run_id)
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "0" * 32, "../x", ""])
@@ -242,10 +222,7 @@ def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch: pytest.Mo
 
 
 def test_list_of_runs_shows_changes_at_once_and_each_caller_gets_a_copy() -> None:
-    run_id = small_runs.run(saved=False)
-    assert list(tracking.runs()["run_id"]) == [run_id]
-    tracking.rename(run_id, "Another name")
-    assert list(tracking.runs()["name"]) == ["Another name"]
+    tracking.rename(small_runs.run(saved=False), "Another name")
     table = tracking.runs()
     table.loc[0, "name"] = "Changed"
     assert list(tracking.runs()["name"]) == ["Another name"]

@@ -110,7 +110,7 @@ class Scheduler:
                     status = tracking.run(run_id).status  # another process may have ended it
                     if status in ("finished", "stopped", "failed"):
                         raise UnfreezeError(f"This run is {status}: another process has ended it.")
-                self._enqueue(claims, self.queue.first_place() - len(runs))
+                self._enqueue(claims, self.queue.first_place() - len(runs), runs)
             except BaseException:
                 for claim in claims.values():
                     claim.release()
@@ -153,21 +153,26 @@ class Scheduler:
                 _unclaimed(run_id)
                 tracking.delete(run_id)
 
-    def _enqueue(self, claims: dict[str, FileLock], first_place: float) -> None:
-        """Queue claimed runs at successive places: all, or none if the record cannot be written."""
-        jobs = [
-            Job(run_id, first_place + n, claim) for n, (run_id, claim) in enumerate(claims.items())
-        ]
-        runs = [tracking.run(job.run_id) for job in jobs]
-        recorded = 0
+    def _enqueue(
+        self, claims: dict[str, FileLock], first_place: float, before: Sequence[tracking.Run] = ()
+    ) -> None:
+        """Queue claimed runs at successive places: all, or none if the record cannot be written.
+
+        Then those that were recorded end again as they ended `before`, new ones as interrupted.
+        """
+        ends = {run.run_id: Finished(run.status, run.message) for run in before}  # type: ignore[arg-type]
+        jobs = [Job(run_id, first_place + n, claims[run_id]) for n, run_id in enumerate(claims)]
+        recorded = []
         try:
             for job in jobs:
-                recorded += 1
+                recorded.append(job.run_id)
                 tracking.enqueue(job.run_id, job.place)
         except BaseException:
-            for run in runs[:recorded]:
+            for run_id in recorded:
                 with contextlib.suppress(UnfreezeError):
-                    tracking.finish(run.run_id, Finished(run.status, run.message))  # type: ignore[arg-type]
+                    tracking.finish(
+                        run_id, ends.get(run_id, Finished("interrupted", "Not queued."))
+                    )
             raise
         for job in jobs:  # in order: an idle worker takes the first at once
             self.queue.append(job)

@@ -40,11 +40,11 @@ def _runs(version: object, second: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _search_all() -> Iterator[MlflowRun]:
+def _search_all(condition: str = "") -> Iterator[MlflowRun]:
     client, experiment = connect()
     token = None
     while True:
-        page = client.search_runs([experiment], page_token=token)
+        page = client.search_runs([experiment], condition, page_token=token)
         yield from page
         token = page.token
         if not token:
@@ -89,21 +89,20 @@ def run(run_id: str) -> Run:
 
 def find_runs(run_ids: Iterable[str]) -> list[Run]:
     """The runs among `run_ids` that exist and can be read."""
-    found = []
+    runs = []
     for run_id in run_ids:
         with contextlib.suppress(UnfreezeError):
-            found.append(run(run_id))
-    return found
+            runs.append(run(run_id))
+    return runs
 
 
 def search(condition: str) -> list[Run]:
     """The readable runs for which a condition in MLflow's filter syntax holds."""
-    client, experiment = connect()
-    found = []
-    for mlflow_run in client.search_runs([experiment], condition, order_by=["start_time"]):
+    runs = []
+    for mlflow_run in _search_all(condition):
         with contextlib.suppress(UnfreezeError):
-            found.append(from_mlflow(mlflow_run))
-    return found
+            runs.append(from_mlflow(mlflow_run))
+    return runs
 
 
 def last_failure() -> str | None:

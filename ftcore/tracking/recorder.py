@@ -16,21 +16,11 @@ from typing import Self
 
 from mlflow.entities import Metric, Param, RunTag
 
-from ftcore import __version__, paths
+from ftcore import __version__, events, paths
 from ftcore.config import FineTuneConfig, mode_title
 from ftcore.diagnostics.results import ARRAYS, METADATA
 from ftcore.errors import UnfreezeError
-from ftcore.events import (
-    Evaluation,
-    Event,
-    Finished,
-    Noted,
-    Progress,
-    Resumable,
-    Started,
-    Step,
-    Watched,
-)
+from ftcore.events import Event, Finished
 from ftcore.models import checkpoints
 from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, is_server, tag, writing
 
@@ -110,27 +100,27 @@ class Recorder:
     def write(self, event: Event) -> None:
         """Record an event, at once if viewers wait for it, else with the next batch."""
         match event:
-            case Progress():
+            case events.Progress():
                 if event.phase != self._phase:
                     self._phase = event.phase
                     began = self._phase_began.setdefault(event.phase, time.time())
                     self._tags |= {"phase": event.phase, "phase_began": str(began)}
                 progress = {"done": event.done, "total": event.total, "unit": event.unit}
                 self._tags["phase_progress"] = json.dumps(progress)
-            case Started():
+            case events.Started():
                 self._notes = list(event.notes)
                 self._tags |= {"facts": json.dumps(event.facts), "notes": json.dumps(self._notes)}
-            case Noted():
+            case events.Noted():
                 self._notes.append(event.note)
                 self._tags["notes"] = json.dumps(self._notes)
-            case Resumable():  # a resumed run does not repeat the events before its snapshot
+            case events.Resumable():  # a resumed run does not repeat the events before its snapshot
                 self._flush()
                 return
-            case Step():
+            case events.Step():
                 self._point("train", event, accuracy=event.accuracy, loss=event.loss, lr=event.lr)
-            case Evaluation():
+            case events.Evaluation():
                 self._point(event.split, event, accuracy=event.accuracy, loss=event.loss)
-            case Watched():
+            case events.Watched():
                 probabilities = {
                     f"{sentence}/{label}": probability
                     for sentence, row in enumerate(event.probabilities)
@@ -153,7 +143,9 @@ class Recorder:
             with contextlib.suppress(Exception):  # the next one may succeed
                 self._client.set_tag(self.run_id, tag("heartbeat"), str(time.time()))
 
-    def _point(self, split: str, event: Step | Evaluation | Watched, **values: float) -> None:
+    def _point(
+        self, split: str, event: events.Step | events.Evaluation | events.Watched, **values: float
+    ) -> None:
         now = int(time.time() * 1000)
         values |= {"seconds": event.seconds, "epoch": event.epoch, "examples": event.examples}
         self._metrics += [

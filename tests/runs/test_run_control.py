@@ -28,18 +28,6 @@ def test_stop_ends_a_running_run_and_takes_a_queued_one_off(training: Controlled
     assert tracking.run(first).status == "stopped"
 
 
-def test_paused_queued_run_waits_again_once_resumed(training: ControlledTraining) -> None:
-    first, second = training.submit("first", "second")
-    scheduler.pause(second)
-    assert tracking.run(second).status == "paused" and scheduler.queue.order() == [first]
-    scheduler.resume(second)
-    assert tracking.run(second).status == "queued" and scheduler.queue.order() == [first, second]
-    scheduler.pause(second)
-    scheduler.stop(first)
-    assert final_status(first) == "stopped"
-    assert training.started == ["first"] and tracking.run(second).status == "paused"
-
-
 def test_stop_of_a_queued_run_that_had_started_pauses_it(training: ControlledTraining) -> None:
     [first] = training.submit("first")
     run_id = small_runs.run("paused", saved=False)
@@ -101,7 +89,7 @@ def test_several_runs_resume_in_the_given_order(training: ControlledTraining) ->
     run_ids = training.submit(*names)
     for run_id in reversed(run_ids):
         scheduler.pause(run_id)
-    assert final_status(run_ids[0]) == "paused"
+        assert final_status(run_id) == "paused"
     training.started.clear()
     scheduler.resume(*run_ids)
     training.wait_for("first")
@@ -128,20 +116,24 @@ def test_resume_queues_no_run_if_one_cannot_be_resumed(training: ControlledTrain
     assert scheduler.queue.order() == [paused, interrupted]
 
 
-def test_resume_queues_no_run_if_the_second_cannot_be_recorded(
+def test_all_runs_are_queued_or_none_if_the_second_cannot_be_recorded(
     training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (small_runs.run(status, saved=False) for status in ("paused", "interrupted"))
-    enqueue = tracking.enqueue
+    enqueue, places = tracking.enqueue, []
 
     def enqueue_on_a_disk_that_fills(run_id: str, place: float) -> None:
-        with disk_limit.limit_file_size(1) if run_id == second else nullcontext():
+        places.append(place)
+        with disk_limit.limit_file_size(1) if len(places) == 2 else nullcontext():
             enqueue(run_id, place)
 
     monkeypatch.setattr(tracking, "enqueue", enqueue_on_a_disk_that_fills)
+    paused = [small_runs.run("paused", saved=False) for _ in range(2)]
     with pytest.raises(UnfreezeError, match="free some space"):
-        scheduler.resume(first, second)
-    assert [tracking.run(run_id).status for run_id in (first, second)] == ["paused", "interrupted"]
+        scheduler.resume(*paused)
+    places.clear()
+    with pytest.raises(UnfreezeError, match="free some space"):
+        scheduler.submit_all([FineTuneConfig(), FineTuneConfig()], "mine", "Mine")
+    assert tracking.runs()["status"].tolist() == ["paused"] * 2
     assert not scheduler.queue.order() and not training.started
 
 

@@ -1,6 +1,5 @@
 """Stores of an earlier MLflow are upgraded, those of a newer one are refused."""
 
-import json
 import shutil
 import sqlite3
 import stat
@@ -33,28 +32,20 @@ def mlflow_2_9_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     InitialBase.metadata.create_all(engine)
     command.upgrade(mlflow_db._get_alembic_config(f"sqlite:///{file}"), MLFLOW_2_9)
     engine.dispose()
-    config = {"checkpoint": "starter", "dataset": "sample", "mode": "last-layer", "epochs": 2}
-    tags = {"status": "finished", "config": json.dumps(config)}
     with closing(sqlite3.connect(file)) as store:
-        store.execute(
-            "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage) "
-            "VALUES (1, 'unfreeze', 'file:///runs', 'active')"
-        )
-        store.execute(
-            "INSERT INTO runs (run_uuid, name, status, start_time, lifecycle_stage, experiment_id,"
-            " artifact_uri, user_id, source_type, source_name, source_version) VALUES"
-            " ('old', 'Long ago', 'FINISHED', 1700000000000, 'active', 1, 'file:///runs/old', '',"
-            " 'LOCAL', '', '')"
-        )
-        store.executemany(
-            "INSERT INTO tags (run_uuid, key, value) VALUES ('old', ?, ?)",
-            [(f"unfreeze.{key}", value) for key, value in tags.items()],
-        )
-        store.executemany(
-            "INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan) "
-            "VALUES ('old', 'val/loss', ?, 1700000000000, ?, 0)",
-            [(0.7, 0), (0.5, 1)],
-        )
+        store.executescript("""
+            INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage)
+            VALUES (1, 'unfreeze', 'file:///runs', 'active');
+            INSERT INTO runs (run_uuid, name, status, start_time, lifecycle_stage, experiment_id,
+                artifact_uri, user_id, source_type, source_name, source_version)
+            VALUES ('old', 'Long ago', 'FINISHED', 1700000000000, 'active', 1, 'file:///runs/old',
+                '', 'LOCAL', '', '');
+            INSERT INTO tags (run_uuid, key, value) VALUES ('old', 'unfreeze.status', 'finished'),
+                ('old', 'unfreeze.config', '{"dataset": "sample", "mode": "last-layer"}');
+            INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan)
+            VALUES ('old', 'val/loss', 0.7, 1700000000000, 0, 0),
+                ('old', 'val/loss', 0.5, 1700000000000, 1, 0);
+        """)
         store.commit()
     return file
 

@@ -86,11 +86,10 @@ def test_run_whose_process_died_is_interrupted() -> None:
     code = (
         "from ftcore import tracking; from ftcore.config import FineTuneConfig; import os;"
         "run_id = tracking.create_run(FineTuneConfig()); claim = tracking.claim(run_id);"
-        "tracking.Recorder(run_id).__enter__();"
-        "print(run_id, flush=True); os._exit(9)"
+        "tracking.Recorder(run_id).__enter__(); print(run_id, flush=True); os._exit(9)"
     )
     process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=paths.ROOT
     )
     run_id = process.stdout.strip()
     assert tracking.run(run_id).status == "interrupted"
@@ -132,8 +131,12 @@ def test_run_of_another_machine_is_running_while_it_sends_heartbeats(
 def test_rename_and_delete() -> None:
     small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
     run_id = small_runs.run("finished")
+    assert len(tracking.runs()) == 1
     tracking.rename(run_id, "  Better name ")
     assert tracking.run(run_id).name == checkpoints.find(run_id).title == "Better name"
+    table = tracking.runs()
+    table.loc[0, "name"] = "Changed"  # each caller gets a copy
+    assert tracking.runs()["name"].tolist() == ["Better name"]
     with pytest.raises(UnfreezeError, match="name"):
         tracking.rename(run_id, " ")
     assert tracking.disk_use(run_id) > 0
@@ -177,26 +180,19 @@ def test_tracking_server_receives_run_curves_and_checkpoint(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     uri = f"http://127.0.0.1:{port}"
+    command = f"{sys.executable} -m mlflow server --host 127.0.0.1 --port {port} --workers 1"
     stores = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
     stores += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    command = f"-m mlflow server --host 127.0.0.1 --port {port} --workers 1"
-    server = subprocess.Popen(
-        [sys.executable, *command.split(), *stores],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    server = subprocess.Popen([*command.split(), *stores], start_new_session=True)
     try:
         retry = Retry(total=60, connect=60, backoff_factor=0.2, backoff_max=1)
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retry))
             assert session.get(f"{uri}/health", timeout=60).ok
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        command = "-m ftcore train --checkpoint base --epochs 1 --limit 64 --json"
-        training = subprocess.run(
-            [sys.executable, *command.split()], capture_output=True, text=True, cwd=paths.ROOT
-        )
-        last = [json.loads(line) for line in training.stdout.splitlines()][-1]
+        command = f"{sys.executable} -m ftcore train --checkpoint base --epochs 1 --limit 64 --json"
+        out = subprocess.check_output(command.split(), text=True, cwd=paths.ROOT)
+        last = [json.loads(line) for line in out.splitlines()][-1]
         assert last["status"] == "finished"
         assert tracking.runs().iloc[0]["run_id"] == last["run_id"]
         assert len(tracking.history(last["run_id"])) > 2
@@ -219,13 +215,6 @@ def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch: pytest.Mo
     monkeypatch.setattr(curves, "is_home_database", lambda: False)
     pd.testing.assert_frame_equal(history, tracking.history(run_id), check_exact=True)
     pd.testing.assert_frame_equal(watched, tracking.watched(run_id), check_exact=True)
-
-
-def test_list_of_runs_shows_changes_at_once_and_each_caller_gets_a_copy() -> None:
-    tracking.rename(small_runs.run(saved=False), "Another name")
-    table = tracking.runs()
-    table.loc[0, "name"] = "Changed"
-    assert list(tracking.runs()["name"]) == ["Another name"]
 
 
 def test_full_disk_is_an_error_and_changes_nothing() -> None:

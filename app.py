@@ -68,13 +68,12 @@ def stop_queue() -> None:
 
 def show_error(error: Exception) -> bool:
     """Draw an error that a page did not catch, without a traceback."""
+    message = "Something unexpected went wrong. Reload the page; the server's log has the details."
     if isinstance(error, UnfreezeError):
-        st.error(escape_markdown(str(error)))
+        message = escape_markdown(str(error))
     else:
         log.exception("a page failed", exc_info=error)
-        st.error(
-            "Something unexpected went wrong. Reload the page; the server's log has the details."
-        )
+    st.error(message)
     return True
 
 

@@ -93,14 +93,7 @@ def _setting(
     The default None stands for the mode's default. `low` and `high` are inclusive. `shown` settings are
     not folded away in the form; `new_model` settings describe a new model only.
     """
-    metadata = {
-        "help": help,
-        "label": label,
-        "low": low,
-        "high": high,
-        "shown": shown,
-        "new_model": new_model,
-    }
+    metadata = dict(help=help, label=label, low=low, high=high, shown=shown, new_model=new_model)
     return field(default=default, metadata=metadata)
 
 
@@ -300,7 +293,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return `values` with earlier names of settings replaced; a current name takes precedence."""
-    renamed = {EARLIER_NAMES[name]: values[name] for name in values if name in EARLIER_NAMES}
+    renamed = {new: values[old] for old, new in EARLIER_NAMES.items() if old in values}
     return renamed | {name: value for name, value in values.items() if name not in EARLIER_NAMES}
 
 
@@ -338,9 +331,8 @@ def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) 
             options["metavar"] = name.upper()
         text = (setting.metadata["help"] + default).replace("%", "%%")
         parser.add_argument(_option(name), help=text, **options)
-        for earlier, current in EARLIER_NAMES.items():
-            if current == name:
-                parser.add_argument(_option(earlier), help=argparse.SUPPRESS, **options)
+        for earlier in (old for old, new in EARLIER_NAMES.items() if new == name):
+            parser.add_argument(_option(earlier), help=argparse.SUPPRESS, **options)
     parser.add_argument(
         "--self-training", "--unlabelled", action=_Removed, nargs="?", help=argparse.SUPPRESS
     )
@@ -350,9 +342,7 @@ class _Removed(argparse.Action):
     """An option of an earlier version: ends the program with one sentence and status 2."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        parser.exit(
-            2, "Self-training was removed (docs/decisions.md says why); omit this option.\n"
-        )
+        parser.exit(2, "Self-training was removed (see docs/decisions.md); omit this option.\n")
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -387,10 +377,6 @@ def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise UnfreezeError(f"{name} is {shown}; remove what is not a character.")
         return text
-    return _number(setting, value, name, shown)
-
-
-def _number(setting: "dataclasses.Field[Any]", value: Any, name: str, shown: str) -> Any:
     try:
         number = setting.type(value)  # type: ignore[operator]
     except (TypeError, ValueError, OverflowError):

@@ -1,6 +1,8 @@
 """Errors that users can solve, and the messages for them."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # The last one is from oneDNN, which multiplies matrices on a CPU.
 _OUT_OF_MEMORY = (
@@ -41,6 +43,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in message for words in _OUT_OF_MEMORY)
     )
+
+
+@contextmanager
+def panics_as_memory_errors() -> Iterator[None]:
+    """Raise MemoryError for a panic of safetensors, which panics when it lacks memory.
+
+    A panic is a BaseException, so code that handles errors misses it. Works as a decorator too.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of pyo3, which does not export the class
+            raise
+        raise MemoryError(str(error)) from error
 
 
 def is_disk_full(error: Exception) -> bool:

@@ -41,10 +41,8 @@ def providers(files: list[Path]) -> dict[str, set[str]]:
     """The packages that the files import → the distributions that can provide each."""
     installed = importlib.metadata.packages_distributions()
     own = {"app", "ftcore", "pages", "tests", "benchmarks", *sys.stdlib_module_names}
-    return {
-        package: {name.lower() for name in installed.get(package, [])}
-        for package in imported_packages(files) - own
-    }
+    packages = imported_packages(files) - own
+    return {name: {one.lower() for one in installed.get(name, [])} for name in packages}
 
 
 def pinned(*names: str) -> dict[str, str]:

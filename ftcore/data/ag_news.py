@@ -11,7 +11,6 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
 LABELS = ("World", "Sports", "Business", "Sci/Tech")
-_SPLITS = ("train", "test")
 _OFFICIAL = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv"
 _REPORT_EVERY = 500  # texts
 
@@ -56,14 +55,13 @@ def _ends_with_newline(file: Path) -> bool:
 
 def _read(path: Path) -> Task[tuple[Texts, Texts]]:
     folder = path if path.is_dir() else path.parent
-    for split in _SPLITS:
-        if not (folder / f"{split}.csv").is_file():
+    train, test = files = folder / "train.csv", folder / "test.csv"
+    for file in files:
+        if not file.is_file():
             raise UnfreezeError(
-                f"{path} has no {split}.csv: give the folder that holds train.csv and test.csv."
+                f"{path} has no {file.name}: give the folder that holds train.csv and test.csv."
             )
-    train = yield from _read_file(folder / "train.csv")
-    test = yield from _read_file(folder / "test.csv")
-    return train, test
+    return (yield from _read_file(train)), (yield from _read_file(test))
 
 
 def _read_file(file: Path) -> Task[Texts]:
@@ -84,7 +82,7 @@ def _read_file(file: Path) -> Task[Texts]:
 
 def _files() -> dict[str, str]:
     url = paths.ag_news_url().rstrip("/")
-    return {f"ag_news_csv/{split}.csv": f"{url}/{split}.csv" for split in _SPLITS}
+    return {f"ag_news_csv/{name}": f"{url}/{name}" for name in ("train.csv", "test.csv")}
 
 
 SPEC = DatasetSpec(

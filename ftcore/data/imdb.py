@@ -11,6 +11,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
 LABELS = ("negative", "positive")
+_OFFICIAL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 _FOLDERS = ("train/neg", "train/pos", "test/neg", "test/pos")
 _REPORT_EVERY = 500  # reviews
 
@@ -36,10 +37,10 @@ def _read(path: Path) -> Task[tuple[Texts, Texts]]:
                 f"{path} has no reviews in aclImdb/{folder}: "
                 "give the official archive, or the folder unpacked from it."
             )
-    return (
-        _join(texts["train/neg"], texts["train/pos"]),
-        _join(texts["test/neg"], texts["test/pos"]),
+    train, test = (
+        _join(texts[f"{split}/neg"], texts[f"{split}/pos"]) for split in ("train", "test")
     )
+    return train, test
 
 
 def _join(negative: list[str], positive: list[str]) -> Texts:
@@ -81,10 +82,5 @@ SPEC = DatasetSpec(
     origin=paths.imdb_url,
     read=_read,
     files=lambda: {"aclImdb_v1.tar.gz": paths.imdb_url()},
-    checksums={
-        "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz": (
-            84_125_825,
-            "7c2ac02c03563afcf9b574c7e56c153a",
-        )
-    },
+    checksums={_OFFICIAL: (84_125_825, "7c2ac02c03563afcf9b574c7e56c153a")},
 )

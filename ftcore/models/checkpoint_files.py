@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftcore import validation
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, panics_as_memory_errors
 from ftcore.models.checkpoints import (
     CONFIG,
     FORMAT,
@@ -84,6 +84,7 @@ def _refuse(checkpoint: Checkpoint, weights: list[str], fault: str) -> None:
         raise checkpoint_error(checkpoint, f"these weights are {fault}: {names}")
 
 
+@panics_as_memory_errors()
 def save(
     model: "TextClassifier",
     path: Path,
@@ -142,6 +143,7 @@ def _words_owner(checkpoint: Checkpoint) -> Checkpoint:
     return checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
 
 
+@panics_as_memory_errors()
 def _read_tensors(checkpoint: Checkpoint, name: str) -> "dict[str, Tensor]":
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -71,17 +71,13 @@ def _trim(keep: Path) -> None:
             entries.append((entry.stat().st_mtime, _size(entry), entry))
     excess = sum(size for _, size, _ in entries) - paths.cache_limit()
     for _, size, entry in sorted(entries):
-        if excess <= 0:
-            return
-        if entry == keep:
-            continue
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
-        excess -= size
+        if excess > 0 and entry != keep:
+            excess -= size
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
 
 
 def _size(entry: Path) -> int:
-    files = [entry] if entry.is_file() else [file for file in entry.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+    return sum(file.stat().st_size for file in (entry, *entry.rglob("*")) if file.is_file())

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open, torch as safetensors_torch
 from torch import Tensor
 
 from ftcore.config import SELF_TRAINED
-from ftcore.errors import UnfreezeError, UnreadableSnapshot
+from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_errors
 from ftcore.events import Evaluation
 from ftcore.storage import files
 from ftcore.training import strategies
@@ -44,6 +44,7 @@ def path(output: Path) -> Path:
     return output.with_name(NAME)
 
 
+@panics_as_memory_errors()
 def save(setup: TrainingSetup, state: TrainingState) -> None:
     """Write the state of a run between two steps. Raises OSError."""
     weights = strategies.trained_weights(state.model, setup.config)
@@ -77,6 +78,7 @@ def save(setup: TrainingSetup, state: TrainingState) -> None:
     state.last_snapshot = time.monotonic()
 
 
+@panics_as_memory_errors()
 def load(output: Path) -> Snapshot | None:
     """Read the snapshot of a run; None if there is none.
 

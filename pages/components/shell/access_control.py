@@ -36,6 +36,7 @@ CROSS_SITE = "Sign in on this dashboard's own page."
 WRONG_PASSWORD = "That is not the password."
 TOO_LONG = "That is too long for a password."
 _NO_STORE = {"Cache-Control": "no-store"}
+Answer = Response | None  # None lets the request through
 
 
 class AccessControl:
@@ -65,28 +66,22 @@ class AccessControl:
         else:
             await response(scope, receive, send)
 
-    async def respond(
-        self, connection: HTTPConnection, path: str, receive: Receive
-    ) -> Response | None:
-        """Return the response in the app's place, or None to let the request through."""
+    async def respond(self, connection: HTTPConnection, path: str, receive: Receive) -> Answer:
+        """Return the response in the app's place."""
         raise NotImplementedError
 
 
 class LocalOnly(AccessControl):
     """Lets in requests from this machine. In force where no sign-in is set up."""
 
-    async def respond(
-        self, connection: HTTPConnection, path: str, receive: Receive
-    ) -> Response | None:
+    async def respond(self, connection: HTTPConnection, path: str, receive: Receive) -> Answer:
         return None if _is_local(connection) else _refuse(LOCAL_ONLY, 403)
 
 
 class StreamlitSignIn(AccessControl):
     """Closes what Streamlit's own sign-in leaves open to visitors who have not signed in."""
 
-    async def respond(
-        self, connection: HTTPConnection, path: str, receive: Receive
-    ) -> Response | None:
+    async def respond(self, connection: HTTPConnection, path: str, receive: Receive) -> Answer:
         if not path.startswith(STREAMLIT_PRIVATE):
             return None
         user = starlette_websocket._get_signed_cookie_with_chunks(
@@ -104,9 +99,7 @@ class PasswordSignIn(AccessControl):
         self.password = password
         self.throttle = SignInThrottle()
 
-    async def respond(
-        self, connection: HTTPConnection, path: str, receive: Receive
-    ) -> Response | None:
+    async def respond(self, connection: HTTPConnection, path: str, receive: Receive) -> Answer:
         token = connection.cookies.get(COOKIE, "")
         signed_in = self.password.verify_token(token, time.time())
         if connection.scope["type"] == "http":

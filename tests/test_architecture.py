@@ -147,4 +147,5 @@ def test_locks_pin_what_is_required_with_hashes(name: str) -> None:
     required = pinned(f"{name}.txt")
     assert {package: locked.get(package) for package in required} == required
     assert "://" not in lock and "+cpu" not in lock
-    assert len(re.findall(r"^[a-z0-9-]+==.*\\\n    --hash=sha256:", lock, re.M)) == len(locked)
+    hashed = re.findall(r"^([a-z0-9-]+)==.*\\\n    --hash=sha256:", lock, re.M)
+    assert set(hashed) == locked.keys()

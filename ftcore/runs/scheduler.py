@@ -50,16 +50,14 @@ class Scheduler:
         for worker in self.workers:
             worker.join(timeout)
 
-    def submit(
-        self, config: FineTuneConfig, experiment: str = "", experiment_name: str = ""
-    ) -> str:
-        """Queue a run, optionally as part of an experiment, and return its run id.
+    def submit(self, config: FineTuneConfig) -> str:
+        """Queue a run and return its id.
 
         Raises UnfreezeError if its checkpoint or data is missing, or the record cannot be written.
         """
         check_config(config)
         place = time.time()
-        run_id = tracking.create_run(config, experiment, experiment_name, place)
+        run_id = tracking.create_run(config, place=place)
         self.start()
         self.queue.add(run_id, place)
         return run_id

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,28 +17,10 @@ from tests.helpers import disk_limit, small_runs
 from tests.helpers.paused_runs import assert_same_outcome
 
 KILLS = 10
-SETTINGS = [
-    "--checkpoint",
-    "base",
-    "--dataset",
-    "sample",
-    "--limit",
-    "1500",
-    "--epochs",
-    "8",
-    "--seed",
-    "3",
-    "--max-length",
-    "48",
-    "--dropout",
-    "0.1",
-    "--learning-rate",
-    "0.01",
-    "--batch-size",
-    "16",
-    "--device",
-    "cpu",
-]
+SETTINGS = shlex.split(
+    "--checkpoint base --dataset sample --limit 1500 --epochs 8 --seed 3 --max-length 48 "
+    "--dropout 0.1 --learning-rate 0.01 --batch-size 16 --device cpu"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -98,23 +98,20 @@ def test_run_whose_process_died_is_interrupted() -> None:
     assert tracking.run(run_id).status == "interrupted"
 
 
-def test_run_of_a_live_process_is_running_without_heartbeats() -> None:
-    run_id = tracking.create_run(FineTuneConfig())
-    claim = tracking.claim(run_id)
-    with tracking.Recorder(run_id):
-        mlflow_client().set_tag(run_id, "unfreeze.heartbeat", "0")
+def test_run_is_running_while_its_process_is_alive_or_sends_heartbeats_from_another_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, claimed = mlflow_client(), tracking.create_run(FineTuneConfig())
+    claim = tracking.claim(claimed)
+    with tracking.Recorder(claimed):
+        client.set_tag(claimed, "unfreeze.heartbeat", "0")
         tracking.close_interrupted()
-        run = tracking.run(run_id)
+        run = tracking.run(claimed)
         assert (run.status, run.host, run.pid) == ("running", socket.gethostname(), os.getpid())
     claim.release()
 
-
-def test_run_of_another_machine_is_running_while_it_sends_heartbeats(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
     monkeypatch.setattr(recorder, "HEARTBEAT_SECONDS", 0.01)
     run_id = tracking.create_run(FineTuneConfig())
-    client = mlflow_client()
     with tracking.Recorder(run_id):
         client.set_tag(run_id, "unfreeze.host", "elsewhere")
         client.set_tag(run_id, "unfreeze.heartbeat", "0")

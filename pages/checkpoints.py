@@ -44,7 +44,10 @@ def card(choice: CheckpointChoice) -> None:
     heading = f"**{escape_markdown(choice.title)}** {choice.badge}"
     if choice.status not in ("finished", "running"):
         heading += f" :{BADGES[choice.status]}-badge[{choice.status}]"
-    facts = [f"{checkpoint.parameters / 1e6:.1f} M parameters", formatting.size(checkpoint.bytes)]
+    facts = [
+        f"{checkpoint.model.parameters / 1e6:.1f} M parameters",
+        formatting.size(checkpoint.bytes),
+    ]
     if checkpoint.parent:
         facts.insert(0, f"From {escape_markdown(title(checkpoint.parent))}")
     st.markdown(heading)
@@ -92,7 +95,7 @@ def details(checkpoint: Checkpoint) -> None:
         "Training": checkpoint.origin.get("trains", ""),
         "Test accuracy": formatting.percent(checkpoint.metrics.get("test_accuracy")),
         "Validation accuracy": formatting.percent(checkpoint.metrics.get("val_accuracy")),
-        "Parameters": formatting.count(checkpoint.parameters),
+        "Parameters": formatting.count(checkpoint.model.parameters),
         **{
             f"… {name}": formatting.count(number)
             for name, number in checkpoint.model.group_sizes().items()

@@ -25,7 +25,7 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
     )  # None for other classes than those of AG News
     measured = "" if accuracy is None else f": {percent(accuracy)} on the AG News test set"
     out.record(
-        {"ref": checkpoint.ref, "parameters": checkpoint.parameters, **checkpoint.metrics},
+        {"ref": checkpoint.ref, "parameters": checkpoint.model.parameters, **checkpoint.metrics},
         f"Imported as {checkpoint.ref}{measured}.",
     )
 

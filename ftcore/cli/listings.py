@@ -29,7 +29,7 @@ def checkpoints(options: argparse.Namespace, out: Printer) -> None:
                 "kind": checkpoint.kind,
                 "dataset": checkpoint.dataset,
                 "labels": checkpoint.labels,
-                "parameters": checkpoint.parameters,
+                "parameters": checkpoint.model.parameters,
                 "bytes": checkpoint.bytes,
                 "metrics": metrics,
             },

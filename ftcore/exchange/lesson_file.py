@@ -10,7 +10,7 @@ from torch import Tensor
 from ftcore import validation
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
-from ftcore.models.classifier import TextClassifier, sinusoids, unfilled
+from ftcore.models.classifier import TextClassifier, sinusoids, unfilled, weight_faults
 from ftcore.models.spec import ModelSpec
 from ftcore.text.truncation import MAX_LENGTH
 
@@ -58,35 +58,48 @@ def read_weights(path: Path) -> Task[dict[str, Tensor]]:
 
 
 def model_spec(path: Path, weights: dict[str, Tensor], heads: int) -> ModelSpec:
-    """Return the sizes of the model. Raises UnfreezeError, naming every weight that does not fit."""
+    """Return the sizes of the model. Raises UnfreezeError, naming the weights that do not fit."""
+    faults = [
+        f"{name} is missing or no matrix"
+        for name in _MATRICES
+        if name not in weights or weights[name].dim() != 2
+    ]
+    _refuse(path, faults)
+    (rows, dim), (classes, _), (feedforward, _) = (weights[name].shape for name in _MATRICES)
     layers = {match[1] for name in weights if (match := re.match(r"\D+\.layers\.(\d+)\.", name))}
-    spec = ModelSpec(1, 1, 1, 1, max(1, len(layers)), 1)
-    names = [*_shapes(spec), POSITIONS]
-    faults = [f"{name} is missing" for name in names if name not in weights]
-    faults += [f"{name} does not belong there" for name in weights if name not in names]
-    matrices = [weights[name] for name in _MATRICES if name in weights]
-    if len(matrices) == len(_MATRICES) and all(matrix.dim() == 2 for matrix in matrices):
-        (rows, dim), (classes, _), (feedforward, _) = (matrix.shape for matrix in matrices)
-        spec = ModelSpec(rows, dim, classes, heads, spec.layers, feedforward)
-        faults += _shape_faults(weights, spec)
-    else:
-        dims = {name: weights[name].dim() for name in _MATRICES if name in weights}
-        faults += [f"{name} is no matrix" for name, dim in dims.items() if dim != 2]
-    if faults:
-        raise UnfreezeError(f"{path.name} is not the lesson's model: {', '.join(faults)}.")
+    spec = ModelSpec(rows, dim, classes, heads, len(layers), feedforward)
+    _refuse(path, weight_faults(spec, _renamed(weights)))
+    positions = weights.get(POSITIONS, torch.empty(0)).squeeze()  # [places, dim]
+    if positions.dim() != 2 or positions.shape[1] != dim:
+        _refuse(path, [f"{POSITIONS} is missing or not of the shape [1, places, {dim}]"])
+    positions = positions[:MAX_LENGTH].float()
+    if not positions.allclose(sinusoids(*positions.shape), rtol=0, atol=0.01):
+        _refuse(path, [f"{POSITIONS} holds other positions than the sinusoidal ones"])
     return spec
 
 
 def build_model(path: Path, weights: dict[str, Tensor], spec: ModelSpec) -> TextClassifier:
-    """Return the model in eval mode. Raises UnfreezeError if a weight is not finite."""
+    """Return the model in eval mode. Raises UnfreezeError if a weight does not fit."""
+    state = _renamed(weights)
+    _refuse(path, weight_faults(spec, state))
     model = unfilled(spec)
-    state = {name: weights[_lesson_name(name)] for name in model.state_dict()}
-    if broken := [name for name, weight in state.items() if not weight.isfinite().all()]:
-        raise UnfreezeError(
-            f"{path.name} holds values that are no numbers in {', '.join(broken)}: give another."
-        )
     model.load_state_dict(state)
     return model.eval()
+
+
+def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights with our names, POSITIONS excluded."""
+    return {
+        "embedding.weight" if name == EMBEDDING else name: weight
+        for name, weight in weights.items()
+        if name != POSITIONS
+    }
+
+
+def _refuse(path: Path, faults: list[str]) -> None:
+    if faults:
+        text = validation.printable(", ".join(faults))
+        raise UnfreezeError(f"{path.name} is not the lesson's model: {text}.")
 
 
 def _is_weight(value: object) -> bool:
@@ -98,31 +111,3 @@ def _is_weight(value: object) -> bool:
         and value.is_floating_point()
         and value.is_contiguous()
     )
-
-
-def _shapes(spec: ModelSpec) -> dict[str, list[int]]:
-    """Return the shapes of the lesson's model by its names of weights, POSITIONS excluded."""
-    with torch.device("meta"):  # shapes without memory
-        state = TextClassifier(spec).state_dict()
-    return {_lesson_name(name): list(weight.shape) for name, weight in state.items()}
-
-
-def _shape_faults(weights: dict[str, Tensor], spec: ModelSpec) -> list[str]:
-    faults = [
-        f"{name} is {list(weights[name].shape)} instead of {shape}"
-        for name, shape in _shapes(spec).items()
-        if name in weights and list(weights[name].shape) != shape
-    ]
-    if POSITIONS in weights:
-        positions = weights[POSITIONS].squeeze()  # [places, dim], with a batch axis somewhere
-        if positions.dim() != 2 or positions.shape[1] != spec.dim:
-            shape = list(weights[POSITIONS].shape)
-            return [*faults, f"{POSITIONS} is {shape} instead of [1, places, {spec.dim}]"]
-        positions = positions[:MAX_LENGTH].float()
-        if not positions.allclose(sinusoids(*positions.shape), rtol=0, atol=0.01):
-            faults.append(f"{POSITIONS} holds other positions than the sinusoidal ones")
-    return faults
-
-
-def _lesson_name(name: str) -> str:
-    return EMBEDDING if name == "embedding.weight" else name

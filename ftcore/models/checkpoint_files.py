@@ -53,35 +53,16 @@ def load_model(
 
     With `beside`, no random numbers are drawn, so that a run in another thread is not disturbed.
     """
-    import torch
-
-    from ftcore.models.classifier import TextClassifier, unfilled
+    from ftcore.models.classifier import TextClassifier, unfilled, weight_faults
 
     owner = _words_owner(checkpoint)
-    with torch.device("meta"):  # shapes without memory, of whatever size
-        expected = TextClassifier(checkpoint.model).state_dict()
-    tensors = _read_tensors(owner, WORDS) | _read_tensors(checkpoint, WEIGHTS)
-    wrong = [
-        name
-        for name in expected.keys() | tensors.keys()
-        if getattr(tensors.get(name), "shape", None) != getattr(expected.get(name), "shape", None)
-    ]
-    _refuse(checkpoint, wrong, "missing or of another shape")
-    integers = [name for name in tensors if not tensors[name].is_floating_point()]
-    _refuse(checkpoint, integers, "not floating-point numbers")
+    weights = _read_tensors(owner, WORDS) | _read_tensors(checkpoint, WEIGHTS)
+    if faults := weight_faults(checkpoint.model, weights):
+        raise checkpoint_error(checkpoint, validation.printable(", ".join(faults)))
     create = unfilled if beside else TextClassifier
     model = create(checkpoint.model, dropout=dropout, word_dropout=word_dropout)
-    model.load_state_dict(tensors)
-    weights = model.state_dict()
-    not_finite = [name for name in weights if not weights[name].isfinite().all()]
-    _refuse(checkpoint, not_finite, "not all finite")
+    model.load_state_dict(weights)
     return model.eval()
-
-
-def _refuse(checkpoint: Checkpoint, weights: list[str], fault: str) -> None:
-    if weights:
-        names = validation.printable(", ".join(sorted(weights)))
-        raise checkpoint_error(checkpoint, f"these weights are {fault}: {names}")
 
 
 @panics_as_memory_errors()
@@ -108,7 +89,7 @@ def save(
     contents: dict[str, bytes] = {}
     tensors = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
     vectors = tensors.pop("embedding.weight")
-    words, words_fingerprint = ref, fingerprint(vocabulary)
+    words = ref
     if parent and (not model.embedding.weight.requires_grad or _has_vectors(parent, vectors)):
         words = parent.words
     else:
@@ -124,7 +105,7 @@ def save(
         "tail": truncation.tail,
         "dataset": dataset,
         "words": words,
-        "words_fingerprint": words_fingerprint,
+        "words_fingerprint": fingerprint(vocabulary),
         "parent": parent.ref if parent else "",
         "metrics": metrics or {},
         "origin": origin or {},

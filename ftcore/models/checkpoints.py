@@ -25,13 +25,8 @@ from ftcore.storage import files
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 FORMAT = 2  # format 1 had no `tail`
-CONFIG, WEIGHTS, WORDS, VOCABULARY, CARD = (
-    "config.json",
-    "weights.safetensors",
-    "words.safetensors",
-    "vocabulary.json",
-    "README.md",
-)
+CONFIG, VOCABULARY, CARD = "config.json", "vocabulary.json", "README.md"
+WEIGHTS, WORDS = "weights.safetensors", "words.safetensors"
 
 
 @dataclass(frozen=True)
@@ -57,11 +52,6 @@ class Checkpoint:
     def truncation(self) -> Truncation:
         """Which tokens of a text the model reads."""
         return Truncation(self.max_length, self.tail)
-
-    @property
-    def parameters(self) -> int:
-        """Number of weights, the word vectors included."""
-        return self.model.parameters
 
     @property
     def bytes(self) -> int:

@@ -1,6 +1,7 @@
 """The lesson's text classifier: word vectors, a transformer encoder, the mean over words, a linear head."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,14 +17,14 @@ WRITTEN_OUT = 512  # tokens up to which attention's whole matrix is worth its me
 
 @dataclass(frozen=True)
 class LayerGroup:
-    """Modules that are frozen or trained together."""
+    """Weights that are frozen or trained together."""
 
     name: str
-    modules: tuple[nn.Module, ...]
+    module: nn.Module
 
     def parameters(self) -> list[nn.Parameter]:
         """All weights of the group."""
-        return [weight for module in self.modules for weight in module.parameters()]
+        return list(self.module.parameters())
 
 
 class TextDropout(nn.Module):
@@ -140,9 +141,9 @@ class TextClassifier(nn.Module):
         """Return the layer groups in the order of unfreezing: head first, word vectors last."""
         layers = list(enumerate(self.transformer_encoder.layers, start=1))
         return [
-            LayerGroup("head", (self.classifier,)),
-            *(LayerGroup(f"layer {number}", (layer,)) for number, layer in reversed(layers)),
-            LayerGroup("word vectors", (self.embedding,)),
+            LayerGroup("head", self.classifier),
+            *(LayerGroup(f"layer {number}", layer) for number, layer in reversed(layers)),
+            LayerGroup("word vectors", self.embedding),
         ]
 
 
@@ -157,6 +158,23 @@ def unfilled(spec: ModelSpec, dropout: float = 0.0, word_dropout: float = 0.0) -
     model.to_empty(device="cpu")
     model.positions.copy_(sinusoids(*model.positions.shape))
     return model
+
+
+def weight_faults(spec: ModelSpec, weights: Mapping[str, Tensor]) -> list[str]:
+    """Describe each weight that is missing, superfluous, of another shape, or not a finite number."""
+    with torch.device("meta"):  # shapes without memory
+        expected = TextClassifier(spec).state_dict()
+    faults = [f"{name} is missing" for name in expected if name not in weights]
+    for name, weight in weights.items():
+        if name not in expected:
+            faults.append(f"{name} does not belong there")
+        elif weight.shape != expected[name].shape:
+            faults.append(f"{name} is {list(weight.shape)} instead of {list(expected[name].shape)}")
+        elif not weight.is_floating_point():
+            faults.append(f"{name} holds no floating-point numbers")
+        elif not weight.float().isfinite().all():
+            faults.append(f"the values of {name} are not all finite")
+    return faults
 
 
 def sinusoids(length: int, dim: int) -> Tensor:

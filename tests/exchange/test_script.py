@@ -8,7 +8,6 @@ import re
 import runpy
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -22,10 +21,8 @@ from ftcore.errors import UnfreezeError
 from ftcore.exchange import script
 from ftcore.runs import execution
 from ftcore.tracking import Run
-from pages.components.shell import warm_imports
 from tests.helpers import small_runs
-from tests.helpers.app_pages import open_page
-from tests.helpers.dataset_files import csvs
+from tests.helpers.dataset_files import archive, csvs, folder
 
 HALF_A_POINT = 0.005
 
@@ -108,33 +105,27 @@ def test_script_of_a_run_that_starts_from_a_run(base: str, tmp_path: Path) -> No
     check_script(second, tmp_path)
 
 
-def reviews(root: Path, archive: bool) -> Path:
-    """Write a small aclImdb of the sample's texts, as a folder or an archive."""
-    train, train_labels, test, test_labels = sample.generate()
-    for part, texts, labels in (("train", train[:160], train_labels), ("test", test, test_labels)):
-        for number, (text, label) in enumerate(zip(texts, labels, strict=False)):
-            file = root / "aclImdb" / part / ("neg", "pos")[label] / f"{number}_7.txt"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text("" if number == 5 else text, "utf-8")
-    if not archive:
-        return root
-    with tarfile.open(root / "reviews.tar.gz", "w:gz") as packed:
-        packed.add(root / "aclImdb", "aclImdb")
-    return root / "reviews.tar.gz"
-
-
-@pytest.mark.parametrize("archive", [True, False])
-def test_script_reads_imdb_as_published(base: str, archive: bool, tmp_path: Path) -> None:
-    source = reviews(tmp_path, archive)
+@pytest.mark.parametrize("packed", [True, False])
+def test_script_reads_imdb_as_published(base: str, packed: bool, tmp_path: Path) -> None:
+    texts, labels, test_texts, test_labels = sample.generate()
+    rows = [("train", *row) for row in zip(texts[:160], labels, strict=False)]
+    rows += [("test", *row) for row in zip(test_texts, test_labels, strict=True)]
+    reviews = {
+        f"{split}/{('neg', 'pos')[label]}/{number}_7.txt": b"" if number == 5 else text.encode()
+        for number, (split, text, label) in enumerate(rows)
+    }
+    if packed:
+        source = archive(tmp_path / "reviews.tar.gz", reviews)
+    else:
+        source = folder(tmp_path / "aclImdb", reviews).parent
     check_script(train(checkpoint=base, dataset="imdb", source=str(source), epochs=2), tmp_path)
 
 
 def test_script_reads_ag_news_as_published(base: str, tmp_path: Path) -> None:
-    texts = sample.generate()[0]
-    csvs(
-        tmp_path, [(str(1 + n % 4), "Title", f"{text}\\more") for n, text in enumerate(texts[:160])]
-    )
-    run = train(checkpoint=base, dataset="ag_news", source=str(tmp_path / "train.csv"), epochs=2)
+    texts = sample.generate()[0][:160]
+    rows = [(str(1 + number % 4), "Title", f"{text}\\more") for number, text in enumerate(texts)]
+    source = csvs(tmp_path, rows) / "train.csv"
+    run = train(checkpoint=base, dataset="ag_news", source=str(source), epochs=2)
     assert "a new head" not in script.script(run.run_id)
     check_script(run, tmp_path)
 
@@ -160,13 +151,6 @@ def test_script_is_formatted_and_imports_torch_numpy_and_safetensors_alone(
         process = subprocess.run(ruff, input=code, capture_output=True, text=True)
         assert process.returncode == 0, process.stdout
     assert "#:" not in code and "$" not in code
-
-
-def test_flags_select_blocks_and_lines() -> None:
-    template = "#: a\none\n#: !b\ntwo $x\n#: end\n#: end\nthree  # why  #: b\nfour  # why  #: !b\n"
-    assert script.fill(template, {"a"}, {"x": "$x"}) == "one\ntwo $x\nfour  # why\n"
-    assert script.fill(template, {"a", "b"}, {}) == "one\nthree  # why\n"
-    assert script.fill(template, {"b"}, {}) == "three  # why\n"
 
 
 @pytest.mark.parametrize(
@@ -203,13 +187,3 @@ def test_script_and_sample_on_the_command_line(
     assert capsys.readouterr().out == script.script(run_id)
     assert main(["export-data", "sample", str(tmp_path / "sample")]) == 0
     assert (tmp_path / "sample" / "test.csv").exists()
-
-
-def test_page_of_a_run_shows_its_script() -> None:
-    warm_imports.preload().result()
-    assert "code" not in [
-        b.key for b in open_page("train", run=small_runs.run(mode="tfidf", saved=False)).button
-    ]
-    app = open_page("train", run=small_runs.run(mode="full", saved=False))
-    app.button(key="code").click().run()
-    assert "torch.manual_seed" in app.code[0].value and not app.error

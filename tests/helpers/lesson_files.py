@@ -21,29 +21,18 @@ DIM, HEADS, FEEDFORWARD, LAYERS = 16, 2, 24, 2
 WORDS = [f"word{number}" for number in range(80)]
 
 
-class PositionalEncoding(nn.Module):
-    """The lesson's, with one position for each word of the vocabulary."""
-
-    pe: Tensor
-
-    def __init__(self, places: int, dim: int) -> None:
-        super().__init__()
-        place = torch.arange(places)[:, None]
-        rate = torch.exp(torch.arange(0, dim, 2).float() * (-math.log(10000.0) / dim))
-        pe = torch.zeros(places, dim)
-        pe[:, 0::2] = torch.sin(place * rate)
-        pe[:, 1::2] = torch.cos(place * rate)
-        self.register_buffer("pe", pe[None])
-
-
 class Net(nn.Module):
-    """The lesson's, layer by layer; its encoder lacks batch_first."""
+    """The lesson's model, layer by layer; its encoder lacks batch_first."""
 
     def __init__(self, vectors: Tensor, classes: int = 4) -> None:
         super().__init__()
         rows, dim = vectors.shape
         self.emb = nn.Embedding.from_pretrained(vectors, freeze=True)
-        self.pos_encoder = PositionalEncoding(rows + 2, dim)
+        rates = torch.exp(torch.arange(0, dim, 2).float() * (-math.log(10000.0) / dim))
+        angles = torch.arange(rows + 2)[:, None] * rates
+        self.positions = torch.stack([angles.sin(), angles.cos()], 2).reshape(1, rows + 2, dim)
+        self.pos_encoder = nn.Module()
+        self.pos_encoder.register_buffer("pe", self.positions)
         layer = nn.TransformerEncoderLayer(dim, HEADS, FEEDFORWARD, 0.1, "relu")
         self.transformer_encoder = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
         self.classifier = nn.Linear(dim, classes)
@@ -51,7 +40,7 @@ class Net(nn.Module):
     def scores(self, ids: list[int]) -> Tensor:
         """Scores of a text read alone, its words along the axis on which the encoder attends."""
         x = self.emb(torch.tensor(ids)) * math.sqrt(self.emb.embedding_dim)
-        x = (x + self.pos_encoder.pe[0, : len(ids)])[:, None]
+        x = (x + self.positions[0, : len(ids)])[:, None]
         return self.classifier(self.transformer_encoder(x).mean(0))[0]
 
 

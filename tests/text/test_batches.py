@@ -31,11 +31,6 @@ def test_batches_have_few_widths() -> None:
     assert all(map(torch.equal, given_longest, tokens.batch(rows, Truncation(250))))
 
 
-def test_moved_batches_are_the_same() -> None:
-    order = [torch.tensor([3, 1]), torch.tensor([2]), torch.tensor([0, 5, 4])]
-    assert all(map(torch.equal, batches.move_to(order, torch.device("cpu")), order))
-
-
 @given(
     sizes=st.lists(st.integers(1, 20), min_size=1, max_size=8),
     length=st.integers(1, 12),

@@ -42,15 +42,10 @@ def test_words_of_the_same_texts_get_similar_vectors(tmp_path: Path) -> None:
     assert [path.name for path in out.parent.iterdir()] == ["v.txt"]
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"), [({}, ["most", "common", "rare"]), ({"words": 2}, ["most", "common"])]
-)
-def test_most_frequent_words_come_first(
-    tmp_path: Path, settings: dict[str, int], words: list[str]
-) -> None:
+def test_most_frequent_words_come_first(tmp_path: Path) -> None:
     texts = ["rare common most"] * 6 + ["common most"] * 6 + ["most"] * 6
-    out = train(tmp_path / "v.txt", texts, **settings)
-    assert [line.split()[0] for line in out.read_text().splitlines()] == words
+    lines = train(tmp_path / "v.txt", texts, words=2).read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["most", "common"]
 
 
 def test_same_seed_gives_the_same_vectors(tmp_path: Path) -> None:
@@ -92,8 +87,6 @@ def test_corpus_never_holds_a_test_review(tmp_path: Path) -> None:
 def test_missing_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnfreezeError, match="nowhere is not there"):
         list(vector_training.corpus([tmp_path / "nowhere"]))
-    with pytest.raises(UnfreezeError, match="no reviews in aclImdb/train"):
-        list(vector_training.corpus([tmp_path]))
 
 
 def test_missing_gensim_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,14 @@
 """Tokenizer, vocabulary and encoding."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from torchtext.data.utils import get_tokenizer
 
-from ftcore.data import imdb
 from ftcore.errors import UnfreezeError
-from ftcore.events import Event, Progress, drain
+from ftcore.events import drain
 from ftcore.text import vocabulary
 from ftcore.text.vocabulary import PAD, SPECIALS, UNK
 
@@ -22,11 +20,6 @@ def encode(texts: list[str], max_length: int | None = None) -> list[list[int]]:
     ids, offsets = drain(vocabulary.encode(texts, VOCAB, max_length))
     assert (ids.dtype, offsets.dtype, len(ids)) == (np.int32, np.int64, offsets[-1])
     return [ids[a:b].tolist() for a, b in pairwise(offsets)]
-
-
-def lesson_ids(texts: list[str], max_length: int | None) -> list[list[int]]:
-    tokens = [basic_english(text)[:max_length] or ["<unk>"] for text in texts]
-    return [[VOCAB.stoi.get(token, UNK) for token in text] for text in tokens]
 
 
 def test_vocabulary_keeps_the_given_order() -> None:
@@ -71,17 +64,6 @@ def test_text_without_words_is_one_unknown_token(text: str) -> None:
     max_length=st.none() | st.integers(1, 20),
 )
 def test_tokens_are_those_of_the_lesson(texts: list[str], max_length: int | None) -> None:
-    assert encode(texts, max_length) == lesson_ids(texts, max_length)
-
-
-def test_real_reviews_encode_as_in_the_lesson(shared_data: Path) -> None:
-    reviews = drain(imdb.read_reviews(shared_data / "aclImdb.tar.gz", ("test/neg",)))[:500]
-    texts = [text for _, text in reviews]
-    assert encode(texts, 256) == lesson_ids(texts, 256)
-
-
-def test_encoding_reports_progress() -> None:
-    events: list[Event] = []
-    drain(vocabulary.encode(["a"] * 1000, VOCAB, 8), events.append)
-    assert events[-1] == Progress("encoding", 1000, 1000, "texts")
-    assert len(events) > 10
+    tokens = [basic_english(text)[:max_length] or ["<unk>"] for text in texts]
+    expected = [[VOCAB.stoi.get(token, UNK) for token in text] for text in tokens]
+    assert encode(texts, max_length) == expected

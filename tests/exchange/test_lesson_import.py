@@ -1,5 +1,6 @@
 """Import of the lesson's model file: what it becomes, and that nothing in a file is ever run."""
 
+import contextlib
 import json
 import math
 import os
@@ -161,9 +162,7 @@ def test_file_with_code_is_refused_and_nothing_runs(
         lesson.save(content, _use_new_zipfile_serialization=file_format == "zip")
     assert "refused, and nothing in it was run" in lesson.refusal()
     assert not marker.exists()
-    if file_format == "pickle":
-        pickle.loads(lesson.file.read_bytes())
-    else:
+    with contextlib.suppress(RuntimeError):
         torch.load(lesson.file, weights_only=False)
     assert marker.exists(), "the file is not dangerous"
 

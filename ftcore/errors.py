@@ -5,12 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # The last one is from oneDNN, which multiplies matrices on a CPU.
-_OUT_OF_MEMORY = (
-    "allocate memory",
-    "out of memory",
-    "out_of_memory",
-    "could not create a primitive",
-)
+_NO_MEMORY = ("allocate memory", "out of memory", "out_of_memory", "could not create a primitive")
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
@@ -41,7 +36,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out; torch raises RuntimeError for it."""
     message = str(error).lower()
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in message for words in _OUT_OF_MEMORY)
+        isinstance(error, RuntimeError) and any(words in message for words in _NO_MEMORY)
     )
 
 

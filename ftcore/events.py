@@ -11,20 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-Phase = Literal[
-    "waiting",
-    "downloading",
-    "reading",
-    "encoding",
-    "vectors",
-    "features",
-    "training",
-    "evaluating",
-    "testing",
-    "diagnostics",
-    "saving",
-    "done",
-]
+Preparing = Literal["waiting", "downloading", "reading", "encoding", "vectors", "features"]
+Phase = Literal[Preparing, "training", "evaluating", "testing", "diagnostics", "saving", "done"]
 Facts = dict[str, str | int | float | list[str]]  # JSON values; only "labels" is a list
 Status = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
 

@@ -113,13 +113,6 @@ def test_official_files_are_verified(server: FileServer, monkeypatch: pytest.Mon
         assert set(spec.checksums) == set(spec.files().values())
 
 
-def test_sample_is_synthetic_and_reproducible() -> None:
-    sample = load("sample")
-    assert sample.synthetic and "synthetic" in sample.title
-    assert sample.fingerprint == load("sample").fingerprint
-    assert (len(sample.train.texts), len(sample.test.texts)) == datasets.SPECS["sample"].sizes
-
-
 @given(size=st.integers(2, 3000), seed=st.integers(0, 2**31 - 1), limit=st.integers(0, 4000))
 def test_split_has_each_row_once_and_the_limit_keeps_validation(
     size: int, seed: int, limit: int

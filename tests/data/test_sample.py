@@ -24,6 +24,7 @@ def test_seed_determines_the_reviews():
 
 
 def test_reviews_are_balanced_unique_and_grammatical():
+    assert (len(TRAIN), len(TEST)) == sample.SPEC.sizes
     assert (sum(TRAIN_LABELS), sum(TEST_LABELS)) == (3000, 500)
     assert len({*TRAIN, *TEST}) == 7000
     for text in TRAIN + TEST:

@@ -87,9 +87,6 @@ def request(
         "query_string": query.encode(),
         "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers.items()],
         "client": (client, 50000),
-        "scheme": "http",
-        "root_path": "",
-        "server": ("127.0.0.1", 8501),
     }
     with ThreadPoolExecutor(1) as thread:  # the browser tests leave an event loop in this one
         app = server.SecurityHeaders(control)

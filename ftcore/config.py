@@ -3,12 +3,12 @@
 import argparse
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from ftcore import validation
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UsageError
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from the top
@@ -72,6 +72,12 @@ def mode_defaults(mode: str) -> ModeDefaults:
     return MODE_DEFAULTS[mode if mode in MODES else "last-2"]
 
 
+def generated_name(modes: Iterable[str], dataset: str, detail: str) -> str:
+    """Return the name of a run or an experiment without one: Full, Last layer · sample · seed 0."""
+    titles = dict.fromkeys(mode_title(mode) for mode in modes)
+    return f"{', '.join(titles)} · {dataset} · {detail}"
+
+
 def last_groups(mode: str) -> int:
     """Return the number of groups that `last-K` trains, 0 for any other mode."""
     match = _LAST_GROUPS.fullmatch(mode)
@@ -102,7 +108,7 @@ class FineTuneConfig:
     """All settings that decide a run's outcome.
 
     Values are converted to the field's type. Settings left at None take the mode's default at once, so
-    the stored record always holds the values that were used. Raises UnfreezeError naming the setting
+    the stored record always holds the values that were used. Raises UsageError naming the setting
     if a value is out of range.
     """
 
@@ -227,11 +233,11 @@ class FineTuneConfig:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)
         if self.mode == "linear-probe" and self.checkpoint in ("", NEW_MODEL):
-            raise UnfreezeError("A linear probe needs a pretrained body: choose a checkpoint.")
+            raise UsageError("A linear probe needs a pretrained body: choose a checkpoint.")
         if self.mode == "custom" and not self.groups:
-            raise UnfreezeError("A custom run needs a group that trains, such as head.")
+            raise UsageError("A custom run needs a group that trains, such as head.")
         if self.mode not in ("full", *REFERENCES) and self.checkpoint == NEW_MODEL:
-            raise UnfreezeError("A new model has random layers, so train all of it: mode full.")
+            raise UsageError("A new model has random layers, so train all of it: mode full.")
 
     @property
     def truncation(self) -> Truncation:
@@ -251,11 +257,11 @@ class FineTuneConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "FineTuneConfig":
         """Build a config from `to_dict`, strings or earlier names.
 
-        Raises UnfreezeError if a name is unknown or a value is out of range.
+        Raises UsageError if a name is unknown or a value is out of range.
         """
         values = current_names(values)
         if unknown := sorted(values.keys() - SETTINGS.keys()):
-            raise UnfreezeError(f"Unknown setting: {validation.printable(', '.join(unknown))}.")
+            raise UsageError(f"Unknown setting: {validation.printable(', '.join(unknown))}.")
         return cls(**values)
 
     @classmethod
@@ -299,13 +305,34 @@ def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def relevant_settings(config: FineTuneConfig) -> "list[dataclasses.Field[Any]]":
     """Return the settings that have an effect on a run of this config."""
+    new = config.checkpoint == NEW_MODEL
+    names = [name for name, setting in SETTINGS.items() if new or not setting.metadata["new_model"]]
     if config.mode in REFERENCES:
         names = ["dataset", "source", "mode", "limit", "seed", "name"]
-        if config.mode == "linear-probe":
-            names += ["checkpoint", "max_length", "tail_fraction", "device", "precision"]
-        return [setting for name, setting in SETTINGS.items() if name in names]
-    new = config.checkpoint == NEW_MODEL
-    return [setting for setting in SETTINGS.values() if new or not setting.metadata["new_model"]]
+    if config.mode == "linear-probe":
+        names += ["checkpoint", "max_length", "tail_fraction", "device", "precision"]
+    unused = {
+        "source": config.dataset == "sample",  # is generated, not read
+        "groups": config.mode != "custom",
+        "source_task_data": new,
+    }
+    return [
+        setting
+        for name, setting in SETTINGS.items()
+        if name in names and not unused.get(name, False)
+    ]
+
+
+def refuse_ignored(given: Mapping[str, Any], *configs: FineTuneConfig) -> None:
+    """Raise UsageError if a given setting has no effect on any of the configs."""
+    relevant = {setting.name for config in configs for setting in relevant_settings(config)}
+    ignored = [
+        _option(name)
+        for name, value in given.items()
+        if name not in relevant and value not in ("", "0")  # stand for "not given"
+    ]
+    if ignored:
+        raise UsageError(f"These options would have no effect, omit them: {', '.join(ignored)}.")
 
 
 def choices(setting: "dataclasses.Field[Any]") -> tuple[str, ...]:
@@ -318,24 +345,42 @@ def label(setting: "dataclasses.Field[Any]") -> str:
     return setting.metadata["label"] or setting.name.replace("_", " ").capitalize()
 
 
-def add_arguments(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
-    """Add one option for each setting; options not given are absent from the parsed result."""
+def add_arguments(
+    parser: argparse.ArgumentParser,
+    without: Collection[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one option for each setting; options not given are absent from the parsed result.
+
+    `defaults` are the command's own, by setting; help shows them.
+    """
     for name, setting in SETTINGS.items():
         if name in without:
             continue
-        default = "" if setting.default in ("", None) else f" (default: {setting.default})"
         options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
         if setting.type is bool:
             options["action"] = argparse.BooleanOptionalAction
+        elif allowed := choices(setting):
+            options["choices"] = allowed
         else:
             options["metavar"] = name.upper()
-        text = (setting.metadata["help"] + default).replace("%", "%%")
-        parser.add_argument(_option(name), help=text, **options)
-        for earlier in (old for old, new in EARLIER_NAMES.items() if new == name):
-            parser.add_argument(_option(earlier), help=argparse.SUPPRESS, **options)
+        parser.add_argument(_option(name), help=_help(setting, defaults or {}), **options)
+        for earlier, current in EARLIER_NAMES.items():
+            if current == name:
+                parser.add_argument(_option(earlier), help=argparse.SUPPRESS, **options)
     parser.add_argument(
         "--self-training", "--unlabelled", action=_Removed, nargs="?", help=argparse.SUPPRESS
     )
+
+
+def _help(setting: "dataclasses.Field[Any]", defaults: Mapping[str, Any]) -> str:
+    """Return the help of an option, with its default."""
+    text, default = setting.metadata["help"], defaults.get(setting.name, setting.default)
+    if setting.default is None and default is not None:
+        text = text.replace("the mode's", str(default))
+    elif default not in ("", None):
+        text += f" (default: {default})"
+    return text.replace("%", "%%")
 
 
 class _Removed(argparse.Action):
@@ -355,7 +400,7 @@ def _option(name: str) -> str:
 
 
 def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
-    """Return `value` in the setting's type. Raises UnfreezeError if it is out of range."""
+    """Return `value` in the setting's type. Raises UsageError if it is out of range."""
     if value is None and setting.default is None:
         return None
     name, shown = label(setting), validation.printable(_spelled(value))
@@ -363,30 +408,30 @@ def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
         value = EARLIER_MODES.get(str(value), str(value))
         if not (value in MODES or last_groups(value)):
             modes = [*MODES, "last-2", "last-3"]
-            raise UnfreezeError(f"Mode is {shown}; {validation.choose_from(value, modes)}")
+            raise UsageError(f"Mode is {shown}; {validation.choose_from(value, modes)}")
     if allowed := choices(setting):
         if value not in allowed:
-            raise UnfreezeError(f"{name} is {shown}; {validation.choose_from(str(value), allowed)}")
+            raise UsageError(f"{name} is {shown}; {validation.choose_from(str(value), allowed)}")
         return value
     if setting.type is bool:
         if str(value).lower() not in ("true", "false", "1", "0"):
-            raise UnfreezeError(f"{name} is {shown}; choose true or false.")
+            raise UsageError(f"{name} is {shown}; choose true or false.")
         return str(value).lower() in ("true", "1")
     if setting.type is str:
         text = str(value).strip()
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise UnfreezeError(f"{name} is {shown}; remove what is not a character.")
+            raise UsageError(f"{name} is {shown}; remove what is not a character.")
         return text
     try:
         number = setting.type(value)  # type: ignore[operator]
     except (TypeError, ValueError, OverflowError):
         kind = "whole number" if setting.type is int else "number"
-        raise UnfreezeError(f"{name} is {shown}; give a {kind}.") from None
+        raise UsageError(f"{name} is {shown}; give a {kind}.") from None
     if number == 0 and setting.default is None:  # "not given", as in earlier versions
         return None
     low, high = setting.metadata["low"], setting.metadata["high"]
     if not low <= number <= high:
-        raise UnfreezeError(f"{name} is {shown}; choose from {low:g} to {high:g}.")
+        raise UsageError(f"{name} is {shown}; choose from {low:g} to {high:g}.")
     return number
 
 

@@ -13,6 +13,10 @@ class UnfreezeError(Exception):
     """An error that the user can solve. Its message says what is wrong and the way out."""
 
 
+class UsageError(UnfreezeError):
+    """A setting or an option that cannot have its value, or has no effect; the exit status is 2."""
+
+
 class Diverged(UnfreezeError):
     """The loss is not finite; resuming the run would not help."""
 

@@ -93,7 +93,7 @@ def test_a_reference_needs_no_checkpoint_and_few_settings() -> None:
     assert config.checkpoint == ""
     assert FineTuneConfig.from_dict(config.to_dict()) == config
     names = [setting.name for setting in settings.relevant_settings(config)]
-    assert names == ["dataset", "source", "mode", "limit", "seed", "name"]
+    assert names == ["dataset", "mode", "limit", "seed", "name"]
 
 
 def test_presets_are_valid_and_lesson_has_the_lesson_hyperparameters() -> None:

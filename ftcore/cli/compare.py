@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore.cli.execution import end_on_signal, execute
 from ftcore.cli.printer import Printer
-from ftcore.config import FineTuneConfig, given_settings
-from ftcore.errors import UnfreezeError
+from ftcore.config import FineTuneConfig, given_settings, mode_defaults, refuse_ignored
+from ftcore.errors import UsageError
 from ftcore.formatting import duration, percent
 from ftcore.storage import files
 from ftcore.validation import printable
 
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result
+
+DEFAULTS = {  # for help; `experiments.plan` sets them
+    "epochs": mode_defaults("gradual").epochs,
+    "batch_size": mode_defaults("full").batch_size,
+    "evaluations": "5, or as many as give 20 in a run",
+}
 
 
 def compare(options: argparse.Namespace, out: Printer) -> int:
@@ -26,6 +32,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     settings = given_settings(options)
     modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
     configs = plan.plan(settings, modes, _seeds(options.seeds), references=options.references)
+    refuse_ignored(settings, *configs)
     for config in configs:
         check_config(config)
     if options.export:
@@ -55,7 +62,7 @@ def _seeds(text: str) -> list[int]:
     try:
         return [int(seed) for seed in text.split(",")]
     except ValueError:
-        raise UnfreezeError(
+        raise UsageError(
             f"Seeds are {printable(text)!r}; give whole numbers, such as 0,1,2."
         ) from None
 

@@ -1,8 +1,10 @@
 """Prints results and events as lines of text or as JSON lines."""
 
 import json
+import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ftcore.events import (
@@ -18,6 +20,11 @@ from ftcore.events import (
     Watched,
 )
 from ftcore.formatting import count, size
+
+
+def program() -> str:
+    """How the command line was called: `unfreeze` if by its entry point."""
+    return "unfreeze" if Path(sys.argv[0]).stem == "unfreeze" else "python -m ftcore"
 
 
 class Printer:

@@ -4,30 +4,37 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ftcore.cli.execution import end_on_signal, execute
-from ftcore.cli.printer import Printer
-from ftcore.config import NEW_MODEL, FineTuneConfig, given_settings
-from ftcore.errors import UnfreezeError
+from ftcore.cli.printer import Printer, program
+from ftcore.config import NEW_MODEL, FineTuneConfig, given_settings, refuse_ignored
+from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished, Task, drain
 from ftcore.formatting import count, duration
+
+PRETRAIN_DATASET = "ag_news"
+# Of the training of word vectors; GloVe has none of these.
+VECTOR_DEFAULTS = {"out": "vectors.txt", "epochs": 6, "window": 8, "seed": 0}
 
 
 def train(options: argparse.Namespace, out: Printer) -> int:
     """Fine-tune a checkpoint."""
-    return _train(FineTuneConfig.from_dict(given_settings(options)), out)
+    return _train(given_settings(options), {}, out)
 
 
 def pretrain(options: argparse.Namespace, out: Printer) -> int:
     """Train a new model from word vectors."""
-    settings = {"dataset": "ag_news", **given_settings(options), "checkpoint": NEW_MODEL}
-    return _train(FineTuneConfig.from_dict(settings), out)
+    fixed = {"dataset": PRETRAIN_DATASET, "checkpoint": NEW_MODEL}
+    return _train(given_settings(options), fixed, out)
 
 
-def _train(config: FineTuneConfig, out: Printer) -> int:
+def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     from ftcore import tracking
     from ftcore.runs.checks import check_config
 
+    config = FineTuneConfig.from_dict(others | given)
+    refuse_ignored(given, config)
     check_config(config)
     run_id = tracking.create_run(config)
     out.record({"event": "created", "run_id": run_id, "config": config.to_dict()}, f"Run {run_id}")
@@ -84,9 +91,9 @@ def _report_end(run_id: str, last: Finished, out: Printer) -> int:
     if figures := _figures(metrics):
         lines.append(figures)
     if last.status == "interrupted":
-        lines.append(f"Resume it: python -m ftcore resume {run_id}")
+        lines.append(f"Resume it: {program()} resume {run_id}")
     if "best_step" in metrics:
-        lines.append(f'Try it: python -m ftcore predict --run {run_id} "a text"')
+        lines.append(f'Try it: {program()} predict --run {run_id} "a text"')
     out.record(record, "\n".join(lines))
     return int(failed)
 
@@ -109,7 +116,9 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     """Find a learning rate: one short run in which it rises until the loss explodes."""
     from ftcore.training import lr_finder
 
-    config = FineTuneConfig.from_dict(given_settings(options))
+    given = given_settings(options)
+    config = FineTuneConfig.from_dict(given)
+    refuse_ignored(given, config)
     search = drain(lr_finder.find_rate(config), out.event)
     line = lr_finder.NOTHING
     if search.suggestion:
@@ -125,18 +134,23 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.text import vector_training, word_vectors
 
     task: Task[Path]
+    given = VECTOR_DEFAULTS.keys() & vars(options).keys()
+    values = argparse.Namespace(**VECTOR_DEFAULTS | vars(options))
     if options.sources:
         texts = vector_training.corpus([Path(source) for source in options.sources])
         task = vector_training.train_vectors(
             texts,
-            Path(options.out),
-            dim=options.dim,
-            words=options.words,
-            epochs=options.epochs,
-            window=options.window,
-            seed=options.seed,
+            Path(values.out),
+            dim=values.dim,
+            words=values.words,
+            epochs=values.epochs,
+            window=values.window,
+            seed=values.seed,
         )
+    elif given:
+        names = ", ".join(f"--{name}" for name in sorted(given))
+        raise UsageError(f"Without texts, GloVe is downloaded: omit {names}, or give texts.")
     else:
-        task = word_vectors.fetch_glove(options.words, options.dim)
+        task = word_vectors.fetch_glove(values.words, values.dim)
     path = drain(task, out.event)
     out.record({"vectors": str(path)}, f"Vectors: {path}")

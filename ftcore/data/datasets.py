@@ -8,7 +8,7 @@ import numpy as np
 from ftcore import paths, validation
 from ftcore.data import ag_news, imdb, sample
 from ftcore.data.text_dataset import DatasetSpec, TextDataset as TextDataset, Texts as Texts
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Task
 from ftcore.storage import downloads
 
@@ -42,10 +42,10 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
 
 
 def find_spec(name: str) -> DatasetSpec:
-    """Return the spec of a dataset. Raises UnfreezeError if there is none of this name."""
+    """Return the spec of a dataset. Raises UsageError if there is none of this name."""
     if name not in SPECS:
         shown = validation.printable(name)
-        raise UnfreezeError(f"There is no dataset {shown!r}; {validation.choose_from(name, NAMES)}")
+        raise UsageError(f"There is no dataset {shown!r}; {validation.choose_from(name, NAMES)}")
     return SPECS[name]
 
 

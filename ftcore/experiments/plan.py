@@ -13,10 +13,10 @@ from ftcore.config import (
     REFERENCES,
     FineTuneConfig,
     current_names,
+    generated_name,
     mode_defaults,
-    mode_title,
 )
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UsageError
 from ftcore.runs.scheduler import scheduler
 
 DEFAULT_EPOCHS = mode_defaults("gradual").epochs  # gradual unfreezes a group in each epoch
@@ -35,15 +35,19 @@ def plan(
     Each mode uses its default learning rate and layer decay unless `settings` gives one; `rates` (mode →
     learning rate) takes precedence. Epochs and batch size are the same in all modes, so that they see the
     same batches. Seeds are the outer loop: after the first round all modes can be compared. References come
-    last and only with the first seed, as they hardly depend on it. Raises UnfreezeError without modes or
+    last and only with the first seed, as they hardly depend on it. Raises UsageError without modes or
     seeds.
     """
     settings, rates = current_names(settings), rates or {}
     seeds = list(dict.fromkeys(seeds))
     modes = list(dict.fromkeys(EARLIER_MODES.get(mode, mode) for mode in modes))
     if not modes or not seeds:
-        raise UnfreezeError("An experiment needs at least one mode and one seed.")
+        raise UsageError("An experiment needs at least one mode and one seed.")
     base = FineTuneConfig.from_dict({"epochs": DEFAULT_EPOCHS, **settings, "mode": "full"})
+
+    def name(mode: str, seed: int) -> str:
+        return generated_name([mode], base.dataset, f"seed {seed}")
+
     same = settings | {
         "epochs": base.epochs,
         "batch_size": base.batch_size,
@@ -52,7 +56,7 @@ def plan(
     runs = [
         FineTuneConfig.from_dict(
             same
-            | {"mode": mode, "seed": seed, "name": _run_name(base, mode, seed)}
+            | {"mode": mode, "seed": seed, "name": name(mode, seed)}
             | ({"learning_rate": rates[mode]} if mode in rates else {})
         )
         for seed in seeds
@@ -61,18 +65,13 @@ def plan(
     ]
     lines = [mode for mode in REFERENCES if mode in modes or (references and _fits(mode, base))]
     return runs + [
-        replace(base, mode=mode, seed=seeds[0], name=_run_name(base, mode, seeds[0]))
-        for mode in lines
+        replace(base, mode=mode, seed=seeds[0], name=name(mode, seeds[0])) for mode in lines
     ]
 
 
 def _fits(reference: str, base: FineTuneConfig) -> bool:
     """Whether a reference can be computed: a linear probe needs a pretrained body."""
     return reference != "linear-probe" or base.checkpoint not in ("", NEW_MODEL)
-
-
-def _run_name(base: FineTuneConfig, mode: str, seed: int) -> str:
-    return f"{mode_title(mode)} · {base.dataset} · seed {seed}"
 
 
 def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
@@ -92,6 +91,5 @@ def new_id() -> str:
 
 def default_name(configs: Sequence[FineTuneConfig]) -> str:
     """A name from the modes, the dataset and the time."""
-    modes = [mode_title(config.mode) for config in configs if config.mode not in REFERENCES]
-    time = f"{datetime.now():%d %b %H:%M}"
-    return f"{', '.join(dict.fromkeys(modes))} · {configs[0].dataset} · {time}"
+    modes = [config.mode for config in configs if config.mode not in REFERENCES]
+    return generated_name(modes, configs[0].dataset, f"{datetime.now():%d %b %H:%M}")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import torch
 
 from ftcore import paths, validation
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Progress, Task
 from ftcore.storage import downloads
 from ftcore.storage.remote_file import RangesUnsupported, open_remote
@@ -63,7 +63,7 @@ def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
     Raises UnfreezeError.
     """
     if dim not in (50, 100, 200, 300):
-        raise UnfreezeError(f"GloVe 6B has no {dim} dimensions: choose 50, 100, 200 or 300.")
+        raise UsageError(f"GloVe 6B has no {dim} dimensions: choose 50, 100, 200 or 300.")
     url = paths.glove_url()
     member = f"glove.6B.{dim}d.txt"
     target = paths.downloads_dir() / f"glove.6B.{dim}d.first-{words}.txt"

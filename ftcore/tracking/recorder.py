@@ -17,7 +17,7 @@ from typing import Self
 from mlflow.entities import Metric, Param, RunTag
 
 from ftcore import __version__, events, paths
-from ftcore.config import FineTuneConfig, mode_title
+from ftcore.config import FineTuneConfig, generated_name
 from ftcore.diagnostics.results import ARRAYS, METADATA
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Finished
@@ -38,9 +38,8 @@ def create_run(
     A run with a `place` in the queue waits for any process that loads the queue; without one, this process
     executes it. Raises UnfreezeError if the record cannot be written.
     """
-    name = (
-        config.name or f"{mode_title(config.mode)} · {config.dataset} · {datetime.now():%H:%M:%S}"
-    )
+    time_of_day = f"{datetime.now():%H:%M:%S}"
+    name = config.name or generated_name([config.mode], config.dataset, time_of_day)
     tags = {
         "status": "queued",
         "config": json.dumps(replace(config, name=name).to_dict()),

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftcore import paths
-from ftcore.config import REFERENCES, FineTuneConfig
-from ftcore.errors import UnfreezeError
+from ftcore.config import REFERENCES, FineTuneConfig, relevant_settings
+from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Progress, Task
 
 if TYPE_CHECKING:  # a page that shows a result needs no torch
@@ -30,6 +30,8 @@ CLEAR = 0.02  # least share of the loss that the best rate must take off for a s
 KEPT_FALL = 0.75  # share of the fall that a rate must keep to count as stable
 SAFETY = 0.25  # of the highest stable rate, because a run keeps its rate for many steps
 
+# Settings that a search does not use.
+UNUSED = ("learning_rate", "schedule", "evaluations", "watch", "name", "source_task_data")
 NOTHING = "No rate took much off the loss in so few steps; keep the one that you have."
 
 
@@ -58,7 +60,7 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     from ftcore.training.state import TrainingState
 
     if config.mode in REFERENCES:
-        raise UnfreezeError("A reference has no learning rate; choose a mode that trains.")
+        raise UsageError("A reference has no learning rate; choose a mode that trains.")
     config = replace(config, watch="")
     setup = yield from preparation.prepare(config, Path(), "")
     state = TrainingState.begin(setup)
@@ -172,12 +174,12 @@ def _batches(
 
 
 def _options(config: FineTuneConfig) -> list[str]:
-    """The settings as options of the command line."""
+    """The settings that a search uses as options of the command line."""
     options = []
-    for name, value in config.to_dict().items():
-        option = name.replace("_", "-")
+    for name in (setting.name for setting in relevant_settings(config)):
+        value, option = getattr(config, name), name.replace("_", "-")
         if isinstance(value, bool):
             options.append(f"--{option}" if value else f"--no-{option}")
-        elif value != "":
+        elif value != "" and name not in UNUSED:
             options.append(f"--{option}={value}")
     return options

@@ -1,6 +1,7 @@
 """The command line as a user calls it."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftcore import paths
+from ftcore.cli.main import main
 from ftcore.config import REFERENCES
 from tests.helpers import disk_limit, small_runs
 
@@ -120,29 +122,105 @@ def test_parsing_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "status", "sentence"),
     [
-        ("train --checkpoint gone", "no checkpoint 'gone'"),
-        ("train --epochs few", "Epochs is 'few'"),
-        ("train --checkpoint base --dataset imdb --source no/where", "no/where"),
-        ("train --checkpoint base --dataset poems", "poems"),
-        ("predict --run gone text", "no checkpoint 'gone'"),
-        ("compare --checkpoint base --seeds 0,x", "whole numbers"),
-        ("compare --checkpoint base --modes full,half", "half"),
-        ("compare --checkpoint gone", "no checkpoint 'gone'"),
-        ("compare --checkpoint base --export .", "already there"),
-        ("train --checkpoint base --source-task-data no/where", "no/where"),
-        ("export-experiment gone x", "no experiment 'gone'"),
-        ("train --checkpoint base --device warp", "warp"),
-        ("resume gone", "no run 'gone'"),
+        ("train --checkpoint gone", 1, "no checkpoint 'gone'"),
+        ("train --checkpoint base --dataset imdb --source no/where", 1, "no/where"),
+        ("train --checkpoint base --source-task-data no/where", 1, "no/where"),
+        ("train --checkpoint base --device warp", 1, "warp"),
+        ("predict --run gone text", 1, "no checkpoint 'gone'"),
+        ("compare --checkpoint gone", 1, "no checkpoint 'gone'"),
+        ("compare --checkpoint base --export .", 1, "already there"),
+        ("export-experiment gone x", 1, "no experiment 'gone'"),
+        ("resume gone", 1, "no run 'gone'"),
+        ("train --epochs few", 2, "Epochs is 'few'"),
+        ("train --dropout 2", 2, "Dropout is '2'"),
+        ("train --mode half", 2, "Mode is 'half'"),
+        ("train --checkpoint base --dataset poems", 2, "poems"),
+        ("compare --checkpoint base --seeds 0,x", 2, "whole numbers"),
+        ("compare --checkpoint base --modes full,half", 2, "half"),
+        ("compare --modes ,", 2, "at least one mode"),
+        ("train --checkpoint base --layers 3", 2, "--layers"),
+        ("train --checkpoint base --groups head", 2, "--groups"),
+        ("train --mode tfidf --epochs 2", 2, "--epochs"),
+        ("train --dataset sample --source .", 2, "--source"),
+        ("compare --modes tfidf,majority --batch-size 8", 2, "--batch-size"),
+        ("find-rate --words 9000", 2, "--words"),
+        ("find-rate --mode tfidf", 2, "no learning rate"),
+        ("vectors --epochs 3", 2, "--epochs"),
+        ("vectors --dim 7", 2, "7 dimensions"),
     ],
 )
-def test_an_error_is_one_line(arguments: str, sentence: str) -> None:
-    process = ftcore(arguments)
-    assert process.returncode != 0
-    assert sentence in process.stderr
-    assert "Traceback" not in process.stderr
-    assert len(process.stderr.strip().splitlines()) == 1
+def test_an_error_is_one_line_and_its_status_tells_wrong_usage(
+    arguments: str, status: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments.split()) == status
+    message = capsys.readouterr().err
+    assert sentence in message and len(message.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *("pretrain --mode full", "pretrain --checkpoint base", "find-rate --watch x"),
+        *("train --optimizer adam", "app --json", "compare --references=x", "dance", ""),
+    ],
+)
+def test_unknown_options_and_choices_are_wrong_usage(
+    arguments: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split())
+    assert ended.value.code == 2
+    assert "usage: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("train", ["{adamw,sgd}", "sample)", "(default: the mode's)", "(default: 0.01)"]),
+        (
+            "pretrain",
+            ["(default: ag_news)", "training texts (default: 3)", "rate (default: 0.0015)"],
+        ),
+        ("compare", ["texts (default: 4)", "step (default: 64)", "rate (default: the mode's)"]),
+        ("predict", ["(default: sentiment)"]),
+        ("vectors", ["(default: vectors.txt)", "(default: 30000)", "not for GloVe (default: 6)"]),
+        ("import", ["(default: lesson)"]),
+        ("app", ["(default: 8501)"]),
+    ],
+)
+def test_help_has_choices_and_defaults(
+    command: str, shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert [words for words in shown if words not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("called", "name"), [("/usr/bin/unfreeze", "unfreeze"), ("__main__.py", "python -m ftcore")]
+)
+def test_help_names_the_program_as_it_was_called(
+    called: str,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [called])
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: {name} train ")
+
+
+def test_a_broken_pipe_ends_like_the_signal() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "ftcore", "datasets"]
+    process = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=paths.ROOT)
+    os.close(writing)
+    assert (process.returncode, process.stderr) == (141, b"")
 
 
 def test_a_diverging_run_fails_with_advice_and_keeps_its_best_model() -> None:

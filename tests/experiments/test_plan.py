@@ -94,8 +94,8 @@ def test_a_rate_is_that_of_the_mode_unless_it_is_said() -> None:
         mode_defaults("gradual").learning_rate,
     ]
     full = mode_defaults("full").learning_rate  # chosen, although it is another mode's default
-    planned = plan.plan(given(learning_rate=full, layer_decay=0.7), modes, [0])
-    assert [(one.learning_rate, one.layer_decay) for one in planned[:3]] == [(full, 0.7)] * 3
+    planned = plan.plan(given(learning_rate=full, layer_decay="1"), modes, [0])
+    assert [(one.learning_rate, one.layer_decay) for one in planned[:3]] == [(full, 1.0)] * 3
 
 
 def test_references_come_once_and_only_where_they_are_asked_for() -> None:

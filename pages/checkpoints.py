@@ -4,7 +4,6 @@ import streamlit as st
 
 from ftcore import formatting
 from ftcore.data import datasets
-from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from pages.components.charts.palette import BADGES
@@ -12,7 +11,7 @@ from pages.components.forms import settings_form
 from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
 from pages.components.forms.import_form import import_form
 from pages.components.forms.pretrain_form import pretrain_form
-from pages.components.text.errors import show_error, show_errors
+from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 
 PAGE_SIZE = 12  # cards
@@ -75,12 +74,11 @@ def details(checkpoint: Checkpoint) -> None:
     if checkpoint.card:
         st.markdown(checkpoint.card)
     if checkpoint.kind == "run":
+        address = {"run": checkpoint.ref}
         st.page_link(
-            "train.py",
-            label="Its run",
-            icon=":material/show_chart:",
-            query_params={"run": checkpoint.ref},
+            "train.py", label="Its run", icon=":material/show_chart:", query_params=address
         )
+    groups = checkpoint.model.group_sizes()
     reads = f"{checkpoint.max_length} tokens"
     if checkpoint.tail:
         from_end = checkpoint.max_length - checkpoint.truncation.head
@@ -96,10 +94,7 @@ def details(checkpoint: Checkpoint) -> None:
         "Test accuracy": formatting.percent(checkpoint.metrics.get("test_accuracy")),
         "Validation accuracy": formatting.percent(checkpoint.metrics.get("val_accuracy")),
         "Parameters": formatting.count(checkpoint.model.parameters),
-        **{
-            f"… {name}": formatting.count(number)
-            for name, number in checkpoint.model.group_sizes().items()
-        },
+        **{f"… {name}": formatting.count(size) for name, size in groups.items()},
         "Attention heads": str(checkpoint.model.heads),
         "Reads at most": reads,
         "On disk": on_disk,
@@ -112,18 +107,15 @@ def details(checkpoint: Checkpoint) -> None:
 
 def ancestors(checkpoint: Checkpoint) -> list[str]:
     """The refs of its parent, the parent's parent and so on."""
-    refs: list[str] = []
-    ref = checkpoint.parent
-    while ref and ref not in refs:
-        refs.append(ref)
-        ref = choices[ref].checkpoint.parent if ref in choices else ""
-    return refs
+    refs = [checkpoint.parent]
+    while refs[-1] in choices and choices[refs[-1]].checkpoint.parent not in refs:
+        refs.append(choices[refs[-1]].checkpoint.parent)
+    return list(filter(None, refs))
 
 
 @st.dialog("Delete for good?")
 def confirm_delete(choice: CheckpointChoice) -> None:
-    size = formatting.size(choice.checkpoint.bytes)
-    st.markdown(f"**{escape_markdown(choice.title)}**, {size}")
+    st.markdown(f"**{escape_markdown(choice.title)}**, {formatting.size(choice.checkpoint.bytes)}")
     if choice.checkpoint.kind == "run":
         st.caption("Its run stays, with all curves and figures.")
     with st.container(horizontal=True):
@@ -138,10 +130,8 @@ def confirm_delete(choice: CheckpointChoice) -> None:
 def cards(choices_of_kind: list[CheckpointChoice], kind: str) -> None:
     """Draw one page of cards, and the choice of the page below them."""
     above = st.container()
-    page = 1
-    if len(choices_of_kind) > PAGE_SIZE:
-        pages = -(-len(choices_of_kind) // PAGE_SIZE)
-        page = st.pagination(pages, key=f"checkpoints_{kind}")
+    pages = -(-len(choices_of_kind) // PAGE_SIZE)
+    page = st.pagination(pages, key=f"checkpoints_{kind}") if pages > 1 else 1
     with above, st.grid(columns=3, min_column_width=300, border=True) as grid:
         for choice in choices_of_kind[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
             with grid.cell():
@@ -150,11 +140,10 @@ def cards(choices_of_kind: list[CheckpointChoice], kind: str) -> None:
 
 if list_tab.open:
     with list_tab:
-        try:
-            with st.spinner("Reading …", show_time=False):  # imports MLflow for the names of runs
-                choices = checkpoint_choices()
-        except UnfreezeError as error:
-            show_error(error)
+        choices = None
+        with show_errors(), st.spinner("Reading …"):  # imports MLflow for the names of runs
+            choices = checkpoint_choices()
+        if choices is None:
             st.stop()
         if not choices:
             st.info("None yet. Pretrain one on AG News, or import the lesson's.")

@@ -10,8 +10,9 @@ from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
+from pages.components.forms.settings_form import DATA_PATH
 from pages.components.forms.task_progress import run_task
-from pages.components.text.errors import show_error
+from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.html_fragments import example_text
 
@@ -21,7 +22,9 @@ LENGTHS = (16, 32, 64, 128, 256, 384, 512, 768, 1024)
 PAGE_SIZE = 10  # examples
 EXCERPT = 400  # characters of an example before it unfolds
 LAYOUT = {"margin": {"l": 0, "r": 0, "t": 8, "b": 0}, "showlegend": False, "dragmode": False}
+GREY = "#64748B"
 NO_TOOLBAR = {"displayModeBar": False}
+NO_LABEL = {"label_visibility": "collapsed"}
 PARTS = {"train": "Training", "test": "Test"}
 
 
@@ -57,14 +60,8 @@ linked = next((name for name in datasets.NAMES if in_address in (name, titles[na
 if linked and linked != st.session_state.get("data_linked"):
     st.session_state.dataset = linked
 st.session_state.setdefault("dataset", "sample")
-name = st.segmented_control(
-    "Dataset",
-    datasets.NAMES,
-    required=True,
-    key="dataset",
-    format_func=titles.get,
-    label_visibility="collapsed",
-)
+options = {"format_func": titles.get, **NO_LABEL}
+name = st.segmented_control("Dataset", datasets.NAMES, required=True, key="dataset", **options)
 if name != (in_address or "sample"):
     st.query_params["dataset"] = name
 st.session_state.data_linked = name
@@ -72,12 +69,7 @@ st.session_state.data_linked = name
 source, load_clicked = "", name == "sample"
 if name != "sample":
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = st.text_input(
-            "Where it is",
-            key=f"data_source_{name}",
-            persist_state="session",
-            placeholder="An archive or a folder on this machine; empty downloads it",
-        ).strip()
+        source = st.text_input("Where it is", key=f"data_source_{name}", **DATA_PATH).strip()
         load_clicked = st.button("Load", type="primary", icon=":material/download:")
 key = (name, source, modified(source))
 dataset = loaded_datasets().get(key)
@@ -85,10 +77,9 @@ if dataset is None:
     if not load_clicked:
         st.info("Load it, and its texts are shown here.")
         st.stop()
-    try:
+    with show_errors():
         dataset = run_task(datasets.load(name, source))
-    except UnfreezeError as error:
-        show_error(error)
+    if dataset is None:
         st.stop()
     loaded_datasets()[key] = dataset
     while len(loaded_datasets()) > MAX_LOADED:
@@ -101,7 +92,8 @@ if dataset.synthetic:
         "fine-tuning all layers can do that a new last layer cannot.",
         icon=":material/science:",
     )
-train_rows, val_rows = datasets.split(len(dataset.train.texts), seed=0)
+train_texts = dataset.train.texts
+train_rows, val_rows = datasets.split(len(train_texts), seed=0)
 with st.grid(columns=4, min_column_width=150, border=True):
     st.metric("Training", formatting.count(len(train_rows)))
     st.metric("Validation", formatting.count(len(val_rows)), help="5% of the training texts.")
@@ -113,67 +105,34 @@ st.caption(f"Source: {escape_markdown(dataset.source)} · fingerprint {dataset.f
 @st.fragment
 def show_lengths() -> None:
     """Draw a histogram of tokens per text, and the share of texts that a limit truncates."""
-    limit = st.select_slider(
-        "Longest text that a model reads, in tokens",
-        LENGTHS,
-        256,
-        key="data_longest",
-        persist_state="session",
-    )
+    label = "Longest text that a model reads, in tokens"
+    limit = st.select_slider(label, LENGTHS, 256, key="data_longest", persist_state="session")
     with st.spinner("Counting tokens …"):
-        tokens = token_counts(dataset.fingerprint, dataset.train.texts)
+        tokens = token_counts(dataset.fingerprint, train_texts)
     share = formatting.percent(float((tokens > limit).mean()))
-    sampled = (
-        f" (of {SAMPLE_SIZE:,} drawn at random)" if len(dataset.train.texts) > SAMPLE_SIZE else ""
-    )
+    sampled = f" (of {SAMPLE_SIZE:,} drawn at random)" if len(train_texts) > SAMPLE_SIZE else ""
     st.markdown(f"**{share}** of the texts are longer and get truncated{sampled}.")
     edge = float(np.percentile(tokens, 99)) * 1.1
-    figure = go.Figure(
-        go.Histogram(
-            x=tokens[tokens <= edge],
-            nbinsx=50,
-            marker_color="#64748B",
-            hovertemplate="%{x} tokens: %{y} texts<extra></extra>",
-        ),
-        LAYOUT | {"height": 240, "bargap": 0.05, "xaxis": {"title": "Tokens", "range": [0, edge]}},
-    )
+    hover = "%{x} tokens: %{y} texts<extra></extra>"
+    bars = go.Histogram(x=tokens[tokens <= edge], nbinsx=50, marker_color=GREY, hovertemplate=hover)
+    axis = {"title": "Tokens", "range": [0, edge]}
+    figure = go.Figure(bars, LAYOUT | {"height": 240, "bargap": 0.05, "xaxis": axis})
     if limit <= edge:
         figure.add_vline(limit, line={"color": "#DC2626", "width": 2, "dash": "dash"})
-    st.plotly_chart(
-        figure,
-        config=NO_TOOLBAR,
-        key="data_lengths",
-        alt="Number of training texts by their tokens",
-    )
+    alt = "Number of training texts by their tokens"
+    st.plotly_chart(figure, config=NO_TOOLBAR, key="data_lengths", alt=alt)
 
 
 @st.fragment
 def show_examples() -> None:
     """Draw texts of one part, filtered by class and by a search."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        part = st.segmented_control(
-            "Part",
-            PARTS,
-            default="train",
-            required=True,
-            key="data_part",
-            format_func=PARTS.get,
-            label_visibility="collapsed",
-        )
-        chosen_label = st.pills(
-            "Class",
-            dataset.labels,
-            key=f"data_class_{name}",
-            label_visibility="collapsed",
-            wrap=True,
-        )
-        query = st.text_input(
-            "Search",
-            key="data_query",
-            placeholder="Search",
-            icon=":material/search:",
-            label_visibility="collapsed",
-        ).strip()[:200]
+        options = {"key": "data_part", "required": True, "format_func": PARTS.get, **NO_LABEL}
+        part = st.segmented_control("Part", PARTS, default="train", **options)
+        options = {"key": f"data_class_{name}", "wrap": True, **NO_LABEL}
+        chosen_label = st.pills("Class", dataset.labels, **options)
+        options = {"placeholder": "Search", "icon": ":material/search:", **NO_LABEL}
+        query = st.text_input("Search", key="data_query", **options).strip()[:200]
     texts = getattr(dataset, part)
     rows = [
         row
@@ -204,22 +163,13 @@ with histogram:
 import plotly.graph_objects as go  # noqa: E402  takes half a second, so the figures above are painted first
 
 counts = np.bincount(dataset.train.labels, minlength=len(dataset.labels))
-bars = go.Bar(
-    x=counts,
-    y=list(dataset.labels),
-    orientation="h",
-    marker_color=[*colours.values()],
-    text=[formatting.count(count) for count in counts],
-    textposition="auto",
-    hovertemplate="%{y}: %{x:,}<extra></extra>",
-)
+bars = go.Bar(x=counts, y=list(dataset.labels), orientation="h", marker_color=[*colours.values()])
+bars.update(text=[formatting.count(count) for count in counts], textposition="auto")
+bars.update(hovertemplate="%{y}: %{x:,}<extra></extra>")
 axes = {"xaxis": {"visible": False}, "yaxis": {"autorange": "reversed", "ticklabelstandoff": 8}}
-balance_slot.plotly_chart(
-    go.Figure(bars, LAYOUT | axes | {"height": 56 * len(counts), "bargap": 0.3}),
-    config=NO_TOOLBAR,
-    key="data_balance",
-    alt="Training texts of each class",
-)
+figure = go.Figure(bars, LAYOUT | axes | {"height": 56 * len(counts), "bargap": 0.3})
+alt = "Training texts of each class"
+balance_slot.plotly_chart(figure, config=NO_TOOLBAR, key="data_balance", alt=alt)
 with histogram:
     show_lengths()
 st.subheader("Examples", anchor=False)

@@ -62,11 +62,9 @@ except UnfreezeError as error:
     st.stop()
 running = runs[runs["status"] == "running"]
 if len(running):
-    runs_card.page_link(
-        "train.py",
-        label=f"**{len(runs)}**, now training: {escape_markdown(running.iloc[0]['name'])}",
-        query_params={"run": running.iloc[0]["run_id"]},
-    )
+    run = running.iloc[0]
+    label = f"**{len(runs)}**, now training: {escape_markdown(run['name'])}"
+    runs_card.page_link("train.py", label=label, query_params={"run": run["run_id"]})
 elif len(runs):
     runs_card.markdown(f"**{len(runs)}**, the last one {runs.iloc[0]['status']}")
 else:

@@ -34,14 +34,8 @@ def use_example() -> None:
 st.title("Predict", anchor=False)
 question, answer_column = st.columns([5, 7], gap="medium")
 with question:
-    text = st.text_area(
-        "Text",
-        key="predict_text",
-        height=130,
-        persist_state="session",
-        placeholder="A film review, or a headline",
-        help="Ctrl + Enter asks the models.",
-    )
+    hints = {"placeholder": "A film review, or a headline", "help": "Ctrl + Enter asks the models."}
+    text = st.text_area("Text", key="predict_text", height=130, persist_state="session", **hints)
     st.pills("Examples", EXAMPLES, key="predict_example", on_change=use_example, wrap=True)
     models_slot = st.empty()
 with answer_column:
@@ -78,9 +72,8 @@ def models_to_show() -> list[str]:
     """The models of the address, otherwise those chosen before, otherwise the suggested ones."""
     linked, listed = (st.query_params.get(name, "") for name in ("model", "models"))
     if linked and linked not in choices:
-        question.info(
-            "That model has nothing saved yet; it can be chosen after its first evaluation."
-        )
+        message = "That model has nothing saved yet; it can be chosen after its first evaluation."
+        question.info(message)
     if linked in choices:
         return [linked, choices[linked].checkpoint.parent, *default]
     if listed and listed != session.get("predict_listed"):
@@ -95,22 +88,16 @@ def models_to_show() -> list[str]:
     return session.get("predict_models", default)
 
 
-def title(ref: str) -> str:
-    """A model's title in the list of models."""
-    return f"{choices[ref].title} (training)" if choices[ref].training else choices[ref].title
-
-
 refs = list(dict.fromkeys(ref for ref in models_to_show() if ref in choices))
 if refs != session.get("predict_models"):
     session.predict_models = refs
+titles = {
+    ref: f"{choice.title} (training)" if choice.training else choice.title
+    for ref, choice in choices.items()
+}
+options = {"format_func": titles.get, "placeholder": "Choose one or several", "select_all": False}
 chosen = models_slot.multiselect(
-    "Models",
-    choices,
-    key="predict_models",
-    persist_state="session",
-    format_func=title,
-    placeholder="Choose one or several",
-    select_all=False,
+    "Models", choices, key="predict_models", persist_state="session", **options
 )
 session.predict_listed = ",".join(chosen)
 address = {"models": session.predict_listed}

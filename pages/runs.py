@@ -27,14 +27,8 @@ try:
     from pages.components.charts import run_curves
     from pages.components.charts.axis_input import axis_input
     from pages.components.charts.live_chart import live_charts, pack
+    from pages.components.runs import run_list
     from pages.components.runs.queue_panel import queue_panel
-    from pages.components.runs.run_list import (
-        delete_dialog,
-        disk_use,
-        read_runs,
-        rename_dialog,
-        run_list,
-    )
     from pages.components.runs.side_by_side import run_table, warn_if_unfair
 
     runs = tracking.runs()
@@ -67,19 +61,19 @@ def add_reference_lines(run_id: str) -> list[str]:
 
     config = tracking.run(run_id).config
     usable = runs[runs["status"].isin(["queued", "running", "finished"])]
-    settings = pd.Series(config.to_dict())
-    existing = usable[same_values(usable, settings, ["dataset", "limit", "seed"])]
+    columns = [
+        "dataset",
+        "limit",
+        "seed",
+        "mode",
+        "checkpoint",
+    ]  # without one if not a linear probe
     run_ids = []
     for mode in REFERENCES:
-        same_mode = existing[existing["mode"] == mode]
-        if mode == "linear-probe":  # depends on the checkpoint, too
-            if config.checkpoint not in saved:
-                continue
-            same_mode = same_mode[same_mode["checkpoint"] == config.checkpoint]
-        if same_mode.empty:
-            run_ids.append(scheduler.submit(replace(config, mode=mode, name="")))
-        else:
-            run_ids.append(same_mode["run_id"].iloc[-1])
+        if mode != "linear-probe" or config.checkpoint in saved:
+            wanted = replace(config, mode=mode, name="")
+            same = usable[same_values(usable, pd.Series(wanted.to_dict()), columns)]["run_id"]
+            run_ids.append(scheduler.submit(wanted) if same.empty else same.iloc[-1])
     return run_ids
 
 
@@ -91,40 +85,33 @@ else:
 
 with list_slot.container():
     queue_panel()
-    run_list(runs, chosen)
+    run_list.run_list(runs, chosen)
 
 names = dict(zip(runs["run_id"], runs["name"], strict=True))
 saved = {checkpoint.ref for checkpoint in list_checkpoints()}
 with_model = [run_id for run_id in chosen if run_id in saved]  # a run in training may have one
 with st.container(horizontal=True, vertical_alignment="center"):
-    one_run = {"disabled": len(chosen) != 1}
-    one_run["help"] = "Select one run." if one_run["disabled"] else None
+    one, few = len(chosen) == 1, len(chosen) < 2
+    one_run = {"disabled": not one, "help": None if one else "Select one run."}
+    several = {"disabled": few, "help": "Select two runs or more." if few else None}
     if st.button("Open", icon=":material/show_chart:", **one_run):
         st.switch_page("train.py", query_params={"run": chosen[0]})
-    if st.button(
-        "Compare",
-        icon=":material/compare_arrows:",
-        disabled=len(chosen) < 2,
-        help=None if len(chosen) > 1 else "Select two runs or more.",
-    ):
+    if st.button("Compare", icon=":material/compare_arrows:", **several):
         st.switch_page("compare.py", query_params={"runs": ",".join(chosen)})
     if st.button("Predict", icon=":material/chat:", disabled=not with_model):
         st.switch_page("predict.py", query_params={"models": ",".join(with_model)})
-    if st.button(
-        "Reference lines",
-        icon=":material/horizontal_rule:",
-        disabled=not chosen,
-        help="TF-IDF with logistic regression, a linear probe, the majority class: on the same texts.",
-    ):
+    baselines = "TF-IDF with logistic regression, a linear probe, the majority class"
+    options = {"icon": ":material/horizontal_rule:", "help": f"{baselines}: on the same texts."}
+    if st.button("Reference lines", disabled=not chosen, **options):
         with show_errors():
             added = add_reference_lines(chosen[0])
             st.query_params["runs"] = ",".join(dict.fromkeys([*chosen, *added]))
             st.rerun()
     if st.button("Rename", icon=":material/edit:", **one_run):
-        rename_dialog(chosen[0], names[chosen[0]])
+        run_list.rename_dialog(chosen[0], names[chosen[0]])
     if st.button("Delete", icon=":material/delete:", disabled=not chosen):
-        delete_dialog({run_id: names[run_id] for run_id in chosen})
-    used = sum(disk_use(*state) for state in zip(runs["run_id"], runs["status"], strict=True))
+        run_list.delete_dialog({run_id: names[run_id] for run_id in chosen})
+    used = sum(run_list.disk_use(*state) for state in run_list.states(runs))
     count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     st.caption(f"{count}, {formatting.size(used)}")
 
@@ -135,7 +122,7 @@ if len(chosen) > MAX_DRAWN:
     st.info(f"Only the first {MAX_DRAWN} of {len(chosen)} are drawn.")
 
 drawn_ids = tuple(chosen[:MAX_DRAWN])
-drawn_runs = read_runs(drawn_ids)
+drawn_runs = run_list.read_runs(drawn_ids)
 if not drawn_runs:
     st.info("These runs cannot be drawn; select others.")
     st.stop()
@@ -146,7 +133,7 @@ axis = axis_input("runs_axis", persist_state="session")
 @st.fragment(run_every="2s" if any(run.live for run in drawn_runs) else None)
 def charts() -> None:
     """Draw the curves, again and again while a run is live."""
-    traces = run_curves.by_run(read_runs(drawn_ids))
+    traces = run_curves.by_run(run_list.read_runs(drawn_ids))
     live_charts(pack(traces, axis, ",".join(drawn_ids)), key="runs_charts")
 
 

@@ -68,17 +68,12 @@ with summary.container(border=True):
         valid_config = FineTuneConfig(**form.values())
         st.markdown(strategies.describe_briefly(valid_config, spec))
         if checkpoint.labels != labels:
-            before = len(checkpoint.labels)
-            st.markdown(f"The last layer is replaced: {before} classes before, {len(labels)} now.")
+            change = f"{len(checkpoint.labels)} classes before, {len(labels)} now"
+            st.markdown(f"The last layer is replaced: {change}.")
         config = valid_config
     time_needed = st.empty()
-    if st.button(
-        "Start",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=config is None,
-        width="stretch",
-    ):
+    options = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch"}
+    if st.button("Start", disabled=config is None, **options):
         with show_errors():
             with st.spinner("Starting …"):
                 from ftcore.runs.scheduler import scheduler  # imports MLflow
@@ -87,26 +82,11 @@ with summary.container(border=True):
             st.rerun()
     watch_link = st.empty()
 
-with st.expander("What the lesson's code gets wrong, and what is done here"):
-    st.markdown(
-        """
-- **Attention runs across the batch.** The encoder is built without `batch_first`, so a word looks at
-  other reviews instead of along its own. Here it looks along the text.
-- **Padding counts.** Nothing masks it, and its index, 0, is that of `<unk>`. Here it is `<pad>`,
-  masked, and left out of the mean.
-- **Token ids stand two off their vectors.** `<unk>` and `<pad>` come before the words in the
-  vocabulary, but not in the embedding. Here both have a row of their own.
-- **The learning rate never falls.** The scheduler is made and never stepped. Here the rate goes up
-  and down once; the preset Lesson keeps its constant 1.
-- **Nothing is saved.** The lines that save are commented out. Here the best weights by validation
-  accuracy are kept, and tested.
-
-"""
-    )
-    if st.button("Read all of it", type="tertiary", icon=":material/menu_book:"):
-        title, _, text = LESSON.read_text("utf-8").partition("\n")
-        text = re.sub(r"^#+ (.*)$", r"**\1**", text, flags=re.MULTILINE)  # headings are too large
-        st.dialog(title.removeprefix("# "), width="large")(lambda: st.markdown(text))()
+title = "What the lesson's code gets wrong, and what is done here"
+if st.button(title, type="tertiary", icon=":material/menu_book:"):
+    text = LESSON.read_text("utf-8").partition("\n")[2]
+    text = re.sub(r"^#+ (.*)$", r"**\1**", text, flags=re.MULTILINE)  # headings are too large
+    st.dialog(title, width="large")(lambda: st.markdown(text))()
 
 if config is not None:
     # Last, because the estimate needs MLflow: it follows the speed of earlier runs.
@@ -120,12 +100,9 @@ if config is not None:
         time_needed.caption(f"About {formatting.rough_duration(seconds)} on this machine")
         for _, run in runs[runs["status"] == "running"].head(1).iterrows():
             # A link to this same page would leave its address as it is.
-            if watch_link.button(
-                f"Watch {escape_markdown(run['name'])}, which trains now",
-                key="watch",
-                type="tertiary",
-                icon=":material/visibility:",
-                help="A run that is started now waits for it.",
-            ):
+            label = f"Watch {escape_markdown(run['name'])}, which trains now"
+            options = {"icon": ":material/visibility:", "type": "tertiary"}
+            waits = "A run that is started now waits for it."
+            if watch_link.button(label, key="watch", help=waits, **options):
                 st.query_params["run"] = run["run_id"]
                 st.rerun()

@@ -41,7 +41,7 @@ def runs(options: argparse.Namespace, out: Printer) -> None:
     """List the runs, newest first."""
     from ftcore import tracking
 
-    for row in tracking.runs().to_dict("records"):
+    for row in tracking.runs().drop(columns="config").to_dict("records"):
         row = {name: None if value != value else value for name, value in row.items()}  # NaN
         row["started"] = row["started"].isoformat(timespec="seconds")
         accuracy = _accuracy(row["test_accuracy"])

@@ -19,7 +19,7 @@ from ftcore.validation import printable
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
 _RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message")
 _CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed")
-_OTHER_COLUMNS = ("started", "seconds", "val_accuracy", "test_accuracy")
+_OTHER_COLUMNS = ("started", "seconds", "val_accuracy", "test_accuracy", "config")
 _COLUMNS = [*_RUN_COLUMNS, *_CONFIG_COLUMNS, *_OTHER_COLUMNS]
 _read_lock = threading.Lock()
 
@@ -74,6 +74,7 @@ def _row(mlflow_run: MlflowRun) -> dict[str, Any]:
         "seconds": run.metrics.get("seconds"),
         "val_accuracy": run.metrics.get("val_accuracy", run.metrics.get("val/accuracy")),
         "test_accuracy": run.metrics.get("test_accuracy"),
+        "config": run.config,
     }
 
 

@@ -28,6 +28,10 @@ def button(app: AppTest, label: str) -> Button:
     return next(button for button in app.button if button.label == label)
 
 
+def button_labels(app: AppTest) -> set[str]:
+    return {button.label for button in app.button}
+
+
 def press(app: AppTest, label: str) -> AppTest:
     """Click the first button with this label."""
     return button(app, label).click().run()
@@ -43,7 +47,7 @@ def text(app: AppTest) -> str:
     elements = [*app.title, *app.subheader, *app.markdown, *app.caption]
     elements += [*app.error, *app.info, *app.success, *app.warning]
     lines = [element.value for element in elements] + html(app)
-    return re.sub(r"\\(\W)", r"\1", "\n".join(lines))
+    return re.sub(r"\\(\W|_)", r"\1", "\n".join(lines))
 
 
 def chart_header(app: AppTest) -> dict[str, Any]:

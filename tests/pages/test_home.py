@@ -15,14 +15,11 @@ def test_home_counts_checkpoints_and_leads_to_training() -> None:
     assert press(app, "Start a first run").title[0].value == "Train"
 
 
-def test_home_links_to_the_run_in_training() -> None:
+def test_home_links_to_the_run_in_training_and_offers_to_resume_an_interrupted_one() -> None:
+    run_id = small_runs.run("interrupted", name="other")
     small_runs.run("running", name="mine")
-    links = [element.proto.label for element in open_page().get("page_link")]
-    assert any("now training: mine" in label for label in links)
-
-
-def test_home_offers_to_resume_an_interrupted_run() -> None:
-    run_id = small_runs.run("interrupted", name="mine")
     app = open_page()
-    assert "mine was interrupted" in text(app).replace("*", "")
+    links = [element.proto.label for element in app.get("page_link")]
+    assert any("now training: mine" in label for label in links)
+    assert "other was interrupted" in text(app).replace("*", "")
     assert press(app, "Resume or keep it").query_params["run"] in (run_id, [run_id])

@@ -26,23 +26,10 @@ def test_blocks_are_the_layer_groups_with_their_sizes() -> None:
     assert {block["name"]: block["count"] for block in drawn} == SPEC.group_sizes()
 
 
-@pytest.mark.parametrize(
-    ("mode", "settings", "count"),
-    [
-        ("full", {"train_embeddings": False}, 4),
-        ("full", {"train_embeddings": True}, 5),
-        ("last-layer", {}, 1),
-        ("last-2", {}, 2),
-        ("last-3", {}, 3),
-    ],
-)
-def test_the_top_groups_train_and_the_rest_is_frozen(
-    mode: str, settings: dict[str, bool], count: int
-) -> None:
-    assert states(mode, **settings) == ["trains"] * count + ["frozen"] * (5 - count)
-
-
-def test_custom_groups_may_be_any_set_none_or_unknown_to_the_model() -> None:
+def test_each_mode_trains_its_groups_and_freezes_the_rest() -> None:
+    for mode, count in (("full", 5), ("last-layer", 1), ("last-2", 2), ("last-3", 3)):
+        assert states(mode) == ["trains"] * count + ["frozen"] * (5 - count)
+    assert states("full", train_embeddings=False) == ["trains"] * 4 + ["frozen"]
     expected = ["trains", "frozen", "frozen", "trains", "frozen"]
     assert states("custom", groups="head, layer 1") == expected
     assert states("custom", groups="layer 9") == ["frozen"] * 5

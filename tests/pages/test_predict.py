@@ -8,11 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
-from ftcore.models import checkpoints
 from pages.components.charts import palette
 from pages.components.predict import explanation
 from tests.helpers import small_runs
-from tests.helpers.app_pages import html, open_page, text
+from tests.helpers.app_pages import html, open_page, press, text
 from tests.helpers.colours import contrast
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
@@ -39,37 +38,32 @@ def leave_and_return(app: AppTest) -> AppTest:
 
 def test_a_bundled_model_answers_before_anything_was_trained() -> None:
     app = open_page("predict")
-    assert not app.exception and not app.error
-    assert models(app) == ["sentiment"]
-    assert "negative" in html(app)[0] and "positive" in html(app)[0]
-    assert " ms" in text(app)
-
-
-def test_an_example_is_typed_and_answered_and_can_be_clicked_again() -> None:
-    app = open_page("predict")
-    for _ in range(2):
+    assert not app.exception and not app.error and models(app) == ["sentiment"]
+    assert "negative" in html(app)[0] and "positive" in html(app)[0] and " ms" in text(app)
+    for _ in range(2):  # an example can be clicked again
         app.get("button_group")[0].set_value("News").run()
         assert "airline" in app.text_area(key="predict_text").value
-        assert "airline" in html(app)[-1]
-        assert app.session_state["predict_example"] is None
+        assert "airline" in html(app)[-1] and app.session_state["predict_example"] is None
 
 
 def test_a_link_to_a_run_adds_its_parent_and_the_default_model() -> None:
-    run_id = small_runs.run(name="Mine", mode="last-layer")
+    run_id = small_runs.run(mode="last-layer")
+    tracking.rename(run_id, "Mine [now](http://x) <b>")
     app = open_page("predict", model=run_id)
     assert models(app) == [run_id, "starter", "sentiment"]
-    assert "**Mine** :yellow-badge[Last layer]" in text(app)
+    [title, *_] = [element.value for element in app.markdown if "badge" in element.value]
+    assert "Mine \\[now\\]\\(http\\:" in title and "<b>" not in title
+    assert ":yellow-badge[Last layer]" in title
     assert "**Starter** :gray-badge[Pretrained]" in text(app)
     assert app.query_params["models"] == f"{run_id},starter,sentiment"
     assert "model" not in app.query_params
 
 
-def test_a_link_to_a_run_without_a_checkpoint_is_explained_and_others_answer() -> None:
+def test_the_address_names_the_models_and_missing_ones_are_counted() -> None:
     app = open_page("predict", model=small_runs.run("running", saved=False))
     assert "nothing saved yet" in app.info[0].value and models(app) == ["sentiment"]
-
-
-def test_the_address_names_the_models_and_missing_ones_are_counted() -> None:
+    app = open_page("predict", model=small_runs.run("running"))
+    assert "training now, step 4" in text(app)
     app = open_page("predict", models="starter,gone")
     assert models(app) == ["starter"]
     assert app.info[0].value == "1 model of this link is no longer here."
@@ -98,146 +92,68 @@ def test_the_newest_full_and_last_layer_runs_are_suggested_until_the_user_choose
     assert models(leave_and_return(app)) == ["starter"]
 
 
-def test_a_run_has_its_current_name_escaped() -> None:
-    run_id = small_runs.run(name="Before")
-    tracking.rename(run_id, "After [now](http://x) <b>")
-    [title] = [
-        element.value
-        for element in open_page("predict", models=run_id).markdown
-        if "badge" in element.value
-    ]
-    assert "After \\[now\\]\\(http\\:" in title and "<b>" not in title
-
-
-def test_a_model_in_training_answers_with_its_best_weights_so_far() -> None:
-    run_id = small_runs.run("running", name="Now")
-    app = open_page("predict", models=run_id)
-    assert "training now, step 4" in text(app)
-    before = html(app)[0]
-    checkpoints.run_path(run_id).joinpath("weights.safetensors").unlink()
-    small_runs.checkpoint(
-        checkpoints.run_path(run_id),
-        run_id,
-        ("negative", "positive"),
-        "sample",
-        checkpoints.find("starter"),
-        seed=99,
-        metrics={"best_step": 8.0},
-    )
-    app.run()
-    assert "training now, step 8" in text(app) and html(app)[0] != before
-
-
-def test_unknown_words_are_marked_and_markup_is_escaped() -> None:
-    app = ask(open_page("predict"), "The film is <img src=x onerror=alert(1)>")
-    reading = html(app)[-1]
-    assert "<img" not in reading and "&lt;img" in reading
-    assert ">film</span>" in reading and 'title="Not in the vocabulary"' in reading
+def test_words_are_marked_shaded_and_escaped() -> None:
+    app = ask(open_page("predict", models="sentiment,starter"), "film <img src=x onerror=alert(1)>")
+    assert "<img" not in html(app)[-1] and "&lt;img" in html(app)[-1]
+    assert ">film</span>" in html(app)[-1] and 'title="Not in the vocabulary"' in html(app)[-1]
     assert "words unknown" in text(app)
+    app.toggle(key="predict_why").set_value(True).run()
+    assert not app.exception and not app.error
+    first, second = html(app)[-2:]
+    assert "&lt;img" in first and "<img" not in first and 'title="Not in the vocabulary"' in first
+    assert "for positive" in first and "for negative" in first
+    assert "for " in second and "against " in second
+    app.toggle(key="predict_why").set_value(False).run()
     ask(app, "The film is good.")
-    assert "every word known" in text(app) and "Not in the vocabulary" not in html(app)[-1]
+    assert "As read" in text(app) and "every word known" in text(app)
 
 
-@pytest.mark.parametrize("question", ["", "  \n\t "])
-def test_an_empty_text_is_asked_for(question: str) -> None:
-    app = ask(open_page("predict"), question)
-    assert "Type a text" in app.info[0].value and not html(app) and not app.error
-
-
-def test_of_a_million_characters_the_first_ones_are_read() -> None:
+def test_of_a_million_characters_the_first_ones_are_read_and_an_empty_text_is_asked_for() -> None:
     app = ask(open_page("predict"), "good film " * 100_000)
     assert "first 100,000 of 1,000,000 characters" in app.info[0].value
     assert html(app) and "only 16 read" in text(app) and "[…]" in html(app)[-1]
+    ask(app, "  \n\t ")
+    assert "Type a text" in app.info[0].value and not html(app) and not app.error
 
 
-def test_a_broken_checkpoint_is_an_error_message_and_the_others_answer(
-    small_checkpoints: Path,
-) -> None:
+def test_broken_and_missing_checkpoints_are_messages(small_checkpoints: Path) -> None:
     (small_checkpoints / "sentiment" / "weights.safetensors").write_bytes(b"cut short")
     app = open_page("predict", models="sentiment,starter")
     assert "sentiment cannot be used" in app.error[0].value
-    assert "Sports" in html(app)[0]
-
-
-def test_without_a_model_the_next_step_is_named(small_checkpoints: Path) -> None:
+    assert "Sports" in html(app)[0]  # the other one answers
     shutil.rmtree(small_checkpoints)
     app = open_page("predict")
     assert not app.exception and "Train one" in app.info[0].value
 
 
-def test_many_texts_become_a_table_and_a_csv() -> None:
+def test_many_texts_become_a_table_and_a_missing_text_or_model_is_asked_for() -> None:
     app = open_page("predict", models="sentiment,starter")
+    app = press(app, "Answer")
+    assert "Paste some texts" in app.info[0].value and not app.dataframe
     app.text_area(key="predict_many").set_value('good film\n\n  \n=1+1\nbäd, "film"').run()
-    app.button(key="predict_answer").click().run()
+    app = press(app, "Answer")
     table = app.dataframe[0].value
     assert list(table["text"]) == ["good film", "=1+1", 'bäd, "film"']
     assert set(table["Sentiment"]) <= {"negative", "positive"}
     assert table["Starter, confidence"].between(0.25, 1).all()
     assert app.get("download_button")[0].proto.label == "Download CSV"
-
-
-def test_a_missing_text_or_model_is_asked_for() -> None:
-    app = open_page("predict")
-    app.button(key="predict_answer").click().run()
-    assert "Paste some texts" in app.info[0].value and not app.dataframe
-    app.text_area(key="predict_many").set_value("good film").run()
     choose(app)
     assert not app.exception and "Choose a model, and it answers here" in app.info[0].value
-    app.button(key="predict_answer").click().run()
-    assert "Choose a model first." in [info.value for info in app.info]
-
-
-def test_too_many_texts_are_cut_with_a_message() -> None:
-    app = open_page("predict")
+    assert "Choose a model first." in [info.value for info in press(app, "Answer").info]
     app.text_area(key="predict_many").set_value("good\n" * 2_500).run()
     assert "first 2,000 of 2,500" in app.info[-1].value
 
 
-def test_why_shades_the_words_of_each_model() -> None:
-    app = ask(open_page("predict", models="sentiment,starter"), "not good <b>bold</b> zzyzx")
-    app.toggle(key="predict_why").set_value(True).run()
-    assert not app.exception and not app.error
-    first, second = html(app)[-2:]
-    assert "&lt;b&gt;bold" in first and "<b>" not in first
-    assert "for positive" in first and "for negative" in first
-    assert "for " in second and "against " in second
-    assert 'title="Not in the vocabulary"' in first
-    app.toggle(key="predict_why").set_value(False).run()
-    assert "As read" in text(app)
-
-
-def test_a_missing_model_does_not_keep_others_from_being_explained() -> None:
-    def explain_two() -> None:
-        from pages.components.predict.explanation import explanations
-
-        explanations("good film", ["gone", "sentiment"])
-
-    app = AppTest.from_function(explain_two, default_timeout=60).run()
-    assert "no longer exists" in app.error[0].value and len(html(app)) == 1
-
-
-@pytest.mark.parametrize(
-    ("contributions", "colours"),
-    [
-        ([2.0, -1.0, 0.0], ["#11111199", "#2222224c", "#11111100"]),
-        ([], []),
-        ([0.0], ["#11111100"]),
-    ],
-)
-def test_words_are_coloured_by_sign_and_more_opaque_the_more_they_contribute(
-    contributions: list[float], colours: list[str]
-) -> None:
-    assert explanation.word_colours(contributions, "#111111", "#222222") == colours
+def test_words_are_coloured_by_sign_and_more_opaque_the_more_they_contribute() -> None:
+    colours = explanation.word_colours([2.0, -1.0, 0.0], "#111111", "#222222")
+    assert colours == ["#11111199", "#2222224c", "#11111100"]
+    assert explanation.word_colours([0.0], "#111111", "#222222") == ["#11111100"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_is_legible_on_the_strongest_shade(theme: str) -> None:
     config = tomllib.loads((paths.ROOT / ".streamlit" / "config.toml").read_text())["theme"][theme]
-    for colour in (
-        *palette.CLASSES.values(),
-        *palette.OTHER_CLASSES,
-        explanation.AGAINST_COLOUR,
-    ):
+    for colour in (*palette.CLASSES.values(), *palette.OTHER_CLASSES, explanation.AGAINST_COLOUR):
         background = blend(colour, config["backgroundColor"], explanation.MAX_OPACITY)
         assert contrast(config["textColor"], background) >= 4.5, colour
 

@@ -22,101 +22,75 @@ def open_runs(*run_ids: str) -> AppTest:
     return open_page("runs", runs=",".join(run_ids)) if run_ids else open_page("runs")
 
 
-def curve_labels(app: AppTest) -> list[str]:
-    return [run["label"] for run in chart_header(app)["runs"]]
-
-
-def point_count(app: AppTest) -> int:
-    return sum(curve["points"] for curve in chart_header(app)["curves"])
-
-
-def side_by_side(app: AppTest) -> pd.DataFrame:
-    return app.dataframe[1].value
-
-
 def test_without_runs_the_next_step_is_one_click_away() -> None:
     app = open_runs()
     assert not app.exception and "No runs yet" in app.info[0].value
     assert press(app, "Start a first run").title[0].value == "Train"
 
 
-def test_runs_are_listed_with_their_status_newest_first() -> None:
-    small_runs.run(name="One")
-    small_runs.run("failed", saved=False, name="Two", mode="last-layer", limit=2000)
-    small_runs.run("queued", name="Three")
-    table = open_runs().dataframe[0].value
-    assert list(table["Name"]) == ["Three", "Two", "One"]
-    assert [*map(list, table["Status"])] == [["queued"], ["failed"], ["finished"]]
-    assert [*map(list, table["Mode"])] == [["Full"], ["Last layer"], ["Full"]]
-    assert list(table["Texts"]) == ["all", "2,000", "all"]
-    assert table["Test"][2] == pytest.approx(66)
-    assert table["Time"][2] == "1 min 15 s"
-    assert table["Disk"][2].endswith("kB") and table["Disk"][0] == "0 B"
+def test_an_unreadable_record_is_an_error_message(home: Path) -> None:
+    (home / "mlflow.db").write_bytes(b"this is no database" * 100)
+    app = open_runs()
+    assert not app.exception and "record of runs" in app.error[0].value
+
+
+def test_runs_are_listed_newest_first_and_two_modes_on_the_same_texts_are_chosen() -> None:
+    recorded = [("Before", "last-layer", 0), ("Last", "last-layer", 0), ("Few", "gradual", 300)]
+    recorded += [("Same", "full", 0), ("Words", "tfidf", 0), ("Newest", "full", 0)]
+    for name, mode, limit in recorded:
+        small_runs.run(saved=mode != "tfidf", name=name, mode=mode, limit=limit)
+    small_runs.run("queued", name="Waiting")
+    app = open_runs()
+    table = app.dataframe[0].value
+    assert list(table["Name"]) == ["Waiting", *(name for name, _, _ in reversed(recorded))]
+    assert [*map(list, table["Status"])] == [["queued"]] + [["finished"]] * 6
+    assert [*map(list, table["Mode"])][4:] == [["Gradual"], ["Last layer"], ["Last layer"]]
+    assert list(table["Texts"])[3:5] == ["all", "300"] and table["Time"][1] == "1 min 15 s"
+    assert table["Test"][1] == pytest.approx(66)
+    assert table["Disk"][1].endswith("kB") and table["Disk"][0] == "0 B"
+    assert [run["label"] for run in chart_header(app)["runs"]] == ["Newest", "Last"]
 
 
 def test_the_address_chooses_runs_and_deleted_ones_are_ignored() -> None:
-    first, second, _ = (small_runs.run(name=name) for name in ("One", "Two", "Three"))
-    app = open_runs(first, "gone", second)
-    assert curve_labels(app) == ["One", "Two"]
-    assert list(side_by_side(app).columns) == ["One", "Two"]
+    first, second, _ = (small_runs.run(name=name) for name in ("Same", "Two", "Three"))
+    third = small_runs.run(name="Same")
+    app = open_runs(first, "gone", second, third)
+    one, two, three = chart_header(app)["runs"]
+    assert one["label"] != three["label"] and one["label"].startswith("Same (")
+    assert two["label"] == "Two" and app.dataframe[1].value.shape[1] == 3
+    assert one["colour"] == model_colour("full") != three["colour"]
 
 
-def test_default_choice_is_the_newest_run_and_another_mode_on_the_same_texts() -> None:
-    for name, mode, limit in (
-        ("Before", "last-layer", 0),
-        ("Last", "last-layer", 0),
-        ("Few", "gradual", 300),
-        ("Same", "full", 0),
-        ("Words", "tfidf", 0),
-        ("Newest", "full", 0),
-    ):
-        small_runs.run(saved=mode != "tfidf", name=name, mode=mode, limit=limit)
-    small_runs.run("queued", name="Waiting")
-    assert curve_labels(open_runs()) == ["Newest", "Last"]
+def test_curves_of_a_running_run_grow_on_the_chosen_axis() -> None:
+    def point_count(app: AppTest) -> int:
+        return sum(curve["points"] for curve in chart_header(app)["curves"])
 
-
-def test_an_empty_choice_draws_nothing_and_disables_the_actions() -> None:
-    small_runs.run()
-    app = open_page("runs", runs="")
-    assert "Select runs" in app.info[0].value and not app.get("bidi_component")
-    for label in ("Open", "Predict", "Rename", "Delete"):
-        assert button(app, label).disabled
-
-
-def test_curves_of_a_running_run_grow() -> None:
-    run_id = small_runs.run("running", saved=False)
+    run_id = small_runs.run("running")
     app = open_runs(run_id)
+    assert chart_header(app)["axis"] == "Step" and not button(app, "Predict").disabled
     before = point_count(app)
     with tracking.Recorder(run_id) as recorder:
         recorder.write(small_runs.Evaluation("val", 8, 1.0, 4.0, 256, 0.4, 0.8))
     assert point_count(app.run()) == before + 2
-
-
-def test_the_axis_can_be_chosen() -> None:
-    app = open_runs(small_runs.run())
-    assert chart_header(app)["axis"] == "Step"
     app.segmented_control(key="runs_axis").set_value("seconds").run()
     assert chart_header(app)["axis"] == "Seconds"
 
 
 def test_several_runs_show_only_their_differences_unless_all_is_asked_for() -> None:
-    app = open_runs(
-        small_runs.run(name="One", epochs=3),
-        small_runs.run(name="Two", epochs=5, mode="last-layer"),
-    )
-    table = side_by_side(app)
+    first = small_runs.run(name="One", epochs=3, seed=1, dropout=0.25)
+    second = small_runs.run(name="Two", epochs=5, seed=2, mode="last-layer", limit=50)
+    app = open_runs(first, second)
+    table = app.dataframe[1].value
     assert table.loc["Epochs"].tolist() == ["3", "5"] and "Mode" in table.index
-    assert "Seed" not in table.index and "Test accuracy" not in table.index
+    assert "Data" not in table.index and "Test accuracy" not in table.index
+    assert "What differs: training texts (all, 50), seed (1; 2)." in text(app)
     app.toggle(key="runs_differences").set_value(False).run()
-    assert side_by_side(app).loc["Seed"].tolist() == ["0", "0"]
-    assert side_by_side(app).loc["Training texts"].tolist() == ["all", "all"]
-
-
-def test_one_run_shows_all_its_settings() -> None:
-    table = side_by_side(open_runs(small_runs.run("failed", dropout=0.25)))
-    assert table.loc["Message"].tolist() == ["That was it."]
-    assert table.loc["Dropout"].tolist() == ["0.25"]
-    assert table.loc["Test accuracy"].tolist() == ["66.0%"]
+    assert app.dataframe[1].value.loc["Test accuracy"].tolist() == ["66.0%", "66.0%"]
+    assert app.dataframe[1].value.loc["Training texts"].tolist() == ["all", "50"]
+    app = open_runs(first, small_runs.run("failed", seed=1, epochs=9))
+    assert not app.warning
+    assert app.dataframe[1].value.loc["Message"].iloc[1] == "That was it."
+    assert open_runs(first).dataframe[1].value.loc["Dropout"].tolist() == ["0.25"]
 
 
 def finished_reference(config: FineTuneConfig) -> str:
@@ -136,16 +110,10 @@ def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.Monk
     run_ids = "".join(app.query_params["runs"]).split(",")
     assert [tracking.run(run_id).config.mode for run_id in run_ids] == ["full", *REFERENCES]
     assert not app.exception and not app.warning
-    assert curve_labels(app)[1].startswith("TF-IDF · sample")
-    level = [
-        curve["points"]
-        for curve in chart_header(app)["curves"]
-        if curve["run"] == 1 and curve["split"] == "val"
-    ]
-    assert level == [2, 2]
-    assert {"Mode", "Validation accuracy"} <= set(side_by_side(app).index)
-    assert not {"Checkpoint", "Optimizer"} & set(side_by_side(app).index)
-    assert "Learning rate" not in side_by_side(open_runs(run_ids[1])).index
+    assert chart_header(app)["runs"][1]["label"].startswith("TF-IDF · sample")
+    assert {"Mode", "Validation accuracy"} <= set(app.dataframe[1].value.index)
+    assert not {"Checkpoint", "Optimizer"} & set(app.dataframe[1].value.index)
+    assert "Learning rate" not in open_runs(run_ids[1]).dataframe[1].value.index
 
     press(open_runs(run_id), "Reference lines")
     assert len(tracking.runs()) == 1 + len(REFERENCES)
@@ -165,47 +133,20 @@ def test_a_reference_reaches_from_its_own_end_to_that_of_the_other_curves() -> N
     assert extended["t"].tolist() == [5.0, 5.0, 5.0]  # a replay shows all of it at once
 
 
-def test_an_unfair_comparison_is_explained() -> None:
-    first = small_runs.run(seed=1)
-    app = open_runs(first, small_runs.run(seed=2, limit=50))
-    assert "What differs: training texts (all, 50), seed (1; 2)." in text(app)
-    assert not open_runs(first, small_runs.run(seed=1, epochs=9)).warning
-
-
-def test_runs_of_the_same_name_and_mode_get_distinct_labels_and_shades() -> None:
-    app = open_runs(small_runs.run(name="Same"), small_runs.run(name="Same"))
-    first, second = chart_header(app)["runs"]
-    assert first["label"] != second["label"] and first["label"].startswith("Same (")
-    assert first["colour"] == model_colour("full") != second["colour"]
-
-
-def test_shades_are_distinct_colours() -> None:
-    shades = [run_curves.shade("#2563EB", number) for number in range(5)]
-    assert len(set(shades)) == 5 and shades[0] == "#2563EB"
-    assert all(len(shade) == 7 and int(shade[1:], 16) >= 0 for shade in shades)
-
-
-def test_a_run_can_be_opened_and_asked() -> None:
-    run_id = small_runs.run()
+def test_a_run_can_be_opened_asked_renamed_and_deleted_after_confirmation() -> None:
+    run_id = small_runs.run(name="Mine *own*")
     assert press(open_runs(run_id), "Open").query_params["run"] == run_id
     app = press(open_runs(run_id), "Predict")
     assert app.title[0].value == "Predict" and app.query_params["models"] == run_id
-
-
-@pytest.mark.parametrize("saved", [True, False])
-def test_a_run_in_training_can_be_asked_once_it_has_a_checkpoint(saved: bool) -> None:
-    app = open_runs(small_runs.run("running", saved=saved))
-    assert button(app, "Predict").disabled is not saved
-
-
-def test_delete_and_rename_ask_first() -> None:
-    app = press(open_runs(small_runs.run(name="Mine *own*")), "Delete")
+    app = press(open_runs(run_id), "Delete")
     assert "- Mine \\*own\\*" in [element.value for element in app.markdown]
     assert press(app, "Rename").text_input[0].value == "Mine *own*"
     assert len(tracking.runs()) == 1
 
 
-def test_an_unreadable_record_is_an_error_message(home: Path) -> None:
-    (home / "mlflow.db").write_bytes(b"this is no database" * 100)
-    app = open_runs()
-    assert not app.exception and "record of runs" in app.error[0].value
+def test_actions_that_a_choice_does_not_allow_are_disabled() -> None:
+    app = open_runs(small_runs.run("running", saved=False))
+    assert button(app, "Predict").disabled
+    app = open_page("runs", runs="")
+    assert "Select runs" in app.info[0].value and not app.get("bidi_component")
+    assert all(button(app, label).disabled for label in ("Open", "Predict", "Rename", "Delete"))

@@ -6,19 +6,12 @@ import pytest
 from ftcore.config import FineTuneConfig
 from ftcore.training.estimate import seconds, work
 
-NONE = pd.DataFrame(columns=["status", "mode", "dataset", "epochs", "limit", "seconds"])
+NONE = pd.DataFrame(columns=["status", "mode", "seconds", "config"])
 
 
 def past(config: FineTuneConfig, pace: float, status: str = "finished") -> pd.DataFrame:
     """One earlier run that took `pace` times what the constants say."""
-    row = {
-        "status": status,
-        "mode": config.mode,
-        "dataset": config.dataset,
-        "epochs": config.epochs,
-        "limit": config.limit,
-        "seconds": pace * work(config),
-    }
+    row = {"status": status, "mode": config.mode, "seconds": pace * work(config), "config": config}
     return pd.DataFrame([row])
 
 
@@ -29,6 +22,7 @@ def past(config: FineTuneConfig, pace: float, status: str = "finished") -> pd.Da
         ({"limit": 500}, {"limit": 0}),
         ({"dataset": "sample"}, {"dataset": "imdb"}),
         ({"dataset": "imdb", "max_length": 64}, {"dataset": "imdb", "max_length": 256}),
+        ({"dataset": "imdb", "max_length": 256}, {"dataset": "imdb", "max_length": 512}),
         ({"dataset": "imdb", "mode": "last-layer"}, {"dataset": "imdb", "mode": "full"}),
     ],
 )
@@ -36,10 +30,19 @@ def test_more_work_takes_longer(less: dict, more: dict) -> None:
     assert seconds(FineTuneConfig(**less), NONE) < seconds(FineTuneConfig(**more), NONE)
 
 
-def test_earlier_runs_set_the_pace() -> None:
-    config = FineTuneConfig(dataset="imdb")
-    runs = past(FineTuneConfig(epochs=2), pace=3.0)
-    assert seconds(config, runs) == pytest.approx(3 * seconds(config, NONE))
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 2},
+        {"max_length": 512, "batch_size": 32, "evaluations": 9},
+        {"mode": "custom", "groups": "layer 1"},
+    ],
+)
+def test_earlier_runs_of_any_settings_set_the_pace(settings: dict) -> None:
+    earlier = FineTuneConfig(**{"dataset": "imdb"} | settings)
+    config = FineTuneConfig(dataset="imdb", mode=earlier.mode, groups="head")
+    expected = pytest.approx(3 * seconds(config, NONE))
+    assert seconds(config, past(earlier, pace=3.0)) == expected
 
 
 @pytest.mark.parametrize(

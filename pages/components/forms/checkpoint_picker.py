@@ -35,13 +35,6 @@ class CheckpointChoice:
         title = "Pretrained" if self.mode == "untouched" else mode_title(self.mode)
         return f":{mode_badge(self.mode)}-badge[{title}]"
 
-    @property
-    def training_note(self) -> str:
-        """The step that the weights are of while the run is in training, otherwise empty."""
-        if not self.training:
-            return ""
-        return f"training now, step {self.checkpoint.metrics.get('best_step', 0):,.0f}"
-
 
 def checkpoint_choices() -> dict[str, CheckpointChoice]:
     """All usable checkpoints by ref: bundled, imported, then those of runs, newest first."""
@@ -66,7 +59,5 @@ def run_names_and_states(run_ids: tuple[str, ...]) -> dict[str, tuple[str, str]]
     from ftcore import tracking  # imports MLflow, which a page without runs does not need
 
     runs = tracking.runs()
-    return {
-        row.run_id: (row.name, row.status)
-        for row in runs[["run_id", "name", "status"]].itertuples(index=False, name="Row")
-    }
+    states = zip(runs["name"], runs["status"], strict=True)
+    return dict(zip(runs["run_id"], states, strict=True))

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
     Source = tuple[str, UploadedFile | None]  # a path on this machine, and an upload instead of it
 
+AG_NEWS_FOLDER = {
+    "persist_state": "session",
+    "placeholder": "Folder with train.csv and test.csv; empty downloads it",
+}
+
 
 def import_form() -> None:
     """Draw the form; import when it is submitted."""
@@ -33,20 +38,13 @@ def import_form() -> None:
             name = st.text_input("Name", "lesson", key="import_name", max_chars=60)
         with right:
             glove = _file_input("GloVe file", "Path of glove.6B.100d.txt", ["txt"], "import_glove")
-            heads = st.number_input(
-                "Attention heads", 1, 64, 2, help="The lesson uses 2.", key="import_heads"
-            )
-        ag_news = st.text_input(
-            "AG News, to measure it",
-            key="import_ag_news",
-            persist_state="session",
-            placeholder="Folder with train.csv and test.csv; empty downloads it",
-        )
+            uses = "The lesson uses 2."
+            heads = st.number_input("Attention heads", 1, 64, 2, help=uses, key="import_heads")
+        ag_news = st.text_input("AG News, to measure it", key="import_ag_news", **AG_NEWS_FOLDER)
         if st.form_submit_button("Import", type="primary", icon=":material/upload:"):
+            options = {"heads": heads, "name": name.strip(), "ag_news_source": ag_news.strip()}
             with show_errors():
-                options = {"heads": heads, "name": name.strip(), "ag_news_source": ag_news.strip()}
-                checkpoint = _import(model, glove, options)
-                st.success(_summary(checkpoint))
+                st.success(_summary(_import(model, glove, options)))
 
 
 def _file_input(label: str, placeholder: str, types: list[str], key: str) -> "Source":
@@ -55,10 +53,7 @@ def _file_input(label: str, placeholder: str, types: list[str], key: str) -> "So
 
 
 def _import(model: "Source", glove: "Source", options: dict[str, Any]) -> Checkpoint:
-    with (
-        tempfile.TemporaryDirectory(prefix="unfreeze-") as folder,
-        st.spinner("Importing …"),
-    ):
+    with tempfile.TemporaryDirectory(prefix="unfreeze-") as folder, st.spinner("Importing …"):
         files = [_local_file(source, folder) for source in (model, glove)]
         from ftcore.exchange.lesson_import import import_lesson  # imports torch
 
@@ -78,8 +73,7 @@ def _local_file(source: "Source", folder: str) -> Path:
 
 
 def _summary(checkpoint: Checkpoint) -> str:
+    accuracy = formatting.percent(checkpoint.metrics.get("test_accuracy"))
+    measured = f" Measured on the AG News test set: {accuracy} correct."
     text = f"Imported as {escape_markdown(checkpoint.ref)}."
-    accuracy = checkpoint.metrics.get("test_accuracy")
-    if accuracy:
-        text += f" Measured on the AG News test set: {formatting.percent(accuracy)} correct."
-    return text
+    return text + measured if "test_accuracy" in checkpoint.metrics else text

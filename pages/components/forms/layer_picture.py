@@ -33,13 +33,8 @@ def layer_picture(
     See `blocks` for `config` and `epoch`.
     """
     colour = model_colour(config.mode if config else "custom")
-    data = {
-        "blocks": blocks(config, spec, epoch),
-        "colour": colour,
-        "text": text_on(colour),
-        "clicks": on_choice is not None,
-        "row": row,
-    }
+    data = {"blocks": blocks(config, spec, epoch), "colour": colour, "text": text_on(colour)}
+    data |= {"clicks": on_choice is not None, "row": row}
 
     def choose() -> None:
         chosen = (st.session_state.get(key) or {}).get("chosen") or []

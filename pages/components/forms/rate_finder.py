@@ -25,13 +25,9 @@ IRRELEVANT = (
 
 def rate_button() -> bool:
     """Draw the button; True if it was clicked."""
-    return st.button(
-        "Find a rate",
-        key="find_rate",
-        type="tertiary",
-        icon=":material/troubleshoot:",
-        help="A short run in which the learning rate rises until the loss explodes.",
-    )
+    explanation = "A short run in which the learning rate rises until the loss explodes."
+    options = {"icon": ":material/troubleshoot:", "type": "tertiary"}
+    return st.button("Find a rate", key="find_rate", help=explanation, **options)
 
 
 def rate_search(clicked: bool) -> None:
@@ -63,24 +59,16 @@ def _draw(search: Search) -> None:
     from pages.components.charts.figure_parts import GREY, empty_figure
 
     fig = empty_figure("Training loss, the rate rising", height=200)
-    fig.add_scatter(
-        x=search.rates,
-        y=search.losses,
-        mode="lines",
-        hovertemplate="%{x:.2g}: %{y:.3f}<extra></extra>",
-        line={"color": model_colour(st.session_state[form.key("mode")]), "width": 2.5},
-    )
+    line = {"color": model_colour(st.session_state[form.key("mode")]), "width": 2.5}
+    hover = "%{x:.2g}: %{y:.3f}<extra></extra>"
+    fig.add_scatter(x=search.rates, y=search.losses, mode="lines", hovertemplate=hover, line=line)
     lowest, first = min(search.losses), search.losses[0]
     fig.update_yaxes(range=[lowest - 0.2 * (first - lowest), first + 0.6 * (first - lowest)])
     fig.update_xaxes(type="log", title_text="Learning rate", dtick=1, exponentformat="power")
     fig.add_vline(search.suggestion, line={"dash": "dash", "width": 1.5, "color": GREY})
     figure(fig, key="rate_figure", name="learning-rate")
-    st.button(
-        f"Use {search.suggestion:g}",
-        key="use_rate",
-        icon=":material/check:",
-        disabled=st.session_state[form.key("learning_rate")] == search.suggestion,
-        help="A quarter of the highest rate at which the loss keeps most of its fall.",
-        on_click=form.fill,
-        args=({"learning_rate": search.suggestion},),
-    )
+    used = st.session_state[form.key("learning_rate")] == search.suggestion
+    explanation = "A quarter of the highest rate at which the loss keeps most of its fall."
+    options = {"key": "use_rate", "icon": ":material/check:", "help": explanation}
+    options |= {"on_click": form.fill, "args": ({"learning_rate": search.suggestion},)}
+    st.button(f"Use {search.suggestion:g}", disabled=used, **options)

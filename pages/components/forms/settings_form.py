@@ -8,17 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from ftcore.config import (
-    MODE_DEFAULTS,
-    PRESETS,
-    SETTINGS,
-    FineTuneConfig,
-    choices,
-    label,
-    last_groups,
-    mode_defaults,
-    mode_title,
-)
+from ftcore import config
+from ftcore.config import MODE_DEFAULTS, PRESETS, SETTINGS, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
@@ -44,6 +35,12 @@ MORE_SETTINGS = [
 """Settings that the form shows under "More settings"."""
 
 
+DATA_PATH = {
+    "persist_state": "session",
+    "placeholder": "An archive or a folder on this machine; empty downloads it",
+}
+
+
 def key(name: str) -> str:
     """The key of a setting in the session state."""
     return f"setting_{name}"
@@ -57,9 +54,8 @@ def initialize() -> dict[str, Checkpoint]:
     checkpoints = {checkpoint.ref: checkpoint for checkpoint in list_checkpoints()}
     if not checkpoints:
         st.info("There is no checkpoint to start from yet.")
-        st.page_link(
-            "checkpoints.py", label="Import or pretrain one", icon=":material/arrow_forward:"
-        )
+        icon = ":material/arrow_forward:"
+        st.page_link("checkpoints.py", label="Import or pretrain one", icon=icon)
         st.stop()
     if key("mode") not in st.session_state:
         fill({name: setting.default for name, setting in SETTINGS.items()})
@@ -82,64 +78,42 @@ def values() -> dict[str, Any]:
 def preset(name: str, mode: str) -> dict[str, Any]:
     """The values that a preset sets in a mode."""
     defaults = {setting: SETTINGS[setting].default for setting in IN_PRESETS}
-    return defaults | vars(mode_defaults(mode)) | PRESETS[name]
+    return defaults | vars(config.mode_defaults(mode)) | PRESETS[name]
 
 
 def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
     """Draw the choice of the checkpoint to start from."""
     if st.session_state[key("checkpoint")] not in checkpoints:
         fill({"checkpoint": next(iter(checkpoints))})
-    st.selectbox(
-        "Checkpoint",
-        list(checkpoints),
-        format_func=lambda ref: checkpoints[ref].title,
-        key=key("checkpoint"),
-        persist_state="session",
-        help="The pretrained model to start from.",
-    )
+    titles = {ref: checkpoint.title for ref, checkpoint in checkpoints.items()}
+    options = {"format_func": titles.get, "help": "The pretrained model to start from."}
+    st.selectbox("Checkpoint", titles, key=key("checkpoint"), persist_state="session", **options)
 
 
 def data_input() -> None:
     """Draw the choice of the dataset, and of its path."""
-    st.selectbox(
-        "Data",
-        datasets.NAMES,
-        format_func=datasets.title,
-        key=key("dataset"),
-        persist_state="session",
-        on_change=lambda: fill({"source": ""}),
-        help="What to learn.",
-    )
+    options = {"persist_state": "session", "on_change": lambda: fill({"source": ""})}
+    options |= {"format_func": datasets.title, "help": "What to learn."}
+    st.selectbox("Data", datasets.NAMES, key=key("dataset"), **options)
     if st.session_state[key("dataset")] != "sample":
-        st.text_input(
-            "Where the data is",
-            key=key("source"),
-            persist_state="session",
-            placeholder="An archive or a folder on this machine; empty downloads it",
-        )
+        st.text_input("Where the data is", key=key("source"), **DATA_PATH)
 
 
 def mode_input(spec: ModelSpec) -> None:
     """Draw the choice of the mode, with `last-2`, `last-3`, … up to the number of the model's layers."""
-    modes = [mode for mode in MODE_DEFAULTS if not last_groups(mode)]
+    modes = [mode for mode in MODE_DEFAULTS if not config.last_groups(mode)]
     last_modes = [f"last-{count}" for count in range(2, spec.layers + 1)]
     mode = st.session_state[key("mode")]
     if mode not in modes + last_modes:  # chosen for a deeper model, or all groups of this one
-        if last_groups(mode) <= len(spec.group_sizes()):
+        if config.last_groups(mode) <= len(spec.group_sizes()):
             last_modes.append(mode)
         else:
             fill({"mode": "full"})
     position = modes.index("last-layer") + 1
-    st.segmented_control(
-        "What trains",
-        [*modes[:position], *last_modes, *modes[position:]],
-        format_func=mode_title,
-        key=key("mode"),
-        persist_state="session",
-        required=True,
-        on_change=apply_preset,
-        wrap=True,
-    )
+    modes[position:position] = last_modes
+    options = {"format_func": config.mode_title, "on_change": apply_preset, "required": True}
+    options |= {"persist_state": "session", "wrap": True}
+    st.segmented_control("What trains", modes, key=key("mode"), **options)
 
 
 def freezing_config() -> FineTuneConfig | None:
@@ -161,11 +135,9 @@ def choose_groups(groups: Sequence[str]) -> None:
 
 def preset_input(label: str, **options: Any) -> None:
     """Draw the choice of presets; none is selected if the inputs hold other values."""
-    current = values()
-    matching = [
-        name for name in PRESETS if preset(name, current["mode"]).items() <= current.items()
-    ]
-    st.session_state["preset"] = matching[0] if matching else None
+    mode, current = st.session_state[key("mode")], values().items()
+    matching = (name for name in PRESETS if preset(name, mode).items() <= current)
+    st.session_state["preset"] = next(matching, None)
     st.segmented_control(label, list(PRESETS), key="preset", on_change=apply_preset, **options)
 
 
@@ -174,7 +146,7 @@ def apply_preset() -> None:
     name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
     if mode == "custom" and not st.session_state[key("groups")]:
         fill({"groups": "head"})
-    fill(preset(name, mode) if name else vars(mode_defaults(mode)))
+    fill(preset(name, mode) if name else vars(config.mode_defaults(mode)))
 
 
 def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
@@ -182,12 +154,12 @@ def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
     setting = SETTINGS[name]
     help_text = setting.metadata["help"]
     common: dict[str, Any] = {
-        "label": label(setting),
+        "label": config.label(setting),
         "key": key(name),
         "persist_state": "session",
         "help": None if explain else help_text,
     } | options
-    if allowed := choices(setting):
+    if allowed := config.choices(setting):
         st.segmented_control(options=allowed, required=True, **common)
     elif setting.type is bool:
         st.toggle(**common)

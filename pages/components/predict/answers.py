@@ -45,12 +45,8 @@ def _draw(text: str, refs: Sequence[str], training: Sequence[str]) -> None:
                 _answer(choices[ref], prediction)
                 key = (*prediction.tokens, *prediction.known, prediction.gap)
                 readings.setdefault(key, (prediction, []))[1].append(choices[ref].title)
-    if st.toggle(
-        "Why",
-        key="predict_why",
-        persist_state="session",
-        help="Shades each word by what it adds to a model's answer.",
-    ):
+    shades = "Shades each word by what it adds to a model's answer."
+    if st.toggle("Why", key="predict_why", persist_state="session", help=shades):
         explanations(text, refs)
         return
     for prediction, titles in readings.values():
@@ -61,9 +57,9 @@ def _answer(choice: CheckpointChoice, prediction: "Prediction") -> None:
     probabilities = prediction.probabilities
     st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}")
     st.html(probability_bars(probabilities, class_colours(list(probabilities))))
-    st.caption(
-        " · ".join(filter(None, (f"{prediction.milliseconds:.1f} ms", choice.training_note)))
-    )
+    step = choice.checkpoint.metrics.get("best_step", 0)
+    state = f" · training now, step {step:,.0f}" if choice.training else ""
+    st.caption(f"{prediction.milliseconds:.1f} ms{state}")
 
 
 def _reading(prediction: "Prediction", titles: Sequence[str]) -> None:

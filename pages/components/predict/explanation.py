@@ -10,7 +10,7 @@ from pages.components.charts.palette import class_colours
 from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
-from pages.components.text.html_fragments import colour_legend, shaded_tokens
+from pages.components.text.html_fragments import colour_legend, token_list
 
 if TYPE_CHECKING:
     from ftcore.inference.explanation import Explanation
@@ -45,13 +45,9 @@ def _draw(choice: CheckpointChoice, explanation: "Explanation") -> None:
     st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}  {answer}")
     legend = _legend(explanation.label, explanation.labels)
     towards, against = legend.values()
-    words = shaded_tokens(
-        explanation.tokens,
-        explanation.known,
-        word_colours(explanation.contributions, towards, against),
-        [f"{contribution:+.2f}" for contribution in explanation.contributions],
-        explanation.gap,
-    )
+    colours = word_colours(explanation.contributions, towards, against)
+    tooltips = [f"{contribution:+.2f}" for contribution in explanation.contributions]
+    words = token_list(explanation.tokens, explanation.known, explanation.gap, colours, tooltips)
     st.html(words + colour_legend(legend))
 
 

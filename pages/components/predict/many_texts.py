@@ -17,13 +17,8 @@ MAX_TEXTS = 2_000
 
 def many_texts(refs: Sequence[str], choices: Mapping[str, CheckpointChoice]) -> None:
     """Draw the input, and the table of answers once it is there."""
-    pasted = st.text_area(
-        "Texts, one a line",
-        key="predict_many",
-        height=160,
-        persist_state="session",
-        placeholder="One text\nAnother text",
-    )
+    options = {"persist_state": "session", "placeholder": "One text\nAnother text"}
+    pasted = st.text_area("Texts, one a line", key="predict_many", height=160, **options)
     texts = [line.strip()[:MAX_LENGTH] for line in pasted.splitlines() if line.strip()]
     if len(texts) > MAX_TEXTS:
         st.info(f"Only the first {MAX_TEXTS:,} of {len(texts):,} texts are answered.")
@@ -71,22 +66,11 @@ def _answer(
 
 def _table(table: pd.DataFrame) -> None:
     confidence = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config={
-            "text": st.column_config.TextColumn("Text", width="medium"),
-            **{name: confidence for name in table.columns if name.endswith(", confidence")},
-        },
-    )
+    columns = {name: confidence for name in table.columns if name.endswith(", confidence")}
+    columns["text"] = st.column_config.TextColumn("Text", width="medium")
+    st.dataframe(table, hide_index=True, column_config=columns)
     csv = io.BytesIO()
     # Excel needs the byte order mark to read UTF-8.
     escape_formulas(table).to_csv(csv, index=False, encoding="utf-8-sig")
-    st.download_button(
-        "Download CSV",
-        csv.getvalue(),
-        "predictions.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    options = {"icon": ":material/download:", "on_click": "ignore"}
+    st.download_button("Download CSV", csv.getvalue(), "predictions.csv", "text/csv", **options)

@@ -1,7 +1,7 @@
 """Several runs while they go on: a progress line for each, and all curves on the same axes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -23,8 +23,7 @@ from pages.components.text.labels import PHASE_TITLES
 TICK = 1.0  # seconds between two drawings
 
 
-@dataclass(frozen=True)
-class LiveView:
+class LiveView(NamedTuple):
     """What every viewer of the same runs sees within the same second."""
 
     live: bool
@@ -55,9 +54,10 @@ def _draw(run_ids: tuple[str, ...]) -> None:
 def live_view(run_ids: tuple[str, ...], axis: str) -> LiveView:
     """The current state of the runs. Raises UnfreezeError if one does not exist."""
     nothing_watched = pd.DataFrame({"seconds": []})
-    results = [
-        Result(run, _history(run), nothing_watched, None) for run in map(cached_run, run_ids)
-    ]
+    results = []
+    for run in map(cached_run, run_ids):
+        history = pd.DataFrame() if run.status == "queued" else run_curves.history_of(run)
+        results.append(Result(run, history, nothing_watched, None))
     traces = run_curves.by_side(results)
     return LiveView(
         any(result.run.live for result in results),
@@ -80,12 +80,9 @@ def axis_end(results: Sequence[Result], axis: str) -> float | None:
 
 def cached_run(run_id: str) -> Run:
     """The run; a finished one is read once, any other may still change."""
-    finished = _finished_runs()
-    if run_id in finished:
-        return finished[run_id]
-    run = tracking.run(run_id)
+    run = _finished_runs().get(run_id) or tracking.run(run_id)
     if run.status == "finished":
-        finished[run_id] = run
+        _finished_runs()[run_id] = run
     return run
 
 
@@ -93,10 +90,6 @@ def cached_run(run_id: str) -> Run:
 def _finished_runs() -> dict[str, Run]:
     """Finished runs by id."""
     return {}
-
-
-def _history(run: Run) -> pd.DataFrame:
-    return pd.DataFrame() if run.status == "queued" else run_curves.history_of(run)
 
 
 def progress_lines(results: Sequence[Result]) -> str:
@@ -141,12 +134,8 @@ def progress(run: Run, history: pd.DataFrame) -> tuple[float, str]:
 
 def pause_and_stop_buttons(run_ids: Sequence[str]) -> None:
     """Draw the buttons that pause or stop all runs."""
-    if st.button(
-        "Pause",
-        key="pause",
-        icon=":material/pause:",
-        help="All runs that are not done can be resumed later, also after a restart.",
-    ):
+    later = "All runs that are not done can be resumed later, also after a restart."
+    if st.button("Pause", key="pause", icon=":material/pause:", help=later):
         _for_all_live(scheduler.pause, run_ids)
     with st.popover("Stop", key="stop", icon=":material/stop_circle:"):
         st.markdown("The run in training keeps its best model so far; queued runs never start.")
@@ -164,13 +153,9 @@ def _for_all_live(action: Callable[[str], None], run_ids: Sequence[str]) -> None
 
 def resume_button(run_ids: Sequence[str]) -> None:
     """Draw the button that resumes the runs in this order."""
-    if st.button(
-        "Resume",
-        key="resume",
-        icon=":material/play_arrow:",
-        type="primary",
-        help="Paused and interrupted runs continue where they were.",
-    ):
+    options = {"icon": ":material/play_arrow:", "type": "primary"}
+    help_text = "Paused and interrupted runs continue where they were."
+    if st.button("Resume", key="resume", help=help_text, **options):
         with show_errors():
             scheduler.resume(*run_ids)
             st.rerun()

@@ -14,7 +14,6 @@ from ftcore.config import NEW_MODEL, mode_title
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
-from ftcore.models.spec import ModelSpec
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
 from pages.components.charts.axis_input import axis_input
@@ -26,6 +25,7 @@ from pages.components.runs.script_button import script_button
 from pages.components.text import labels
 from pages.components.text.escaping import escape_markdown
 
+SEPARATOR = "  ·  "
 TICK = 1.0  # seconds between two drawings, for up to TABS_PER_TICK tabs
 TABS_PER_TICK = 3  # more tabs are redrawn less often, so that training does not slow down
 
@@ -107,7 +107,7 @@ def _header(run: tracking.Run) -> None:
 
 def _progress_bar(run: tracking.Run, history: pd.DataFrame) -> None:
     if run.status == "queued":
-        st.progress(0.0, _join(_place_in_queue(run)))
+        st.progress(0.0, SEPARATOR.join(_place_in_queue(run)))
         return
     done, total, unit = run.phase_done, run.phase_total, run.phase_unit
     time_left = labels.time_left(run.phase_seconds, done, total)
@@ -122,7 +122,7 @@ def _progress_bar(run: tracking.Run, history: pd.DataFrame) -> None:
         parts.append(f"{formatting.count(done)} of {formatting.count(total)} {unit}")
     elif done:
         parts.append(f"{formatting.count(done)} {unit}")
-    st.progress(min(done / total, 1.0) if total else 0.0, _join([*parts, *time_left]))
+    st.progress(min(done / total, 1.0) if total else 0.0, SEPARATOR.join([*parts, *time_left]))
 
 
 def _place_in_queue(run: tracking.Run) -> list[str]:
@@ -136,14 +136,10 @@ def _place_in_queue(run: tracking.Run) -> list[str]:
     return ["**Waiting**", escape_markdown(trouble)] if trouble else ["**Waiting**"]
 
 
-def _join(phrases: list[str]) -> str:
-    return "  ·  ".join(phrases)
-
-
 def _ending(run: tracking.Run) -> None:
     """How the run ended, and what can be done next."""
     message = escape_markdown(run.message)
-    has_checkpoint = _has_checkpoint(run.run_id)
+    has_checkpoint = run.run_id in {checkpoint.ref for checkpoint in checkpoints.list_checkpoints()}
     with st.container(horizontal=True, vertical_alignment="center"):
         if run.status == "finished":
             st.success(f"**Finished.** {message}", icon=":material/check_circle:")
@@ -154,11 +150,9 @@ def _ending(run: tracking.Run) -> None:
             st.error(message, icon=":material/error:")
         if run.resumable:
             run_controls.resume_controls(run, has_checkpoint)
+        importance = "secondary" if run.resumable else "primary"
         if has_checkpoint and st.button(
-            "Try it",
-            key="try",
-            type="secondary" if run.resumable else "primary",
-            icon=":material/chat:",
+            "Try it", key="try", type=importance, icon=":material/chat:"
         ):
             st.switch_page("predict.py", query_params={"model": run.run_id})
         if run.config.checkpoint in ("", NEW_MODEL):  # a reference, or a pretraining
@@ -171,30 +165,19 @@ def _ending(run: tracking.Run) -> None:
             script_button(run)
 
 
-def _has_checkpoint(ref: str) -> bool:
-    try:
-        checkpoints.find(ref)
-    except UnfreezeError:
-        return False
-    return True
-
-
 def _layers(run: tracking.Run, history: pd.DataFrame) -> None:
-    """The layer groups that train now, or trained when the run ended."""
-    spec = _model_spec(run)
-    if spec is not None:
-        reached = int(history["epoch"].max()) if len(history) else 0
-        epoch = min(reached, run.config.epochs - 1)
-        layer_picture(run.config, spec, key="layers", epoch=epoch, row=True)
+    """The layer groups that train now, or trained when the run ended.
 
-
-def _model_spec(run: tracking.Run) -> ModelSpec | None:
-    """The spec of the run's model; None if neither it nor its parent checkpoint is on this disk."""
+    Nothing if neither the run's checkpoint nor its parent is on this disk.
+    """
+    reached = int(history["epoch"].max()) if len(history) else 0
+    epoch = min(reached, run.config.epochs - 1)
     for ref in filter(None, (run.run_id, run.config.checkpoint)):
         with suppress(UnfreezeError):
             classes = len(datasets.find_spec(run.config.dataset).labels)
-            return replace(checkpoints.find(ref).model, classes=classes)
-    return None
+            spec = replace(checkpoints.find(ref).model, classes=classes)
+            layer_picture(run.config, spec, key="layers", epoch=epoch, row=True)
+            return
 
 
 def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
@@ -211,11 +194,8 @@ def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
 
 def _settings_and_notes(run: tracking.Run) -> None:
     facts = run.facts
-    texts = [
-        f"{formatting.count(facts[f'{split}_texts'])} {name}"
-        for split, name in (("train", "training"), ("val", "validation"), ("test", "test"))
-        if f"{split}_texts" in facts
-    ]
+    splits = {"train_texts": "training", "val_texts": "validation", "test_texts": "test"}
+    texts = [f"{formatting.count(facts[key])} {splits[key]}" for key in splits if key in facts]
     rows = {
         "Trains": facts.get("trains", ""),
         "Texts": ", ".join(texts),

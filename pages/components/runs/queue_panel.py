@@ -1,6 +1,7 @@
 """The waiting runs, with buttons that change their order or remove them from the queue."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -39,30 +40,20 @@ def _draw(drawn: list[str]) -> None:
 def _waiting_run(run_ids: list[str], place: int, names: dict[str, str]) -> None:
     run_id = run_ids[place]
 
-    def button(label: str, icon: str, key: str, disabled: bool = False) -> bool:
-        return st.button(
-            label,
-            key=f"{key}_{run_id}",
-            icon=f":material/{icon}:",
-            type="tertiary",
-            disabled=disabled,
-        )
+    def button(label: str, icon: str, action: Callable[[], None], disabled: bool = False) -> None:
+        options = {"icon": f":material/{icon}:", "type": "tertiary", "disabled": disabled}
+        if st.button(label, key=f"{label}_{run_id}", **options):
+            try:
+                action()
+            except UnfreezeError as error:
+                show_refusal(error)
+            else:
+                st.rerun()
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{place}. {names[run_id]}", width="stretch")
         st.caption(f"after {names[run_ids[place - 1]]}", width="content")
-        if button("Earlier", "arrow_upward", "Earlier", disabled=place == 1):
-            _change_queue(lambda: scheduler.queue.move(run_id, -1))
-        if button("Later", "arrow_downward", "Later", disabled=place == len(run_ids) - 1):
-            _change_queue(lambda: scheduler.queue.move(run_id, 1))
-        if button("Take off", "close", "off"):
-            _change_queue(lambda: scheduler.stop(run_id))
-
-
-def _change_queue(action: Callable[[], None]) -> None:
-    try:
-        action()
-    except UnfreezeError as error:
-        show_refusal(error)
-    else:
-        st.rerun()
+        move = partial(scheduler.queue.move, run_id)
+        button("Earlier", "arrow_upward", partial(move, -1), disabled=place == 1)
+        button("Later", "arrow_downward", partial(move, 1), disabled=place == len(run_ids) - 1)
+        button("Take off", "close", partial(scheduler.stop, run_id))

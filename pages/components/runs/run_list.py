@@ -19,7 +19,7 @@ def run_list(runs: pd.DataFrame, chosen: list[str]) -> None:
     The selection is written to the address, as `runs`.
     """
     live = runs["status"].isin(["queued", "running"]).any()
-    st.fragment(_draw, run_every="2s" if live else None)(_states(runs), chosen)
+    st.fragment(_draw, run_every="2s" if live else None)(states(runs), chosen)
 
 
 @st.cache_data(ttl=60, max_entries=2_000, show_spinner=False)
@@ -34,17 +34,19 @@ def read_runs(run_ids: tuple[str, ...]) -> list[tracking.Run]:
     return tracking.find_runs(run_ids)
 
 
-def _states(runs: pd.DataFrame) -> list[tuple[str, str]]:
+def states(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """The id and status of each run."""
     return list(zip(runs["run_id"], runs["status"], strict=True))
 
 
 def _draw(drawn: list[tuple[str, str]], chosen: list[str]) -> None:
     runs = tracking.runs()
-    if _states(runs) != drawn:
+    if states(runs) != drawn:
         st.rerun()
     run_ids = list(runs["run_id"])
-    modes = sorted(set(runs["mode"]))
-    percent = {"format": "%.1f%%", "width": 90}
+    modes = {mode_title(mode): model_colour(mode) for mode in sorted(set(runs["mode"]))}
+    columns, percent = st.column_config, {"format": "%.1f%%", "width": 90}
+    best_or_latest = "The best of a run that ended, the latest of a live one."
     state = st.dataframe(
         _table(runs),
         # Rows are selected by position, so a list in another order is another table.
@@ -56,20 +58,14 @@ def _draw(drawn: list[tuple[str, str]], chosen: list[str]) -> None:
         placeholder="",
         alt="Runs, newest first",
         column_config={
-            "Name": st.column_config.TextColumn(width=180, pinned=True),
-            "Status": st.column_config.MultiselectColumn(
-                options=list(BADGES), color=list(BADGES.values()), width=100
+            "Name": columns.TextColumn(width=180, pinned=True),
+            "Status": columns.MultiselectColumn(
+                options=[*BADGES], color=[*BADGES.values()], width=100
             ),
-            "Mode": st.column_config.MultiselectColumn(
-                options=[mode_title(mode) for mode in modes],
-                color=[model_colour(mode) for mode in modes],
-                width=110,
-            ),
-            "Validation": st.column_config.NumberColumn(
-                **percent, help="The best of a run that ended, the latest of a live one."
-            ),
-            "Test": st.column_config.NumberColumn(**percent),
-            "Started": st.column_config.DatetimeColumn(format="distance"),
+            "Mode": columns.MultiselectColumn(options=[*modes], color=[*modes.values()], width=110),
+            "Validation": columns.NumberColumn(**percent, help=best_or_latest),
+            "Test": columns.NumberColumn(**percent),
+            "Started": columns.DatetimeColumn(format="distance"),
         },
     )
     rows = state["selection"]["rows"]
@@ -92,7 +88,7 @@ def _table(runs: pd.DataFrame) -> pd.DataFrame:
             "Data": runs["dataset"],
             "Texts": [formatting.count(limit) if limit else "all" for limit in runs["limit"]],
             "From": runs["checkpoint"],
-            "Disk": [formatting.size(disk_use(*state)) for state in _states(runs)],
+            "Disk": [formatting.size(disk_use(*state)) for state in states(runs)],
             "Started": runs["started"],
             "Experiment": runs["experiment_name"],
         }

@@ -3,48 +3,32 @@
 import streamlit as st
 
 from ftcore.config import REFERENCES
-from ftcore.errors import UnfreezeError
 from ftcore.exchange import script
 from ftcore.tracking import Run
-from pages.components.text.errors import show_error
+from pages.components.text.errors import show_errors
 
 
 def script_button(run: Run) -> None:
     """Draw the button that shows the code; references have none."""
-    if run.config.mode in REFERENCES:
-        return
-    if st.button("Show the code", key="code", icon=":material/code:"):
+    has_code = run.config.mode not in REFERENCES
+    if has_code and st.button("Show the code", key="code", icon=":material/code:"):
         st.dialog("The code of this run", width="large")(_show_code)(run)
 
 
 def _show_code(run: Run) -> None:
-    try:
+    code = ""
+    with show_errors():
         code = script.script(run.run_id)
-    except UnfreezeError as error:
-        show_error(error)
+    if not code:
         return
-    st.markdown(
-        "Plain PyTorch that does the same without Unfreeze. Run here, on the CPU, it ends with the "
-        "same accuracy."
-    )
+    explanation = "Plain PyTorch that does the same without Unfreeze."
+    st.markdown(f"{explanation} Run here, on the CPU, it ends with the same accuracy.")
     with st.container(horizontal=True):
-        st.download_button(
-            "Download",
-            code,
-            f"run-{run.run_id[:8]}.py",
-            "text/x-python",
-            icon=":material/download:",
-            on_click="ignore",
-            type="primary",
-        )
+        options = {"icon": ":material/download:", "on_click": "ignore"}
+        name = f"run-{run.run_id[:8]}.py"
+        st.download_button("Download", code, name, "text/x-python", type="primary", **options)
         if run.config.dataset == "sample":
-            st.download_button(
-                "The sample",
-                script.sample_archive,
-                "sample.zip",
-                "application/zip",
-                icon=":material/folder_zip:",
-                on_click="ignore",
-                help="Unpack it beside the code.",
-            )
+            options |= {"icon": ":material/folder_zip:", "help": "Unpack it beside the code."}
+            archive = script.sample_archive
+            st.download_button("The sample", archive, "sample.zip", "application/zip", **options)
     st.code(code, language="python", height=420)

@@ -20,21 +20,16 @@ def run_table(runs: Sequence[Run], key: str) -> None:
     if len(runs) == 1:
         st.subheader("Figures and settings", anchor=False)
     else:
-        with st.container(
-            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-        ):
+        alignment = {"horizontal_alignment": "distribute", "vertical_alignment": "center"}
+        with st.container(horizontal=True, **alignment):
             st.subheader("Side by side", anchor=False)
             if st.toggle("Differences only", True, key=key, persist_state="session"):
                 # References have few settings; one that a reference lacks is no difference.
                 networks = table.loc[:, [not is_reference(run) for run in runs]]
                 differs = networks.nunique(axis=1, dropna=False) > 1
                 table = table[(table.nunique(axis=1) > 1) | differs]
-    st.dataframe(
-        table,
-        height="content",
-        placeholder=formatting.MISSING,
-        alt="Figures and settings of these runs",
-    )
+    alt = "Figures and settings of these runs"
+    st.dataframe(table, height="content", placeholder=formatting.MISSING, alt=alt)
 
 
 def warn_if_unfair(runs: Sequence[Run]) -> None:

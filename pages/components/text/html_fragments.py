@@ -34,43 +34,30 @@ def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, s
     )
 
 
-def token_list(words: Sequence[str], known: Sequence[bool], gap: int | None = None) -> str:
-    """The words that a model reads, unknown ones marked; `gap` is where it skips some."""
-    marked = [
-        f"<span>{escape_html(word)}</span>" if is_known else _word(word, UNKNOWN_WORD, FAINT, _WAVY)
-        for word, is_known in zip(words, known, strict=True)
-    ]
-    return _flow(marked, gap, between=".45rem")
-
-
-def shaded_tokens(
+def token_list(
     words: Sequence[str],
     known: Sequence[bool],
-    colours: Sequence[str],
-    tooltips: Sequence[str],
     gap: int | None = None,
+    colours: Sequence[str] = (),
+    tooltips: Sequence[str] = (),
 ) -> str:
-    """The words that a model reads, each with a background colour and a tooltip."""
-    marked = [
-        _word(word, tooltip, colour) if is_known else _word(word, UNKNOWN_WORD, colour, _WAVY)
-        for word, is_known, colour, tooltip in zip(words, known, colours, tooltips, strict=True)
-    ]
-    return _flow(marked, gap, between=".1rem")
+    """The words that a model reads, unknown ones underlined; `gap` is where it skips some.
 
-
-def _word(word: str, tooltip: str, colour: str, style: str = "") -> str:
-    return (
-        f'<span title="{escape_html(tooltip)}" style="{style}background:{colour};'
-        f'border-radius:.25rem;padding:0 .25rem">{escape_html(word)}</span>'
-    )
-
-
-def _flow(words: list[str], gap: int | None, between: str) -> str:
+    With `colours`, each word has a background and, if it is known, a tooltip.
+    """
+    spans = []
+    for number, (word, is_known) in enumerate(zip(words, known, strict=True)):
+        colour = colours[number] if colours else "transparent" if is_known else FAINT
+        tooltip = "".join(tooltips[number : number + 1]) if is_known else UNKNOWN_WORD
+        spans.append(
+            f'<span title="{escape_html(tooltip)}" style="{"" if is_known else _WAVY}'
+            f'background:{colour};border-radius:.25rem;padding:0 .25rem">{escape_html(word)}</span>'
+        )
     if gap is not None:
-        words = [*words[:gap], '<span title="Not read" style="opacity:.7">[…]</span>', *words[gap:]]
+        spans.insert(gap, '<span title="Not read" style="opacity:.7">[…]</span>')
     return (
-        f'<div style="display:flex;flex-wrap:wrap;gap:.2rem {between};line-height:1.6;'
-        f'font-size:.95rem;overflow-wrap:anywhere">{"".join(words)}</div>'
+        '<div style="display:flex;flex-wrap:wrap;gap:.2rem .1rem;line-height:1.6;'
+        f'font-size:.95rem;overflow-wrap:anywhere">{"".join(spans)}</div>'
     )
 
 

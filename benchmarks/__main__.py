@@ -11,14 +11,7 @@ import time
 from benchmarks.harness import report
 from ftcore import paths
 
-NAMES = (
-    "harness.machine",
-    "training.lesson",
-    "training.scaling",
-    "training.attention",
-    "inference.predict",
-    "training.memory",
-)
+NAMES = ("training.lesson", "training.scaling", "inference.predict", "training.memory")
 PICTURE = paths.ROOT / "docs" / "images" / "scaling.svg"
 
 

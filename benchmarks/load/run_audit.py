@@ -1,8 +1,7 @@
 """Checks after a soak: no run is lost, and interrupted runs end with the very same weights."""
 
-import threading
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ftcore import tracking
@@ -18,42 +17,25 @@ if TYPE_CHECKING:  # torch must not be imported before ftcore has set how its th
 ENDED = ("finished", "stopped")
 LIVE = ("queued", "running")
 RESUMABLE = ("paused", "interrupted")
-SNAPSHOT_LEFT = "has ended, and its snapshot is still there"
 
 
-@dataclass
-class ExpectedRuns:
-    """Runs that visitors started, and those that they asked to discard."""
-
-    started: set[str] = field(default_factory=set)
-    discarded: set[str] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def start(self, run_id: str) -> None:
-        with self._lock:
-            self.started.add(run_id)
-
-    def discard(self, run_id: str) -> None:
-        with self._lock:
-            self.discarded.add(run_id)
-
-    def missing(self) -> set[str]:
-        """Runs that are no longer listed though no visitor discarded them."""
-        with self._lock:
-            return self.started - self.discarded - set(tracking.runs()["run_id"])
-
-
-def lost_runs(expected: ExpectedRuns) -> dict[str, str]:
-    """Runs that were lost, with the reason, once all have ended."""
-    lost = {run_id: "is not listed" for run_id in expected.missing()}
+def lost_runs(expected: set[str]) -> dict[str, str]:
+    """Runs that were lost, with the reason, once all have ended; the expected ones are listed."""
+    lost = {}
     for run_id, status in statuses().items():
+        run = tracking.run(run_id)
         if status not in ENDED:
-            lost[run_id] = f"is {status}: {_message(run_id)}"
-        elif reason := _unusable(run_id, status):
-            lost[run_id] = reason
+            lost[run_id] = f"is {status}: {run.message}"
         elif snapshots.path(checkpoints.run_path(run_id)).exists():
-            lost[run_id] = SNAPSHOT_LEFT
-    return lost
+            lost[run_id] = "has ended, and its snapshot is still there"
+        elif run.config.mode not in REFERENCES and (
+            status == "finished" or "best_step" in run.metrics
+        ):
+            try:
+                checkpoint_files.load_model(checkpoints.find(run_id))
+            except UnfreezeError as error:
+                lost[run_id] = f"is {status}, and its model cannot be loaded: {error}"
+    return lost | dict.fromkeys(expected - statuses().keys(), "is not listed")
 
 
 def statuses() -> dict[str, str]:
@@ -93,22 +75,3 @@ def _outcome(run_id: str) -> tuple[dict[str, "Tensor"], dict[str, float | None]]
     names = ("val_accuracy", "test_accuracy", "best_step")
     model = checkpoint_files.load_model(checkpoints.find(run_id))
     return model.state_dict(), {name: metrics.get(name) for name in names}
-
-
-def _unusable(run_id: str, status: str) -> str:
-    """Why an ended run that should have a model has none that loads; empty if all is well."""
-    run = tracking.run(run_id)
-    if run.config.mode in REFERENCES or (status == "stopped" and "best_step" not in run.metrics):
-        return ""
-    try:
-        checkpoint_files.load_model(checkpoints.find(run_id))
-    except UnfreezeError as error:
-        return f"is {status}, and its model cannot be loaded: {error}"
-    return ""
-
-
-def _message(run_id: str) -> str:
-    try:
-        return tracking.run(run_id).message
-    except UnfreezeError as error:
-        return str(error)

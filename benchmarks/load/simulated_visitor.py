@@ -1,6 +1,5 @@
 """A client of the dashboard that speaks Streamlit's WebSocket protocol, as one browser tab does."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,19 +46,17 @@ class Widget:
 
 
 class Visitor:
-    """One tab. `on_answer` is called after each answer with the page and the seconds that it took."""
+    """One tab. `on_answer` is called with the seconds that each answer took."""
 
     def __init__(
-        self, address: str, on_answer: Callable[[str, float], None] = lambda page, seconds: None
+        self, address: str, on_answer: Callable[[float], None] = lambda seconds: None
     ) -> None:
         self._address, self._on_answer = address, on_answer
         self._socket: ClientConnection | None = None
         self._session = self._hash = self.page = self.query = ""
         self._widgets: dict[str, Widget] = {}
         self._values: dict[str, WidgetState] = {}
-        self.ticks: dict[
-            str, float
-        ] = {}  # fragment that reruns by itself → its interval in seconds
+        self.ticks: dict[str, float] = {}  # seconds between reruns of a fragment by itself
         self.errors: list[tuple[str, str]] = []  # shown on the page: fragment, message
 
     def open(self, page: str, query: str = "") -> None:
@@ -68,73 +65,11 @@ class Visitor:
         self._session = self._hash = ""
         self._values.clear()
         self.page, self.query = page, query
-        self._connect()
-        self._rerun()
+        self.reconnect()
 
     def reconnect(self) -> None:
         """Reconnect to the same session, as a browser does after a network failure."""
         self.close()
-        self._connect()
-        self._rerun()
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    def rerun(self) -> float:
-        """Rerun the page; seconds from the request to the end of its script."""
-        return self._rerun()
-
-    def tick(self) -> float:
-        """Rerun the fragments that a browser reruns by a timer; seconds."""
-        return sum(
-            self._rerun(fragment, auto=True)
-            for fragment in list(self.ticks)
-            if fragment in self.ticks  # else the one before reran the whole page
-        )
-
-    def watch(self, over: threading.Event) -> None:
-        """Tick at the page's interval until `over` is set or nothing on the page reruns by itself."""
-        while self.ticks and not over.wait(min(self.ticks.values())):
-            self.tick()
-
-    def fill(self, **values: Any) -> None:
-        """Fill inputs, by their names, and rerun."""
-        widgets = [self.find(name) for name in values]
-        for widget, value in zip(widgets, values.values(), strict=True):
-            state = self._values[widget.id] = WidgetState(id=widget.id)
-            if widget.kind == "button_group":
-                state.string_array_value.data[:] = [value]
-            else:
-                setattr(state, _FIELDS[widget.kind], value)
-        self._rerun(widgets[-1].fragment)
-
-    def press(self, name: str) -> None:
-        """Press a button. Raises WidgetNotFound if it is missing or disabled."""
-        widget = self.find(name)
-        if widget.disabled:
-            raise WidgetNotFound(name)
-        self._rerun(widget.fragment, pressed=widget.id)
-
-    def find(self, name: str) -> Widget:
-        """The widget of that name. Raises WidgetNotFound."""
-        for widget in self._widgets.values():
-            if widget.name == name:
-                return widget
-        raise WidgetNotFound(name)
-
-    def names(self, prefix: str) -> list[str]:
-        """Names of the enabled widgets that begin with `prefix`."""
-        widgets = self._widgets.values()
-        return [w.name for w in widgets if w.name.startswith(prefix) and not w.disabled]
-
-    def parameter(self, name: str) -> str:
-        """A query parameter of the page's address; empty if it has none."""
-        return parse_qs(self.query).get(name, [""])[0]
-
-    def _connect(self) -> None:
         answer = requests.get(f"{self._address}/_stcore/health", timeout=TIMEOUT)
         token = answer.cookies.get(XSRF, "")
         protocols = ["streamlit", token or "none", *filter(None, [self._session])]
@@ -148,9 +83,19 @@ class Visitor:
             close_timeout=1,
             ping_interval=None,
         )
+        self.rerun()
 
-    def _rerun(self, fragment: str = "", pressed: str = "", auto: bool = False) -> float:
-        """Rerun the page, or a fragment, and read all that it draws; seconds."""
+    def close(self) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def rerun(self, fragment: str = "", pressed: str = "", auto: bool = False) -> float:
+        """Rerun the page, or a fragment, and read all that it draws.
+
+        Returns the seconds from the request to the end of the script.
+        """
         if self._socket is None:
             raise WidgetNotFound("no page is open")
         state = ClientState(
@@ -176,8 +121,50 @@ class Visitor:
                     break
         seconds = time.monotonic() - clock
         self._values = {key: self._values[key] for key in self._values if key in self._widgets}
-        self._on_answer(self.page, seconds)
+        self._on_answer(seconds)
         return seconds
+
+    def tick(self) -> float:
+        """Rerun the fragments that a browser reruns by a timer; seconds."""
+        return sum(
+            self.rerun(fragment, auto=True)
+            for fragment in list(self.ticks)
+            if fragment in self.ticks  # else the one before reran the whole page
+        )
+
+    def fill(self, **values: Any) -> None:
+        """Fill inputs, by their names, and rerun."""
+        widgets = [self.find(name) for name in values]
+        for widget, value in zip(widgets, values.values(), strict=True):
+            state = self._values[widget.id] = WidgetState(id=widget.id)
+            if widget.kind == "button_group":
+                state.string_array_value.data[:] = [value]
+            else:
+                setattr(state, _FIELDS[widget.kind], value)
+        self.rerun(widgets[-1].fragment)
+
+    def press(self, name: str) -> None:
+        """Press a button. Raises WidgetNotFound if it is missing or disabled."""
+        widget = self.find(name)
+        if widget.disabled:
+            raise WidgetNotFound(name)
+        self.rerun(widget.fragment, pressed=widget.id)
+
+    def find(self, name: str) -> Widget:
+        """The widget of that name. Raises WidgetNotFound."""
+        for widget in self._widgets.values():
+            if widget.name == name:
+                return widget
+        raise WidgetNotFound(name)
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the enabled widgets that begin with `prefix`."""
+        widgets = self._widgets.values()
+        return [w.name for w in widgets if w.name.startswith(prefix) and not w.disabled]
+
+    def parameter(self, name: str) -> str:
+        """A query parameter of the page's address; empty if it has none."""
+        return parse_qs(self.query).get(name, [""])[0]
 
     def _handle(self, answer: ForwardMsg) -> None:
         kind = answer.WhichOneof("type")

@@ -19,8 +19,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.harness import chromium, data, report
 from benchmarks.harness.server_process import ServerProcess
@@ -28,7 +28,6 @@ from benchmarks.load import run_audit, visitor_actions
 from benchmarks.load.run_audit import LIVE, RESUMABLE
 from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
 from benchmarks.load.visitor_actions import RandomVisitor, SoakState
-from ftcore import tracking
 
 MOST_MINUTES = 20.0  # of acting; the end takes a few more
 WARM_UP = 10.0  # seconds after a start in which answers may wait for imports
@@ -38,8 +37,7 @@ LIST_AGE = 1.2  # seconds for which the list of runs may be cached
 TRACEBACK = "Traceback "
 
 
-@dataclass(frozen=True)
-class ServerRun:
+class ServerRun(NamedTuple):
     """One process of the server: how it ended, and what it used until then."""
 
     ended: str
@@ -50,58 +48,6 @@ class ServerRun:
 
     def __str__(self) -> str:
         return f"{self.seconds:.0f} s, {self.ended}, {self.megabytes:.0f} MB"
-
-
-class Monitor:
-    """Watches the record: which runs a server's end interrupts, and how long none makes progress."""
-
-    def __init__(self, state: SoakState) -> None:
-        self._state = state
-        self.longest_stall = 0.0
-        self.interruptions: Counter[str] = Counter()  # by run
-        self._live: set[str] = set()  # runs that were live since the server's start
-        self._interrupted: set[str] = set()  # runs that were interrupted at that start
-
-    def watch(self) -> None:
-        """Poll the record until the soak is over."""
-        state, ends, reached, changed = self._state, -1, ("", "", 0.0), 0.0
-        while not state.over.wait(0.5):
-            if not state.up.is_set():
-                continue
-            state.statuses = run_audit.statuses()
-            live = {run_id for run_id, status in state.statuses.items() if status in LIVE}
-            self._live |= live
-            now, clock = self._reached(), time.monotonic()
-            restarted = ends != state.ends
-            if restarted and (now == reached or clock - state.started < WARM_UP):
-                changed = clock
-                continue  # the server imports, and what was prepared before is prepared again
-            if restarted or now != reached or not live:
-                ends, reached, changed = state.ends, now, clock
-            self.longest_stall = max(self.longest_stall, clock - changed)
-
-    def _reached(self) -> tuple[str, str, float]:
-        """The running run, its phase and how far that is."""
-        for run_id, status in self._state.statuses.items():
-            if status == "running":
-                with contextlib.suppress(Exception):  # it was discarded just now
-                    run = tracking.run(run_id)
-                    return run_id, run.phase, run.phase_done
-        return "", "", 0.0
-
-    def server_starts(self) -> None:
-        self._live = set()
-        self._interrupted = _interrupted()
-
-    def server_ended(self) -> None:
-        """Count the runs that this end interrupted."""
-        for run_id in _interrupted():
-            if run_id in self._live or run_id not in self._interrupted:
-                self.interruptions[run_id] += 1
-
-
-def _interrupted() -> set[str]:
-    return {run for run, status in run_audit.statuses().items() if status == "interrupted"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -129,20 +75,17 @@ def soak(home: Path, minutes: float, visitors: int, seed: int) -> list[str]:
     began = time.monotonic()
     server = ServerProcess(home)
     state = SoakState(server.address, seed)
-    monitor = Monitor(state)
-    lost: dict[str, str] = {}
+    interruptions: Counter[str] = Counter()  # by run
     server_runs: list[ServerRun] = []
     try:
-        threads = start_visitors(state, monitor, visitors)
+        threads = start_visitors(state, visitors)
         draw = random.Random(seed)
-        while time.monotonic() < began + minutes * 60 and not lost:
-            server_runs.append(run_server(server, state, monitor, draw))
-            print(
-                f"server run {len(server_runs)}: {server_runs[-1]}, {len(state.statuses)} runs, "
-                f"{len(state.errors)} errors",
-                flush=True,
-            )
-            lost = dict.fromkeys(state.expected.missing(), "is not listed")
+        while time.monotonic() < began + minutes * 60:
+            server_runs.append(run_server(server, state, interruptions, draw))
+            runs = f"{len(state.statuses)} runs, {len(state.errors)} errors"
+            print(f"server run {len(server_runs)}: {server_runs[-1]}, {runs}", flush=True)
+            if state.run_ids - run_audit.statuses().keys():
+                break  # a run is lost
         state.over.set()
         state.up.set()
         for thread in threads:
@@ -156,24 +99,30 @@ def soak(home: Path, minutes: float, visitors: int, seed: int) -> list[str]:
         server_runs.append(end_server(server, signal.SIGINT, started))
     finally:
         server.stop(signal.SIGKILL)
-    lost |= run_audit.lost_runs(state.expected)
+    lost = run_audit.lost_runs(state.run_ids)
+    statuses = Counter(run_audit.statuses().values())
     groups = run_audit.finished_by_config()
     differing: dict[str, str] = {}
     for config, run_ids in groups.items():
         differing |= run_audit.differing_runs(config, run_ids)
-
-    statuses = Counter(run_audit.statuses().values())
-    statuses["finished"] -= len(groups)  # those trained just now to compare with
-    figures = run_figures(state, monitor, [run for runs in groups.values() for run in runs])
-    figures |= {
+    compared = [run_id for run_ids in groups.values() for run_id in run_ids]
+    figures = {
         "runs finished": statuses["finished"],
         "runs stopped and kept, or taken off": statuses["stopped"],
-        "lost": sum(reason != run_audit.SNAPSHOT_LEFT for reason in lost.values()),
+        "lost, or with a snapshot left behind": len(lost),
         "ended with other weights": len(differing),
-        "snapshots left behind": sum(why == run_audit.SNAPSHOT_LEFT for why in lost.values()),
+        "interruptions": interruptions.total(),
+        "runs interrupted": len(interruptions),
+        "most interruptions of one run": max(interruptions.values(), default=0),
+        "finished runs compared bit for bit": len(compared),
+        "of them interrupted": sum(run_id in interruptions for run_id in compared),
+        **server_figures(state, server_runs),
+        "seconds": time.monotonic() - began,
     }
-    figures |= server_figures(state, server_runs) | {"seconds": time.monotonic() - began}
-    show(state, figures)
+    figures = report.rounded(figures)
+    report.table(["action", "times"], state.actions.most_common())
+    report.table(["figure", "value"], [[name, f"{value:,}"] for name, value in figures.items()])
+    report.result("soak", seed=seed, **figures, by_action=dict(state.actions))
     faults = [f"run {run_id} {reason}" for run_id, reason in (lost | differing).items()]
     for number, run in enumerate(server_runs, 1):
         if run.tracebacks or run.ended == "by itself":
@@ -181,10 +130,10 @@ def soak(home: Path, minutes: float, visitors: int, seed: int) -> list[str]:
     return faults + state.errors
 
 
-def start_visitors(state: SoakState, monitor: Monitor, count: int) -> list[threading.Thread]:
-    """Start the monitor and `count` visitors, each in a thread."""
+def start_visitors(state: SoakState, count: int) -> list[threading.Thread]:
+    """Start `count` visitors, each in a thread, and a thread that reads how the runs stand."""
     targets: list[Callable[[], None]] = [
-        monitor.watch,
+        lambda: poll_statuses(state),
         lambda: visitor_actions.keep_long_run_going(state),
         lambda: visitor_actions.use_browser(state),
         *(RandomVisitor(state, number).act_until_over for number in range(count - 2)),
@@ -195,12 +144,20 @@ def start_visitors(state: SoakState, monitor: Monitor, count: int) -> list[threa
     return threads
 
 
+def poll_statuses(state: SoakState) -> None:
+    while not state.over.wait(0.5):
+        if state.up.is_set():
+            state.statuses = run_audit.statuses()
+            state.ran.update(run for run, status in state.statuses.items() if status in LIVE)
+
+
 def run_server(
-    server: ServerProcess, state: SoakState, monitor: Monitor, draw: random.Random
+    server: ServerProcess, state: SoakState, interruptions: Counter[str], draw: random.Random
 ) -> ServerRun:
-    """Run the server for some seconds, then kill it or press Ctrl-C."""
+    """Run the server for some seconds, then kill it or press Ctrl-C; count the runs this interrupts."""
     errors = len(state.errors)
-    monitor.server_starts()
+    state.ran.clear()
+    before = interrupted_runs()
     server.start()
     started = state.started = time.monotonic()
     state.up.set()
@@ -210,10 +167,15 @@ def run_server(
     state.ends += 1
     run = end_server(server, how, started)
     time.sleep(LIST_AGE)
-    monitor.server_ended()
+    after = interrupted_runs()
+    interruptions.update(after - before | after & state.ran)
     for error in state.errors[errors:]:
         print(f"  {error}")
     return run
+
+
+def interrupted_runs() -> set[str]:
+    return {run for run, status in run_audit.statuses().items() if status == "interrupted"}
 
 
 def end_server(server: ServerProcess, how: signal.Signals, started: float) -> ServerRun:
@@ -254,26 +216,11 @@ def finish_all_runs(address: str) -> None:
     visitor.close()
 
 
-def run_figures(state: SoakState, monitor: Monitor, compared: list[str]) -> dict[str, float]:
-    """Figures on the runs."""
-    interrupted = [run_id for run_id in compared if monitor.interruptions[run_id]]
-    return {
-        "runs started": len(state.expected.started),
-        "runs discarded": len(state.expected.discarded),
-        "interruptions": monitor.interruptions.total(),
-        "runs interrupted": len(monitor.interruptions),
-        "most interruptions of one run": max(monitor.interruptions.values(), default=0),
-        "longest time without a step, s": monitor.longest_stall,
-        "interrupted runs that finished, compared bit for bit": len(interrupted),
-        "finished runs compared bit for bit": len(compared),
-    }
-
-
 def server_figures(state: SoakState, server_runs: list[ServerRun]) -> dict[str, float]:
     """Figures on the server and its answers."""
     ends = Counter(run.ended for run in server_runs[:-1])
-    early = [seconds for seconds, age, _ in state.answers if age < WARM_UP]
-    late = [seconds for seconds, age, _ in state.answers if age >= WARM_UP]
+    early = [seconds for seconds, age in state.answers if age < WARM_UP]
+    late = [seconds for seconds, age in state.answers if age >= WARM_UP]
     stops = [run.stop_seconds for run in server_runs if run.ended == "Ctrl-C"]
     return {
         "kills survived": ends["kill -9"],
@@ -288,14 +235,6 @@ def server_figures(state: SoakState, server_runs: list[ServerRun]) -> dict[str, 
         f"longest answer in the first {WARM_UP:.0f} s, s": max(early, default=0.0),
         "most memory at a server's end, MB": max(run.megabytes for run in server_runs),
     }
-
-
-def show(state: SoakState, figures: dict[str, float]) -> None:
-    """Print the figures, for people and as JSON."""
-    report.table(["action", "times"], state.actions.most_common())
-    figures = report.rounded(figures)
-    report.table(["figure", "value"], [[name, f"{value:,}"] for name, value in figures.items()])
-    report.result("soak", seed=state.seed, **figures, by_action=dict(state.actions))
 
 
 def resident_megabytes(pid: int) -> float:

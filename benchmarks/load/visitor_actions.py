@@ -12,7 +12,7 @@ from playwright.sync_api import Error as BrowserError, Page, sync_playwright
 from websockets.exceptions import WebSocketException
 
 from benchmarks.harness import chromium
-from benchmarks.load.run_audit import ENDED, LIVE, RESUMABLE, ExpectedRuns
+from benchmarks.load.run_audit import ENDED, LIVE, RESUMABLE
 from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
 from ftcore.config import mode_title
 
@@ -25,24 +25,22 @@ SHORT_RUNS: tuple[tuple[str, dict[str, float]], ...] = (
     ("last-layer", {"setting_epochs": 10, "setting_limit": 800, "setting_seed": 3}),
     ("full", {"setting_epochs": 2, "setting_limit": 1500, "setting_dropout": 0.2}),
 )
-BLANKS = ("", "   ")
 MARKUP = ("<script>alert(1)</script>", "**bold** $x^2$ :red[no] [a](b)", "'; drop table runs; --")
 UNICODE = ("\u202eright to left\u0000", "Ünïcödé 映画 🎬")
-TEXTS = ("A warm, funny film.", *BLANKS, *MARKUP, *UNICODE, "a" * 5_000, "not " * 3_000)
+TEXTS = ("A warm, funny film.", "", "   ", *MARKUP, *UNICODE, "a" * 5_000, "not " * 3_000)
 UNKNOWN_RUNS = ("", "../../etc/passwd", "%00", "<b>x</b>&run=y", "9" * 3_000)
-INVALID_QUERIES = (
-    *(f"run={value}" for value in UNKNOWN_RUNS),
-    *(f"runs={value}" for value in (",,,", "x," * 500)),
-    *("models=none,none", "experiment=0", "model=%ff%fe", "%", "=&=&"),
-)
-INVALID_SETTINGS: dict[str, tuple[float | str, ...]] = {
-    "setting_epochs": (-5, 10**9),
-    "setting_learning_rate": (-1.0,),
-    "setting_limit": (10**12,),
-    "setting_device": ("toaster",),
-    "setting_groups": ("<b>",),
-    "setting_watch": ("\n".join(TEXTS),),
-}
+INVALID_QUERIES = [f"run={run_id}" for run_id in UNKNOWN_RUNS]
+INVALID_QUERIES += ["runs=,,,", "runs=" + "x," * 500, "models=none,none", "experiment=0"]
+INVALID_QUERIES += ["model=%ff%fe", "%", "=&=&"]
+INVALID_SETTINGS: list[tuple[str, float | str]] = [
+    ("setting_epochs", -5),
+    ("setting_epochs", 10**9),
+    ("setting_learning_rate", -1.0),
+    ("setting_limit", 10**12),
+    ("setting_device", "toaster"),
+    ("setting_groups", "<b>"),
+    ("setting_watch", "\n".join(TEXTS)),
+]
 
 
 @dataclass
@@ -51,20 +49,20 @@ class SoakState:
 
     address: str
     seed: int
-    expected: ExpectedRuns = field(default_factory=ExpectedRuns)
+    run_ids: set[str] = field(default_factory=set)  # that visitors started and did not discard
     up: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
     ends: int = 0  # how often the server was ended
     started: float = 0.0  # when the server was started last
     statuses: dict[str, str] = field(default_factory=dict)  # of all runs, a moment ago
+    ran: set[str] = field(default_factory=set)  # runs that were live since the server's last start
     long_run: str = ""  # the run that no visitor may end
     actions: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
-    answers: list[tuple[float, float, str]] = field(default_factory=list)  # seconds, age, page
+    answers: list[tuple[float, float]] = field(default_factory=list)  # seconds, age of the server
 
-    def record_answer(self, page: str, seconds: float) -> None:
-        """Note how long an answer took, and how long the server had been up."""
-        self.answers.append((seconds, time.monotonic() - self.started, page))
+    def record_answer(self, seconds: float) -> None:
+        self.answers.append((seconds, time.monotonic() - self.started))
 
     def attempt(self, name: str, action: Callable[[], None]) -> bool:
         """Act once the server is up and note the outcome; a failure is expected while it is ended."""
@@ -86,16 +84,16 @@ class SoakState:
         return True
 
     def pick_run(self, draw: random.Random, *statuses: str, may_end: bool = False) -> str:
-        """A run in one of these states. Raises WidgetNotFound if there is none.
+        """A run in one of these states, with `may_end` never the long one. Raises WidgetNotFound."""
+        spared = self.long_run if may_end else ""
+        items = self.statuses.items()
+        return _choice(draw, [run for run, status in items if status in statuses and run != spared])
 
-        With `may_end` never the long run.
-        """
-        runs = [run_id for run_id, status in self.statuses.items() if status in statuses]
-        if may_end and self.long_run in runs:
-            runs.remove(self.long_run)
-        if not runs:
-            raise WidgetNotFound("a run that is " + " or ".join(statuses))
-        return draw.choice(runs)
+
+def _choice(draw: random.Random, names: list[str]) -> str:
+    if not names:
+        raise WidgetNotFound
+    return draw.choice(names)
 
 
 def start_run(
@@ -109,7 +107,7 @@ def start_run(
         visitor.press("Start")
     finally:  # also if the server was killed right after its answer
         if run_id := visitor.parameter("run"):
-            state.expected.start(run_id)
+            state.run_ids.add(run_id)
     if not run_id:
         raise RuntimeError(f"Start did not start: {visitor.errors}")
     return run_id
@@ -147,10 +145,9 @@ class RandomVisitor:
         self.tab = Visitor(state.address, state.record_answer)
 
     def act_until_over(self) -> None:
-        weights = [weight for weight, _ in ACTIONS.values()]
         while not self.state.over.wait(self.draw.uniform(0.1, 2.0)):
-            [name] = self.draw.choices(list(ACTIONS), weights)
-            if not self.state.attempt(name, partial(ACTIONS[name][1], self)):
+            [act] = self.draw.choices(list(ACTIONS), list(ACTIONS.values()))
+            if not self.state.attempt(act.__name__.replace("_", " "), partial(act, self)):
                 self.tab.close()
         self.tab.close()
 
@@ -165,10 +162,9 @@ class RandomVisitor:
             self.tab.tick()
 
     def start(self) -> None:
-        known = self.state.expected.started - self.state.expected.discarded
-        live = [run_id for run_id in known if self.state.statuses.get(run_id) not in ENDED]
+        live = [r for r in self.state.run_ids.copy() if self.state.statuses.get(r) not in ENDED]
         if len(live) >= MOST_LIVE:
-            raise WidgetNotFound("room for another run")
+            raise WidgetNotFound
         mode, settings = self.draw.choice(SHORT_RUNS)
         start_run(self.tab, self.state, mode, settings, self.draw.choice(TEXTS)[:100])
 
@@ -188,16 +184,18 @@ class RandomVisitor:
         run_id = self.open_run("running", *RESUMABLE, may_end=True)
         [button, *_] = self.tab.names("discard") or ["discard"]
         self.tab.find(button)
-        self.state.expected.discard(run_id)
+        self.state.run_ids.discard(run_id)
         self.tab.press(button)
 
-    def move_in_queue(self) -> None:
+    def move_in_the_queue(self) -> None:
         self.tab.open("runs")
-        self.press_any(self.tab.names("Earlier_") + self.tab.names("Later_"))
+        buttons = self.tab.names("Earlier_") + self.tab.names("Later_")
+        self.tab.press(_choice(self.draw, buttons))
 
-    def take_off_queue(self) -> None:
+    def take_off_the_queue(self) -> None:
         self.tab.open("runs")
-        self.press_any(sorted({*self.tab.names("off_")} - {f"off_{self.state.long_run}"}))
+        buttons = {*self.tab.names("off_")} - {f"off_{self.state.long_run}"}
+        self.tab.press(_choice(self.draw, sorted(buttons)))
 
     def predict(self) -> None:
         self.tab.open("predict", f"models={','.join(['sentiment', *self.pick_runs(2)])}")
@@ -211,7 +209,7 @@ class RandomVisitor:
     def refresh(self) -> None:
         self.tab.open(self.tab.page, self.tab.query)
 
-    def lose_network(self) -> None:
+    def lose_the_network(self) -> None:
         self.tab.close()
         self.state.over.wait(self.draw.uniform(0.1, 3.0))
         self.tab.reconnect()
@@ -219,13 +217,12 @@ class RandomVisitor:
     def close(self) -> None:
         self.tab.close()
 
-    def open_invalid_address(self) -> None:
+    def open_an_invalid_address(self) -> None:
         self.tab.open(self.draw.choice((*PAGES, "nowhere")), self.draw.choice(INVALID_QUERIES))
 
-    def type_invalid_setting(self) -> None:
+    def type_an_invalid_setting(self) -> None:
         self.tab.open("train")
-        name, values = self.draw.choice(list(INVALID_SETTINGS.items()))
-        self.tab.fill(**{name: self.draw.choice(values)})
+        self.tab.fill(**dict([self.draw.choice(INVALID_SETTINGS)]))
 
     def open_run(self, *statuses: str, may_end: bool = False) -> str:
         run_id = self.state.pick_run(self.draw, *statuses, may_end=may_end)
@@ -236,30 +233,24 @@ class RandomVisitor:
         runs = list(self.state.statuses)
         return self.draw.sample(runs, min(most, len(runs)))
 
-    def press_any(self, buttons: list[str]) -> None:
-        if not buttons:
-            raise WidgetNotFound("a button of the queue")
-        self.tab.press(self.draw.choice(buttons))
 
-
-Act = Callable[[RandomVisitor], None]
-ACTIONS: dict[str, tuple[int, Act]] = {  # name → weight, method
-    "open a page": (16, RandomVisitor.look),
-    "watch a run": (16, RandomVisitor.watch),
-    "start a run": (12, RandomVisitor.start),
-    "pause": (6, RandomVisitor.pause),
-    "resume": (12, RandomVisitor.resume),
-    "stop and keep": (3, RandomVisitor.stop_and_keep),
-    "discard": (3, RandomVisitor.discard),
-    "move in the queue": (6, RandomVisitor.move_in_queue),
-    "take off the queue": (1, RandomVisitor.take_off_queue),
-    "type into Predict": (10, RandomVisitor.predict),
-    "compare runs": (6, RandomVisitor.compare),
-    "refresh": (6, RandomVisitor.refresh),
-    "lose the network": (4, RandomVisitor.lose_network),
-    "close": (4, RandomVisitor.close),
-    "open an invalid address": (6, RandomVisitor.open_invalid_address),
-    "type an invalid setting": (4, RandomVisitor.type_invalid_setting),
+ACTIONS: dict[Callable[[RandomVisitor], None], int] = {  # with their weights
+    RandomVisitor.look: 16,
+    RandomVisitor.watch: 16,
+    RandomVisitor.start: 12,
+    RandomVisitor.pause: 6,
+    RandomVisitor.resume: 12,
+    RandomVisitor.stop_and_keep: 3,
+    RandomVisitor.discard: 3,
+    RandomVisitor.move_in_the_queue: 6,
+    RandomVisitor.take_off_the_queue: 1,
+    RandomVisitor.predict: 10,
+    RandomVisitor.compare: 6,
+    RandomVisitor.refresh: 6,
+    RandomVisitor.lose_the_network: 4,
+    RandomVisitor.close: 4,
+    RandomVisitor.open_an_invalid_address: 6,
+    RandomVisitor.type_an_invalid_setting: 4,
 }
 
 
@@ -279,7 +270,7 @@ def use_browser(state: SoakState) -> None:
 
 
 def _act_in_browser(page: Page, state: SoakState, draw: random.Random) -> None:
-    action = draw.choice(("page", "run", "run", "predict", "reload", "invalid address"))
+    action = draw.choice(("page", "run", "run", "predict"))
     if action == "run":
         page.goto(f"{state.address}/train?run={state.pick_run(draw, *LIVE, *RESUMABLE)}")
         page.get_by_role("button", name="New run").wait_for()
@@ -292,13 +283,9 @@ def _act_in_browser(page: Page, state: SoakState, draw: random.Random) -> None:
         page.get_by_label("Text", exact=True).fill(draw.choice(TEXTS))
         page.keyboard.press("Control+Enter")
         page.wait_for_timeout(500)
-    elif action == "reload" and page.url.startswith(state.address):
-        page.reload()
     else:
-        query = f"?{draw.choice(INVALID_QUERIES)}" if action == "invalid address" else ""
-        page.goto(f"{state.address}/{draw.choice(PAGES)}{query}")
+        page.goto(f"{state.address}/{draw.choice(PAGES)}?{draw.choice(INVALID_QUERIES)}")
         page.get_by_role("heading", level=1).first.wait_for()
-    if page.get_by_text("Something unexpected went wrong").count() or (
-        page.get_by_test_id("stException").count()
-    ):
+    unexpected = page.get_by_text("Something unexpected went wrong")
+    if unexpected.or_(page.get_by_test_id("stException")).count():
         state.errors.append(f"in the browser: an unexpected error at {page.url}")

@@ -1,25 +1,25 @@
 """Four training loops for the same model on the same real IMDB reviews, in one run.
 
     python -m benchmarks.training.lesson --short     5 minutes or less on 2 quiet cores
-    python -m benchmarks.training.lesson --full      also a whole run of Unfreeze, and a lesson's epoch
+    python -m benchmarks.training.lesson --full      also a whole run of Unfreeze
 
 The lesson's loop; a plain corrected loop; Hugging Face's Trainer around the plain loop's model, in fp32
-and bf16 (and with --full around Unfreeze's); Unfreeze's. The lesson's batches, settings and model are its
+and bf16; Unfreeze's. The lesson's batches, settings and model are its
 own; it starts from the same pretrained body. Loops take turns, so noise of the machine slows all. The last
 line is JSON.
 """
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.harness import data, report, throughput
-from benchmarks.harness.throughput import Loop, Schedule, Throughput
+from benchmarks.harness.throughput import Schedule, Throughput
 from benchmarks.training import lesson_loop, plain_loop, trainer_loop, unfreeze_loop
 from ftcore import devices
-from ftcore.training.preparation import TrainingSetup
 
 EPOCHS = 100  # of the lesson
 LESSON, LESSON_LAST, UNFREEZE = "lesson, full", "lesson, last layer", "Unfreeze, full"
@@ -44,9 +44,12 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
     loops = {
         LESSON: notebook.train_forever(),
         LESSON_LAST: notebook.train_forever(last_layer=True),
-        **other_loops(prepared, full),
+        "plain loop, fp32": plain_loop.train(prepared),
+        "Trainer, fp32": trainer_loop.train(prepared, "fp32"),
         UNFREEZE: unfreeze_loop.train_forever(prepared),
     }
+    if devices.has_bf16(prepared.device):
+        loops["Trainer, bf16"] = trainer_loop.train(prepared, "bf16")
     # The last-layer runs are placed in the middle and at the end, so they meet the same noise.
     results: dict[str, Throughput] = {}
     last_layer_runs = []
@@ -60,14 +63,9 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
         """Seconds of the lesson's number of epochs, extrapolated."""
         return EPOCHS * len(notebook.train) / result.overall
 
+    spread = "median (smallest to largest)"
     report.table(
-        [
-            "reviews/s in training",
-            "all rounds",
-            "median (smallest to largest)",
-            "times the lesson",
-            f"{EPOCHS} epochs",
-        ],
+        ["reviews/s in training", "all rounds", spread, "times the lesson", f"{EPOCHS} epochs"],
         [
             [
                 name,
@@ -86,31 +84,19 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
     report.table(
         ["Unfreeze, last layer", "to its best", "of it, features", "all epochs", "best validation"],
         [
-            [
-                name,
-                *(f"{seconds:.1f} s" for seconds in (run.to_best, run.features, run.seconds)),
-                f"{run.accuracy:.2%}",
-            ]
+            [name, *(f"{seconds:.1f} s" for seconds in times), f"{run.accuracy:.2%}"]
             for name, run in (("first run", first), ("second run", second))
+            if (times := (run.to_best, run.features, run.seconds))
         ],
     )
     by_round = throughput.speedups(results[UNFREEZE], results[LESSON])
     figures: dict[str, Any] = {
         "full_speedup": throughput.speedup(results[UNFREEZE], results[LESSON]),
-        "full_speedup_smallest": min(by_round),
-        "full_speedup_largest": max(by_round),
+        "full_speedup_by_round": by_round,
         "last_layer_speedup": all_epochs(results[LESSON_LAST]) / first.to_best,
-        "by_loop": {name: result.overall for name, result in results.items()},
-        "reviews_per_second": results[UNFREEZE].overall,
-        "lesson_reviews_per_second": results[LESSON].overall,
-        "lesson_last_layer_reviews_per_second": results[LESSON_LAST].overall,
-        "lesson_100_epochs_seconds_extrapolated": all_epochs(results[LESSON]),
-        "lesson_100_last_layer_epochs_seconds_extrapolated": all_epochs(results[LESSON_LAST]),
-        "last_layer_seconds": first.to_best,
-        "last_layer_vectors_seconds": first.features,
-        "last_layer_val_accuracy": first.accuracy,
-        "last_layer_again_seconds": second.to_best,
-        "max_length": prepared.config.max_length,
+        "reviews_per_second": {name: result.overall for name, result in results.items()},
+        "last_layer": asdict(first),
+        "last_layer_again": asdict(second),
     }
     print(
         f"Full: {figures['full_speedup']:.1f} times the lesson's pace, by round "
@@ -119,39 +105,14 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
         f"{figures['last_layer_speedup']:,.0f} times the lesson's {EPOCHS} epochs (extrapolated).\n"
     )
     if full:
-        times = unfreeze_loop.train_to_the_end(unfreeze_loop.copy_run(prepared), TARGET)
-        seconds, accuracy = notebook.epoch()
-        figures |= {
-            "val_accuracy": times.accuracy,
-            "seconds": times.seconds,
-            "seconds_to_88": times.to_target,
-            "lesson_epoch_seconds": seconds,
-            "lesson_epoch_val_accuracy": accuracy,
-        }
-        reached = "never" if times.to_target is None else f"after {times.to_target:.0f} s"
+        to_the_end = unfreeze_loop.train_to_the_end(unfreeze_loop.copy_run(prepared), TARGET)
+        figures["full"] = asdict(to_the_end)
+        reached = "never" if to_the_end.to_target is None else f"after {to_the_end.to_target:.0f} s"
         print(
-            f"Unfreeze to the end: {times.seconds:.0f} s, {times.accuracy:.2%} on validation, "
+            f"Unfreeze to the end: {to_the_end.seconds:.0f} s, {to_the_end.accuracy:.2%} on validation, "
             f"{TARGET:.0%} {reached}.\n"
-            f"The lesson, one epoch: {seconds:.0f} s, {accuracy:.2%} on validation.\n"
         )
     report.result("lesson", **figures)
-
-
-def other_loops(prepared: TrainingSetup, full: bool) -> dict[str, Loop]:
-    """The plain loop, and Hugging Face's Trainer."""
-
-    def trainer(precision: str, unfreeze_model: bool = False) -> Loop:
-        return trainer_loop.train(unfreeze_loop.copy_run(prepared), precision, unfreeze_model)
-
-    loops = {
-        "plain loop, fp32": plain_loop.train(unfreeze_loop.copy_run(prepared)),
-        "Trainer, fp32": trainer("fp32"),
-    }
-    if devices.has_bf16(prepared.device):
-        loops["Trainer, bf16"] = trainer("bf16")
-        if full:
-            loops["Trainer around Unfreeze's model, bf16"] = trainer("bf16", unfreeze_model=True)
-    return loops
 
 
 if __name__ == "__main__":

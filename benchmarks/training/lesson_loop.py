@@ -5,7 +5,6 @@ text with the id of <unk>, no mask, attention across the reviews of a batch, ids
 SGD at a rate of 1, gradients clipped to 0.1, a value read from the device at every step.
 """
 
-import itertools
 import math
 import time
 from pathlib import Path
@@ -33,7 +32,7 @@ class Notebook:
     def __init__(self, root: Path, vocabulary: list[str], pretrained: TextClassifier) -> None:
         self.pretrained = pretrained
         self.device = devices.pick()
-        self.train, self.valid = split(root)
+        self.train = split(root)
         words, self.vectors = lookup_table(vocabulary, pretrained.embedding.weight.detach().cpu())
         # <unk> and <pad> stand before the words here, but not in the vectors.
         self.ids = {word: rank for rank, word in enumerate(("<unk>", "<pad>", *words))}
@@ -43,21 +42,14 @@ class Notebook:
         """Its training, epoch after epoch."""
         return train(self.classifier(last_layer), self.batches(self.train))
 
-    def epoch(self) -> tuple[float, float]:
-        """Seconds of one epoch of full training, and the validation accuracy after it."""
-        model = self.classifier(last_layer=False)
-        count = math.ceil(len(self.train) / BATCH)
-        steps = itertools.islice(train(model, self.batches(self.train)), count)
-        return sum(step.seconds for step in steps), evaluate(model, self.batches(self.valid))
-
     def classifier(self, last_layer: bool) -> "LessonClassifier":
         """The pretrained body; with `last_layer` it is frozen under a new head."""
-        shape = self.pretrained.shape
-        model = LessonClassifier(self.vectors, 2, shape.heads, shape.feedforward, shape.layers)
+        spec = self.pretrained.spec
+        model = LessonClassifier(self.vectors, 2, spec.heads, spec.feedforward, spec.layers)
         model.transformer_encoder.load_state_dict(self.pretrained.transformer_encoder.state_dict())
         if last_layer:
             model.requires_grad_(False)
-            model.classifier = nn.Linear(shape.dim, 2)
+            model.classifier = nn.Linear(spec.dim, 2)
         return model.to(self.device)
 
     def encode(self, text: str) -> list[int]:
@@ -108,16 +100,14 @@ def lookup_table(vocabulary: list[str], vectors: Tensor) -> tuple[list[str], Ten
     return words, torch.cat([vectors[2:], torch.randn(missing, vectors.shape[1])])
 
 
-def split(root: Path, seed: int = 0) -> tuple[Subset[Example], Subset[Example]]:
-    """Training and validation reviews. Each file is read once, as by `to_map_style_dataset`."""
+def split(root: Path) -> Subset[Example]:
+    """The training reviews. Each file is read once, as by `to_map_style_dataset`."""
     examples = [
         (label, file.read_text("utf-8"))
         for label, name in enumerate(("neg", "pos"))
         for file in sorted((root / "train" / name).iterdir())
     ]
-    train = int(len(examples) * 0.95)
-    generator = torch.Generator().manual_seed(seed)
-    return tuple(random_split(examples, [train, len(examples) - train], generator))  # type: ignore
+    return random_split(examples, [0.95, 0.05], torch.Generator().manual_seed(0))[0]  # type: ignore
 
 
 def train(model: LessonClassifier, batches: Batches) -> Loop:
@@ -137,14 +127,3 @@ def train(model: LessonClassifier, batches: Batches) -> Loop:
             cumulated += loss.item()
             yield TimedSteps(time.perf_counter() - clock, len(labels))
             clock = time.perf_counter()
-
-
-def evaluate(model: LessonClassifier, batches: Batches) -> float:
-    """Accuracy; each answer depends on the other reviews of its batch."""
-    model.eval()
-    correct = count = 0
-    with torch.no_grad():
-        for labels, ids in batches:
-            correct += (model(ids).argmax(1) == labels).sum().item()
-            count += len(labels)
-    return correct / count

@@ -23,17 +23,17 @@ class PlainClassifier(nn.Module):
 
     def __init__(self, pretrained: TextClassifier) -> None:
         super().__init__()
-        shape = pretrained.shape
+        spec = pretrained.spec
         self.embedding = nn.Embedding.from_pretrained(pretrained.embedding.weight.detach().clone())
         self.positions: Tensor
-        self.register_buffer("positions", sinusoids(4096, shape.dim))
+        self.register_buffer("positions", sinusoids(4096, spec.dim))
         self.dropout = nn.Dropout(0.1)
         layer = nn.TransformerEncoderLayer(
-            shape.dim, shape.heads, shape.feedforward, dropout=0.1, batch_first=True
+            spec.dim, spec.heads, spec.feedforward, dropout=0.1, batch_first=True
         )
-        self.encoder = nn.TransformerEncoder(layer, shape.layers)
+        self.encoder = nn.TransformerEncoder(layer, spec.layers)
         self.encoder.load_state_dict(pretrained.transformer_encoder.state_dict())
-        self.classifier = nn.Linear(shape.dim, shape.classes)
+        self.classifier = nn.Linear(spec.dim, spec.classes)
 
     def forward(self, ids: Tensor) -> Tensor:
         padding = ids == PAD

@@ -18,11 +18,7 @@ import plotly.express as px
 import plotly.graph_objects as go
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import (
-    FlopCounterMode,
-    sdpa_backward_flop_count,
-    sdpa_flop_count,
-)
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from benchmarks.harness import chromium, data, machine, report
 from benchmarks.training import unfreeze_loop
@@ -62,125 +58,86 @@ class EpochCost:
     run: TrainingSetup
     seconds: list[float] = field(default_factory=list)
 
-    @property
-    def texts(self) -> int:
-        return len(self.run.train_rows)
-
-    @property
-    def max_length(self) -> int:
-        return self.run.config.max_length
-
-    @property
-    def tokens(self) -> int:
-        """Tokens read in an epoch."""
-        lengths = self.run.train.lengths(self.run.config.truncation)
-        return int(lengths[self.run.train_rows.to(lengths.device)].sum())
-
-    @property
-    def median(self) -> float:
-        return median(self.seconds)
-
-    @property
-    def tokens_per_second(self) -> float:
-        return self.tokens / self.median
-
     def measure(self) -> None:
         """Train an epoch from the pretrained weights."""
         steps = unfreeze_loop.train(unfreeze_loop.copy_run(self.run))
         self.seconds.append(sum(step.seconds for step in steps))
 
     def figures(self) -> dict[str, float]:
+        lengths = self.run.train.lengths(self.run.config.truncation)
+        tokens = int(lengths[self.run.train_rows.to(lengths.device)].sum())
+        pace = tokens / median(self.seconds)
         return {
-            "texts": self.texts,
-            "tokens": self.tokens,
-            "seconds": self.median,
-            "tokens_per_second": self.tokens_per_second,
+            "texts": len(self.run.train_rows),
+            "length": self.run.config.max_length,
+            "tokens": tokens,
+            "seconds": median(self.seconds),
+            "tokens_per_second": pace,
+            "gigaflops": operations(self.run) * pace / 1e9,
         }
 
 
 def main(argv: list[str] | None = None) -> None:
     options = report.options(__doc__ or "", argv, picture="draw the figures into this SVG file")
     with data.workspace() as reviews:
-        by_number, by_length = compare(reviews, FULL if options.full else SHORT, LENGTHS)
+        figures = compare(reviews, FULL if options.full else SHORT, LENGTHS)
     if options.picture:
-        chromium.save_svg(figure(by_number, by_length), Path(options.picture))
+        chromium.save_svg(figure(*figures), Path(options.picture))
 
 
 def compare(
     reviews: Path, sizes: Sizes, lengths: tuple[int, ...]
-) -> tuple[list[EpochCost], list[EpochCost]]:
-    """Measure and print the costs by number of reviews and by length; return both."""
+) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """Measure and print the costs by number of reviews and by length; return the figures of both."""
     report.heading("Cost by number of reviews and by length")
     prepared = unfreeze_loop.prepare(unfreeze_loop.config(reviews, epochs=1, evaluations=1))
-    by_number = [
+    costs = [
         EpochCost(replace(prepared, train_rows=prepared.train_rows[: number or None]))
         for number in sizes.reviews
     ]
-    by_length = [EpochCost(cut(prepared, length, sizes.tokens)) for length in lengths]
-    EpochCost(by_number[0].run).measure()  # warms up
+    costs += [EpochCost(cut(prepared, length, sizes.tokens)) for length in lengths]
+    EpochCost(costs[0].run).measure()  # warms up
     limits = [machine.limit(prepared.number_format)]
     for _ in range(sizes.repeats):
-        for cost in (*by_number, *by_length):
+        for cost in costs:
             cost.measure()
         limits.append(machine.limit(prepared.number_format))
-    limit = median(limits)
 
+    figures = [cost.figures() for cost in costs]
+    columns = ["texts", "tokens a text, at most", "tokens read", "seconds an epoch", "tokens/s"]
     report.table(
-        ["reviews", "tokens read", "seconds an epoch", "reviews/s", "tokens/s"],
+        [*columns, "GFLOP/s", "of the limit"],
         [
             [
-                f"{cost.texts:,}",
-                f"{cost.tokens:,}",
+                *(f"{row[name]:,.0f}" for name in ("texts", "length", "tokens")),
                 report.spread(cost.seconds, 2),
-                f"{cost.texts / cost.median:,.0f}",
-                f"{cost.tokens_per_second:,.0f}",
+                *(f"{row[name]:,.0f}" for name in ("tokens_per_second", "gigaflops")),
+                f"{row['gigaflops'] / median(limits):.0%}",
             ]
-            for cost in by_number
-        ],
-    )
-    speeds = {
-        cost.max_length: operations(cost.run) * cost.tokens_per_second / 1e9 for cost in by_length
-    }
-    report.table(
-        ["tokens a text", "texts", "seconds", "tokens/s", "GFLOP/s", "of the limit"],
-        [
-            [
-                cost.max_length,
-                cost.texts,
-                report.spread(cost.seconds, 2),
-                f"{cost.tokens_per_second:,.0f}",
-                f"{speeds[cost.max_length]:,.0f}",
-                f"{speeds[cost.max_length] / limit:.0%}",
-            ]
-            for cost in by_length
+            for cost, row in zip(costs, figures, strict=True)
         ],
     )
     print(
         f"The limit: {report.spread(limits, 0)} GFLOP/s, the product of two large "
         f"{prepared.number_format} matrices on this machine.\n"
     )
+    by_number, by_length = figures[: len(sizes.reviews)], figures[len(sizes.reviews) :]
     report.result(
-        "scaling",
-        by_number=[cost.figures() for cost in by_number],
-        by_length=[
-            {"length": cost.max_length, "gigaflops": speeds[cost.max_length], **cost.figures()}
-            for cost in by_length
-        ],
-        limit_gigaflops=limit,
+        "scaling", by_number=by_number, by_length=by_length, limit_gigaflops=median(limits)
     )
     return by_number, by_length
 
 
-def figure(by_number: list[EpochCost], by_length: list[EpochCost]) -> go.Figure:
+def figure(by_number: list[dict[str, float]], by_length: list[dict[str, float]]) -> go.Figure:
     """Seconds by number of reviews, tokens a second by length."""
-    points = [(TITLES[0], cost.texts, cost.median) for cost in by_number]
-    points += [(TITLES[1], cost.max_length, cost.tokens_per_second) for cost in by_length]
+    points = [(TITLES[0], row["texts"], row["seconds"]) for row in by_number]
+    points += [(TITLES[1], row["length"], row["tokens_per_second"]) for row in by_length]
     titles, x, y = zip(*points, strict=True)
     drawn = px.line(x=x, y=y, facet_col=titles, markers=True, color_discrete_sequence=[BLUE])
     drawn.for_each_annotation(lambda title: title.update(text=title.text.partition("=")[2]))
     drawn.update_xaxes(matches=None, title="")
     drawn.update_xaxes(rangemode="tozero", col=1)
-    drawn.update_xaxes(type="log", tickvals=[cost.max_length for cost in by_length], col=2)
+    drawn.update_xaxes(type="log", tickvals=[row["length"] for row in by_length], col=2)
     drawn.update_yaxes(matches=None, title="", rangemode="tozero", showticklabels=True)
     return drawn.update_layout(template="plotly_white", width=900, height=340)
 

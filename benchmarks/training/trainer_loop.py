@@ -1,4 +1,4 @@
-"""Hugging Face's Trainer around the plain loop's model or Unfreeze's, grouping reviews by length."""
+"""Hugging Face's Trainer around the plain loop's model, grouping reviews by length."""
 
 import itertools
 import tempfile
@@ -17,21 +17,15 @@ from ftcore.training.preparation import TrainingSetup
 MEGABATCH = 50  # batches that the Trainer sorts by length together
 
 
-class TrainerModel(nn.Module):
+class TrainerModel(PlainClassifier):
     """The interface that the Trainer expects: inputs by name, the loss beside the scores."""
 
-    def __init__(self, model: nn.Module, with_lengths: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.with_lengths = with_lengths
-
-    def forward(self, input_ids: Tensor, lengths: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        inputs = (input_ids, lengths) if self.with_lengths else (input_ids,)
-        scores = self.model(*inputs)
+    def forward(self, input_ids: Tensor, labels: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        scores = super().forward(input_ids)
         return {"loss": F.cross_entropy(scores.float(), labels), "logits": scores}
 
 
-def train(run: TrainingSetup, precision: str, unfreeze_model: bool = False) -> Loop:
+def train(run: TrainingSetup, precision: str) -> Loop:
     """Megabatches of 50 steps, which the Trainer orders from the longest batch to the shortest."""
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -44,7 +38,7 @@ def train(run: TrainingSetup, precision: str, unfreeze_model: bool = False) -> L
         def on_step_end(self, *args: object, **kwargs: object) -> None:
             self.times.append(time.perf_counter())
 
-    model = run.model if unfreeze_model else PlainClassifier(run.model)
+    model = TrainerModel(run.model)
     examples = _examples(run)
     with tempfile.TemporaryDirectory() as folder:
         for seed in itertools.count():
@@ -64,7 +58,7 @@ def train(run: TrainingSetup, precision: str, unfreeze_model: bool = False) -> L
                 seed=seed,
             )
             Trainer(
-                model=TrainerModel(model, with_lengths=unfreeze_model),
+                model=model,
                 args=arguments,
                 train_dataset=examples,
                 data_collator=_collate,
@@ -89,6 +83,5 @@ def _collate(batch: list[dict[str, Any]]) -> dict[str, Tensor]:
     ids = [example["input_ids"] for example in batch]
     return {
         "input_ids": nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=PAD),
-        "lengths": torch.tensor([len(text) for text in ids]),
         "labels": torch.tensor([example["labels"] for example in batch]),
     }

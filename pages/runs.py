@@ -25,8 +25,7 @@ list_slot.skeleton(height=240)
 try:
     from ftcore import tracking
     from pages.components.charts import run_curves
-    from pages.components.charts.axis_input import axis_input
-    from pages.components.charts.live_chart import live_charts, pack
+    from pages.components.charts.live_chart import axis_input, live_charts, pack
     from pages.components.runs import run_list
     from pages.components.runs.queue_panel import queue_panel
     from pages.components.runs.side_by_side import run_table, warn_if_unfair

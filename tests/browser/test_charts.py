@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Position, expect
+from playwright.sync_api import Browser, Locator, Page, Position, ViewportSize, expect
 
 from ftcore.data import datasets
 from ftcore.diagnostics import dataset_texts
@@ -25,12 +25,9 @@ def recorded(server_home: Path) -> None:
         patch.setenv("UNFREEZE_HOME", str(server_home))
         for result in fake_experiments.experiment(("full", "last-layer")):
             fake_results.record(result, "made", "Made up")
-        texts = datasets.Texts(TEXTS, [0] * len(TEXTS))
-        dataset_texts.store(
-            datasets.TextDataset(
-                "made", "Made", fake_experiments.LABELS, texts, texts, "here", True, "made"
-            )
-        )
+        texts, names = datasets.Texts(TEXTS, [0] * len(TEXTS)), ("made", "Made")
+        splits = fake_experiments.LABELS, texts, texts
+        dataset_texts.store(datasets.TextDataset(*names, *splits, "here", True, "made"))
 
 
 def blocks(page: Page) -> list[str]:
@@ -73,12 +70,12 @@ def test_charts_keep_their_node_in_another_theme_and_are_saved_as_pictures(
 ) -> None:
     page.goto(f"{server}/compare?experiment=made")
     plot = plot_of(page, "Test accuracy over training time")
-    plot.evaluate("node => { node.firstChild.dataset.mark = 'same'; }")
+    node = plot.evaluate_handle("node => node.firstChild")
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(
         "document.querySelector('.uf-figure .js-plotly-plot').layout.font.color === '#e7eaf0'"
     )
-    assert plot.evaluate("node => node.firstChild.dataset.mark") == "same"
+    assert plot.evaluate("(node, before) => node.firstChild === before", node)
     for kind, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
         with page.expect_download() as download:
             figure(page, "Test accuracy over").get_by_role("button", name=f"Save as {kind}").click()
@@ -121,13 +118,13 @@ def test_a_chart_can_be_removed_while_it_is_drawn(page: Page, server: str) -> No
     """As when a run ends or the page is left at that moment; `page` fails on any error."""
     history = fake_results.history((0.5, 0.6, 0.7), 20)
     curves = live_chart.pack([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
-    still = {
-        "data": [{"x": [1, 2], "y": [1, 2]}],
-        "layout": {"title": {"text": "T"}, "height": 300},
-    }
+    layout = {"title": {"text": "T"}, "height": 300}
+    still = json.dumps({"data": [{"x": [1, 2], "y": [1, 2]}], "layout": layout})
+    scripts = [assets.PLOTLY_BASE, assets.LIVE_CHART, assets.FIGURE, assets.PLOTLY]
     page.goto(server)
     page.evaluate(
-        """async ([scripts, plotly, curves, still]) => {
+        """async ([[...scripts], curves, figure_json]) => {
+          const plotly = scripts.pop(), still = {figure: figure_json, name: "t"};
           const [base, chart, figure] = await Promise.all(scripts.map((path) => import(path)));
           const data = Uint8Array.from(curves);
           const parts = [
@@ -145,15 +142,7 @@ def test_a_chart_can_be_removed_while_it_is_drawn(page: Page, server: str) -> No
           for (const draw of parts) (await draw(gone))?.();
           await new Promise((later) => setTimeout(later, 300));
         }""",
-        [
-            [
-                assets.asset_url(name)
-                for name in (assets.PLOTLY_BASE, assets.LIVE_CHART, assets.FIGURE)
-            ],
-            assets.asset_url(assets.PLOTLY),
-            list(curves),
-            {"figure": json.dumps(still), "name": "t", "clicks": False},
-        ],
+        [[assets.asset_url(name) for name in scripts], list(curves), still],
     )
 
 
@@ -163,27 +152,20 @@ def test_the_report_draws_all_figures_without_a_server(
     monkeypatch.setattr(dataset_texts, "load", lambda fingerprint: TEXTS)
     file = tmp_path / "report.html"
     file.write_bytes(report.html(fake_experiments.experiment(seeds=(0, 1))))
-    context = chromium.new_context(
-        offline=True, color_scheme="dark", viewport={"width": 390, "height": 844}
-    )
-    page = context.new_page()
-    asked, failed = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on(
-        "console", lambda message: failed.append(message.text) if message.type == "error" else None
-    )
-    page.on("pageerror", lambda error: failed.append(str(error)))
+    phone: ViewportSize = {"width": 390, "height": 844}
+    page = chromium.new_page(offline=True, color_scheme="dark", viewport=phone)
+    requested, messages, errors = [], [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("console", lambda message: messages.append(message.type))
+    page.on("pageerror", errors.append)
     page.goto(file.as_uri())
     count = page.locator("[data-figure]").count()
-    page.wait_for_function(
-        "count => document.querySelectorAll('.js-plotly-plot .main-svg').length >= count",
-        arg=count,
-        timeout=UI_TIMEOUT * 4,
-    )
-    expect(page.locator(".js-plotly-plot")).to_have_count(count)
+    drawn = page.locator(".js-plotly-plot:has(.main-svg)")
+    expect(drawn).to_have_count(count, timeout=UI_TIMEOUT * 4)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as PNG").first.click()
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
-    context.close()
-    assert all(url.startswith(("file:", "blob:")) for url in asked) and not failed
+    page.close()
+    assert all(url.startswith(("file:", "blob:")) for url in requested)
+    assert not errors and "error" not in messages

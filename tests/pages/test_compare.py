@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
@@ -32,12 +32,6 @@ def empty_home(small_checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None
     st.cache_data.clear()
 
 
-@pytest.fixture
-def held_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs are queued and never start."""
-    small_runs.hold_experiments(monkeypatch)
-
-
 def record(mode: str = "full", *args: object, **more: object) -> str:
     """Record a run of the experiment `one`; its id."""
     return fake_results.record(result(mode, *args, **more), "one", "My experiment")  # type: ignore[arg-type]
@@ -58,7 +52,8 @@ def run_labels(app: AppTest) -> list[str]:
     return [run["label"] for run in chart_header(app)["runs"]]
 
 
-def test_one_click_queues_an_experiment_with_the_defaults(held_queue: None) -> None:
+def test_one_click_queues_an_experiment_with_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_runs.hold_experiments(monkeypatch)
     app = open_page("compare")
     assert not app.exception and app.title[0].value == "Compare"
     assert f"**{len(MODES)} runs**, 3 of them for reference lines" in text(app)
@@ -74,21 +69,21 @@ def test_one_click_queues_an_experiment_with_the_defaults(held_queue: None) -> N
     assert text(app).count(">waiting<") == len(MODES) and "4 modes" in text(app)
 
 
-def test_the_form_decides_which_runs_are_queued(held_queue: None) -> None:
+def test_the_form_decides_which_runs_are_queued(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_runs.hold_experiments(monkeypatch)
     app = open_page("compare")
     app.get("button_group")[0].set_value(["full", "custom"]).run()
-    app.number_input(key="compare_seeds").set_value(2).run()
-    app.number_input(key="compare_epochs").set_value(3).run()
-    app.number_input(key="compare_rate_custom").set_value(0.005).run()
+    for name, value in (("seeds", 2), ("epochs", 3), ("rate_custom", 0.005)):
+        app.number_input(key=f"compare_{name}").set_value(value).run()
     app.toggle(key="compare_references").set_value(False).run()
     assert "**4 runs**" in text(app)
     app = press(app, "Run the experiment")
     configs = [tracking.run(run_id).config for run_id in tracking.runs()["run_id"].iloc[::-1]]
-    runs = [(config.mode, config.seed) for config in configs]
-    assert runs == [("full", 0), ("custom", 0), ("full", 1), ("custom", 1)]
+    rate = mode_defaults("full").learning_rate
+    expected = [(mode, seed) for seed in (0, 1) for mode in (("full", rate), ("custom", 0.005))]
+    runs = [((config.mode, config.learning_rate), config.seed) for config in configs]
+    assert runs == expected
     assert {config.epochs for config in configs} == {3} and configs[1].groups == "head"
-    rates = [config.learning_rate for config in configs[:2]]
-    assert rates == [mode_defaults("full").learning_rate, 0.005]
     assert "Full, seed 1" in text(app) and "2 seeds" in text(app)
 
 
@@ -128,26 +123,25 @@ def test_a_race_has_a_line_for_each_run_with_its_progress() -> None:
     assert chart_header(app)["axis"] == "Step" and "story" not in chart_header(app)
 
 
-@pytest.mark.parametrize(("action", "label"), [("stop", "Stop all"), ("pause", "Pause")])
-def test_stop_and_pause_reach_all_runs_the_waiting_ones_first(
-    monkeypatch: pytest.MonkeyPatch, action: str, label: str
+@pytest.mark.parametrize(
+    ("label", "action", "states"),
+    [
+        ("Stop all", "stop", ["queued", "running"]),
+        ("Pause", "pause", ["queued", "running"]),
+        ("Resume", "resume", ["interrupted", "paused"]),
+    ],
+)
+def test_a_button_reaches_all_runs_in_a_safe_order(
+    monkeypatch: pytest.MonkeyPatch, label: str, action: str, states: list[str]
 ) -> None:
+    """Waiting runs are stopped first, so that none of them starts; runs are resumed in their order."""
     record("full")
-    live = [record("last-layer", status="running")]
-    live += [record(mode, status="queued") for mode in ("gradual", "scratch")]
+    order = states if action == "resume" else states[::-1]
+    ids = {state: record(mode, status=state) for mode, state in zip(MODES[1:], order, strict=False)}
     reached: list[str] = []
-    monkeypatch.setattr(scheduler, action, reached.append)
+    monkeypatch.setattr(scheduler, action, lambda *run_ids: reached.extend(run_ids))
     app = press(open_page("compare", experiment="one"), label)
-    assert reached == live[::-1] and not app.exception
-
-
-def test_an_interrupted_experiment_is_resumed_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    record("full")
-    unfinished = [record("last-layer", status="interrupted"), record("gradual", status="paused")]
-    resumed: list[str] = []
-    monkeypatch.setattr(scheduler, "resume", lambda *run_ids: resumed.extend(run_ids))
-    app = press(open_page("compare", experiment="one"), "Resume")
-    assert resumed == unfinished and not app.exception
+    assert reached == [ids[state] for state in states] and not app.exception
 
 
 def test_a_run_of_another_process_cannot_be_stopped_here() -> None:
@@ -175,13 +169,11 @@ def test_a_finished_experiment_shows_verdict_and_table() -> None:
     assert ["Full", "#2563EB"] in story["verdict"] and story["further"][0].startswith("Pretraining")
     assert "My experiment" in text(app)
     table = app.table[0].value
-    badges = ("blue-badge[Full]", "yellow-badge[Last layer]", "green-badge[From scratch]")
-    assert list(table["Mode"]) == [f":{badge}" for badge in (*badges, "gray-badge[TF-IDF]")]
+    assert list(table["Mode"])[1:3] == [":yellow-badge[Last layer]", ":green-badge[From scratch]"]
     full, tfidf = table.iloc[0], table.iloc[3]
     assert full["Test accuracy"] == "**93.1%**\xa0±\xa01.6" and full["Training"] == "19 s"
     assert full["88% after"] == "19 s" and full["Trained parameters"] == "133,458 (4.33%)"
     assert tfidf["Trained parameters"] == formatting.MISSING and "Seeds" not in table
-    assert not any(button.label == "Stop" for button in app.button)
 
 
 def test_several_seeds_show_their_spread_and_a_band() -> None:
@@ -207,15 +199,6 @@ def test_watched_sentences_are_replayed_by_the_clock_of_the_curves() -> None:
     assert all(curve["x"] == curve["t"] and curve["y"] == [0.2, 0.9] for curve in chart["curves"])
 
 
-def test_the_address_chooses_axis_and_tab() -> None:
-    record_finished(epochs=4)
-    app = open_page("compare", experiment="one", by="Seconds", tab="Settings")
-    assert not app.exception and chart_header(app)["axis"] == "Seconds"
-    side_by_side = app.dataframe[0].value
-    assert side_by_side.loc["Mode"].tolist() == ["full", "last-layer", "scratch", "tfidf"]
-    assert "Epochs" not in side_by_side.index  # no difference
-
-
 def test_why_without_saved_models_says_so() -> None:
     record_finished()
     app = open_page("compare", experiment="one", tab="Why")
@@ -229,12 +212,6 @@ def test_any_runs_are_compared_and_unfair_differences_are_noted() -> None:
     assert not app.exception
     assert "training texts (all, 2,000)" in app.warning[0].value.replace("\\", "")
     assert verdict(app).startswith("Full is the most accurate") and "2 runs compared" in text(app)
-
-
-def test_the_runs_page_opens_a_comparison() -> None:
-    run_ids = [fake_results.record(result(mode)) for mode in ("full", "gradual")]
-    app = press(open_page("runs", runs=",".join(run_ids)), "Compare")
-    assert not app.exception and "2 runs compared" in text(app)
 
 
 @pytest.mark.parametrize("query", [{"experiment": "gone"}, {"runs": "gone,too"}])
@@ -251,21 +228,16 @@ def test_an_experiment_without_finished_runs_has_no_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "phase", "share", "state"),
+    ("status", "phase", "state"),
     [
-        ("queued", "waiting", 0.0, "waiting"),
-        ("running", "training", 0.5, "training 50%"),
-        ("running", "evaluating", 0.5, "training 50%"),
-        ("running", "reading", 0.5, "reading"),
-        ("finished", "done", 1.0, "done in 25 s"),
-        ("stopped", "done", 0.5, "stopped"),
+        ("running", "evaluating", "training 50%"),
+        ("running", "reading", "reading"),
+        ("stopped", "done", "stopped"),
     ],
 )
-def test_progress_counts_steps(status: str, phase: str, share: float, state: str) -> None:
-    facts, metrics = {"steps": 100}, {"seconds": 25.0}
-    run = SimpleNamespace(status=status, phase=phase, phase_done=0.0, facts=facts, metrics=metrics)
-    history = pd.DataFrame({"step": [0, 50]}) if status != "queued" else pd.DataFrame()
-    assert live_comparison.progress(run, history) == (share, state)  # type: ignore[arg-type]
+def test_progress_counts_steps(status: str, phase: str, state: str) -> None:
+    run = replace(result().run, status=status, phase=phase)  # of 100 steps
+    assert live_comparison.progress(run, pd.DataFrame({"step": [0, 50]})) == (0.5, state)
 
 
 def test_names_in_the_lines_of_a_race_are_escaped() -> None:
@@ -275,26 +247,21 @@ def test_names_in_the_lines_of_a_race_are_escaped() -> None:
 
 
 def test_a_seed_that_still_trains_has_its_own_curve() -> None:
-    finished = [
-        result("full", 900, seed, curve=(0.5, accuracy)) for seed, accuracy in ((0, 0.7), (1, 0.9))
-    ]
+    finished = [result(seed=seed, curve=(0.5, end)) for seed, end in ((0, 0.7), (1, 0.9))]
     live = result("full", 900, 2, status="running")
     traces = run_curves.by_side([*finished, live, result("majority", 500)])
     assert [trace.label for trace in traces] == ["Full", "Full, seed 2", "Majority class"]
     val = traces[0].history.query("split == 'val'")
-    assert val["accuracy"].tolist() == pytest.approx([0.5, 0.8])
-    assert val["accuracy_low"].tolist() == [0.5, 0.7]
-    assert val["accuracy_high"].tolist() == [0.5, 0.9]
+    columns = val[["accuracy", "accuracy_low", "accuracy_high"]].to_numpy()
+    assert columns == pytest.approx(np.array([[0.5, 0.5, 0.5], [0.8, 0.7, 0.9]]))
     assert "accuracy_low" not in traces[1].history
 
 
-@pytest.mark.parametrize("axis", AXES)
-def test_the_axis_of_a_race_reaches_the_last_step(axis: str) -> None:
+def test_the_axis_of_a_race_reaches_the_last_step() -> None:
     facts = {"steps": 40, "steps_per_epoch": 10, "train_texts": 320}
-    run = SimpleNamespace(facts=facts, config=SimpleNamespace(epochs=4))
-    expected = {"step": 40, "epoch": 4, "seconds": None, "examples": 1280}[axis]
-    assert live_comparison.axis_end([SimpleNamespace(run=run)], axis) == expected  # type: ignore[list-item]
-    assert live_comparison.axis_end([], axis) is None
+    unfinished = replace(result(), run=replace(result(epochs=4).run, facts=facts))
+    ends = {axis: live_comparison.axis_end([unfinished], axis) for axis in AXES}
+    assert ends == {"step": 40, "epoch": 4, "seconds": None, "examples": 1280}
 
 
 def test_only_names_of_sides_are_coloured_in_the_verdict() -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from ftcore import paths
 from ftcore.data import datasets
 from ftcore.diagnostics import dataset_texts
-from pages.components.charts import curve_figures, diagnostics_figures
+from pages.components.charts import diagnostics_figures
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from pages.components.compare.result_cache import cached
 from tests.helpers import fake_experiments
@@ -27,17 +26,15 @@ WATCHED = "diagnostics.watched_sentences"
 
 @pytest.fixture(autouse=True)
 def texts() -> None:
-    keep_texts()
+    store_texts()
     st.cache_data.clear()
 
 
-def keep_texts() -> None:
-    """Keep the test texts, as a run on the fake dataset does."""
+def store_texts() -> None:
+    """Store the test texts, as a run on the fake dataset does."""
     test = datasets.Texts(TEXTS, [0] * len(TEXTS))
-    labels = fake_experiments.LABELS
-    dataset_texts.store(
-        datasets.TextDataset("imdb", "Made", labels, test, test, "x", False, "made")
-    )
+    names = "imdb", "Made", fake_experiments.LABELS
+    dataset_texts.store(datasets.TextDataset(*names, test, test, "x", False, "made"))
 
 
 def view(name: str, state: dict[str, str] | None = None, **more: object) -> AppTest:
@@ -139,43 +136,27 @@ def test_deleted_texts_are_reported_and_come_back(name: str) -> None:
         app.selectbox(key="disagreements_second").set_value("gradual-0").run()
         app.button_group(key="disagreements_pair").set_value("1-0").run()
         assert not app.exception and "Gradual" in title(app)
-    keep_texts()
+    store_texts()
     app.run()
     assert not app.info and figures(app) and (rows(app) or name == MAP)
 
 
-@pytest.mark.parametrize("name", [WATCHED, CHANGES, FORGETTING])
-def test_views_that_need_no_texts_work_without_them(name: str) -> None:
-    shutil.rmtree(paths.cache_dir())
-    app = view(name)
-    assert not app.exception and not app.info
-    assert len(figures(app)) == (len(fake_experiments.SENTENCES) if name == WATCHED else 1)
-
-
 def test_a_figure_is_drawn_once_for_all_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
-
-    def counting(name: str, draw: Callable) -> Callable:
-        return lambda *args: drawn.append(name) or draw(*args)
-
-    for module, name in (
-        (diagnostics_figures, "weight_changes"),
-        (diagnostics_figures, "text_map"),
-        (curve_figures, "watched_sentence"),
-    ):
-        monkeypatch.setattr(module, name, counting(name, getattr(module, name)))
-    for name in (CHANGES, MAP, WATCHED) * 2:
-        assert figures(view(name))
-    sentences = ["watched_sentence"] * len(fake_experiments.SENTENCES)
-    assert sorted(drawn) == ["text_map", *sentences, "weight_changes"]
+    draw = diagnostics_figures.text_map
+    monkeypatch.setattr(
+        diagnostics_figures, "text_map", lambda *args: drawn.append(args[-1]) or draw(*args)
+    )
+    assert figures(view(MAP)) and figures(view(MAP)) and drawn == ["Full"]
 
 
 def test_results_are_cached_by_key_and_state_of_the_runs() -> None:
-    runs = fake_experiments.experiment(("full", "last-layer"))
-    assert [cached(runs, ("a",), lambda: 1), cached(runs, ("a",), lambda: 2)] == [1, 1]
-    assert cached(runs, ("b",), lambda: 2) == 2
-    runs[0] = replace(runs[0], run=replace(runs[0].run, status="interrupted"))
-    assert cached(runs, ("a",), lambda: 3) == 3
+    runs = [fake_experiments.result()]
+    assert [cached(runs, (key,), lambda key=key: key) for key in ("a", "b")] == ["a", "b"]
+    interrupted = [replace(runs[0], run=replace(runs[0].run, status="interrupted"))]
+    assert (
+        cached(runs, ("a",), lambda: "c") == "a" and cached(interrupted, ("a",), lambda: "c") == "c"
+    )
 
 
 def test_watched_sentences_have_a_chart_each_of_the_chosen_class_and_axis() -> None:
@@ -190,12 +171,10 @@ def test_watched_sentences_have_a_chart_each_of_the_chosen_class_and_axis() -> N
     assert layout["xaxis"]["title"]["text"] == "Seconds"
 
 
-@pytest.mark.parametrize("name", [CHANGES, MAP, TABLE])
-def test_runs_without_diagnostics_say_how_to_get_them(name: str) -> None:
-    app = view(name, inside=False)
-    assert not app.exception and "again" in app.info[0].value and not figures(app)
-
-
-def test_runs_without_watched_sentences_say_where_to_enter_them() -> None:
-    app = view(WATCHED, watch="")
-    assert not app.exception and "Watched sentences" in app.info[0].value
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [(CHANGES, "again"), (MAP, "again"), (TABLE, "again"), (WATCHED, "Enter some")],
+)
+def test_runs_without_diagnostics_say_how_to_get_them(name: str, words: str) -> None:
+    app = view(name, inside=False, watch="")
+    assert not app.exception and words in app.info[0].value and not figures(app)

@@ -26,22 +26,18 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> None:
 def document() -> str:
     """A report of two seeds whose names, sentences, texts and experiment are malicious."""
     results = fake_experiments.experiment(seeds=(0, 1), watch=BAD, labels=("negative", BAD))
-    return report.html(
-        [
-            replace(result, run=replace(result.run, name=BAD, experiment_name=BAD))
-            for result in results
-        ]
-    ).decode()
+    runs = [replace(result.run, name=BAD, experiment_name=BAD) for result in results]
+    named = [replace(result, run=run) for result, run in zip(results, runs, strict=True)]
+    return report.html(named).decode()
 
 
 def outside_scripts(document: str) -> str:
     return re.sub(r"<script[^>]*>.*?</script>", "", document, flags=re.DOTALL)
 
 
-def content(document: str) -> dict:
-    match = re.search(r'id="content">(.*?)</script>', document, flags=re.DOTALL)
-    assert match
-    return json.loads(match[1])
+def figures(document: str) -> list[dict]:
+    [content] = re.findall(r'id="content">(.*?)</script>', document, flags=re.DOTALL)
+    return json.loads(content)["figures"]
 
 
 def test_report_requests_nothing_and_contains_no_markup_of_users(document: str) -> None:
@@ -51,8 +47,8 @@ def test_report_requests_nothing_and_contains_no_markup_of_users(document: str) 
     assert not re.search(r"<(?:link|img|iframe|script)\b|url\(", markup)
     assert len(re.findall(r"<script\b", document)) == 3 == len(re.findall(r"</script>", document))
     assert "alert" in markup and "&lt;/script&gt;" in markup
-    figures = [json.loads(each["figure"]) for each in content(document)["figures"]]
-    titles = [figure["layout"]["title"]["text"] for figure in figures]
+    layouts = [json.loads(each["figure"])["layout"] for each in figures(document)]
+    titles = [layout["title"]["text"] for layout in layouts]
     assert not any("<script" in title or "<img" in title for title in titles)
 
 
@@ -61,7 +57,7 @@ def test_report_contains_verdict_figures_table_and_settings() -> None:
     document = report.html(results).decode()
     assert verdict.summary(results) in document
     assert all(escape(line) in document for line in verdict.findings(results))
-    names = [figure["name"].removeprefix("unfreeze-") for figure in content(document)["figures"]]
+    names = [figure["name"].removeprefix("unfreeze-") for figure in figures(document)]
     assert names[:3] == ["trade-off", "loss", "accuracy"]
     later = {"what-moved", "what-it-forgot", "watched-2", "answers-tfidf", "map-gradual"}
     assert later <= set(names)
@@ -69,7 +65,7 @@ def test_report_contains_verdict_figures_table_and_settings() -> None:
     markup = outside_scripts(document)
     assert '<th scope="row">Learning rate</th>' in markup
     assert '<tr class="differs"><th scope="row">Mode</th>' in markup
-    assert markup.count("</tr>") > 15 and "127.0.0.1" not in markup
+    assert '<th scope="col">From seed to seed</th>' in markup and "127.0.0.1" not in markup
 
 
 def test_report_follows_the_theme_of_the_dashboard(document: str) -> None:

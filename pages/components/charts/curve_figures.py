@@ -2,10 +2,10 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
-from ftcore.config import REFERENCES
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 from pages.components.charts.figure_parts import GREY, add_band, empty_figure
@@ -17,8 +17,8 @@ TITLE_LENGTH = 110  # characters of a sentence above its chart
 
 def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
     """Loss or accuracy over `axis`, a line for each side, with a band over its seeds."""
-    traces = run_curves.by_side(list(results))
-    references = {result.run.run_id for result in results if result.run.config.mode in REFERENCES}
+    traces = run_curves.by_side(results)
+    references = {result.run.run_id for result in results if run_curves.is_reference(result.run)}
     caption = "Solid: validation. Dotted: training. Diamond: test."
     if any(f"{metric}_low" in trace.history for trace in traces):
         caption += " The band reaches from the lowest seed to the highest."
@@ -31,32 +31,26 @@ def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
 
 
 def _add_run(fig: go.Figure, trace: Trace, metric: str, axis: str, is_reference: bool) -> None:
-    low_high = f"{metric}_low", f"{metric}_high"
-    if low_high[0] in trace.history and not is_reference:
-        x, _, low, high = points(trace.history, "val", axis, metric, *low_high)
-        add_band(fig, x, low, high, trace.colour)
-    train = {"mode": "lines", "line_width": 1.25, "line_dash": "dot"}
-    val = {"mode": "lines", "line_width": 2.5}
-    test = {"mode": "markers", "marker_symbol": "diamond-open", "marker_size": 12}
-    styles = {"train": train, "val": val, "test": test | {"marker_line_width": 2.5}}
-    if is_reference:
-        styles = {"train": train, "val": val | {"line_width": 1.5, "line_dash": "dash"}}
-    name = escape_html(trace.label)
+    name, colour = escape_html(trace.label), trace.colour
     value = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
+    styles: dict[str, dict[str, Any]] = {
+        "train": {"mode": "lines", "line": {"color": colour, "width": 1.25, "dash": "dot"}},
+        "val": {"mode": "lines", "line": {"color": colour, "width": 2.5}},
+    }
+    if is_reference:
+        styles["val"]["line"] |= {"width": 1.5, "dash": "dash"}
+    else:
+        marker = {"color": colour, "symbol": "diamond-open", "size": 12, "line": {"width": 2.5}}
+        styles["test"] = {"mode": "markers", "marker": marker}
+        if f"{metric}_low" in trace.history:
+            low_high = f"{metric}_low", f"{metric}_high"
+            x, _, low, high = points(trace.history, "val", axis, metric, *low_high)
+            add_band(fig, x, low, high, colour)
     for split, style in styles.items():
         x, y = points(trace.history, split, axis, metric)
-        fig.add_scatter(
-            x=x,
-            y=y,
-            name=name,
-            legendgroup=trace.run_id,
-            showlegend=split == "val",
-            cliponaxis=False,
-            line_color=trace.colour,
-            marker_color=trace.colour,
-            hovertemplate=f"{name}{', test' if split == 'test' else ''}<br>{value}<extra></extra>",
-            **style,
-        )
+        hover = f"{name}{', test' if split == 'test' else ''}<br>{value}<extra></extra>"
+        style |= {"legendgroup": trace.run_id, "showlegend": split == "val"}
+        fig.add_scatter(x=x, y=y, name=name, cliponaxis=False, hovertemplate=hover, **style)
 
 
 def watched_sentence(
@@ -72,25 +66,15 @@ def watched_sentence(
         y, low, high = lane.history[["probability", "low", "high"]].to_numpy().T
         if has_band:
             add_band(fig, x, low, high, colour)
-        fig.add_scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            name=name,
-            cliponaxis=False,
-            line={"color": colour, "width": 2.5},
-            hovertemplate=f"{name}<br>%{{y:.0%}}<extra></extra>",
-        )
+        line = {"color": colour, "width": 2.5}
+        hover = f"{name}<br>%{{y:.0%}}<extra></extra>"
+        style = {"mode": "lines", "line": line, "cliponaxis": False, "hovertemplate": hover}
+        fig.add_scatter(x=x, y=y, name=name, **style)
     fig.add_hline(y=0.5, line={"dash": "dash", "width": 1.5, "color": GREY}, layer="below")
     fig.update_layout(meta={"legend": "picture"})  # a page has one legend for all its sentences
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
-    fig.update_yaxes(
-        title_text=escape_html(results[0].run.facts["labels"][label]),
-        tickformat=".0%",
-        range=[-0.02, 1.02],
-        tickvals=[0, 0.5, 1],
-        showgrid=False,
-    )
+    fig.update_yaxes(title_text=escape_html(results[0].run.facts["labels"][label]))
+    fig.update_yaxes(tickformat=".0%", range=[-0.02, 1.02], tickvals=[0, 0.5, 1], showgrid=False)
     return fig
 
 

@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,13 +21,16 @@ HOVER_LENGTH, HOVER_LINE = 130, 60  # characters of a text at a point, and of on
 COLUMN = 8  # characters in a line above a column, as many as fit on a phone
 
 
-def weight_changes(sides: Sequence[Side]) -> go.Figure:
-    """Relative change of the weights by layer group, a column for each side."""
+def weight_changes(sides: Sequence[Side]) -> go.Figure | None:
+    """Relative change of the weights by layer group, a column for each side; None if never measured."""
+    sides = [side for side in sides if seed_mean(side, "moved")]
+    if not sides:
+        return None
     fig = empty_figure(
         "How far each layer moved",
         "Change of the weights, relative to where they began; the new last layer began at random.",
     )
-    by_side = [mean_weight_changes(side) for side in sides]
+    by_side = [seed_mean(side, "moved") for side in sides]
     groups = list(dict.fromkeys(group for changes in by_side for group in changes))
     positive = [change for changes in by_side for change in changes.values() if change > 0]
     for number, (side, colour) in enumerate(zip(sides, side_colours(sides), strict=True)):
@@ -46,14 +50,15 @@ def weight_changes(sides: Sequence[Side]) -> go.Figure:
     return fig
 
 
-def mean_weight_changes(side: Side) -> dict[str, float]:
-    """Relative change of each layer group, the mean over seeds; empty if it was not measured."""
-    measured = [
-        run.diagnostics.moved for run in side.results if run.diagnostics and run.diagnostics.moved
-    ]
-    groups = measured[0] if measured else {}
+def seed_mean(side: Side, part: str) -> dict[str, Any]:
+    """`moved` or `forgot` of a side's diagnostics, the mean over its seeds; empty if not measured."""
+    measured = [getattr(result.diagnostics, part, None) for result in side.results]
+    known = [values for values in measured if values]
     return {
-        group: float(np.mean([moved.get(group, 0.0) for moved in measured])) for group in groups
+        name: value
+        if isinstance(value, str)
+        else float(np.mean([run.get(name, 0) for run in known]))
+        for name, value in (known[0] if known else {}).items()
     }
 
 
@@ -71,61 +76,43 @@ def _change_text(change: float) -> str:
     return f"{change:.0%}" if change >= 0.1 else f"{change:.1%}"
 
 
-def forgetting(sides: Sequence[Side]) -> go.Figure:
-    """Accuracy on the source task before and after, of sides where it was measured."""
-    measured = [mean_forgetting(side) for side in sides]
+def forgetting(sides: Sequence[Side]) -> go.Figure | None:
+    """Accuracy on the source task before and after, of each side; None if it was never measured."""
+    sides = [side for side in sides if seed_mean(side, "forgot")]
+    if not sides:
+        return None
+    measured = [seed_mean(side, "forgot") for side in sides]
     task, texts = measured[0]["task"], int(measured[0]["texts"])
     fig = empty_figure(
-        f"Accuracy on {escape_html(str(task))}, which it had learned before",
+        f"Accuracy on {escape_html(task)}, which it had learned before",
         f"Tick: before. Dot: after. {texts:,} test texts, through the old last layer.",
         height=60 + 60 * len(sides),
     )
     for side, forgot, colour in zip(sides, measured, side_colours(sides), strict=True):
-        before, after = float(forgot["before"]), float(forgot["after"])
+        before, after = forgot["before"], forgot["after"]
         row = f"<b>{escape_html(side.label)}</b><br>{before:.1%} → {after:.1%}"
         line = {"color": colour, "width": 4}
         fig.add_scatter(x=[before, after], y=[row, row], mode="lines", hoverinfo="skip", line=line)
         tick = {"size": 20, "symbol": "line-ns", "line": {"width": 4, "color": GREY}}
         dot = {"size": 15, "color": colour}
         for when, x, marker in (("before", before, tick), ("after", after, dot)):
-            fig.add_scatter(
-                x=[x],
-                y=[row],
-                mode="markers",
-                marker=marker,
-                cliponaxis=False,
-                hovertemplate=f"{when}: %{{x:.1%}}<extra></extra>",
-            )
-    ends = [float(forgot[when]) for forgot in measured for when in ("before", "after")]
+            style = {"mode": "markers", "marker": marker, "cliponaxis": False}
+            hover = f"{when}: %{{x:.1%}}<extra></extra>"
+            fig.add_scatter(x=[x], y=[row], hovertemplate=hover, **style)
+    ends = [forgot[when] for forgot in measured for when in ("before", "after")]
     fig.update_xaxes(tickformat=".0%", range=[max(0, min(ends) - 0.05), max(ends) + 0.03])
     fig.update_yaxes(autorange="reversed", showgrid=False, ticks="", tickfont_size=14)
     return fig
 
 
-def mean_forgetting(side: Side) -> dict[str, float | str]:
-    """Accuracy on the source task, the mean over seeds; empty if it was not measured."""
-    measured = [
-        run.diagnostics.forgot for run in side.results if run.diagnostics and run.diagnostics.forgot
-    ]
-    if not measured:
-        return {}
-    means = {when: float(np.mean([run[when] for run in measured])) for when in ("before", "after")}
-    return measured[0] | means
-
-
-def text_map(look: Diagnostics, texts: Sequence[str], title: str) -> go.Figure:
-    """Text vectors of the body before and after training; `texts` are those of `look.map_rows`."""
-    fig = empty_figure(
-        title,
-        "Each point is a test text; those that lie together look alike to the model.",
-        height=440,
-        legend=True,
-    )
-    truth, probabilities = look.truth[look.map_rows], look.probabilities[look.map_rows]
-    hover = np.array([hover_text(text) for text in texts], dtype=object)
-    predicted = np.array(
-        [escape_html(look.labels[label]) for label in probabilities.argmax(1)], object
-    )
+def text_map(look: Diagnostics, texts: Sequence[str], name: str) -> go.Figure:
+    """Text vectors of a run's body before and after training; `texts` are all test texts."""
+    title = f"What {escape_html(name)} sees"
+    caption = "Each point is a test text; those that lie together look alike to the model."
+    fig = empty_figure(title, caption, height=440, legend=True)
+    truth, predicted = look.truth[look.map_rows], look.probabilities[look.map_rows].argmax(1)
+    hover = np.array([hover_text(texts[int(row)]) for row in look.map_rows], dtype=object)
+    names = np.array([escape_html(label) for label in look.labels], dtype=object)
     colours = class_colours(look.labels)
     for axes, points in (("", look.map_before), ("2", look.map_after)):
         answer = "<br>Answer: %{customdata[1]}" if axes else ""
@@ -137,26 +124,25 @@ def text_map(look: Diagnostics, texts: Sequence[str], title: str) -> go.Figure:
                 xaxis=f"x{axes}",
                 yaxis=f"y{axes}",
                 mode="markers",
-                name=escape_html(label),
+                name=names[number],
                 legendgroup=label,
                 showlegend=not axes,
                 marker={"color": colours[label], "size": 5, "opacity": 0.7},
                 text=hover[of_class],
-                customdata=np.c_[np.flatnonzero(of_class), predicted[of_class]],
-                meta=escape_html(label),
+                customdata=np.c_[np.flatnonzero(of_class), names[predicted[of_class]]],
+                meta=names[number],
                 hovertemplate=f"%{{text}}{answer}<extra>%{{meta}}</extra>",
             )
     bare = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     bare |= {"mirror": True, "showline": True}
-    fig.update_layout(
-        xaxis={**bare, "domain": [0, 0.49]},
-        yaxis=bare,
-        xaxis2={**bare, "domain": [0.51, 1], "anchor": "y2"},
-        yaxis2={**bare, "anchor": "x2"},
-        margin_t=34,
-    )
+    left = {"xaxis": bare | {"domain": [0, 0.49]}, "yaxis": bare}
+    right = {
+        "xaxis2": bare | {"domain": [0.51, 1], "anchor": "y2"},
+        "yaxis2": bare | {"anchor": "x2"},
+    }
+    fig.update_layout(**left, **right, margin_t=34)
+    corner = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
     for text, x in (("<b>Before</b>", 0.0), ("<b>After</b>", 0.51)):
-        corner = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         fig.add_annotation(text=text, x=x, y=1, yshift=4, showarrow=False, **corner)
     return fig
 

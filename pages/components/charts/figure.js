@@ -53,7 +53,7 @@ export function build(parent) {
 export async function show(view, data, plotlyAddress, base) {
   const figure = JSON.parse(data.figure);
   const { title, ...layout } = figure.layout;
-  view.root.dataset.clicks = String(data.clicks);
+  view.root.dataset.clicks = String(data.clicks ?? false);
   view.root.querySelector("strong").textContent = textOf(title.text);
   view.root.querySelector("small").textContent = textOf(title.subtitle?.text);
   view.plot.style.minHeight = `${layout.height}px`; // so that nothing jumps once plotly.js has loaded

@@ -15,32 +15,23 @@ def empty_figure(
     title: str, caption: str = "", height: int = 360, legend: bool = False
 ) -> go.Figure:
     """A figure without data; figure.js shows title and caption above it, and in saved pictures."""
+    place = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
+    layout = {
+        "template": go.layout.Template(),
+        "title": {"text": title, "subtitle": {"text": caption}},
+        "margin": {"l": 8, "r": 16, "t": 12, "b": 8},
+        "legend": place | {"itemsizing": "constant"},
+    }
     return go.Figure(
-        layout={
-            "template": go.layout.Template(),
-            "height": height,
-            "showlegend": legend,
-            "title": {"text": title, "subtitle": {"text": caption}},
-            "margin": {"l": 8, "r": 16, "t": 12, "b": 8},
-            "hovermode": "closest",
-            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
-            | {"itemsizing": "constant"},
-        }
+        layout=layout | {"height": height, "showlegend": legend, "hovermode": "closest"}
     )
 
 
 def add_band(fig: go.Figure, x: NDArray, low: NDArray, high: NDArray, colour: str) -> None:
     """Fill the area between two curves, such as the lowest and the highest of several seeds."""
-    fig.add_scatter(
-        x=r_[x, x[::-1]],
-        y=r_[high, low[::-1]],
-        mode="lines",
-        line_width=0,
-        fill="toself",
-        fillcolor=with_opacity(colour, 0.18),
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    style = {"mode": "lines", "line_width": 0, "hoverinfo": "skip", "showlegend": False}
+    style |= {"fill": "toself", "fillcolor": with_opacity(colour, 0.18)}
+    fig.add_scatter(x=r_[x, x[::-1]], y=r_[high, low[::-1]], **style)
 
 
 def with_opacity(colour: str, opacity: float) -> str:

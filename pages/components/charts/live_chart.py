@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from pages.components.charts.component import script_component
 from pages.components.shell import assets
 
 MAX_POINTS = 2_000  # of a curve
-SMOOTHING = (
-    0.25  # epochs; a training point is the mean over this window, as single batches are noisy
-)
+SMOOTHING = 0.25  # epochs; a training point is the mean over this window, as batches are noisy
 AXES = {"step": "Step", "epoch": "Epoch", "seconds": "Seconds", "examples": "Texts seen"}
 METRICS = {"loss": "Loss", "accuracy": "Accuracy"}
 SPLITS = ("train", "val", "test")
@@ -46,6 +45,16 @@ def live_charts(data: bytes, key: str) -> None:
     _mount(key=key, data=data)
 
 
+def axis_input(key: str, label: str = "Horizontal axis", **options: Any) -> str:
+    """Draw the choice of an axis, with `options` of `st.segmented_control`; return a key of AXES."""
+    options = {
+        "label_visibility": "collapsed",
+        "format_func": AXES.get,
+        "default": "step",
+    } | options
+    return st.segmented_control(label, AXES, required=True, key=key, **options)
+
+
 def pack(
     traces: Sequence[Trace],
     axis: str,
@@ -65,8 +74,7 @@ def pack(
     numbers: list[np.ndarray] = []
     for (run, trace), metric in itertools.product(enumerate(traces), METRICS):
         columns = {name: f"{metric}_{name}" for name in ("low", "high")}
-        if columns["low"] not in trace.history:
-            columns = {}
+        columns = columns if columns["low"] in trace.history else {}
         if timed:
             columns["t"] = "t" if "t" in trace.history else "seconds"
         for split in SPLITS:
@@ -75,14 +83,8 @@ def pack(
             curves.append(curve | {"parts": ["x", "y", *columns]})
             numbers += parts
     runs = [{"id": trace.run_id, "label": trace.label, "colour": trace.colour} for trace in traces]
-    header = {
-        "revision": f"{revision}/{axis}",
-        "axis": AXES[axis],
-        "metrics": METRICS,
-        "runs": runs,
-        "curves": curves,
-        "ranges": {"x": [0, until]} if until else None,
-    }
+    header = {"revision": f"{revision}/{axis}", "axis": AXES[axis], "metrics": METRICS}
+    header |= {"runs": runs, "curves": curves, "ranges": {"x": [0, until]} if until else None}
     head = json.dumps(header | more).encode()
     head += b" " * (-len(head) % 4)
     body = np.concatenate(numbers).astype("<f4").tobytes() if numbers else b""

@@ -14,12 +14,12 @@ FAINTEST, FULLEST = 0.08, 0.65  # opacity of a cell; the figures in it stay legi
 Cell = tuple[int, int]  # row, column
 
 
-def confusion(look: Diagnostics, title: str, colour: str, chosen: Cell | None = None) -> go.Figure:
-    """Predicted classes (columns) of the test texts of each true class (rows)."""
+def confusion(look: Diagnostics, name: str, colour: str, chosen: Cell | None = None) -> go.Figure:
+    """Classes that a run predicts (columns) for the test texts of each true class (rows)."""
     counts = count_pairs(look.truth, look.probabilities.argmax(1), len(look.labels))
     names = [escape_html(label) for label in look.labels]
     rows, columns = [f"is {name}" for name in names], [f"said {name}" for name in names]
-    fig = empty_figure(title, "Share of each row.")
+    fig = empty_figure(f"{escape_html(name)} against the truth", "Share of each row.")
     _add_matrix(fig, counts, counts.sum(1, keepdims=True), (rows, columns), colour, chosen)
     return fig
 
@@ -56,15 +56,8 @@ def style_as_table(fig: go.Figure) -> None:
 def cell_style(colour: str) -> dict[str, Any]:
     """The look of a heat map whose cells (0 to 1) are the more opaque the larger they are."""
     scale = [[0, with_opacity(colour, FAINTEST)], [1, with_opacity(colour, FULLEST)]]
-    text = {"texttemplate": "%{text}", "textfont": {"size": 15}}
-    return {
-        "colorscale": scale,
-        "zmin": 0,
-        "zmax": 1,
-        "showscale": False,
-        "xgap": 4,
-        "ygap": 4,
-    } | text
+    style = {"colorscale": scale, "zmin": 0, "zmax": 1, "showscale": False, "xgap": 4, "ygap": 4}
+    return style | {"texttemplate": "%{text}", "textfont": {"size": 15}}
 
 
 def _add_matrix(
@@ -77,10 +70,7 @@ def _add_matrix(
 ) -> None:
     """Add counts as cells, shaded by their share of `totals`, and a frame around the chosen one."""
     shares = counts / np.maximum(totals, 1)
-    text = [
-        [f"{count:,}<br>{share:.1%}" for count, share in zip(*row, strict=True)]
-        for row in zip(counts, shares, strict=True)
-    ]
+    text = np.vectorize("{:,}<br>{:.1%}".format, otypes=[object])(counts, shares)
     fig.add_heatmap(z=shares, text=text, hoverinfo="none", **cell_style(colour))
     fig.update_layout(height=60 + 84 * len(counts))
     style_as_table(fig)

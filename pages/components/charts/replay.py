@@ -43,12 +43,12 @@ def watched_charts(
     columns = {"x": axis, "y": "probability", "t": "seconds", "low": "low", "high": "high"}
     charts = []
     for number, sentence in enumerate(watching[0].run.config.watched):
-        curves = [
-            {"run": position[lane.run.run_id]}
-            | {part: lane.history[column].round(5).tolist() for part, column in columns.items()}
-            for lane in run_curves.watched(watching, number, len(labels) - 1)
-            if lane.run.run_id in position
-        ]
+        curves = []
+        for lane in run_curves.watched(watching, number, len(labels) - 1):
+            if lane.run.run_id in position:
+                rows = lane.history.round(5)
+                parts = {part: rows[column].tolist() for part, column in columns.items()}
+                curves.append(parts | {"run": position[lane.run.run_id]})
         title = f"{labels[-1]}: {curve_figures.shortened(sentence)}"
         charts.append({"title": title, "curves": curves})
     return charts

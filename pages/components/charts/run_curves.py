@@ -17,14 +17,8 @@ from pages.components.charts.palette import model_colour
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result
 
-# Mixed into a mode's colour for its second, third, … curve: a colour and its share.
-_SHADES = (
-    ("#000000", 0.0),
-    ("#000000", 0.4),
-    ("#FFFFFF", 0.45),
-    ("#000000", 0.65),
-    ("#FFFFFF", 0.7),
-)
+# Mixed into a mode's colour for its second, third, … curve: black or white and its share.
+_SHADES = ((0, 0.0), (0, 0.4), (255, 0.45), (0, 0.65), (255, 0.7))
 
 
 @dataclass(frozen=True)
@@ -53,9 +47,8 @@ def labels_by_id(results: "Sequence[Result]") -> dict[str, str]:
 
 def by_run(runs: Sequence[Run]) -> list[Trace]:
     """One trace per run."""
-    return _coloured(
-        [Curve(run, history_of(run), name) for run, name in zip(runs, labels(runs), strict=True)]
-    )
+    named = zip(runs, labels(runs), strict=True)
+    return _coloured([Curve(run, history_of(run), name) for run, name in named])
 
 
 def by_side(results: "Sequence[Result]") -> list[Trace]:
@@ -121,32 +114,27 @@ def extended_reference(history: pd.DataFrame, ends: pd.Series) -> pd.DataFrame:
 def _coloured(curves: list[Curve]) -> list[Trace]:
     """The curves with their colours; references as long as the other curves."""
     trained = [curve.history for curve in curves if not is_reference(curve.run)]
-    ends = pd.concat(trained)[list(AXES)].max() if trained else None
-    shades = colours([curve.run.config.mode for curve in curves])
+    ends = pd.concat(trained)[list(AXES)].max() if trained else pd.Series()
     traces = []
+    shades = colours([curve.run.config.mode for curve in curves])
     for curve, colour in zip(curves, shades, strict=True):
-        history = curve.history
-        if is_reference(curve.run) and ends is not None:
-            history = extended_reference(history, ends)
+        is_level = trained and is_reference(curve.run)
+        history = extended_reference(curve.history, ends) if is_level else curve.history
         traces.append(Trace(curve.run.run_id, curve.label, colour, history))
     return traces
 
 
 def colours(modes: Sequence[str]) -> list[str]:
     """The colour of each mode; repeated modes get shades of it."""
-    return [
-        shade(model_colour(mode), modes[:number].count(mode)) for number, mode in enumerate(modes)
-    ]
+    earlier = (modes[:number].count(mode) for number, mode in enumerate(modes))
+    return [shade(model_colour(mode), count) for mode, count in zip(modes, earlier, strict=True)]
 
 
 def shade(colour: str, number: int) -> str:
     """The `number`-th shade of a colour; the first is the colour itself."""
-    mixed_in, share = _SHADES[number % len(_SHADES)]
-    channels = (
-        round(int(colour[i : i + 2], 16) * (1 - share) + int(mixed_in[i : i + 2], 16) * share)
-        for i in (1, 3, 5)
-    )
-    return "#" + "".join(f"{channel:02X}" for channel in channels)
+    grey, share = _SHADES[number % len(_SHADES)]
+    channels = bytes.fromhex(colour[1:])
+    return "#" + "".join(f"{round(old * (1 - share) + grey * share):02X}" for old in channels)
 
 
 def history_of(run: Run) -> pd.DataFrame:

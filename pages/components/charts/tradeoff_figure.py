@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from ftcore import formatting
-from ftcore.experiments.comparison import Side, sides
+from ftcore.experiments import comparison
+from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 from pages.components.charts.figure_parts import empty_figure
@@ -24,12 +25,11 @@ TICKS = (*_SECONDS, *(60 * minutes for minutes in _MINUTES), *(3600 * hours for 
 
 def tradeoff(results: Sequence[Result]) -> go.Figure:
     """Test accuracy over training time: a marker for each side, a dashed line for each reference."""
-    found = sides(results)
-    references = [side for side in found if side.is_reference]
+    sides = comparison.sides(results)
+    references = [side for side in sides if side.is_reference]
+    networks = [side for side in sides if side not in references]
     # Runs that an earlier version recorded may lack their training time.
-    networks = [
-        side for side in found if not side.is_reference and 0 < side.train_seconds < math.inf
-    ]
+    networks = [side for side in networks if 0 < side.train_seconds < math.inf]
     seconds = [result.train_seconds for side in networks for result in side.results]
     log = bool(seconds) and max(seconds) > LOG_FROM * min(seconds)
     fig = empty_figure("Test accuracy over training time", _caption(networks), height=440)
@@ -39,7 +39,7 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
         _add_mean(fig, side, colour)
     for side in references:
         _add_reference(fig, side)
-    _set_accuracy_axis(fig, found)
+    _set_accuracy_axis(fig, sides)
     _set_time_axis(fig, seconds, log)
     _label_markers(fig, networks, log)
     return fig
@@ -50,18 +50,18 @@ def diameter(parameters: int) -> float:
     return math.sqrt(12**2 + 170 * max(0.0, math.log10(max(parameters, 1)) - 2))
 
 
-def side_colours(found: Sequence[Side]) -> list[str]:
+def side_colours(sides: Sequence[Side]) -> list[str]:
     """The colour of each side, by its mode."""
-    return run_curves.colours([side.mode for side in found])
+    return run_curves.colours([side.mode for side in sides])
 
 
 def _add_seeds(fig: go.Figure, side: Side, colour: str) -> None:
-    name = escape_html(side.label)
+    name, marker = escape_html(side.label), {"color": colour, "size": 7, "opacity": 0.4}
     fig.add_scatter(
         x=[result.train_seconds for result in side.results],
-        y=[result.test_accuracy for result in side.results],
+        y=side.test_accuracies,
         mode="markers",
-        marker={"color": colour, "size": 7, "opacity": 0.4},
+        marker=marker,
         hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
         text=[f"{name}, seed {result.run.config.seed}" for result in side.results],
     )
@@ -76,32 +76,26 @@ def _add_mean(fig: go.Figure, side: Side, colour: str) -> None:
         f"{formatting.duration(side.train_seconds)} of training",
         f"{side.trainable_parameters:,} of {side.parameters:,} parameters train",
     )
-    fig.add_scatter(
-        x=[side.train_seconds],
-        y=[side.test_accuracy],
-        mode="markers",
-        name=name,
-        marker={"color": colour, "size": [diameter(side.trainable_parameters)], "opacity": 0.9},
-        error_y={"type": "data", "symmetric": False, "color": colour, "thickness": 2, "width": 6},
-        error_y_array=[high - side.test_accuracy],
-        error_y_arrayminus=[side.test_accuracy - low],
-        hovertemplate="<br>".join(lines) + "<extra></extra>",
-    )
+    bar = {"type": "data", "symmetric": False, "color": colour, "thickness": 2, "width": 6}
+    bar |= {"array": [high - side.test_accuracy], "arrayminus": [side.test_accuracy - low]}
+    marker = {"color": colour, "size": [diameter(side.trainable_parameters)], "opacity": 0.9}
+    hover = "<br>".join(lines) + "<extra></extra>"
+    style = {"mode": "markers", "marker": marker, "error_y": bar, "hovertemplate": hover}
+    fig.add_scatter(x=[side.train_seconds], y=[side.test_accuracy], name=name, **style)
 
 
 def _add_reference(fig: go.Figure, side: Side) -> None:
     line = {"color": model_colour(side.mode), "dash": "dash", "width": 1.5}
     fig.add_hline(y=side.test_accuracy, line=line, layer="below")
-    fig.add_annotation(
-        text=f"{escape_html(side.label)} {side.test_accuracy:.1%}",
-        x=0,
-        y=side.test_accuracy,
-        xref="paper",
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        font_size=12,
-    )
+    text = f"{escape_html(side.label)} {side.test_accuracy:.1%}"
+    place = {
+        "x": 0,
+        "y": side.test_accuracy,
+        "xref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+    }
+    fig.add_annotation(text=text, showarrow=False, font_size=12, **place)
 
 
 def _caption(networks: Sequence[Side]) -> str:
@@ -117,17 +111,13 @@ def _caption(networks: Sequence[Side]) -> str:
     return f"Marker area: trained parameters{of_all}, on a log scale.{vectors} Bars: 95% interval."
 
 
-def _set_accuracy_axis(fig: go.Figure, found: Sequence[Side]) -> None:
-    bounds = [share for side in found if not side.is_reference for share in side.interval]
-    bounds += [side.test_accuracy for side in found if side.is_reference]
+def _set_accuracy_axis(fig: go.Figure, sides: Sequence[Side]) -> None:
+    bounds = [share for side in sides if not side.is_reference for share in side.interval]
+    bounds += [side.test_accuracy for side in sides if side.is_reference]
     lowest, highest = min(bounds, default=0.0), max(bounds, default=1.0)
     margin = 0.08 * max(highest - lowest, 0.05)
-    fig.update_yaxes(
-        title_text="Test accuracy",
-        tickformat=".0%",
-        nticks=7,
-        range=[lowest - margin, highest + 1.4 * margin],
-    )
+    bounds = [lowest - margin, highest + 1.4 * margin]
+    fig.update_yaxes(title_text="Test accuracy", tickformat=".0%", nticks=7, range=bounds)
 
 
 def _set_time_axis(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:
@@ -142,13 +132,9 @@ def _set_time_axis(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:
         bounds = [0, high * 1.15]
         step = next((tick for tick in TICKS if high / tick <= MAX_TICKS - 1), high)
         ticks = [step * number for number in range(int(bounds[1] / step) + 1)]
-    fig.update_xaxes(
-        title_text="Training time, log scale" if log else "Training time",
-        type="log" if log else "linear",
-        range=bounds,
-        tickvals=ticks,
-        ticktext=[formatting.duration(tick) for tick in ticks],
-    )
+    title, scale = ("Training time, log scale", "log") if log else ("Training time", "linear")
+    names = [formatting.duration(tick) for tick in ticks]
+    fig.update_xaxes(title_text=title, type=scale, range=bounds, tickvals=ticks, ticktext=names)
 
 
 def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
@@ -171,7 +157,5 @@ def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
         taken += [(0.0, width, y - 1, y + 1), (0.0, 100.0, y, y + 16)]  # the line and its text
     anchors = place_labels(markers, taken, width)
     for side, x, anchor in zip(networks, xs, anchors, strict=True):
-        name = escape_html(side.label)
-        fig.add_annotation(
-            x=x, y=side.test_accuracy, text=name, showarrow=False, font_size=14, **anchor
-        )
+        anchor |= {"x": x, "y": side.test_accuracy, "text": escape_html(side.label)}
+        fig.add_annotation(showarrow=False, font_size=14, **anchor)

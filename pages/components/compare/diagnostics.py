@@ -5,18 +5,17 @@ They were computed when the runs ended (`ftcore.diagnostics`); here they are dra
 
 from functools import partial
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from ftcore.experiments import comparison, grouping
 from ftcore.experiments.result import Result
 from pages.components.charts import curve_figures, diagnostics_figures, run_curves
 from pages.components.charts.figure import figure
-from pages.components.charts.live_chart import AXES
+from pages.components.charts.live_chart import axis_input
 from pages.components.compare import choices
 from pages.components.compare.predictions import run_predictions
 from pages.components.compare.result_cache import cached_figure
-from pages.components.text.escaping import escape_html, escape_markdown
+from pages.components.text.escaping import escape_markdown
 from pages.components.text.html_fragments import colour_legend
 
 WIDTH = 960  # pixels; these charts gain nothing from more
@@ -24,26 +23,22 @@ WIDTH = 960  # pixels; these charts gain nothing from more
 
 def weight_changes(results: list[Result]) -> None:
     """How far each layer group moved from where it began, by mode."""
-    sides = comparison.sides(results)
-    measured = [side for side in sides if diagnostics_figures.mean_weight_changes(side)]
-    if not measured:
+    draw = partial(diagnostics_figures.weight_changes, comparison.sides(results))
+    if fig := cached_figure(results, ("weight_changes",), draw):
+        with st.container(width=WIDTH):
+            figure(fig, key="weight_changes", name="what-moved")
+    else:
         choices.missing_diagnostics("how far its layers move")
-        return
-    draw = partial(diagnostics_figures.weight_changes, measured)
-    with st.container(width=WIDTH):
-        fig = cached_figure(results, ("weight_changes",), draw)
-        figure(fig, key="weight_changes", name="what-moved")
 
 
 def forgetting(results: list[Result]) -> None:
     """What each mode lost of the task that the checkpoint had learned before."""
-    networks = [side for side in comparison.sides(results) if not side.is_reference]
-    measured = [side for side in networks if diagnostics_figures.mean_forgetting(side)]
-    missing = [side.label for side in networks if side not in measured and side.mode != "scratch"]
-    if measured:
-        draw = partial(diagnostics_figures.forgetting, measured)
+    sides = comparison.sides(results)
+    tested = [side for side in sides if not side.is_reference and side.mode != "scratch"]
+    missing = [side.label for side in tested if not diagnostics_figures.seed_mean(side, "forgot")]
+    draw = partial(diagnostics_figures.forgetting, sides)
+    if fig := cached_figure(results, ("forgetting",), draw):
         with st.container(width=WIDTH):
-            fig = cached_figure(results, ("forgetting",), draw)
             figure(fig, key="forgetting", name="what-it-forgot")
         if missing:
             st.caption(f"Not measured for {escape_markdown(', '.join(missing))}.")
@@ -58,9 +53,8 @@ def forgetting(results: list[Result]) -> None:
 @st.fragment
 def text_map(results: list[Result]) -> None:
     """The test texts as a run's body sees them, before and after training."""
-    runs = {
-        key: run for key, run in run_predictions(results).items() if len(run.diagnostics.map_rows)
-    }
+    answered = run_predictions(results)
+    runs = {run_id: run for run_id, run in answered.items() if len(run.diagnostics.map_rows)}
     if not runs:
         choices.missing_diagnostics("its texts on a map")
         return
@@ -81,16 +75,12 @@ def text_map(results: list[Result]) -> None:
     texts = choices.stored_texts(run)
     if texts is None:
         return
-    rows = [int(row) for row in run.diagnostics.map_rows]
-
-    def draw() -> go.Figure:
-        title = f"What {escape_html(run.name)} sees"
-        return diagnostics_figures.text_map(run.diagnostics, [texts[row] for row in rows], title)
-
+    draw = partial(diagnostics_figures.text_map, run.diagnostics, texts, run.name)
     fig = cached_figure(results, ("text_map", chosen), draw)
     point = figure(fig, key="text_map", name="what-it-sees", clicks=True)
     if point:
-        st.html(choices.answered_text(rows[int(point["customdata"][0])], texts, [run]))
+        row = int(run.diagnostics.map_rows[int(point["customdata"][0])])
+        st.html(choices.answered_text(row, texts, [run]))
     else:
         st.caption("Point at a text to read its start; click it to read all of it.")
 
@@ -117,19 +107,10 @@ def watched_sentences(results: list[Result]) -> None:
             key="watched_label",
             persist_state="session",
         )
-        axis = st.segmented_control(
-            "Over",
-            AXES,
-            default="step",
-            required=True,
-            format_func=AXES.get,
-            key="watched_axis",
-            persist_state="session",
-            wrap=True,
-        )
-    groups = grouping.group_by_settings(watching)
-    colours = run_curves.colours([group[0].run.config.mode for _, group in groups])
-    names = [name for name, _ in groups]
+        options = {"label_visibility": "visible", "persist_state": "session", "wrap": True}
+        axis = axis_input("watched_axis", "Over", **options)
+    names, groups = zip(*grouping.group_by_settings(watching), strict=True)
+    colours = run_curves.colours([group[0].run.config.mode for group in groups])
     st.html(colour_legend(dict(zip(names, colours, strict=True))))
     with st.grid(2, min_column_width=320, gap="medium") as grid:
         for number in range(len(watching[0].run.config.watched)):

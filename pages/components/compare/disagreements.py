@@ -18,7 +18,7 @@ from pages.components.compare.predictions import (
     run_predictions,
     texts_in_cell,
 )
-from pages.components.text.escaping import escape_html, escape_markdown
+from pages.components.text.escaping import escape_markdown
 
 PAGE_SIZE = 10  # texts
 TRUTH = "the truth"
@@ -32,8 +32,8 @@ def disagreements(results: list[Result]) -> None:
     if not runs:
         choices.missing_diagnostics("its mistakes")
         return
-    table, reading = st.columns([2, 3], gap="large")
-    with table, st.container(horizontal=True):
+    left, right = st.columns([2, 3], gap="large")
+    with left, st.container(horizontal=True):
         first = runs[_select("Answers of", runs, "disagreements_first")]
         others: dict[str, RunPredictions | None] = {TRUTH: None} | {
             run_id: run
@@ -41,9 +41,9 @@ def disagreements(results: list[Result]) -> None:
             if run is not first and np.array_equal(run.diagnostics.truth, first.diagnostics.truth)
         }
         second = others[_select("against", others, "disagreements_second")]
-    with table:
+    with left:
         cell = _cell_input(first, second)
-    with reading:
+    with right:
         _texts(first, second, cell)
 
 
@@ -63,20 +63,15 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
             for column, answer in enumerate(labels)
         }
     else:
-        cells = {
-            DIFFERENT: "Where they differ",
-            "0-0": "Both right",
-            "0-1": f"{first.name} alone right",
-            "1-0": f"{second.name} alone right",
-            "1-1": "Both wrong",
-        }
+        cells = {DIFFERENT: "Where they differ", "0-0": "Both right"}
+        cells |= {"0-1": f"{first.name} alone right", "1-0": f"{second.name} alone right"}
+        cells |= {"1-1": "Both wrong"}
     key = f"disagreements_{'pair' if second else 'truth'}"
     if st.session_state.get(key) not in cells:
         st.session_state[key] = DIFFERENT
     chosen = None if st.session_state[key] == DIFFERENT else parse_cell(st.session_state[key])
     if second is None:
-        title = f"{escape_html(first.name)} against the truth"
-        fig = matrix_figures.confusion(first.diagnostics, title, colour, chosen)
+        fig = matrix_figures.confusion(first.diagnostics, first.name, colour, chosen)
     else:
         names = first.name, second.name
         fig = matrix_figures.agreement(first.correct, second.correct, names, colour, chosen)
@@ -87,14 +82,8 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     figure(fig, key=f"{key}_table", name="disagreements", on_click=choose)
     if len(cells) > MAX_PILLS:
         return st.selectbox("Texts", list(cells), format_func=cells.get, key=key)
-    return st.pills(
-        "Texts",
-        list(cells),
-        format_func=lambda cell: escape_markdown(cells[cell]),
-        required=True,
-        key=key,
-        wrap=True,
-    )
+    names = {cell: escape_markdown(name) for cell, name in cells.items()}
+    return st.pills("Texts", list(cells), format_func=names.get, required=True, key=key, wrap=True)
 
 
 def _texts(first: RunPredictions, second: RunPredictions | None, cell: str) -> None:

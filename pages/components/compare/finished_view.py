@@ -1,13 +1,14 @@
 """A finished comparison: the verdict, the curves and their replay, the figures, the diagnostics."""
 
+from functools import partial
+
 import streamlit as st
 
 from ftcore.experiments import comparison
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
-from pages.components.charts.axis_input import axis_input
 from pages.components.charts.figure import figure
-from pages.components.charts.live_chart import pack
+from pages.components.charts.live_chart import axis_input, pack
 from pages.components.charts.replay import is_replaying, replay, watched_charts
 from pages.components.charts.tradeoff_figure import tradeoff
 from pages.components.compare import diagnostics, report
@@ -36,15 +37,11 @@ def finished_view(results: list[Result]) -> None:
         fig = cached_figure(results, ("tradeoff",), lambda: tradeoff(results))
         figure(fig, key="tradeoff", name="trade-off")
     with more:
-        st.markdown(
-            "\n".join(f"- {escape_markdown(line)}" for line in summary.further[BELOW_VERDICT:])
-        )
+        lines = [f"- {escape_markdown(line)}" for line in summary.further[BELOW_VERDICT:]]
+        st.markdown("\n".join(lines))
     st.table(summary.table, border="horizontal", hide_index=True)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        caption = "± is half of a 95% interval."
-        if summary.parameters:
-            caption += f" Trained parameters as a share of all {summary.parameters:,}."
-        st.caption(caption, width="content")
+        st.caption(summary.caption, width="content")
         with st.container(horizontal=True, width="content"):
             _downloads(results)
     st.space("small")
@@ -52,24 +49,15 @@ def finished_view(results: list[Result]) -> None:
 
 
 def _downloads(results: list[Result]) -> None:
-    st.download_button(
-        "Report",
-        lambda: report.html(results),
-        "unfreeze-report.html",
-        "text/html",
-        icon=":material/description:",
-        on_click="ignore",
-        help="One file with every chart and figure, which opens anywhere.",
-    )
-    st.download_button(
-        "Curves",
-        lambda: report.csv(results),
-        "unfreeze-curves.csv",
-        "text/csv",
-        icon=":material/table:",
-        on_click="ignore",
-        help="Every point, as CSV.",
-    )
+    about = "One file with every chart and figure, which opens anywhere."
+    files = {
+        "Report": (report.html, "html", "description", about),
+        "Curves": (report.csv, "csv", "table", "Every point, as CSV."),
+    }
+    for label, (write, kind, icon, text) in files.items():
+        options = {"icon": f":material/{icon}:", "on_click": "ignore", "help": text}
+        name = f"unfreeze-{label.lower()}.{kind}"
+        st.download_button(label, partial(write, results), name, f"text/{kind}", **options)
 
 
 @st.fragment
@@ -104,15 +92,17 @@ def _diagnostics(results: list[Result]) -> None:
         "What it sees": diagnostics.text_map,
         "What it forgot": diagnostics.forgetting,
         "Why": _why,
-        "Settings": lambda results: run_table(
-            [result.run for result in results], key="compare_differences"
-        ),
+        "Settings": _settings,
     }
     tabs = st.tabs(list(views), key="tab", bind="query-params")
     for tab, view in zip(tabs, views.values(), strict=True):
         if tab.open:
             with tab:
                 view(results)
+
+
+def _settings(results: list[Result]) -> None:
+    run_table([result.run for result in results], key="compare_differences")
 
 
 def _why(results: list[Result]) -> None:

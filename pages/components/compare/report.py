@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,7 @@ from pages.components.charts import curve_figures, diagnostics_figures, matrix_f
 from pages.components.charts.live_chart import METRICS
 from pages.components.charts.palette import model_colour
 from pages.components.charts.tradeoff_figure import side_colours, tradeoff
+from pages.components.compare import summary
 from pages.components.shell import assets
 from pages.components.text.escaping import escape_formulas, escape_html
 from pages.components.text.html_fragments import colour_legend
@@ -45,12 +46,12 @@ def html(results: Sequence[Result]) -> bytes:
     """Everything that the Compare page shows of finished runs, as one file."""
     sides = comparison.sides(results)
     sections = [  # what precedes the figures, the class of the section, the figures
-        ("", "", list(_result(results))),
-        ("", "small", list(_curves(results))),
-        ("<h2>Diagnostics</h2>", "", list(_changes(sides))),
-        (f"<h2>Watched sentences</h2>{_legend(sides)}", "small", list(_watched(results))),
-        ("<h2>What each model answers</h2>", "small", list(_answers(sides))),
-        ("<h2>What each model sees</h2>", "", list(_maps(sides))),
+        ("", "", [("trade-off", tradeoff(results))] if sides else []),
+        ("", "small", _curves(results)),
+        ("<h2>Diagnostics</h2>", "", _changes(sides)),
+        (f"<h2>Watched sentences</h2>{_legend(sides)}", "small", _watched(results)),
+        ("<h2>What each model answers</h2>", "small", _answers(sides)),
+        ("<h2>What each model sees</h2>", "", _maps(sides)),
     ]
     figures: list[NamedFigure] = []
     body = [_origin(results), _verdict(results), _results_table(sides)]
@@ -102,55 +103,56 @@ def _verdict(results: Sequence[Result]) -> str:
     return f'<p class="verdict">{escape_html(verdict.summary(results))}</p><ul>{items}</ul>'
 
 
-def _result(results: Sequence[Result]) -> Iterator[NamedFigure]:
-    if comparison.sides(results):
-        yield "trade-off", tradeoff(results)
+def _curves(results: Sequence[Result]) -> list[NamedFigure]:
+    metrics = METRICS if any(len(result.history) for result in results) else ()
+    return [(metric, curve_figures.curves(results, metric, "seconds")) for metric in metrics]
 
 
-def _curves(results: Sequence[Result]) -> Iterator[NamedFigure]:
-    if any(len(result.history) for result in results):
-        for metric in METRICS:
-            yield metric, curve_figures.curves(results, metric, "seconds")
+def _changes(sides: Sequence[Side]) -> list[NamedFigure]:
+    moved = diagnostics_figures.weight_changes(sides)
+    forgot = diagnostics_figures.forgetting(sides)
+    figures = {"what-moved": moved, "what-it-forgot": forgot}
+    return [(name, fig) for name, fig in figures.items() if fig is not None]
 
 
-def _changes(sides: Sequence[Side]) -> Iterator[NamedFigure]:
-    if moved := [side for side in sides if diagnostics_figures.mean_weight_changes(side)]:
-        yield "what-moved", diagnostics_figures.weight_changes(moved)
-    if measured := [side for side in sides if diagnostics_figures.mean_forgetting(side)]:
-        yield "what-it-forgot", diagnostics_figures.forgetting(measured)
+def _watched(results: Sequence[Result]) -> list[NamedFigure]:
+    watching = curve_figures.runs_that_watched(results)
+    if not watching:
+        return []
+    label = len(watching[0].run.facts["labels"]) - 1
+    return [
+        (
+            f"watched-{number + 1}",
+            curve_figures.watched_sentence(watching, number, label, "seconds"),
+        )
+        for number in range(len(watching[0].run.config.watched))
+    ]
 
 
-def _watched(results: Sequence[Result]) -> Iterator[NamedFigure]:
-    if watching := curve_figures.runs_that_watched(results):
-        label = len(watching[0].run.facts["labels"]) - 1
-        for number in range(len(watching[0].run.config.watched)):
-            fig = curve_figures.watched_sentence(watching, number, label, "seconds")
-            yield f"watched-{number + 1}", fig
-
-
-def _answers(sides: Sequence[Side]) -> Iterator[NamedFigure]:
+def _answers(sides: Sequence[Side]) -> list[NamedFigure]:
     """A confusion matrix of the first seed of each side."""
+    figures = []
     for side in sides:
         look = side.results[0].diagnostics
         if look is not None and len(look.probabilities):
-            title = f"{escape_html(side.label)} against the truth"
-            fig = matrix_figures.confusion(look, title, model_colour(side.mode))
-            yield f"answers-{side.mode}", fig
+            fig = matrix_figures.confusion(look, side.label, model_colour(side.mode))
+            figures.append((f"answers-{side.mode}", fig))
+    return figures
 
 
-def _maps(sides: Sequence[Side]) -> Iterator[NamedFigure]:
+def _maps(sides: Sequence[Side]) -> list[NamedFigure]:
     """A map of the first seed of each side, if the texts are still on this disk."""
+    figures = []
     for side in sides:
-        run, look = side.results[0].run, side.results[0].diagnostics
-        if look is None or not len(look.map_rows):
-            continue
-        try:
-            texts = dataset_texts.load(run.facts["dataset_fingerprint"])
-        except UnfreezeError:
-            return
-        shown = [texts[int(row)] for row in look.map_rows]
-        title = f"What {escape_html(side.label)} sees"
-        yield f"map-{side.mode}", diagnostics_figures.text_map(look, shown, title)
+        look = side.results[0].diagnostics
+        if look is not None and len(look.map_rows):
+            try:
+                texts = dataset_texts.load(side.results[0].run.facts["dataset_fingerprint"])
+            except UnfreezeError:
+                return []
+            fig = diagnostics_figures.text_map(look, texts, side.label)
+            figures.append((f"map-{side.mode}", fig))
+    return figures
 
 
 def _legend(sides: Sequence[Side]) -> str:
@@ -163,21 +165,15 @@ def _results_table(sides: Sequence[Side]) -> str:
     """A row for each side."""
     if not sides:
         return ""
-    heads = ("Mode", "Test accuracy", "95% interval", "Seeds", "Training", "Trained parameters")
-    rows = []
-    for side, colour in zip(sides, side_colours(sides), strict=True):
-        low, high = side.interval
-        trained = f"{side.trainable_parameters:,} of {side.parameters:,}"
-        cells = (
-            f'<span class="dot" style="background:{colour}"></span>{escape_html(side.label)}',
-            f"<b>{side.test_accuracy:.1%}</b>",
-            f"{low:.1%} to {high:.1%}",
-            str(len(side.results)),
-            formatting.duration(side.train_seconds),
-            formatting.MISSING if side.is_reference else trained,
-        )
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return _table(heads, rows, "results")
+    rows = summary.results_table(sides)
+    lines = []
+    for row, colour in zip(rows, side_colours(sides), strict=True):
+        mode, accuracy, *others = map(escape_html, row.values())
+        mode = f'<span class="dot" style="background:{colour}"></span>{mode}'
+        accuracy = "<b>" + accuracy.replace("%", "%</b>")
+        lines.append(f"<tr><td>{'</td><td>'.join([mode, accuracy, *others])}</td></tr>")
+    caption = f'<p class="quiet">{summary.table_caption(sides)}</p>'
+    return _table(list(rows[0]), lines, "results") + caption
 
 
 def _settings_table(sides: Sequence[Side]) -> str:
@@ -186,21 +182,19 @@ def _settings_table(sides: Sequence[Side]) -> str:
     for side in sides:
         run_config = side.results[0].run.config
         settings = [
-            field for field in config.relevant_settings(run_config) if field.name not in HIDDEN
+            each for each in config.relevant_settings(run_config) if each.name not in HIDDEN
         ]
-        columns.append({config.label(field): getattr(run_config, field.name) for field in settings})
+        columns.append(
+            {config.label(each): str(getattr(run_config, each.name)) for each in settings}
+        )
     rows = []
     for label in dict.fromkeys(chain(*columns)):
-        values = [column.get(label) for column in columns]
-        known = set(values) - {None}
-        if known == {""}:
-            continue
-        differs = ' class="differs"' if len(known) > 1 else ""
-        cells = [
-            formatting.MISSING if value is None else escape_html(str(value)) for value in values
-        ]
-        row = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f'<tr{differs}><th scope="row">{escape_html(label)}</th>{row}</tr>')
+        known = {column[label] for column in columns if label in column}
+        if known != {""}:
+            differs = ' class="differs"' if len(known) > 1 else ""
+            values = [escape_html(column.get(label, formatting.MISSING)) for column in columns]
+            cells = "".join(f"<td>{value}</td>" for value in values)
+            rows.append(f'<tr{differs}><th scope="row">{escape_html(label)}</th>{cells}</tr>')
     return _table(("Setting", *(side.label for side in sides)), rows)
 
 
@@ -218,13 +212,8 @@ def _css_variables(theme: dict[str, str]) -> str:
 
 def _content(figures: Sequence[NamedFigure]) -> str:
     """All figures and the scripts that draw them, as JSON."""
-    content = {
-        "figures": [
-            {"figure": fig.to_json(), "name": f"unfreeze-{name}", "clicks": False}
-            for name, fig in figures
-        ],
-        "base": _script(assets.PLOTLY_BASE),
-        "figure": _script(assets.FIGURE),
+    content = {"base": _script(assets.PLOTLY_BASE), "figure": _script(assets.FIGURE)} | {
+        "figures": [{"figure": fig.to_json(), "name": f"unfreeze-{name}"} for name, fig in figures]
     }
     return json.dumps(content).replace("<", "\\u003c")  # no text in it ends the element
 

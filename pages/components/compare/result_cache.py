@@ -23,10 +23,15 @@ def cached(results: "Sequence[Result]", key: tuple[Hashable, ...], compute: Call
 
 
 def cached_figure(
-    results: "Sequence[Result]", key: tuple[Hashable, ...], draw: "Callable[[], go.Figure]"
+    results: "Sequence[Result]", key: tuple[Hashable, ...], draw: "Callable[[], go.Figure | None]"
 ) -> str:
-    """The JSON of the figure that `draw` returns, as that takes longer to make than to send."""
-    return cached(results, ("figure", *key), lambda: draw().to_json())
+    """The JSON of the figure that `draw` returns, as it takes longer to make than to send; "" for None."""
+
+    def draw_json() -> str:
+        fig = draw()
+        return "" if fig is None else fig.to_json()
+
+    return cached(results, ("figure", *key), draw_json)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

@@ -1,6 +1,7 @@
 """What the finished runs of a comparison show, in sentences and figures."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,22 +21,24 @@ class Summary:
 
     verdict: list[tuple[str, str]]  # see `coloured_parts`
     further: list[str]
-    table: pd.DataFrame  # a row for each side, Markdown
-    parameters: int  # of the largest model
+    table: pd.DataFrame  # `results_table` with Markdown
+    caption: str  # what the figures of the table mean
 
 
 def summarize(results: list[Result]) -> Summary:
     """The verdict, further sentences and the table of sides."""
     sides = comparison.sides(results)
-    return Summary(
-        coloured_parts(verdict.summary(results), sides),
-        verdict.findings(results),
-        _table(sides),
-        max((side.parameters for side in sides), default=0),
-    )
+    table = pd.DataFrame(results_table(sides))
+    if sides:
+        titles = [side.label.replace("[", "(").replace("]", ")") for side in sides]
+        badges = [f":{mode_badge(side.mode)}-badge" for side in sides]
+        table["Mode"] = [f"{badge}[{title}]" for badge, title in zip(badges, titles, strict=True)]
+        table["Test accuracy"] = "**" + table["Test accuracy"].str.replace("%", "%**")
+    parts = coloured_parts(verdict.summary(results), sides)
+    return Summary(parts, verdict.findings(results), table, table_caption(sides))
 
 
-def coloured_parts(sentence: str, sides: list[Side]) -> list[tuple[str, str]]:
+def coloured_parts(sentence: str, sides: Sequence[Side]) -> list[tuple[str, str]]:
     """The sentence in parts: names of sides with their colour, other text with an empty one."""
     colours = {side.label: model_colour(side.mode) for side in sides}
     names = "|".join(re.escape(name) for name in sorted(colours, key=len, reverse=True))
@@ -48,21 +51,27 @@ def unbroken(sentence: str) -> str:
     return re.sub(r"(?<=[\d±]) (?=[\d±]|s\b|min\b|points)", "\N{NO-BREAK SPACE}", sentence)
 
 
-def _table(sides: list[Side]) -> pd.DataFrame:
+def results_table(sides: Sequence[Side]) -> list[dict[str, str]]:
+    """A row for each side, as plain text by column."""
     over_seeds = any(side.seed_interval for side in sides)
-    return pd.DataFrame([_row(side, over_seeds) for side in sides])
+    return [_row(side, over_seeds) for side in sides]
+
+
+def table_caption(sides: Sequence[Side]) -> str:
+    """What the figures of `results_table` mean."""
+    caption = "± is half of a 95% interval."
+    parameters = max((side.parameters for side in sides), default=0)
+    return (
+        f"{caption} Trained parameters as a share of all {parameters:,}." if parameters else caption
+    )
 
 
 def _row(side: Side, over_seeds: bool) -> dict[str, str]:
-    title = side.label.replace("[", "(").replace("]", ")")
-    row = {
-        "Mode": f":{mode_badge(side.mode)}-badge[{title}]",
-        "Test accuracy": f"**{side.test_accuracy:.1%}**{PLUS_MINUS}{_half_width(side.text_interval)}",
-    }
+    accuracy = f"{side.test_accuracy:.1%}{PLUS_MINUS}{_half_width(side.text_interval)}"
+    row = {"Mode": side.label, "Test accuracy": accuracy}
     if over_seeds:
-        spread = (
-            f"± {_half_width(side.seed_interval)}" if side.seed_interval else formatting.MISSING
-        )
+        interval = side.seed_interval
+        spread = f"± {_half_width(interval)}" if interval else formatting.MISSING
         row |= {"From seed to seed": spread, "Seeds": str(len(side.results))}
     row["Training"] = formatting.duration(side.train_seconds)
     for level in verdict.LEVELS:

@@ -12,8 +12,7 @@ from ftcore.experiments.result import Result
 from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import Run
 from pages.components.charts import run_curves
-from pages.components.charts.axis_input import axis_input
-from pages.components.charts.live_chart import live_charts, pack
+from pages.components.charts.live_chart import axis_input, live_charts, pack
 from pages.components.charts.palette import model_colour
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_html

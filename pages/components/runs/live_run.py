@@ -16,8 +16,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
-from pages.components.charts.axis_input import axis_input
-from pages.components.charts.live_chart import Trace, live_charts, pack
+from pages.components.charts.live_chart import Trace, axis_input, live_charts, pack
 from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.runs import run_controls

@@ -45,13 +45,9 @@ checkpoints = form.initialize()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
     multi_pills = partial(st.pills, selection_mode="multi", persist_state="session", wrap=True)
-    modes = multi_pills(
-        "Modes",
-        list(MODE_DEFAULTS),
-        default=MODES,
-        format_func=lambda mode: f":{mode_badge(mode)}[⬤]  {mode_title(mode)}",
-        key="compare_modes",
-    )
+    titles = {mode: f":{mode_badge(mode)}[⬤]  {mode_title(mode)}" for mode in MODE_DEFAULTS}
+    options = {"default": MODES, "format_func": titles.get, "key": "compare_modes"}
+    modes = multi_pills("Modes", list(titles), **options)
     start, data = st.columns(2)
     with start:
         form.checkpoint_input(checkpoints)
@@ -74,21 +70,13 @@ with choose:
     with right:
         form.setting_input("limit", label="Training texts (0: all)")
     dataset = st.session_state[form.key("dataset")]
-    watch = st.text_area(
-        "Watched sentences",
-        "\n".join(datasets.SPECS[dataset].examples),
-        height=110,
-        key=f"compare_watch_{dataset}",
-        persist_state="session",
-        help="One per line. Every model answers them as it trains: watch them change their minds.",
-    )
-    references = st.toggle(
-        "Reference lines",
-        True,
-        key="compare_references",
-        persist_state="session",
-        help="TF-IDF with logistic regression, a linear probe, the majority class: on the same texts.",
-    )
+    examples = "\n".join(datasets.SPECS[dataset].examples)
+    text = "One per line. Every model answers them as it trains: watch them change their minds."
+    options = {"key": f"compare_watch_{dataset}", "persist_state": "session", "help": text}
+    watch = st.text_area("Watched sentences", examples, height=110, **options)
+    text = "TF-IDF with logistic regression, a linear probe, the majority class: on the same texts."
+    options = {"key": "compare_references", "persist_state": "session", "help": text}
+    references = st.toggle("Reference lines", True, **options)
     rates = {}
     with st.expander("More settings"):
         with st.grid(2, min_column_width=180, gap="medium") as grid:
@@ -124,13 +112,8 @@ with summary.container(border=True):
     if len(modes) < 2:
         st.info("Choose two modes or more.")
     time_needed = st.empty()
-    if st.button(
-        "Run the experiment",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=len(modes) < 2,
-        width="stretch",
-    ):
+    style = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch"}
+    if st.button("Run the experiment", disabled=len(modes) < 2, **style):
         with show_errors(), st.spinner("Starting …"):
             from ftcore.experiments import plan
 

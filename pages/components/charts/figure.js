@@ -74,10 +74,7 @@ export async function show(view, data, plotlyAddress, base) {
     view.plot.on("plotly_click", ({ points: [point] }) => view.onClick?.({
       x: point.x, y: point.y, customdata: point.customdata ?? null,
     }));
-    view.observer = new ResizeObserver(() => {
-      if (view.plot.offsetParent) Plotly.Plots.resize(view.plot); // not while it is hidden
-    });
-    view.observer.observe(view.plot);
+    view.observer = base.keepFitting(view.plot, () => [view.plot]);
   }
   return Plotly;
 }

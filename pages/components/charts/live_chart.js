@@ -66,10 +66,7 @@ function build(parent, base) {
   parent.append(root);
   const plots = {};
   const view = { root, plots, base, hidden: new Set(), Plotly: null };
-  view.observer = new ResizeObserver(() => {
-    for (const plot of Object.values(plots)) if (plot.data && plot.offsetParent) view.Plotly.Plots.resize(plot);
-  });
-  view.observer.observe(root);
+  view.observer = base.keepFitting(root, () => Object.values(plots));
   return view;
 }
 

@@ -22,6 +22,15 @@ export function free(Plotly, plot) {
   setTimeout(() => Plotly.purge(plot));
 }
 
+// Fits plots to their width whenever that of `element` changes, unless they are hidden.
+export function keepFitting(element, plots) {
+  const observer = new ResizeObserver(() => {
+    for (const plot of plots()) if (plot.data && plot.offsetParent) window.Plotly.Plots.resize(plot);
+  });
+  observer.observe(element);
+  return observer;
+}
+
 export function readTheme(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim();

@@ -1,5 +1,6 @@
 """Answers of a run against the truth or another run: a table, and the texts in each of its cells."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,8 @@ from ftcore.experiments.result import Result
 from pages.components.charts import matrix_figures
 from pages.components.charts.figure import figure
 from pages.components.charts.palette import model_colour
-from pages.components.compare import choices
-from pages.components.compare.predictions import (
-    DIFFERENT,
-    RunPredictions,
-    parse_cell,
-    run_predictions,
-    texts_in_cell,
-)
+from pages.components.compare import choices, predictions
+from pages.components.compare.predictions import DIFFERENT, RunPredictions
 from pages.components.text.escaping import escape_markdown
 
 PAGE_SIZE = 10  # texts
@@ -28,7 +23,7 @@ MAX_PILLS = 5
 @st.fragment
 def disagreements(results: list[Result]) -> None:
     """Draw the choice of two sides, their table, and the texts of the chosen cell."""
-    runs = run_predictions(results)
+    runs = predictions.run_predictions(results)
     if not runs:
         choices.missing_diagnostics("its mistakes")
         return
@@ -57,11 +52,9 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     """Draw the table and a choice among its cells; return the chosen one."""
     labels, colour = first.diagnostics.labels, model_colour(first.result.run.config.mode)
     if second is None:
-        cells = {DIFFERENT: "Most confident mistakes"} | {
-            f"{row}-{column}": f"{label}, said {answer}"
-            for row, label in enumerate(labels)
-            for column, answer in enumerate(labels)
-        }
+        cells = {DIFFERENT: "Most confident mistakes"}
+        for (row, label), (column, answer) in product(enumerate(labels), repeat=2):
+            cells[f"{row}-{column}"] = f"{label}, said {answer}"
     else:
         cells = {DIFFERENT: "Where they differ", "0-0": "Both right"}
         cells |= {"0-1": f"{first.name} alone right", "1-0": f"{second.name} alone right"}
@@ -69,7 +62,8 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     key = f"disagreements_{'pair' if second else 'truth'}"
     if st.session_state.get(key) not in cells:
         st.session_state[key] = DIFFERENT
-    chosen = None if st.session_state[key] == DIFFERENT else parse_cell(st.session_state[key])
+    cell = st.session_state[key]
+    chosen = None if cell == DIFFERENT else predictions.parse_cell(cell)
     if second is None:
         fig = matrix_figures.confusion(first.diagnostics, first.name, colour, chosen)
     else:
@@ -88,7 +82,7 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
 
 def _texts(first: RunPredictions, second: RunPredictions | None, cell: str) -> None:
     """Draw the texts of a cell, ten at a time."""
-    rows = texts_in_cell(first, second, cell)
+    rows = predictions.texts_in_cell(first, second, cell)
     if not len(rows):
         st.info("No texts in this cell.")
         return
@@ -97,9 +91,8 @@ def _texts(first: RunPredictions, second: RunPredictions | None, cell: str) -> N
         return
     runs = [first, second] if second else [first]
     key = "-".join(["disagreements_page", *(run.result.run.run_id for run in runs), cell])
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
+    place = {"horizontal_alignment": "distribute", "vertical_alignment": "center"}
+    with st.container(horizontal=True, **place):
         st.markdown(f"**{formatting.count(len(rows))} texts**, the most confident answers first")
         page = st.pagination(-(-len(rows) // PAGE_SIZE), max_visible_pages=5, key=key)
     shown = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]

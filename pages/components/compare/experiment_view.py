@@ -12,12 +12,7 @@ from ftcore.experiments.result import Result
 from ftcore.tracking import Run
 from pages.components.charts.palette import BADGES
 from pages.components.compare.finished_view import finished_view
-from pages.components.runs.live_comparison import (
-    cached_run,
-    live_comparison,
-    pause_and_stop_buttons,
-    resume_button,
-)
+from pages.components.runs import live_comparison
 from pages.components.runs.side_by_side import warn_if_unfair
 from pages.components.text.escaping import escape_html
 
@@ -29,17 +24,16 @@ def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
         results = _results(((experiment, ""),))
         runs = [result.run for result in results]
     else:
-        runs = [cached_run(run_id) for run_id in run_ids or _run_ids(experiment, str(paths.home()))]
-    ids = [run.run_id for run in runs]
+        ids = run_ids or _run_ids(experiment, str(paths.home()))
+        runs = [live_comparison.cached_run(run_id) for run_id in ids]
     live = any(run.live for run in runs)
     _head(runs, live)
     warn_if_unfair(runs)
     if live:
-        live_comparison(ids)
+        live_comparison.live_comparison([run.run_id for run in runs])
         return
-    finished_view(
-        results if bundled else _results(tuple((run.run_id, run.revision) for run in runs))
-    )
+    states = tuple((run.run_id, run.revision) for run in runs)
+    finished_view(results if bundled else _results(states))
 
 
 @st.cache_data(ttl=2, show_spinner=False)
@@ -58,9 +52,8 @@ def _head(runs: Sequence[Run], live: bool) -> None:
     """Draw a small heading, as the verdict below is large, and the buttons."""
     name = runs[0].experiment_name if len({run.experiment for run in runs}) == 1 else ""
     title = escape_html(name or f"{len(runs)} runs compared")
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
+    place = {"horizontal_alignment": "distribute", "vertical_alignment": "center"}
+    with st.container(horizontal=True, **place):
         st.html(
             f'<h1 style="font-size:1.1rem;font-weight:600;padding:0;margin:0">{title}</h1>'
             f'<div style="font-size:.9rem;opacity:.75">{escape_html(_shared_settings(runs, name))}</div>',
@@ -71,9 +64,9 @@ def _head(runs: Sequence[Run], live: bool) -> None:
                 for status in sorted({run.status for run in runs} - {"finished"}):
                     st.badge(status.capitalize(), color=BADGES.get(status, "gray"))
             if resumable := [run.run_id for run in runs if run.resumable]:
-                resume_button(resumable)
+                live_comparison.resume_button(resumable)
             if live:
-                pause_and_stop_buttons([run.run_id for run in runs])
+                live_comparison.pause_and_stop_buttons([run.run_id for run in runs])
             if st.button("New experiment", key="new", icon=":material/add:"):
                 st.query_params.clear()
                 st.rerun()

@@ -26,28 +26,22 @@ class RunPredictions:
 
     @property
     def confidence(self) -> np.ndarray:
-        """Probability of the predicted class."""
         return self.diagnostics.probabilities.max(1)
 
     @property
     def predicted(self) -> np.ndarray:
-        """Predicted class."""
         return self.diagnostics.probabilities.argmax(1)
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether the predicted class is the true one."""
         return self.predicted == self.diagnostics.truth
 
 
 def run_predictions(results: Sequence[Result]) -> dict[str, RunPredictions]:
     """Runs that kept their predictions, by id; named by mode, and by seed if a mode has several."""
     labels = run_curves.labels_by_id(results)
-    return {
-        result.run.run_id: RunPredictions(labels[result.run.run_id], result)
-        for result in results
-        if result.correct is not None
-    }
+    known = {result.run.run_id: result for result in results if result.correct is not None}
+    return {run_id: RunPredictions(labels[run_id], result) for run_id, result in known.items()}
 
 
 def texts_in_cell(first: RunPredictions, second: RunPredictions | None, cell: str) -> np.ndarray:

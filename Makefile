@@ -1,4 +1,5 @@
 # make app     start the dashboard on http://127.0.0.1:8501 (PORT=9000 for another port)
+# make check   lint, types and the quick tests, in 3 minutes or less on 2 quiet cores
 # make test    lint, types and all tests, browser tests included
 # make bench   the benchmarks in 10 minutes or less (FULL=1: the full form)
 # make soak    20 visitors while runs train and the server is killed (MINUTES=10); no run may be lost
@@ -28,13 +29,19 @@ endef
 # Many containers set this; every start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app test bench soak lint format lock clean
+.PHONY: app check test bench soak lint format lock clean
 
 app: .venv/app.installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
+# In two processes; the tests of a file share servers, so they stay together.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: lint
+	$(PYTEST) -m "not browser and not slow"
+
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 bench: .venv/dev.installed
 	$(BIN)/python -m benchmarks $(if $(FULL),--full,--short)

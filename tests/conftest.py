@@ -22,6 +22,13 @@ UNSET = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark fuzz tests and tests on the real data as slow."""
+    for item in items:
+        if "test_fuzz_" in item.path.name or "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home for fixtures that outlive a test, in place of ~/.unfreeze."""

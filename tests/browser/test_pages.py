@@ -13,14 +13,9 @@ from ftcore import tracking
 from ftcore.events import Finished
 from ftcore.models import checkpoints
 from tests.helpers import small_runs
-from tests.helpers.browser_steps import (
-    button,
-    dialog_button,
-    expect_no_overflow,
-    wait_until_idle,
-)
+from tests.helpers.browser_steps import button, dialog_button, expect_no_overflow, wait_until_idle
 
-PAGES = (
+PAGES = [
     "",
     "train",
     "compare",
@@ -29,7 +24,7 @@ PAGES = (
     "runs",
     "checkpoints",
     "data",
-)
+]
 ROW = 35  # pixels, the height of a table's row
 
 
@@ -94,9 +89,7 @@ def test_the_code_of_a_run_is_shown_and_downloaded(
     compile((tmp_path / "run.py").read_text("utf-8"), "run.py", "exec")
 
 
-def test_answers_to_many_texts_are_downloaded_as_csv(
-    page: Page, server: str, tmp_path: Path
-) -> None:
+def test_answers_to_many_texts_are_a_csv(page: Page, server: str, tmp_path: Path) -> None:
     page.goto(f"{server}/predict?models=starter-tiny")
     page.get_by_text("Many texts at once").click()
     page.get_by_label("Texts, one a line").fill('good, "film"\n=bäd film')

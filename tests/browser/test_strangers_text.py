@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -17,6 +18,8 @@ from tests.helpers.dataset_files import ROWS, csvs
 
 EVIL = '<img src=x onerror="window.hacked=1">'
 START = "<img src=x"
+ADDRESSES = ["/", "/train?run=", "/train?by=", "/runs?runs=", "/compare?runs=", "/predict?models="]
+ADDRESSES += ["/data?dataset=", "/checkpoints?x="]
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +32,10 @@ def runs(home: Path) -> list[str]:
     """Two runs of an experiment whose names, labels, messages, checkpoint and card are such texts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(home))
-        small_runs.checkpoint(
-            home / "checkpoints" / "evil",
-            "evil",
-            title=EVIL,
-            labels=(EVIL, "fine"),
-            dataset=EVIL,
-            metrics={"test_accuracy": 0.5},
-        )
-        (home / "checkpoints" / "evil" / checkpoints.CARD).write_text(f"{EVIL}\n\n<b>{EVIL}</b>")
+        folder = home / "checkpoints" / "evil"
+        values: dict[str, Any] = {"title": EVIL, "labels": (EVIL, "fine"), "dataset": EVIL}
+        small_runs.checkpoint(folder, "evil", **values, metrics={"test_accuracy": 0.5})
+        (folder / checkpoints.CARD).write_text(f"{EVIL}\n\n<b>{EVIL}</b>")
         run_ids = [
             small_runs.run(
                 name=f"{EVIL} {mode}", mode=mode, checkpoint="evil", experiment=EVIL, watch=EVIL
@@ -100,10 +98,8 @@ def test_runs_on_one_chart_and_an_experiment(evil: Page, dashboard: str, runs: l
 
 
 def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
-    csvs(
-        tmp_path,
-        [(row[0], f"{EVIL} {row[1]}", f"{row[2]} <script>hacked=1</script>") for row in ROWS],
-    )
+    script = "<script>hacked=1</script>"
+    csvs(tmp_path, [(row[0], f"{EVIL} {row[1]}", f"{row[2]} {script}") for row in ROWS])
     evil.goto(f"{dashboard}/data")
     evil.get_by_text("AG News", exact=True).click()
     evil.get_by_label("Where it is").fill(str(tmp_path))
@@ -114,19 +110,7 @@ def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
     expect(evil.locator("mark").first).to_have_text("<img")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/train?run={}",
-        "/runs?runs={}",
-        "/compare?runs={}",
-        "/predict?models={}",
-        "/data?dataset={}",
-        "/{}",
-        "/train?by={}",
-        "/checkpoints?x={}",
-    ],
-)
+@pytest.mark.parametrize("path", ADDRESSES)
 def test_addresses(evil: Page, dashboard: str, path: str) -> None:
-    evil.goto(dashboard + path.format("%3Cimg%20src%3Dx%20onerror%3D%22window.hacked%3D1%22%3E"))
+    evil.goto(dashboard + path + "%3Cimg%20src%3Dx%20onerror%3D%22window.hacked%3D1%22%3E")
     expect(evil.get_by_test_id("stMain").get_by_text(re.compile(r"\w")).first).to_be_visible()

@@ -8,13 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from benchmarks.harness.server_process import ServerProcess
 from tests.helpers import disk_limit
-from tests.helpers.browser_steps import (
-    AT_STEP,
-    TRAINING_TIMEOUT,
-    button,
-    start_run,
-    stop_button,
-)
+from tests.helpers.browser_steps import AT_STEP, TRAINING_TIMEOUT, button, start_run, stop_button
 from tests.helpers.network_proxy import NetworkProxy
 
 

@@ -15,6 +15,8 @@ from ftcore.cli.main import main
 from ftcore.config import REFERENCES
 from tests.helpers import disk_limit, small_runs
 
+pytestmark = pytest.mark.slow
+
 
 def ftcore(arguments: str, *texts: str) -> subprocess.CompletedProcess[str]:
     """Run a command; `texts` are arguments with spaces."""

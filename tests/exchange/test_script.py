@@ -24,6 +24,8 @@ from ftcore.tracking import Run
 from tests.helpers import small_runs
 from tests.helpers.dataset_files import archive, csvs, folder
 
+pytestmark = pytest.mark.slow
+
 HALF_A_POINT = 0.005
 
 

@@ -1,5 +1,6 @@
 """A web server for tests of downloads, which can misbehave."""
 
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -69,11 +70,13 @@ class FileServer:
                     self.send(data[start:end])
 
             def requested_range(self, size: int) -> tuple[int, int]:
-                requested = self.headers.get("Range")
                 fresh = self.headers.get("If-Range", server.etag) == server.etag
-                if not (requested and server.ranges and fresh):
+                bounds = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+                if not (bounds and any(bounds.groups()) and server.ranges and fresh):
                     return 0, size
-                first, _, last = requested.removeprefix("bytes=").partition("-")
+                first, last = bounds.groups()
+                if not first:  # the last bytes
+                    return max(0, size - int(last)), size
                 return int(first), min(int(last) + 1, size) if last else size
 
             def send(self, data: bytes) -> None:

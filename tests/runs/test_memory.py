@@ -9,6 +9,8 @@ import pytest
 
 from ftcore import paths
 
+pytestmark = pytest.mark.slow
+
 CYCLES = 50
 CODE = """
 import json, resource, sys

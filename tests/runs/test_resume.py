@@ -16,6 +16,8 @@ from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
 from tests.helpers.paused_runs import assert_same_outcome
 
+pytestmark = pytest.mark.slow
+
 KILLS = 10
 SETTINGS = shlex.split(
     "--checkpoint base --dataset sample --limit 1500 --epochs 8 --seed 3 --max-length 48 "

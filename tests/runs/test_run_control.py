@@ -15,6 +15,8 @@ from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
 from tests.helpers.controlled_training import ControlledTraining, call_concurrently, final_status
 
+pytestmark = pytest.mark.slow
+
 
 def test_stop_ends_a_running_run_and_takes_a_queued_one_off(training: ControlledTraining) -> None:
     first, second = training.submit("first", "second")

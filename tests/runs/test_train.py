@@ -32,6 +32,8 @@ from ftcore.training import evaluation, loop, optimization, preparation
 from ftcore.training.state import TrainingState
 from tests.helpers import small_runs
 
+pytestmark = pytest.mark.slow
+
 TEXTS = small_runs.TEXTS
 config = small_runs.config
 

@@ -21,6 +21,8 @@ from ftcore.tracking import migrations
 from tests.helpers import disk_limit
 from tests.helpers.controlled_training import call_concurrently
 
+pytestmark = pytest.mark.slow
+
 MLFLOW_2_9 = "acf3f17fdcc7"  # schema revision of MLflow 2.9 (2023)
 
 

@@ -23,6 +23,8 @@ from ftcore.runs.scheduler import scheduler
 from ftcore.training import lr_finder
 from tests.helpers import small_runs
 
+pytestmark = pytest.mark.slow
+
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 
 

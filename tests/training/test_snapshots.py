@@ -24,6 +24,8 @@ from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome, execute, finished, paused, weights
 
+pytestmark = pytest.mark.slow
+
 PAUSES = 10
 MODES = {
     "full": {"train_embeddings": True, "dropout": 0.1},

@@ -12,7 +12,7 @@ from ftcore.diagnostics import dataset_texts
 from pages.components.charts import live_chart
 from pages.components.compare import report
 from pages.components.shell import assets
-from tests.helpers import fake_experiments, fake_results
+from tests.helpers import fake_results
 from tests.helpers.browser_steps import UI_TIMEOUT
 
 TEXTS = [f"review {row} <b>of</b> a film" for row in range(400)]
@@ -23,10 +23,10 @@ def recorded(server_home: Path) -> None:
     """Record a finished experiment `made` with diagnostics."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
-        for result in fake_experiments.experiment(("full", "last-layer")):
+        for result in fake_results.experiment(("full", "last-layer")):
             fake_results.record(result, "made", "Made up")
         texts, names = datasets.Texts(TEXTS, [0] * len(TEXTS)), ("made", "Made")
-        splits = fake_experiments.LABELS, texts, texts
+        splits = fake_results.LABELS, texts, texts
         dataset_texts.store(datasets.TextDataset(*names, *splits, "here", True, "made"))
 
 
@@ -151,7 +151,7 @@ def test_the_report_draws_all_figures_without_a_server(
 ) -> None:
     monkeypatch.setattr(dataset_texts, "load", lambda fingerprint: TEXTS)
     file = tmp_path / "report.html"
-    file.write_bytes(report.html(fake_experiments.experiment(seeds=(0, 1))))
+    file.write_bytes(report.html(fake_results.experiment(seeds=(0, 1))))
     phone: ViewportSize = {"width": 390, "height": 844}
     page = chromium.new_page(offline=True, color_scheme="dark", viewport=phone)
     requested, messages, errors = [], [], []

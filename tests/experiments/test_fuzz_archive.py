@@ -17,7 +17,7 @@ from ftcore.experiments.result import Result
 from pages.components.charts import curve_figures
 from pages.components.compare import report, summary
 from pages.components.runs import live_comparison, side_by_side
-from tests.helpers import fake_experiments
+from tests.helpers import fake_results
 from tests.helpers.fuzzing import DEEP_JSON, ODD_VALUES, accepted, altered_json, damaged, examples
 
 RECORD = "experiment.json"
@@ -44,7 +44,7 @@ ARRAY_CHANGES: list[Callable[[Any], Any]] = [
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of a small exported experiment, by name."""
     folder = tmp_path_factory.mktemp("exported") / "one"
-    results = fake_experiments.experiment(("full", "last-layer", "majority"), texts=40)
+    results = fake_results.experiment(("full", "last-layer", "majority"), texts=40)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalog, "load", lambda which: results)
         catalog.export("one", folder)
@@ -74,7 +74,7 @@ def test_intact_experiment_is_drawn(exported: dict[str, bytes], tmp_path: Path) 
 
 def test_labels_may_have_commas(tmp_path: Path) -> None:
     labels = ("Arts, Books", "Sport")
-    results = fake_experiments.experiment(("full", "tfidf"), labels=labels)
+    results = fake_results.experiment(("full", "tfidf"), labels=labels)
     archive.write(results, tmp_path / "out")
     read = archive.read(tmp_path / "out")
     assert [result.run.facts["labels"] for result in read] == [list(labels)] * 2

@@ -1,5 +1,7 @@
 """Results of runs that never ran, for tests of what is said and drawn of them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,31 +9,28 @@ import numpy as np
 import pandas as pd
 
 from ftcore import tracking
-from ftcore.config import FineTuneConfig
+from ftcore.config import REFERENCES, FineTuneConfig
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
 from ftcore.experiments.result import Result
 from ftcore.models import checkpoints
+from ftcore.models.spec import ModelSpec
+from ftcore.training import strategies
 
 TEXTS = 1_000
-_GROUPS = {"full": 133_458, "last-layer": 202, "gradual": 133_458, "scratch": 133_458}
-
-
-def diagnostics(right: np.ndarray) -> Diagnostics:
-    """Of a model that has those test texts right, bool [texts], in two classes by turns."""
-    truth = np.arange(len(right)) % 2
-    said = np.where(right, truth, 1 - truth)
-    nothing = np.zeros((0, 2), np.float32)
-    return Diagnostics(
-        ("negative", "positive"),
-        truth,
-        np.eye(2, dtype=np.float32)[said],
-        np.zeros(0, np.int64),
-        nothing,
-        nothing,
-        {"head": 0.5},
-        None,
-    )
+LABELS = ("negative", "positive")
+SPEC = ModelSpec(29_482, 100, len(LABELS))
+MODES = ("full", "last-layer", "gradual", "scratch", "tfidf", "majority")
+ACCURACY = {"full": 0.873, "last-layer": 0.727, "gradual": 0.868, "scratch": 0.861, "majority": 0.5}
+SECONDS = {"last-layer": 4.0, "tfidf": 2.0, "majority": 0.01}
+SENTENCES = ("A fine film.", "Not <b>bad</b> at all.")
+NO_MAP: dict[str, Any] = {
+    "map_rows": np.empty(0, np.int64),
+    "map_before": np.empty((0, 2), np.float32),
+    "map_after": np.empty((0, 2), np.float32),
+    "moved": {},
+    "forgot": None,
+}
 
 
 def result(
@@ -53,51 +52,55 @@ def result(
     if isinstance(right, int):
         right = np.arange(TEXTS) < right
     config = FineTuneConfig(mode=mode, seed=seed, **settings)
-    found = {"train_seconds": seconds, "seconds": seconds + 5, **(metrics or {})}
+    figures = {"train_seconds": seconds, "seconds": seconds + 5, **(metrics or {})}
     if status == "finished":
-        found |= {"test_accuracy": float(right.mean()), "val_accuracy": max(curve)}
+        figures |= {"test_accuracy": float(right.mean()), "val_accuracy": max(curve)}
+    facts = {
+        "dataset_fingerprint": "made",
+        "labels": list(LABELS),
+        "train_texts": 3200,
+        "val_texts": 400,
+        "test_texts": len(right),
+        "steps": 100,
+        "steps_per_epoch": 25,
+        "split_fingerprint": split or f"split-{seed}-{config.limit}",
+    }
+    if mode not in REFERENCES:
+        trained = strategies.trainable_parameters(config, SPEC)
+        facts |= {"parameters": SPEC.parameters, "trainable_parameters": trained}
     run = tracking.Run(
         run_id=f"{mode}-{seed}",
         name=f"{mode} {seed}",
         status=status,
         message="",
         config=config,
-        facts={
-            "dataset_fingerprint": "made",
-            "labels": ["negative", "positive"],
-            "test_texts": len(right),
-            "parameters": 3_081_658,
-            "steps": 100,
-            "trainable_parameters": _GROUPS.get(mode, 0),
-            "split_fingerprint": split or f"split-{seed}-{config.limit}",
-        },
+        facts=facts,
         notes=[],
         phase="done",
         phase_done=0.0,
         phase_total=None,
         phase_unit="",
         phase_seconds=0.0,
-        metrics=found,
+        metrics=figures,
         created=datetime(2026, 11, 21, tzinfo=UTC),
         host="here",
         pid=1,
         experiment="one",
-        experiment_name="",
     )
-    return Result(
-        run, history(curve, seconds), watched(seconds), diagnostics(right) if kept else None
-    )
+    truth = np.arange(len(right)) % 2
+    answers = np.eye(2, dtype=np.float32)[np.where(right, truth, 1 - truth)]
+    diagnostics = Diagnostics(LABELS, truth, answers, **NO_MAP | {"moved": {"head": 0.5}})
+    return Result(run, history(curve, seconds), watched(seconds), diagnostics if kept else None)
 
 
 def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
     """Validation accuracy evenly over the training, and its training points."""
-    count = len(curve) - 1
     rows = [
         {
             "split": split,
-            "step": 100 * number // max(1, count),
-            "epoch": 4 * number / max(1, count),
-            "seconds": seconds * number / max(1, count),
+            "step": 100 * number // max(1, len(curve) - 1),
+            "epoch": 4 * number / max(1, len(curve) - 1),
+            "seconds": seconds * number / max(1, len(curve) - 1),
             "examples": 3_200 * number,
             "loss": 1 - accuracy,
             "accuracy": accuracy,
@@ -108,43 +111,121 @@ def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
     return pd.DataFrame([*rows, rows[-1] | {"split": "test"}])
 
 
-def watched(seconds: float) -> pd.DataFrame:
-    """One sentence that turns from negative to positive."""
-    return pd.DataFrame(
-        [
-            {
-                "sentence": 0,
-                "label": label,
-                "step": 100 * number,
-                "epoch": 4.0 * number,
-                "seconds": seconds * number,
-                "examples": 3_200 * number,
-                "probability": share,
-            }
-            for number, share in enumerate((0.2, 0.9))
-            for label, share in ((0, 1 - share), (1, share))
-        ]
-    )
+def watched(seconds: float, sentences: int = 1, classes: int = 2, points: int = 2) -> pd.DataFrame:
+    """Probabilities of each sentence, on their way to one class."""
+    rows = [
+        {
+            "sentence": sentence,
+            "label": label,
+            "step": round(100 * share),
+            "epoch": 4 * share,
+            "seconds": seconds * share,
+            "examples": round(3_200 * share),
+            "probability": sure
+            if label == (sentence + 1) % classes
+            else (1 - sure) / (classes - 1),
+        }
+        for sentence in range(sentences)
+        for share in np.linspace(0, 1, points).tolist()
+        for sure in [0.2 + 0.7 * share]
+        for label in range(classes)
+    ]
+    columns = ["sentence", "label", "step", "epoch", "seconds", "examples", "probability"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def record(made: Result, experiment: str = "", name: str = "") -> str:
-    """Put a result into the record of runs, as if it had run here; one that is running has half its curve."""
-    run_id = tracking.create_run(made.run.config, experiment, name)
-    if made.run.status == "queued":
+def record(result: Result, experiment: str = "", name: str = "") -> str:
+    """Put a result into the record, as if it had run here; one that is running has half its curve."""
+    run, history = result.run, result.history
+    run_id = tracking.create_run(run.config, experiment, name)
+    if run.status == "queued":
         return run_id
-    rows = made.history if made.run.status != "running" else made.history.query("step <= 50")
     with tracking.Recorder(run_id) as recorder:
-        recorder.write(Started(made.run.facts))
-        for row in rows.itertuples():
+        recorder.write(Started(run.facts))
+        for row in history.query(
+            "step <= 50" if run.status == "running" else "step >= 0"
+        ).itertuples():
             at = (int(row.step), row.epoch, row.seconds, int(row.examples), row.loss, row.accuracy)
             recorder.write(Step(*at, 0.001) if row.split == "train" else Evaluation(row.split, *at))
-        if made.run.config.watched:  # the one sentence of `watched`
-            for step, rows in made.watched.groupby("step"):
+        if run.config.watched:  # the one sentence of `watched`
+            for step, rows in result.watched.groupby("step"):
                 first, shares = rows.iloc[0], tuple(rows["probability"])
                 recorder.write(Watched(step, first.epoch, first.seconds, first.examples, (shares,)))
         recorder.write(Progress("training", 50, 100, "steps"))
-        if made.run.status != "running":
-            recorder.write(Finished(made.run.status, "Over.", made.run.metrics))  # type: ignore[arg-type]
-    if made.diagnostics is not None and made.run.status == "finished":
-        made.diagnostics.write(checkpoints.run_path(run_id).parent)
+        if run.status != "running":
+            recorder.write(Finished(run.status, "Over.", run.metrics))  # type: ignore[arg-type]
+    if result.diagnostics is not None and run.status == "finished":
+        result.diagnostics.write(checkpoints.run_path(run_id).parent)
     return run_id
+
+
+def experiment(
+    modes: Sequence[str] = MODES, seeds: Sequence[int] = (0,), **more: Any
+) -> list[Result]:
+    """A `full_result` of each mode and seed."""
+    return [full_result(mode, seed, **more) for seed in seeds for mode in modes]
+
+
+def full_result(
+    mode: str = "full",
+    seed: int = 0,
+    *,
+    texts: int = 400,
+    labels: tuple[str, ...] = LABELS,
+    inside: bool = True,
+    **settings: Any,
+) -> Result:
+    """A run with all that can be drawn; its figures are random, the same for the same arguments."""
+    random = np.random.default_rng([seed, *mode.encode()])
+    truth, probabilities = answers(random, ACCURACY.get(mode, 0.85), texts, len(labels))
+    right = probabilities.argmax(1) == truth
+    network = mode not in REFERENCES
+    rise = 1 - np.exp(-np.linspace(0, 5, 21)) if network else np.ones(1)
+    noise = random.normal(0, 0.004, len(rise)) * (rise < 0.9)
+    curve = tuple(0.5 + (right.mean() - 0.5) * rise + noise)
+    settings = {"watch": "\n".join(SENTENCES) if network else ""} | settings
+    if mode == "custom":
+        settings = {"groups": "head, layer 1"} | settings
+    seconds = SECONDS.get(mode, 60.0) * (1 + seed / 20)
+    plain = result(mode, right, seed, seconds, curve, **settings)
+    look = body_changes(random, plain.run.config, truth) if network else NO_MAP
+    return replace(
+        plain,
+        run=replace(plain.run, facts=plain.run.facts | {"labels": list(labels)}),
+        watched=watched(seconds, len(plain.run.config.watched), len(labels), points=21),
+        diagnostics=Diagnostics(labels, truth, probabilities, **look) if inside else None,
+    )
+
+
+def answers(
+    random: np.random.Generator, accuracy: float, texts: int, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Truth [texts] and probabilities [texts, classes]; hard texts are hard for every run."""
+    common = np.random.default_rng(0)
+    truth, hard = common.integers(classes, size=texts), common.random(texts)
+    wrong = hard + random.normal(0, 0.05, texts) > accuracy
+    sure = 1 / classes + (1 - 1 / classes) * random.beta(3, 1, texts)
+    probabilities = np.repeat((1 - sure)[:, None] / (classes - 1), classes, axis=1)
+    probabilities[np.arange(texts), np.where(wrong, (truth + 1) % classes, truth)] = sure
+    return truth, probabilities.astype(np.float32)
+
+
+def body_changes(
+    random: np.random.Generator, config: FineTuneConfig, truth: np.ndarray
+) -> dict[str, Any]:
+    """A map that separates the classes, how far each group moved, and what was forgotten."""
+    rows = np.sort(np.random.default_rng(1).permutation(len(truth))[:2000])
+    frozen = config.mode == "last-layer"
+    x = (0.0 if frozen else 3.0) * (truth[rows] - truth[rows].mean())
+    trained = strategies.trained_groups(config, SPEC)
+    sizes = {"head": 1.6, "layer 2": 0.35, "layer 1": 0.21, "word vectors": 0.04}
+    after = 0.884 if frozen else 0.512
+    source = {"task": "AG News", "before": 0.884, "after": after, "texts": 7600}
+    before = np.random.default_rng(2).normal(size=(len(rows), 2))
+    return {
+        "map_rows": rows,
+        "map_before": before.astype(np.float32),
+        "map_after": (random.normal(size=(len(rows), 2)) + np.c_[x, 0 * x]).astype(np.float32),
+        "moved": {name: size * (name in trained) for name, size in sizes.items()},
+        "forgot": None if config.mode == "scratch" else source,
+    }

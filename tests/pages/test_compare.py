@@ -172,7 +172,7 @@ def test_a_finished_experiment_shows_verdict_and_table() -> None:
     assert list(table["Mode"])[1:3] == [":yellow-badge[Last layer]", ":green-badge[From scratch]"]
     full, tfidf = table.iloc[0], table.iloc[3]
     assert full["Test accuracy"] == "**93.1%**\xa0±\xa01.6" and full["Training"] == "19 s"
-    assert full["88% after"] == "19 s" and full["Trained parameters"] == "133,458 (4.33%)"
+    assert full["88% after"] == "19 s" and full["Trained parameters"] == "3,081,658 (all)"
     assert tfidf["Trained parameters"] == formatting.MISSING and "Seeds" not in table
 
 

@@ -16,7 +16,7 @@ from ftcore.diagnostics import dataset_texts
 from pages.components.charts import diagnostics_figures
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from pages.components.compare.result_cache import cached
-from tests.helpers import fake_experiments
+from tests.helpers import fake_results
 
 TEXTS = [f"review {row} <b>is</b> here" for row in range(400)]
 MAP, TABLE = "diagnostics.text_map", "disagreements.disagreements"
@@ -33,7 +33,7 @@ def texts() -> None:
 def store_texts() -> None:
     """Store the test texts, as a run on the fake dataset does."""
     test = datasets.Texts(TEXTS, [0] * len(TEXTS))
-    names = "imdb", "Made", fake_experiments.LABELS
+    names = "imdb", "Made", fake_results.LABELS
     dataset_texts.store(datasets.TextDataset(*names, test, test, "x", False, "made"))
 
 
@@ -43,11 +43,11 @@ def view(name: str, state: dict[str, str] | None = None, **more: object) -> AppT
     def script(name: str, more: dict) -> None:
         from importlib import import_module
 
-        from tests.helpers import fake_experiments
+        from tests.helpers import fake_results
 
         module, function = name.split(".")
         views = import_module(f"pages.components.compare.{module}")
-        getattr(views, function)(fake_experiments.experiment(**more))
+        getattr(views, function)(fake_results.experiment(**more))
 
     app = AppTest.from_function(script, default_timeout=60, args=(name, more))
     for key, value in (state or {}).items():
@@ -71,7 +71,7 @@ def rows(app: AppTest) -> list[int]:
 
 
 def predictions(mode: str) -> RunPredictions:
-    return RunPredictions(mode, fake_experiments.result(mode))
+    return RunPredictions(mode, fake_results.full_result(mode))
 
 
 def test_the_most_confident_mistakes_come_first_ten_at_a_time() -> None:
@@ -151,7 +151,7 @@ def test_a_figure_is_drawn_once_for_all_viewers(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_results_are_cached_by_key_and_state_of_the_runs() -> None:
-    runs = [fake_experiments.result()]
+    runs = [fake_results.full_result()]
     assert [cached(runs, (key,), lambda key=key: key) for key in ("a", "b")] == ["a", "b"]
     interrupted = [replace(runs[0], run=replace(runs[0].run, status="interrupted"))]
     assert (

@@ -16,7 +16,7 @@ from pages.components.charts.label_placement import LINE, Marker, place_labels
 from pages.components.charts.palette import model_colour
 from pages.components.charts.tradeoff_figure import diameter, tradeoff
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
-from tests.helpers import fake_experiments
+from tests.helpers import fake_results
 
 BAD = "<script>alert(1)</script>"
 NETWORKS = ["Full", "Last layer", "Gradual", "From scratch"]
@@ -27,15 +27,15 @@ def by_name(fig: go.Figure) -> dict[str, go.Scatter]:
 
 
 def networks() -> list[Side]:
-    return [side for side in sides(fake_experiments.experiment()) if not side.is_reference]
+    return [side for side in sides(fake_results.experiment()) if not side.is_reference]
 
 
 def predictions(mode: str = "full", **more: Any) -> RunPredictions:
-    return RunPredictions(mode, fake_experiments.result(mode, **more))
+    return RunPredictions(mode, fake_results.full_result(mode, **more))
 
 
 def test_tradeoff_has_a_marker_for_each_side_with_its_interval_and_seeds() -> None:
-    results = fake_experiments.experiment(seeds=(0, 1))
+    results = fake_results.experiment(seeds=(0, 1))
     fig = tradeoff(results)
     assert set(by_name(fig)) == set(NETWORKS)
     full = next(side for side in sides(results) if side.mode == "full")
@@ -50,7 +50,7 @@ def test_tradeoff_has_a_marker_for_each_side_with_its_interval_and_seeds() -> No
 
 
 def test_references_are_level_lines_with_their_accuracy() -> None:
-    results = fake_experiments.experiment()
+    results = fake_results.experiment()
     fig = tradeoff(results)
     accuracy = {side.label: side.test_accuracy for side in sides(results) if side.is_reference}
     assert {shape.y0 for shape in fig.layout.shapes} == set(accuracy.values())
@@ -64,7 +64,7 @@ def test_references_are_level_lines_with_their_accuracy() -> None:
     ("modes", "kind"), [(("full", "last-layer"), "log"), (("full", "gradual"), "linear")]
 )
 def test_the_time_axis_is_logarithmic_for_a_wide_range(modes: tuple[str, ...], kind: str) -> None:
-    axis = tradeoff(fake_experiments.experiment(modes)).layout.xaxis
+    axis = tradeoff(fake_results.experiment(modes)).layout.xaxis
     assert axis.type == kind and ("log scale" in axis.title.text) == (kind == "log")
     at = [math.log10(tick) if kind == "log" else tick for tick in axis.tickvals]
     assert 2 <= len(at) <= 8 and axis.range[0] <= min(at) and max(at) <= axis.range[1]
@@ -77,7 +77,7 @@ def test_ten_times_the_parameters_add_the_same_area_to_a_marker() -> None:
 
 
 def test_tradeoff_of_unfinished_runs_is_empty() -> None:
-    result = fake_experiments.result()
+    result = fake_results.full_result()
     running = replace(result, run=replace(result.run, status="running"))
     assert not tradeoff([running]).data
 
@@ -90,8 +90,8 @@ def test_labels_of_close_markers_do_not_overlap() -> None:
 
 
 def test_curves_have_a_band_over_seeds_and_dashed_references() -> None:
-    results = fake_experiments.experiment(seeds=(0, 1, 2))
-    single = curve_figures.curves(fake_experiments.experiment(), "accuracy", "seconds")
+    results = fake_results.experiment(seeds=(0, 1, 2))
+    single = curve_figures.curves(fake_results.experiment(), "accuracy", "seconds")
     fig = curve_figures.curves(results, "accuracy", "seconds")
     for drawn, bands in ((single, 0), (fig, 4)):
         assert len([trace for trace in drawn.data if trace.fill == "toself"]) == bands
@@ -104,7 +104,7 @@ def test_curves_have_a_band_over_seeds_and_dashed_references() -> None:
 
 
 def test_a_watched_sentence_is_a_line_for_each_side_within_its_band() -> None:
-    results = fake_experiments.experiment(seeds=(0, 1))
+    results = fake_results.experiment(seeds=(0, 1))
     fig = curve_figures.watched_sentence(results, 1, 0, "seconds")
     assert "&lt;b&gt;bad&lt;/b&gt;" in fig.layout.title.text
     assert list(by_name(fig)) == NETWORKS
@@ -119,7 +119,7 @@ def test_a_watched_sentence_is_a_line_for_each_side_within_its_band() -> None:
 
 
 def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen() -> None:
-    result = fake_experiments.result()
+    result = fake_results.full_result()
     assert result.diagnostics is not None
     tiny = replace(result.diagnostics, moved={"head": 0.5, "word vectors": 0.0002})
     fig = diagnostics_figures.weight_changes(sides([replace(result, diagnostics=tiny)]))
@@ -192,7 +192,7 @@ def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair: bool
 
 
 def test_figures_of_25000_texts_take_less_than_a_second_each() -> None:
-    results = fake_experiments.experiment(texts=25_000)
+    results = fake_results.experiment(texts=25_000)
     first, second = (RunPredictions(result.run.name, result) for result in results[:2])
     pair, look = (first.correct, second.correct, ("a", "b")), first.diagnostics
     texts = ["a long review, " * 80] * 25_000

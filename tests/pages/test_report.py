@@ -12,7 +12,7 @@ import pytest
 from ftcore.diagnostics import dataset_texts
 from ftcore.experiments import verdict
 from pages.components.compare import report
-from tests.helpers import fake_experiments
+from tests.helpers import fake_results
 
 BAD = '</script><script>alert("x")</script><img src=https://example.com/x>'
 
@@ -25,7 +25,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def document() -> str:
     """A report of two seeds whose names, sentences, texts and experiment are malicious."""
-    results = fake_experiments.experiment(seeds=(0, 1), watch=BAD, labels=("negative", BAD))
+    results = fake_results.experiment(seeds=(0, 1), watch=BAD, labels=("negative", BAD))
     runs = [replace(result.run, name=BAD, experiment_name=BAD) for result in results]
     named = [replace(result, run=run) for result, run in zip(results, runs, strict=True)]
     return report.html(named).decode()
@@ -53,7 +53,7 @@ def test_report_requests_nothing_and_contains_no_markup_of_users(document: str) 
 
 
 def test_report_contains_verdict_figures_table_and_settings() -> None:
-    results = fake_experiments.experiment(seeds=(0, 1))
+    results = fake_results.experiment(seeds=(0, 1))
     document = report.html(results).decode()
     assert verdict.summary(results) in document
     assert all(escape(line) in document for line in verdict.findings(results))
@@ -74,15 +74,15 @@ def test_report_follows_the_theme_of_the_dashboard(document: str) -> None:
 
 
 def test_report_of_unfinished_runs_says_so() -> None:
-    result = fake_experiments.result(inside=False)
+    result = fake_results.full_result(inside=False)
     unfinished = replace(result, run=replace(result.run, status="stopped"))
     assert "No network finished" in report.html([unfinished]).decode()
 
 
 def test_csv_has_every_point_and_no_formula() -> None:
-    result = fake_experiments.result()
+    result = fake_results.full_result()
     malicious = replace(result, run=replace(result.run, name="=HYPERLINK(1)"))
-    tfidf = fake_experiments.result("tfidf")
+    tfidf = fake_results.full_result("tfidf")
     rows = list(csv.DictReader(io.StringIO(report.csv([malicious, tfidf]).decode())))
     assert list(rows[0]) == report.CSV_COLUMNS
     assert len(rows) == len(result.history) + len(tfidf.history)

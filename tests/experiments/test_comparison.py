@@ -1,0 +1,94 @@
+"""Sides, pairs and what makes a comparison unfair."""
+
+import numpy as np
+import pytest
+
+from ftcore.experiments import grouping, verdict
+from ftcore.experiments.comparison import Pair, sides
+from ftcore.experiments.result import Result
+from tests.helpers.fake_results import TEXTS, result
+
+
+def pair(*results: Result) -> Pair:
+    return Pair(*sides(results))
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_side() -> None:
+    full = [result("full", 920, seed=1), result("full", 900)]
+    full_side, scratch, tfidf = sides([result("scratch", 700), *full, result("tfidf")])
+    assert [side.label for side in (full_side, scratch, tfidf)] == [
+        "Full",
+        "From scratch",
+        "TF-IDF",
+    ]
+    assert len(full_side.results) == 2 and full_side.test_accuracy == pytest.approx(0.91)
+    low, high = full_side.seed_interval or (0, 0)
+    assert low < 0.9 < 0.92 < high and scratch.seed_interval is None
+
+
+def test_sides_of_one_mode_are_named_by_their_settings() -> None:
+    found = sides([result(epochs=2), result(epochs=8), result("gradual"), result("gradual")])
+    names = [side.label for side in found]
+    assert names[:2] == ["Full (epochs 2)", "Full (epochs 8)"]
+    assert names[2:] == ["Gradual (gradual 0)", "Gradual (gradual 0)"]  # the same thing twice
+
+
+def test_text_vectors_of_an_earlier_run_count_as_training_time() -> None:
+    metrics = {"features_seconds": 8, "features_kept": 1}
+    fresh = result("last-layer", 660, seconds=10, metrics=metrics | {"features_kept": 0})
+    reused = result("last-layer", 660, seconds=2, metrics=metrics)
+    assert fresh.train_seconds == reused.train_seconds == 10
+    assert reused.on_fair_clock().history["seconds"].min() == 8
+    assert reused.on_fair_clock().watched["seconds"].min() == 8
+    assert fresh.on_fair_clock() is fresh
+    assert sides([reused])[0].seconds_to(0.8) == pytest.approx(8 + 2 / 3)
+
+
+def test_an_accuracy_is_reached_when_every_seed_reached_it() -> None:
+    high, low = (0.5, 0.82, 0.9), (0.5, 0.79, 0.86)
+    [side] = sides([result(seconds=10, curve=high), result(seconds=10, curve=low, seed=1)])
+    assert side.seconds_to(0.80) == pytest.approx((5 + 10) / 2)
+    assert side.seconds_to(0.85) == 10 and side.seconds_to(0.88) is None
+
+
+def test_pairing_takes_account_of_texts_on_which_both_fail() -> None:
+    right = np.arange(TEXTS) < 900
+    slightly = right & ~(np.arange(TEXTS) < 20)  # wrong on 20 more, right on none more
+    paired = pair(result("full", right), result("last-layer", slightly))
+    unpaired = pair(result("full", right), result("last-layer", slightly, kept=False))
+    assert paired.difference == unpaired.difference == pytest.approx(0.02)
+    assert paired.significant and not unpaired.significant and paired.margin < unpaired.margin / 3
+    assert paired.discordant == {0: (20, 0)} and unpaired.discordant == unpaired.p_values == {}
+    assert paired.p_values[0] == pytest.approx(2**-19)
+    other_texts = result("last-layer", np.arange(500) < 450)
+    assert pair(result("full", 900), other_texts).paired_correct is None
+
+
+def test_seeds_that_disagree_are_no_clear_difference() -> None:
+    full = [result("full", right, seed) for seed, right in enumerate((900, 960, 930))]
+    last = [result("last-layer", right, seed) for seed, right in enumerate((925, 885, 920))]
+    found = pair(*full, *last)
+    assert min(found.text_interval) > 0 and not found.significant
+    assert found.seed_interval is not None and found.seed_interval[0] < 0
+    assert found.interval == found.seed_interval and list(found.discordant) == [0, 1, 2]
+    summary = verdict.summary([*full, *last])
+    assert "too close" in summary and "3 seeds" in summary
+
+
+NETWORKS = [result("full"), result("last-layer"), result("tfidf")]
+
+
+@pytest.mark.parametrize(
+    ("results", "differences"),
+    [
+        (NETWORKS, {}),
+        ([*NETWORKS, result("full", seed=1), result("last-layer", seed=1)], {}),
+        ([*NETWORKS, result("full", seed=1)], {"seed": ["0, 1", "0"]}),
+        ([result(limit=2000), result("gradual")], {"training texts": ["2,000", "all"]}),
+        ([result(), result("gradual", checkpoint="mine")], {"checkpoint": ["starter", "mine"]}),
+        ([result(dataset="imdb"), result("gradual")], {"data": ["imdb", "sample"]}),
+        ([result(), result("gradual", split="other")], {"split": ["other", "split-0-0"]}),
+    ],
+)
+def test_unfair_differences(results: list[Result], differences: dict[str, list[str]]) -> None:
+    assert grouping.unfair_differences([result.run for result in results]) == differences

@@ -87,18 +87,14 @@ def test_the_form_decides_which_runs_are_queued(monkeypatch: pytest.MonkeyPatch)
     assert "Full, seed 1" in text(app) and "2 seeds" in text(app)
 
 
-def test_an_experiment_needs_two_modes() -> None:
-    app = open_page("compare")
-    app.get("button_group")[0].set_value(["full"]).run()
-    assert "two modes" in app.info[0].value and button(app, "Run the experiment").disabled
-
-
-def test_missing_data_is_reported_before_anything_is_queued() -> None:
+def test_missing_data_or_a_single_mode_is_reported_before_anything_is_queued() -> None:
     app = open_page("compare")
     app.selectbox(key="setting_dataset").set_value("imdb").run()
     app.text_input(key="setting_source").set_value("/nowhere/aclImdb").run()
     app = press(app, "Run the experiment")
     assert "/nowhere/aclImdb" in app.error[0].value and tracking.runs().empty
+    app.get("button_group")[0].set_value(["full"]).run()
+    assert "two modes" in app.info[0].value and button(app, "Run the experiment").disabled
 
 
 def test_earlier_experiments_are_a_click_away() -> None:
@@ -199,12 +195,6 @@ def test_watched_sentences_are_replayed_by_the_clock_of_the_curves() -> None:
     assert all(curve["x"] == curve["t"] and curve["y"] == [0.2, 0.9] for curve in chart["curves"])
 
 
-def test_why_without_saved_models_says_so() -> None:
-    record_finished()
-    app = open_page("compare", experiment="one", tab="Why")
-    assert not app.exception and "were not kept" in text(app)
-
-
 def test_any_runs_are_compared_and_unfair_differences_are_noted() -> None:
     full = fake_results.record(result("full", 900))
     last_layer = fake_results.record(result("last-layer", 700, limit=2000))
@@ -217,8 +207,7 @@ def test_any_runs_are_compared_and_unfair_differences_are_noted() -> None:
 @pytest.mark.parametrize("query", [{"experiment": "gone"}, {"runs": "gone,too"}])
 def test_unknown_ids_are_reported_with_a_link_to_the_form(query: dict[str, str]) -> None:
     app = open_page("compare", **query)
-    assert not app.exception and "There is no" in app.error[0].value
-    assert app.get("page_link")
+    assert not app.exception and "There is no" in app.error[0].value and app.get("page_link")
 
 
 def test_an_experiment_without_finished_runs_has_no_table() -> None:
@@ -227,17 +216,12 @@ def test_an_experiment_without_finished_runs_has_no_table() -> None:
     assert not app.exception and "nothing to compare" in verdict(app) and not app.table
 
 
-@pytest.mark.parametrize(
-    ("status", "phase", "state"),
-    [
-        ("running", "evaluating", "training 50%"),
-        ("running", "reading", "reading"),
-        ("stopped", "done", "stopped"),
-    ],
-)
-def test_progress_counts_steps(status: str, phase: str, state: str) -> None:
-    run = replace(result().run, status=status, phase=phase)  # of 100 steps
-    assert live_comparison.progress(run, pd.DataFrame({"step": [0, 50]})) == (0.5, state)
+def test_progress_counts_steps() -> None:
+    history = pd.DataFrame({"step": [0, 50]})  # of 100
+    states = {("running", "evaluating"): "training 50%", ("running", "reading"): "reading"}
+    for (status, phase), state in (states | {("stopped", "done"): "stopped"}).items():
+        run = replace(result().run, status=status, phase=phase)
+        assert live_comparison.progress(run, history) == (0.5, state)
 
 
 def test_names_in_the_lines_of_a_race_are_escaped() -> None:

@@ -13,7 +13,6 @@ from hypothesis import given, strategies as st
 from ftcore.experiments.comparison import Side, sides
 from pages.components.charts import curve_figures, diagnostics_figures, matrix_figures
 from pages.components.charts.label_placement import LINE, Marker, place_labels
-from pages.components.charts.palette import model_colour
 from pages.components.charts.tradeoff_figure import diameter, tradeoff
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from tests.helpers import fake_results
@@ -41,7 +40,6 @@ def test_tradeoff_has_a_marker_for_each_side_with_its_interval_and_seeds() -> No
     full = next(side for side in sides(results) if side.mode == "full")
     marker = by_name(fig)["Full"]
     assert (marker.x[0], marker.y[0]) == (full.train_seconds, full.test_accuracy)
-    assert marker.marker.color == model_colour("full")
     below, above = marker.error_y.arrayminus[0], marker.error_y.array[0]
     interval = full.test_accuracy - below, full.test_accuracy + above
     assert interval == pytest.approx(full.interval)
@@ -56,8 +54,6 @@ def test_references_are_level_lines_with_their_accuracy() -> None:
     assert {shape.y0 for shape in fig.layout.shapes} == set(accuracy.values())
     texts = [annotation.text for annotation in fig.layout.annotations]
     assert f"TF-IDF {accuracy['TF-IDF']:.1%}" in texts
-    bottom, top = fig.layout.yaxis.range
-    assert all(bottom < share < top for share in accuracy.values())
 
 
 @pytest.mark.parametrize(
@@ -72,8 +68,7 @@ def test_the_time_axis_is_logarithmic_for_a_wide_range(modes: tuple[str, ...], k
 
 def test_ten_times_the_parameters_add_the_same_area_to_a_marker() -> None:
     areas = [diameter(10**power) ** 2 for power in range(2, 8)]
-    assert np.diff(areas) == pytest.approx(areas[1] - areas[0])
-    assert diameter(0) == diameter(100) > 8
+    assert np.diff(areas) == pytest.approx(areas[1] - areas[0]) and diameter(0) == diameter(100)
 
 
 def test_tradeoff_of_unfinished_runs_is_empty() -> None:
@@ -107,15 +102,12 @@ def test_a_watched_sentence_is_a_line_for_each_side_within_its_band() -> None:
     results = fake_results.experiment(seeds=(0, 1))
     fig = curve_figures.watched_sentence(results, 1, 0, "seconds")
     assert "&lt;b&gt;bad&lt;/b&gt;" in fig.layout.title.text
-    assert list(by_name(fig)) == NETWORKS
-    assert fig.layout.yaxis.title.text == "negative"
+    assert list(by_name(fig)) == NETWORKS and fig.layout.yaxis.title.text == "negative"
     full = [result.watched for result in results if result.run.config.mode == "full"]
     rows = [table.query("sentence == 1 and label == 0")["probability"] for table in full]
-    mean = np.mean(rows, axis=0)
-    assert by_name(fig)["Full"].y == pytest.approx(mean)
+    assert by_name(fig)["Full"].y == pytest.approx(np.mean(rows, axis=0))
     band = next(trace for trace in fig.data if trace.fill)
-    high, low = band.y[: len(mean)], band.y[len(mean) :][::-1]
-    assert (high >= mean - 1e-9).all() and (low <= mean + 1e-9).all()
+    assert band.y == pytest.approx(np.r_[np.max(rows, axis=0), np.min(rows, axis=0)[::-1]])
 
 
 def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen() -> None:
@@ -178,15 +170,12 @@ def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair: bool
     second = other if pair else None
     rows = ~first.correct if pair else first.diagnostics.truth
     columns = ~other.correct if pair else first.predicted
-    seen: list[int] = []
-    for cell in ("0-0", "0-1", "1-0", "1-1"):
-        texts = texts_in_cell(first, second, cell)
-        row, column = map(int, cell.split("-"))
-        assert len(texts) == ((rows == row) & (columns == column)).sum()
+    for row, column in np.ndindex(2, 2):
+        texts = texts_in_cell(first, second, f"{row}-{column}")
+        expected = np.flatnonzero((rows == row) & (columns == column))
+        assert sorted(texts) == list(expected)
         confidence = first.confidence[texts] + (other.confidence[texts] if pair else 0)
         assert (np.diff(confidence) <= 0).all()
-        seen += list(texts)
-    assert sorted(seen) == list(range(400))
     different = first.predicted != (other.predicted if pair else first.diagnostics.truth)
     assert set(texts_in_cell(first, second, DIFFERENT)) == set(np.flatnonzero(different))
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from pages.components.charts.live_chart import MAX_POINTS, Trace, decimate, pack, points, smooth
+from pages.components.charts import live_chart
+from pages.components.charts.live_chart import AXES, MAX_POINTS, Trace, decimate, pack, points
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -39,49 +40,36 @@ def unpack(data: bytes) -> tuple[dict, dict[tuple[int, str, str], dict[str, np.n
 def test_decimation_keeps_ends_and_extremes(values: list[float], most: int) -> None:
     array = np.array(values)
     kept = decimate(array, most)
-    assert len(kept) <= most or len(values) <= most
+    assert most / 2 - 2 <= len(kept) <= most or len(kept) == len(values)
     assert list(kept) == sorted(set(kept))
     if values:
-        assert kept[0] == 0 and kept[-1] == len(values) - 1
-        assert array[kept].min() == array.min() and array[kept].max() == array.max()
-
-
-def test_decimation_covers_the_whole_run() -> None:
-    kept = decimate(np.random.default_rng(0).normal(size=100_000), MAX_POINTS)
-    assert MAX_POINTS / 2 < len(kept) <= MAX_POINTS
-    assert np.diff(kept).max() < 2 * 100_000 / (MAX_POINTS / 2)
+        assert {0, len(values) - 1, array.argmin(), array.argmax()} <= set(kept)
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), FINITE), min_size=1, max_size=60))
 def test_smoothing_is_the_mean_of_the_window(steps: list[tuple[float, float]]) -> None:
     at = np.cumsum([gap for gap, _ in steps])
     values = np.array([value for _, value in steps])
-    smoothed = smooth(values, at, 0.25)
+    smoothed = live_chart.smooth(values, at, 0.25)
     for index, place in enumerate(at):
         window = values[: index + 1][at[: index + 1] > place - 0.25]
         assert smoothed[index] == pytest.approx(window.mean(), rel=1e-6, abs=1e-4)
 
 
-def test_only_training_points_are_smoothed() -> None:
+def test_only_training_points_are_smoothed_and_those_that_are_not_finite_left_out() -> None:
     rows = history("val", 50)
     assert points(rows, "val", "step", "loss")[1].tolist() == rows["loss"].tolist()
+    gaps = rows[:4].assign(loss=[1, 0.5, np.inf, np.nan])
+    assert points(gaps, "val", "step", "loss")[0].tolist() == [0, 1]
     x, y = points(rows.assign(split="train"), "train", "step", "loss")
     assert x[0] == 13  # at 0.13 epochs; before, there are too few batches for a mean
     assert y[0] == pytest.approx(rows["loss"][:14].mean())
 
 
-def test_points_that_are_not_finite_are_left_out() -> None:
-    rows = history("val", 4).assign(loss=[1, 0.5, np.inf, np.nan])
-    assert points(rows, "val", "step", "loss")[0].tolist() == [0, 1]
-
-
-@pytest.mark.parametrize("axis", ["step", "epoch", "seconds", "examples"])
+@pytest.mark.parametrize("axis", AXES)
 def test_packed_charts_read_back(axis: str) -> None:
     full = pd.concat([history("train", 3000), history("val", 7)])
-    traces = [
-        Trace("a", "Größe", "#2563EB", full),
-        Trace("b", "empty", "#F59E0B", history("val", 0)),
-    ]
+    traces = [Trace("a", "Größe", "#2563EB", full), Trace("b", "empty", "#F59E0B", full[:0])]
     head, curves = unpack(pack(traces, axis, "r"))
     assert head["revision"] == f"r/{axis}"
     assert [run["label"] for run in head["runs"]] == ["Größe", "empty"]

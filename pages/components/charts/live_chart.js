@@ -34,12 +34,13 @@ export async function show(parentElement, { head, curves }, plotlyAddress, base)
   const loading = base.library(plotlyAddress); // while the legend is drawn
   const view = (parentElement.ufView ??= build(parentElement, base));
   const theme = base.readTheme(parentElement);
+  view.paint = () => drawCharts(view, head, curves, theme);
   arrange(view, head);
-  drawLegend(view, head, curves, theme, () => drawCharts(view, head, curves, theme));
+  drawLegend(view, head, curves, theme);
   const Plotly = await loading;
   if (parentElement.ufView !== view || !parentElement.isConnected) return;
   view.Plotly = Plotly;
-  whenVisible(view, () => drawCharts(view, head, curves, theme));
+  paintWhenVisible(view);
   return () => {
     view.observer.disconnect();
     for (const plot of Object.values(view.plots)) base.free(Plotly, plot);
@@ -47,9 +48,8 @@ export async function show(parentElement, { head, curves }, plotlyAddress, base)
 }
 
 // A tab in the background does not draw, as that may slow down the training.
-function whenVisible(view, paint) {
-  view.paint = paint;
-  if (!document.hidden) return paint();
+function paintWhenVisible(view) {
+  if (!document.hidden) return view.paint();
   if (view.waiting) return;
   view.waiting = true;
   document.addEventListener("visibilitychange", () => {
@@ -184,12 +184,11 @@ function layout(metric, head, theme, empty, base) {
 }
 
 // One legend for all charts: a button for each of several runs, and the kinds of lines.
-function drawLegend(view, head, curves, theme, redraw) {
+function drawLegend(view, head, curves, theme) {
   const legend = view.root.querySelector(".uf-legend");
   const splits = Object.keys(SPLIT_NAMES).filter((split) =>
     curves.some((curve) => curve.split === split && curve.points));
   const content = JSON.stringify([head.runs, splits, theme, [...view.hidden]]);
-  view.redraw = redraw;
   if (legend.dataset.content === content) return; // unchanged, so that focus stays where it is
   legend.dataset.content = content;
   const colours = head.runs.map((run) => view.base.legible(run.colour, theme.paper));
@@ -212,7 +211,7 @@ function runButton(run, colour, view, legend) {
     if (!view.hidden.delete(run.id)) view.hidden.add(run.id);
     button.setAttribute("aria-pressed", String(!view.hidden.has(run.id)));
     legend.dataset.content = "";
-    view.redraw();
+    view.paint();
   };
   return button;
 }

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -31,13 +32,8 @@ CSV_COLUMNS = ["run", "name", "mode", "seed", "split", "step", "epoch", "seconds
 CSV_COLUMNS += ["loss", "accuracy", "lr"]
 TEMPLATE = Path(__file__).with_name("report_template.html")
 STREAMLIT_CONFIG = Path(__file__).parents[3] / ".streamlit" / "config.toml"
-THEME = {
-    "--st-text-color": "textColor",
-    "--st-background-color": "backgroundColor",
-    "--st-border-color": "borderColor",
-    "--st-primary-color": "primaryColor",
-}
-"""CSS variables that the scripts read, and the options of Streamlit's theme that set them."""
+THEME = ("text", "background", "border", "primary")
+"""Colours of Streamlit's theme that the scripts read, as CSS variables."""
 
 NamedFigure = tuple[str, go.Figure]  # pictures of a figure are saved under its name
 
@@ -45,13 +41,14 @@ NamedFigure = tuple[str, go.Figure]  # pictures of a figure are saved under its 
 def html(results: Sequence[Result]) -> bytes:
     """Everything that the Compare page shows of finished runs, as one file."""
     sides = comparison.sides(results)
+    answers, maps = _answers_and_maps(sides)
     sections = [  # what precedes the figures, the class of the section, the figures
         ("", "", [("trade-off", tradeoff(results))] if sides else []),
         ("", "small", _curves(results)),
         ("<h2>Diagnostics</h2>", "", _changes(sides)),
         (f"<h2>Watched sentences</h2>{_legend(sides)}", "small", _watched(results)),
-        ("<h2>What each model answers</h2>", "small", _answers(sides)),
-        ("<h2>What each model sees</h2>", "", _maps(sides)),
+        ("<h2>What each model answers</h2>", "small", answers),
+        ("<h2>What each model sees</h2>", "", maps),
     ]
     figures: list[NamedFigure] = []
     body = [_origin(results), _verdict(results), _results_table(sides)]
@@ -62,26 +59,20 @@ def html(results: Sequence[Result]) -> bytes:
         figures += section
     body += ["<h2>Settings</h2>", _settings_table(sides)]
     theme = tomllib.loads(STREAMLIT_CONFIG.read_text("utf-8"))["theme"]
-    template = Template(TEMPLATE.read_text("utf-8"))
-    return template.substitute(
-        title=escape_html(_title(results)),
-        light=_css_variables(theme["light"]),
-        dark=_css_variables(theme["dark"]),
-        body="\n".join(body),
-        content=_content(figures),
-        plotly=_script(assets.PLOTLY),
-    ).encode()
+    parts = {name: _css_variables(theme[name]) for name in ("light", "dark")}
+    parts |= {"title": escape_html(_title(results)), "body": "\n".join(body)}
+    parts |= {"content": _content(figures), "plotly": _script(assets.PLOTLY)}
+    return Template(TEMPLATE.read_text("utf-8")).substitute(parts).encode()
 
 
 def csv(results: Sequence[Result]) -> bytes:
     """A row for each point of each curve; seconds are of training, as in the charts."""
-    tables = []
+    tables = [pd.DataFrame()]
     for result in results:
-        run = result.run
+        run, history = result.run, result.on_fair_clock().history
         about = {"run": run.run_id, "name": run.name, "mode": run.config.mode}
-        history = result.on_fair_clock().history
         tables.append(history.assign(**about, seed=run.config.seed))
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    table = pd.concat(tables, ignore_index=True)
     return escape_formulas(table.reindex(columns=CSV_COLUMNS)).to_csv(index=False).encode()
 
 
@@ -129,30 +120,20 @@ def _watched(results: Sequence[Result]) -> list[NamedFigure]:
     ]
 
 
-def _answers(sides: Sequence[Side]) -> list[NamedFigure]:
-    """A confusion matrix of the first seed of each side."""
-    figures = []
+def _answers_and_maps(sides: Sequence[Side]) -> tuple[list[NamedFigure], list[NamedFigure]]:
+    """A confusion matrix and a text map of the first seed of each side; maps need the texts on this disk."""
+    answers, maps = [], []
     for side in sides:
-        look = side.results[0].diagnostics
+        run, look = side.results[0].run, side.results[0].diagnostics
         if look is not None and len(look.probabilities):
             fig = matrix_figures.confusion(look, side.label, model_colour(side.mode))
-            figures.append((f"answers-{side.mode}", fig))
-    return figures
-
-
-def _maps(sides: Sequence[Side]) -> list[NamedFigure]:
-    """A map of the first seed of each side, if the texts are still on this disk."""
-    figures = []
-    for side in sides:
-        look = side.results[0].diagnostics
+            answers.append((f"answers-{side.mode}", fig))
         if look is not None and len(look.map_rows):
-            try:
-                texts = dataset_texts.load(side.results[0].run.facts["dataset_fingerprint"])
-            except UnfreezeError:
-                return []
-            fig = diagnostics_figures.text_map(look, texts, side.label)
-            figures.append((f"map-{side.mode}", fig))
-    return figures
+            with suppress(UnfreezeError):
+                texts = dataset_texts.load(run.facts["dataset_fingerprint"])
+                fig = diagnostics_figures.text_map(look, texts, side.label)
+                maps.append((f"map-{side.mode}", fig))
+    return answers, maps
 
 
 def _legend(sides: Sequence[Side]) -> str:
@@ -207,7 +188,7 @@ def _table(heads: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
 
 
 def _css_variables(theme: dict[str, str]) -> str:
-    return " ".join(f"{variable}: {theme[option]};" for variable, option in THEME.items())
+    return " ".join(f"--st-{name}-color: {theme[f'{name}Color']};" for name in THEME)
 
 
 def _content(figures: Sequence[NamedFigure]) -> str:

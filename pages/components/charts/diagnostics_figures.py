@@ -26,23 +26,18 @@ def weight_changes(sides: Sequence[Side]) -> go.Figure | None:
     sides = [side for side in sides if seed_mean(side, "moved")]
     if not sides:
         return None
-    fig = empty_figure(
-        "How far each layer moved",
-        "Change of the weights, relative to where they began; the new last layer began at random.",
-    )
+    caption = "relative to where they began; the new last layer began at random."
+    fig = empty_figure("How far each layer moved", f"Change of the weights, {caption}")
     by_side = [seed_mean(side, "moved") for side in sides]
     groups = list(dict.fromkeys(group for changes in by_side for group in changes))
     positive = [change for changes in by_side for change in changes.values() if change > 0]
     for number, (side, colour) in enumerate(zip(sides, side_colours(sides), strict=True)):
         changes = [by_side[number].get(group, 0.0) for group in groups]
-        fig.add_heatmap(
-            x=[number],
-            y=[group_title(group) for group in groups],
-            z=[[_log_share(change, positive)] for change in changes],
-            text=[[_change_text(change)] for change in changes],
-            hovertemplate=f"{escape_html(side.label)}, %{{y}}: %{{text}}<extra></extra>",
-            **cell_style(colour),
-        )
+        shares = [[_log_share(change, positive)] for change in changes]
+        text = [[_change_text(change)] for change in changes]
+        hover = f"{escape_html(side.label)}, %{{y}}: %{{text}}<extra></extra>"
+        style = cell_style(colour) | {"text": text, "hovertemplate": hover}
+        fig.add_heatmap(x=[number], y=list(map(group_title, groups)), z=shares, **style)
     fig.update_layout(height=80 + 58 * len(groups))
     style_as_table(fig)
     names = [_wrapped(side.label, COLUMN) for side in sides]
@@ -54,12 +49,9 @@ def seed_mean(side: Side, part: str) -> dict[str, Any]:
     """`moved` or `forgot` of a side's diagnostics, the mean over its seeds; empty if not measured."""
     measured = [getattr(result.diagnostics, part, None) for result in side.results]
     known = [values for values in measured if values]
-    return {
-        name: value
-        if isinstance(value, str)
-        else float(np.mean([run.get(name, 0) for run in known]))
-        for name, value in (known[0] if known else {}).items()
-    }
+    means = dict(known[0]) if known else {}
+    numbers = [name for name, value in means.items() if not isinstance(value, str)]
+    return means | {n: float(np.mean([run.get(n, 0) for run in known])) for n in numbers}
 
 
 def _log_share(change: float, positive: Sequence[float]) -> float:
@@ -83,11 +75,9 @@ def forgetting(sides: Sequence[Side]) -> go.Figure | None:
         return None
     measured = [seed_mean(side, "forgot") for side in sides]
     task, texts = measured[0]["task"], int(measured[0]["texts"])
-    fig = empty_figure(
-        f"Accuracy on {escape_html(task)}, which it had learned before",
-        f"Tick: before. Dot: after. {texts:,} test texts, through the old last layer.",
-        height=60 + 60 * len(sides),
-    )
+    title = f"Accuracy on {escape_html(task)}, which it had learned before"
+    caption = f"Tick: before. Dot: after. {texts:,} test texts, through the old last layer."
+    fig = empty_figure(title, caption, height=60 + 60 * len(sides))
     for side, forgot, colour in zip(sides, measured, side_colours(sides), strict=True):
         before, after = forgot["before"], forgot["after"]
         row = f"<b>{escape_html(side.label)}</b><br>{before:.1%} → {after:.1%}"
@@ -118,29 +108,19 @@ def text_map(look: Diagnostics, texts: Sequence[str], name: str) -> go.Figure:
         answer = "<br>Answer: %{customdata[1]}" if axes else ""
         for number, label in enumerate(look.labels):
             of_class = truth == number
-            fig.add_scattergl(
-                x=points[of_class, 0],
-                y=points[of_class, 1],
-                xaxis=f"x{axes}",
-                yaxis=f"y{axes}",
-                mode="markers",
-                name=names[number],
-                legendgroup=label,
-                showlegend=not axes,
-                marker={"color": colours[label], "size": 5, "opacity": 0.7},
-                text=hover[of_class],
-                customdata=np.c_[np.flatnonzero(of_class), names[predicted[of_class]]],
-                meta=names[number],
-                hovertemplate=f"%{{text}}{answer}<extra>%{{meta}}</extra>",
-            )
+            x, y = points[of_class].T
+            marker = {"color": colours[label], "size": 5, "opacity": 0.7}
+            style = {"mode": "markers", "marker": marker, "xaxis": f"x{axes}", "yaxis": f"y{axes}"}
+            style |= {"name": names[number], "legendgroup": label, "showlegend": not axes}
+            style |= {"hovertemplate": f"%{{text}}{answer}<extra>%{{meta}}</extra>"}
+            style |= {"text": hover[of_class], "meta": names[number]}
+            clicked = np.c_[np.flatnonzero(of_class), names[predicted[of_class]]]
+            fig.add_scattergl(x=x, y=y, customdata=clicked, **style)
     bare = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     bare |= {"mirror": True, "showline": True}
     left = {"xaxis": bare | {"domain": [0, 0.49]}, "yaxis": bare}
-    right = {
-        "xaxis2": bare | {"domain": [0.51, 1], "anchor": "y2"},
-        "yaxis2": bare | {"anchor": "x2"},
-    }
-    fig.update_layout(**left, **right, margin_t=34)
+    right = bare | {"domain": [0.51, 1], "anchor": "y2"}
+    fig.update_layout(**left, xaxis2=right, yaxis2=bare | {"anchor": "x2"}, margin_t=34)
     corner = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
     for text, x in (("<b>Before</b>", 0.0), ("<b>After</b>", 0.51)):
         fig.add_annotation(text=text, x=x, y=1, yshift=4, showarrow=False, **corner)

@@ -16,15 +16,10 @@ def empty_figure(
 ) -> go.Figure:
     """A figure without data; figure.js shows title and caption above it, and in saved pictures."""
     place = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"}
-    layout = {
-        "template": go.layout.Template(),
-        "title": {"text": title, "subtitle": {"text": caption}},
-        "margin": {"l": 8, "r": 16, "t": 12, "b": 8},
-        "legend": place | {"itemsizing": "constant"},
-    }
-    return go.Figure(
-        layout=layout | {"height": height, "showlegend": legend, "hovermode": "closest"}
-    )
+    layout = {"template": go.layout.Template(), "legend": place | {"itemsizing": "constant"}}
+    layout |= {"height": height, "showlegend": legend, "hovermode": "closest"}
+    layout |= {"title": {"text": title, "subtitle": {"text": caption}}}
+    return go.Figure(layout=layout | {"margin": {"l": 8, "r": 16, "t": 12, "b": 8}})
 
 
 def add_band(fig: go.Figure, x: NDArray, low: NDArray, high: NDArray, colour: str) -> None:

@@ -47,12 +47,8 @@ def live_charts(data: bytes, key: str) -> None:
 
 def axis_input(key: str, label: str = "Horizontal axis", **options: Any) -> str:
     """Draw the choice of an axis, with `options` of `st.segmented_control`; return a key of AXES."""
-    options = {
-        "label_visibility": "collapsed",
-        "format_func": AXES.get,
-        "default": "step",
-    } | options
-    return st.segmented_control(label, AXES, required=True, key=key, **options)
+    options = {"label_visibility": "collapsed", "format_func": AXES.get} | options
+    return st.segmented_control(label, AXES, default="step", required=True, key=key, **options)
 
 
 def pack(

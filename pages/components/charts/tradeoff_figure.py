@@ -57,14 +57,11 @@ def side_colours(sides: Sequence[Side]) -> list[str]:
 
 def _add_seeds(fig: go.Figure, side: Side, colour: str) -> None:
     name, marker = escape_html(side.label), {"color": colour, "size": 7, "opacity": 0.4}
-    fig.add_scatter(
-        x=[result.train_seconds for result in side.results],
-        y=side.test_accuracies,
-        mode="markers",
-        marker=marker,
-        hovertemplate="%{text}<br>%{y:.1%}<extra></extra>",
-        text=[f"{name}, seed {result.run.config.seed}" for result in side.results],
-    )
+    seconds = [result.train_seconds for result in side.results]
+    text = [f"{name}, seed {result.run.config.seed}" for result in side.results]
+    style = {"mode": "markers", "marker": marker, "text": text}
+    style |= {"hovertemplate": "%{text}<br>%{y:.1%}<extra></extra>"}
+    fig.add_scatter(x=seconds, y=side.test_accuracies, **style)
 
 
 def _add_mean(fig: go.Figure, side: Side, colour: str) -> None:
@@ -88,14 +85,8 @@ def _add_reference(fig: go.Figure, side: Side) -> None:
     line = {"color": model_colour(side.mode), "dash": "dash", "width": 1.5}
     fig.add_hline(y=side.test_accuracy, line=line, layer="below")
     text = f"{escape_html(side.label)} {side.test_accuracy:.1%}"
-    place = {
-        "x": 0,
-        "y": side.test_accuracy,
-        "xref": "paper",
-        "xanchor": "left",
-        "yanchor": "bottom",
-    }
-    fig.add_annotation(text=text, showarrow=False, font_size=12, **place)
+    place = {"xref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    fig.add_annotation(text=text, x=0, y=side.test_accuracy, font_size=12, **place)
 
 
 def _caption(networks: Sequence[Side]) -> str:
@@ -142,16 +133,11 @@ def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
     (left, right), (bottom, top) = fig.layout.xaxis.range, fig.layout.yaxis.range
     width, height = PLOT
     xs = [math.log10(side.train_seconds) if log else side.train_seconds for side in networks]
-    markers = [
-        Marker(
-            side.label,
-            (x - left) / (right - left) * width,
-            (side.test_accuracy - bottom) / (top - bottom) * height,
-            diameter(side.trainable_parameters) / 2,
-        )
-        for side, x in zip(networks, xs, strict=True)
-    ]
-    taken = []
+    markers, taken = [], []
+    for side, x in zip(networks, xs, strict=True):
+        across = (x - left) / (right - left) * width
+        up = (side.test_accuracy - bottom) / (top - bottom) * height
+        markers.append(Marker(side.label, across, up, diameter(side.trainable_parameters) / 2))
     for reference in fig.layout.annotations:
         y = (reference.y - bottom) / (top - bottom) * height
         taken += [(0.0, width, y - 1, y + 1), (0.0, 100.0, y, y + 16)]  # the line and its text

@@ -40,9 +40,7 @@ def stored_texts(run: RunPredictions) -> Sequence[str] | None:
 def answered_text(row: int, texts: Sequence[str], runs: Sequence[RunPredictions]) -> str:
     """A test text with its class and what each run predicts, as safe HTML."""
     labels, truth = runs[0].diagnostics.labels, runs[0].diagnostics.truth
-    answers = [
-        f"{run.name}: {labels[run.predicted[row]]} {run.confidence[row]:.1%}" for run in runs
-    ]
-    label = labels[truth[row]]
-    heading = " · ".join([label, *answers])
+    label = heading = labels[truth[row]]
+    for run in runs:
+        heading += f" · {run.name}: {labels[run.predicted[row]]} {run.confidence[row]:.1%}"
     return example_text(texts[row], heading, class_colours(labels)[label], "", EXCERPT)

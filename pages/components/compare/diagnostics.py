@@ -60,17 +60,11 @@ def text_map(results: list[Result]) -> None:
         return
     key = "text_map_run"
     choices.forget_unknown(key, runs)
-    chosen = st.pills(
-        "Model",
-        list(runs),
-        required=True,
-        default=None if key in st.session_state else next(iter(runs)),
-        format_func=lambda run_id: escape_markdown(runs[run_id].name),
-        key=key,
-        label_visibility="collapsed",
-        wrap=True,
-        persist_state="session",
-    )
+    names = {run_id: escape_markdown(run.name) for run_id, run in runs.items()}
+    default = None if key in st.session_state else next(iter(runs))
+    options = {"label_visibility": "collapsed", "wrap": True, "persist_state": "session"}
+    options |= {"default": default, "format_func": names.get, "required": True, "key": key}
+    chosen = st.pills("Model", list(runs), **options)
     run = runs[chosen]
     texts = choices.stored_texts(run)
     if texts is None:
@@ -98,15 +92,10 @@ def watched_sentences(results: list[Result]) -> None:
     labels = watching[0].run.facts["labels"]
     choices.forget_unknown("watched_label", range(len(labels)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.segmented_control(
-            "Probability of",
-            range(len(labels)),
-            default=len(labels) - 1,
-            required=True,
-            format_func=lambda number: escape_markdown(labels[number]),
-            key="watched_label",
-            persist_state="session",
-        )
+        options = {"key": "watched_label", "persist_state": "session", "required": True}
+        options |= {"format_func": lambda number: escape_markdown(labels[number])}
+        numbers = range(len(labels))
+        label = st.segmented_control("Probability of", numbers, default=numbers[-1], **options)
         options = {"label_visibility": "visible", "persist_state": "session", "wrap": True}
         axis = axis_input("watched_axis", "Over", **options)
     names, groups = zip(*grouping.group_by_settings(watching), strict=True)

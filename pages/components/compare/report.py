@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from string import Template
@@ -111,13 +112,9 @@ def _watched(results: Sequence[Result]) -> list[NamedFigure]:
     if not watching:
         return []
     label = len(watching[0].run.facts["labels"]) - 1
-    return [
-        (
-            f"watched-{number + 1}",
-            curve_figures.watched_sentence(watching, number, label, "seconds"),
-        )
-        for number in range(len(watching[0].run.config.watched))
-    ]
+    draw = partial(curve_figures.watched_sentence, watching, label=label, axis="seconds")
+    numbers = range(len(watching[0].run.config.watched))
+    return [(f"watched-{number + 1}", draw(number)) for number in numbers]
 
 
 def _answers_and_maps(sides: Sequence[Side]) -> tuple[list[NamedFigure], list[NamedFigure]]:
@@ -162,12 +159,9 @@ def _settings_table(sides: Sequence[Side]) -> str:
     columns = []
     for side in sides:
         run_config = side.results[0].run.config
-        settings = [
-            each for each in config.relevant_settings(run_config) if each.name not in HIDDEN
-        ]
-        columns.append(
-            {config.label(each): str(getattr(run_config, each.name)) for each in settings}
-        )
+        relevant = config.relevant_settings(run_config)
+        names = {config.label(each): each.name for each in relevant if each.name not in HIDDEN}
+        columns.append({label: str(getattr(run_config, name)) for label, name in names.items()})
     rows = []
     for label in dict.fromkeys(chain(*columns)):
         known = {column[label] for column in columns if label in column}

@@ -61,9 +61,9 @@ def table_caption(sides: Sequence[Side]) -> str:
     """What the figures of `results_table` mean."""
     caption = "± is half of a 95% interval."
     parameters = max((side.parameters for side in sides), default=0)
-    return (
-        f"{caption} Trained parameters as a share of all {parameters:,}." if parameters else caption
-    )
+    if parameters:
+        caption += f" Trained parameters as a share of all {parameters:,}."
+    return caption
 
 
 def _row(side: Side, over_seeds: bool) -> dict[str, str]:

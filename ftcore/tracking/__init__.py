@@ -10,25 +10,19 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
-from ftcore.tracking.curves import history as history, watched as watched
-from ftcore.tracking.locks import claim as claim
+from ftcore.tracking.locks import claim
 from ftcore.tracking.maintenance import (
-    close_interrupted as close_interrupted,
-    delete as delete,
-    disk_use as disk_use,
-    enqueue as enqueue,
-    rename as rename,
-    waiting as waiting,
+    close_interrupted,
+    delete,
+    disk_use,
+    enqueue,
+    rename,
+    waiting,
 )
-from ftcore.tracking.reader import (
-    find_runs as find_runs,
-    last_failure as last_failure,
-    run as run,
-    runs as runs,
-)
-from ftcore.tracking.recorder import (
-    Recorder as Recorder,
-    create_run as create_run,
-    finish as finish,
-)
-from ftcore.tracking.run_record import Run as Run
+from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
+from ftcore.tracking.recorder import Recorder, create_run, finish
+from ftcore.tracking.run_record import Run
+
+__all__ = ["Recorder", "Run", "claim", "close_interrupted", "create_run", "delete", "disk_use"]
+__all__ += ["enqueue", "find_runs", "finish", "history", "last_failure", "rename", "run", "runs"]
+__all__ += ["waiting", "watched"]

@@ -26,6 +26,7 @@ from ftcore import paths
 from ftcore.errors import UnfreezeError
 
 LOCK_SECONDS = 300  # to wait for another process that creates or upgrades the store
+DATA_VERSION = "PRAGMA data_version"  # changes when another connection has written
 log = logging.getLogger(__name__)
 
 
@@ -39,24 +40,19 @@ def prepare(uri: str) -> None:
     file = paths.database_path()
     if uri == f"sqlite:///{file}":
         file.touch(mode=0o600)
-        if _revision(uri) != latest_revision():
+        if _revision(uri) != known_revisions()[0]:
             with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_SECONDS):
-                if _revision(uri) != latest_revision():  # no other process has upgraded it
+                if _revision(uri) != known_revisions()[0]:  # no other process has upgraded it
                     _upgrade(file)
-    elif _revision(uri) not in (None, latest_revision()):
+    elif _revision(uri) not in (None, known_revisions()[0]):
         raise UnfreezeError(
-            "The database that MLFLOW_TRACKING_URI names was written by an earlier MLflow; "
+            "The database of MLFLOW_TRACKING_URI was written by an earlier MLflow; "
             "keep a copy of it, then run `mlflow db upgrade` on it."
         )
 
 
-def latest_revision() -> str:
-    """The schema revision of the installed MLflow."""
-    return _known_revisions()[0]
-
-
 @functools.cache
-def _known_revisions() -> list[str]:
+def known_revisions() -> list[str]:
     """The schema revisions that the installed MLflow knows, newest first."""
     scripts = ScriptDirectory.from_config(mlflow_db._get_alembic_config(""))
     return [script.revision for script in scripts.walk_revisions()]
@@ -67,7 +63,7 @@ def _revision(uri: str) -> str | None:
     engine = sqlalchemy.create_engine(uri, poolclass=NullPool)
     with engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
-    if revision not in (None, *_known_revisions()):
+    if revision not in (None, *known_revisions()):
         raise UnfreezeError(
             "The record of runs was written by a newer version of MLflow; update Unfreeze to open it."
         )
@@ -82,45 +78,41 @@ def _upgrade(file: Path) -> None:
     """
     copy = None
     try:
-        with closing(sqlite3.connect(file)) as store:
-            version = _data_version(store)
-            with closing(_upgraded(store)) as upgraded:
-                if store.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    copy = _keep_copy(store, file)
-                if _data_version(store) != version:
-                    raise UnfreezeError(
-                        "Another program writes to the record of runs, which must be upgraded: end that "
-                        "program and start again."
-                    )
-                upgraded.backup(store, progress=_raise_if_locked)
+        with (
+            closing(sqlite3.connect(file)) as store,
+            closing(sqlite3.connect(":memory:")) as upgraded,
+        ):
+            version = store.execute(DATA_VERSION).fetchone()
+            store.backup(upgraded, progress=_raise_if_locked)
+            engine = sqlalchemy.create_engine(
+                "sqlite://", creator=lambda: upgraded, poolclass=StaticPool
+            )
+            mlflow_db._initialize_tables(engine)
+            if store.execute("SELECT 1 FROM sqlite_master").fetchone():
+                copy = _keep_copy(store, file)
+            if store.execute(DATA_VERSION).fetchone() != version:
+                raise UnfreezeError(
+                    "Another program writes to the record of runs: end that program and start again."
+                )
+            upgraded.backup(store, progress=_raise_if_locked)
     except (sqlite3.Error, SQLAlchemyError, OSError) as error:
         if copy:
             copy.unlink()
+        reason = getattr(error, "orig", None) or error  # without the SQL statement
         space = 2 * max(file.stat().st_size, 1_000_000) / 1e6
         raise UnfreezeError(
-            f"The record of runs cannot be opened: its upgrade failed ({_reason(error)}) and left it "
+            f"The record of runs cannot be opened: its upgrade failed ({reason}) and left it "
             f"unchanged. Provide {space:,.0f} MB of free space for {file.parent} and start again."
         ) from error
     if copy:
         log.warning("The record of runs was upgraded; a copy from before is kept as %s.", copy)
 
 
-def _upgraded(store: sqlite3.Connection) -> sqlite3.Connection:
-    """A copy of a store in memory, with the latest schema."""
-    memory = sqlite3.connect(":memory:")
-    try:
-        store.backup(memory, progress=_raise_if_locked)
-        engine = sqlalchemy.create_engine("sqlite://", creator=lambda: memory, poolclass=StaticPool)
-        mlflow_db._initialize_tables(engine)
-    except BaseException:
-        memory.close()
-        raise
-    return memory
-
-
 def _keep_copy(store: sqlite3.Connection, file: Path) -> Path:
     """Copy a store to a file beside it, which only its owner can read."""
-    copy = file.with_name(f"{file.name}.before-{latest_revision()}-{datetime.now():%Y%m%d-%H%M%S}")
+    copy = file.with_name(
+        f"{file.name}.before-{known_revisions()[0]}-{datetime.now():%Y%m%d-%H%M%S}"
+    )
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)  # left by a process that was killed here
     part.touch(mode=0o600)
@@ -136,13 +128,3 @@ def _raise_if_locked(status: int, remaining: int, total: int) -> None:
     """Raise sqlite3.OperationalError if a database was still locked after SQLite's own timeout."""
     if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise sqlite3.OperationalError("another program holds it")
-
-
-def _data_version(store: sqlite3.Connection) -> int:
-    """Changes when another connection has written to the database."""
-    return store.execute("PRAGMA data_version").fetchone()[0]
-
-
-def _reason(error: Exception) -> str:
-    """SQLite's message, without the statement."""
-    return str(getattr(error, "orig", None) or error)

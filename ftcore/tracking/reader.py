@@ -1,19 +1,22 @@
-"""Finds runs in the record."""
+"""Reads the record: the runs, and the curves of a run as tables."""
 
 import contextlib
 import functools
+import re
+import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
+from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.tracking.run_record import Run, created_at, from_mlflow, run_name
-from ftcore.tracking.store import connect, tag, version
+from ftcore.tracking.store import connect, is_home_database, tag, version
 from ftcore.validation import printable
 
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
@@ -21,6 +24,9 @@ _RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "me
 _CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed")
 _OTHER_COLUMNS = ("started", "seconds", "val_accuracy", "test_accuracy", "config")
 _COLUMNS = [*_RUN_COLUMNS, *_CONFIG_COLUMNS, *_OTHER_COLUMNS]
+_POINT_COLUMNS = ["loss", "accuracy", "seconds", "epoch", "examples"]
+_SPLITS = {"train": [*_POINT_COLUMNS, "lr"], "val": _POINT_COLUMNS, "test": _POINT_COLUMNS}
+_WATCHED = re.compile(r"watch/\d+/\d+")  # watch/<sentence>/<label>
 _read_lock = threading.Lock()
 
 
@@ -55,18 +61,11 @@ def _row(mlflow_run: MlflowRun) -> dict[str, Any]:
     try:
         run = from_mlflow(mlflow_run)
     except UnfreezeError as error:
-        return (
-            dict.fromkeys(_COLUMNS, "")
-            | dict.fromkeys(("epochs", "limit", "seed"), 0)
-            | {
-                "run_id": mlflow_run.info.run_id,
-                "name": run_name(mlflow_run),
-                "status": "unreadable",
-                "message": str(error),
-                **dict.fromkeys(_OTHER_COLUMNS),
-                "started": created_at(mlflow_run),
-            }
-        )
+        row: dict[str, Any] = dict.fromkeys(_COLUMNS, "")
+        row |= dict.fromkeys(("epochs", "limit", "seed"), 0) | dict.fromkeys(_OTHER_COLUMNS)
+        row |= {"started": created_at(mlflow_run)}
+        row |= {"run_id": mlflow_run.info.run_id, "name": run_name(mlflow_run)}
+        return row | {"status": "unreadable", "message": str(error)}
     return {
         **{column: getattr(run, column) for column in _RUN_COLUMNS},
         **{column: getattr(run.config, column) for column in _CONFIG_COLUMNS},
@@ -110,12 +109,8 @@ def last_failure() -> str | None:
     """The message of the run that failed last. Raises UnfreezeError if the record cannot be read."""
     client, experiment = connect()
     try:
-        failed = client.search_runs(
-            [experiment],
-            f"tags.`{tag('status')}` = 'failed'",
-            max_results=1,
-            order_by=["attributes.end_time DESC"],
-        )
+        condition, order = f"tags.`{tag('status')}` = 'failed'", ["attributes.end_time DESC"]
+        failed = client.search_runs([experiment], condition, max_results=1, order_by=order)
     except MlflowException as error:
         raise UnfreezeError(
             "The record of runs cannot be read: check the disk or the tracking server."
@@ -124,3 +119,59 @@ def last_failure() -> str | None:
         return from_mlflow(failed[0]).message if failed else None
     except UnfreezeError as error:  # only this run is unreadable
         return str(error)
+
+
+def history(run_id: str) -> pd.DataFrame:
+    """Loss and accuracy of a run: split, step, epoch, seconds, examples, loss, accuracy, lr; by step."""
+    names = [f"{split}/{column}" for split, columns in _SPLITS.items() for column in columns]
+    points = _points(run_id, names)
+    parts = []
+    for split, columns in _SPLITS.items():
+        curves = {column: pd.Series(points[f"{split}/{column}"], dtype=float) for column in columns}
+        part = pd.DataFrame(curves).rename_axis("step").sort_index()
+        parts.append(part.reset_index().assign(split=split))
+    parts = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(parts, ignore_index=True)
+
+
+def watched(run_id: str) -> pd.DataFrame:
+    """Predictions for the watched sentences: sentence and label (indices), step, epoch, seconds,
+    examples, probability; in order of sentence, label and step."""
+    client, _ = connect()
+    names = [name for name in client.get_run(run_id).data.metrics if _WATCHED.fullmatch(name)]
+    shared = ["epoch", "seconds", "examples"]
+    points = _points(run_id, [*names, *(f"watch/{column}" for column in shared)]) if names else {}
+    rows = [
+        {"sentence": int(sentence), "label": int(label), "step": step, "probability": probability}
+        | {column: points[f"watch/{column}"].get(step) for column in shared}
+        for name in names
+        for _, sentence, label in [name.split("/")]
+        for step, probability in points[name].items()
+    ]
+    columns = ["sentence", "label", "step", *shared, "probability"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["sentence", "label", "step"], ignore_index=True)
+
+
+def _points(run_id: str, metrics: Sequence[str]) -> dict[str, dict[int, float | None]]:
+    """Values by step of each of these metrics; the last where a step was recorded twice.
+
+    MLflow takes 50 ms for the curves of one run, one query of the database in our home 3 ms; a live page
+    reads each second, on the cores that train.
+    """
+    points: dict[str, dict[int, float | None]] = {name: {} for name in metrics}
+    if not is_home_database():
+        client, _ = connect()
+        for name in metrics:
+            for point in client.get_metric_history(run_id, name):
+                points[name][point.step] = point.value
+        return points
+    with contextlib.closing(sqlite3.connect(paths.database_path(), timeout=20)) as database:
+        query = (
+            "SELECT key, step, CASE is_nan WHEN 1 THEN NULL ELSE value END FROM metrics "
+            "WHERE run_uuid = ? ORDER BY timestamp"
+        )
+        for name, step, value in database.execute(query, (run_id,)):
+            if name in points:
+                points[name][step] = value
+    return points

@@ -43,9 +43,6 @@ def create_run(
     tags = {
         "status": "queued",
         "config": json.dumps(replace(config, name=name).to_dict()),
-        "host": socket.gethostname(),
-        "pid": str(os.getpid()),
-        "heartbeat": str(time.time()),
         "format": str(FORMAT),
         "version": __version__,
         "git_commit": _git_commit(),
@@ -53,20 +50,19 @@ def create_run(
         "experiment": experiment,
         "experiment_name": experiment_name,
         "place": f"{place or ''}",
-    }
+    } | _process()
     client, mlflow_experiment = connect()
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
     with writing():
-        run = client.create_run(
-            mlflow_experiment, tags={tag(key): tags[key] for key in tags}, run_name=name
-        )
+        prefixed = {tag(key): tags[key] for key in tags}
+        run = client.create_run(mlflow_experiment, tags=prefixed, run_name=name)
         client.log_batch(run.info.run_id, params=params)
         client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
     return str(run.info.run_id)
 
 
 class Recorder:
-    """Records the events of one run, in one batch about twice a second. A context manager."""
+    """Records the events of one run, in a batch about twice a second. A context manager."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -80,16 +76,8 @@ class Recorder:
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
-        self._tags |= {
-            "status": "running",
-            "message": "",
-            "place": "",
-            "heartbeat": str(time.time()),
-            "phase": "waiting",
-            "phase_progress": "",
-            "host": socket.gethostname(),
-            "pid": str(os.getpid()),
-        }
+        self._tags |= dict.fromkeys(("message", "place", "phase_progress"), "")
+        self._tags |= {"status": "running", "phase": "waiting"} | _process()
         self._flush(required=True)
         with writing():
             self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
@@ -196,10 +184,13 @@ def finish(run_id: str, event: Finished) -> None:
 
 @functools.cache
 def _git_commit() -> str:
-    try:
-        git = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=paths.ROOT, capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return git.stdout.strip() if git.returncode == 0 else ""
+    command = ["git", "rev-parse", "HEAD"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        git = subprocess.run(command, cwd=paths.ROOT, capture_output=True, timeout=5, check=True)
+        return git.stdout.decode().strip()
+    return ""
+
+
+def _process() -> dict[str, str]:
+    process = {"host": socket.gethostname(), "pid": os.getpid(), "heartbeat": time.time()}
+    return {key: str(value) for key, value in process.items()}

@@ -49,12 +49,10 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """Whether it is queued or running."""
         return self.status in ("queued", "running")
 
     @property
     def resumable(self) -> bool:
-        """Whether it can be resumed."""
         return self.status in ("paused", "interrupted")
 
     @property
@@ -79,12 +77,10 @@ def from_mlflow(mlflow_run: MlflowRun) -> Run:
 
 
 def run_name(mlflow_run: MlflowRun) -> str:
-    """The name of a run, or its id."""
     return mlflow_run.info.run_name or mlflow_run.info.run_id
 
 
 def created_at(mlflow_run: MlflowRun) -> datetime:
-    """When a run was created, in local time."""
     return datetime.fromtimestamp(mlflow_run.info.start_time / 1000, UTC).astimezone()
 
 

@@ -70,8 +70,7 @@ def writing() -> Iterator[None]:
         yield
     except (MlflowException, OSError) as error:
         raise UnfreezeError(
-            "The record of runs cannot be written; free some space on the disk, or see whether the "
-            "tracking server answers."
+            "The record of runs cannot be written; free some space, or check the tracking server."
         ) from error
 
 

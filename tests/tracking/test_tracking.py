@@ -23,7 +23,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Resumable, Started, Step, Watched
 from ftcore.models import checkpoints
-from ftcore.tracking import curves, maintenance, recorder
+from ftcore.tracking import maintenance, reader, recorder
 from tests.helpers import disk_limit, small_runs
 
 
@@ -209,7 +209,7 @@ def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch: pytest.Mo
     history, watched = tracking.history(run_id), tracking.watched(run_id)
     assert history["loss"].tolist().count(0.55) == 1
     assert len(watched) == 2
-    monkeypatch.setattr(curves, "is_home_database", lambda: False)
+    monkeypatch.setattr(reader, "is_home_database", lambda: False)
     pd.testing.assert_frame_equal(history, tracking.history(run_id), check_exact=True)
     pd.testing.assert_frame_equal(watched, tracking.watched(run_id), check_exact=True)
 

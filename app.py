@@ -93,10 +93,10 @@ async def health(request: Request) -> Response:
         return JSONResponse({"status": "starting"} | server)
     try:
         loading.result()
-        from ftcore.runs.health import report
+        from ftcore.runs.scheduler import scheduler
 
         # In a thread of its own, so that a record that hangs blocks nothing else.
-        reading = asyncio.get_running_loop().run_in_executor(health_executor, report)
+        reading = asyncio.get_running_loop().run_in_executor(health_executor, scheduler.health)
         state = await asyncio.wait_for(reading, HEALTH_TIMEOUT)
     except Exception as error:
         problem = str(error) if isinstance(error, UnfreezeError) else type(error).__name__

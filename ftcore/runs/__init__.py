@@ -1,1 +1,1 @@
-"""A run from its first event to its last: training, recording, the queue, its worker, health."""
+"""A run from its first event to its last: training, recording, the queue and its workers."""

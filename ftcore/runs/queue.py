@@ -1,19 +1,25 @@
-"""The queue: which runs wait in this process, which run, and in what order.
+"""The queue: which runs wait in this process, which run, and in what order; the workers of a queue.
 
 The queue is stored in the record: each queued run has a place there. A process claims the runs that it
 queues, so no other process executes them, and a restart loads all runs that are queued and unclaimed.
 """
 
 import contextlib
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from filelock import FileLock
 
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
+from ftcore.runs import execution
 from ftcore.runs.execution import Action, EndRequest
+
+RETRY_SECONDS = 5.0  # until a run that could not start is tried again
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -38,7 +44,6 @@ class RunQueue:
         self.closed = False  # workers must stop taking jobs
 
     def open(self) -> None:
-        """Let workers take jobs (again)."""
         with self._changed:
             self.closed = False
 
@@ -87,10 +92,9 @@ class RunQueue:
             if any(job.run_id == run_id for job in self._running):
                 return None
             could_not_start = self.start_errors.pop(run_id, None)
-            for job in self._waiting:
-                if job.run_id == run_id:
-                    self._waiting.remove(job)
-                    return job
+            if job := next((job for job in self._waiting if job.run_id == run_id), None):
+                self._waiting.remove(job)
+                return job
         if could_not_start:
             return Job(run_id, tracking.run(run_id).place, tracking.claim(run_id))
         return None
@@ -106,7 +110,6 @@ class RunQueue:
             return job
 
     def done(self, job: Job) -> None:
-        """Remove a job that has ended."""
         with self._changed:
             self._running.remove(job)
             self._changed.notify_all()
@@ -143,15 +146,67 @@ class RunQueue:
             return [job.run_id for job in (*self._running, *self._waiting)]
 
     def running(self) -> list[str]:
-        """Ids of the runs being executed."""
         with self._changed:
             return [job.run_id for job in self._running]
 
     def join(self, run_id: str = "", timeout: float | None = None) -> bool:
         """Wait until a run, or by default every run, has left the queue. Returns False after `timeout`."""
-
-        def gone() -> bool:
-            return run_id not in self.order() if run_id else not self.order()
-
         with self._changed:
-            return self._changed.wait_for(gone, timeout)
+            return self._changed.wait_for(
+                lambda: run_id not in self.order() if run_id else not self.order(), timeout
+            )
+
+
+class Worker(Protocol):
+    """Takes jobs from a queue until it is closed, and obeys the `request` of each job."""
+
+    def start(self) -> None:
+        """Start to take jobs, unless already started."""
+
+    def join(self, timeout: float) -> None:
+        """Wait for the current job to end, after the queue was closed."""
+
+
+class ThreadWorker:
+    """Executes one job at a time in a daemon thread."""
+
+    def __init__(self, queue: RunQueue) -> None:
+        self.queue = queue
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._work, name="trainer", daemon=True)
+            self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _work(self) -> None:
+        errors = self.queue.start_errors
+        while not self.queue.closed:
+            job = self.queue.take(timeout=RETRY_SECONDS if errors else None)
+            if job:
+                self._execute(job)
+                self.queue.done(job)
+            # Retry runs that could not start after a while, or once another run could.
+            if errors and not (job and job.run_id in errors):
+                with contextlib.suppress(Exception):  # the record may be unreadable, too
+                    self.queue.load()
+
+    def _execute(self, job: Job) -> None:
+        """Execute a run. Errors are logged, so that the next run gets its turn."""
+        started = False
+        try:
+            for _ in execution.execute(job.run_id, job.request, job.claim):
+                started = True
+                self.queue.start_errors.pop(job.run_id, None)
+            if job.request.action == "discard":
+                tracking.delete(job.run_id)
+        except UnfreezeError as error:
+            log.warning("run %s: %s", job.run_id, error)
+            if not started:  # the record cannot be written, as on a full disk
+                self.queue.start_errors[job.run_id] = str(error)
+        except Exception:
+            log.exception("run %s could not be recorded", job.run_id)

@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from filelock import FileLock
 
@@ -14,8 +15,7 @@ from ftcore.events import Finished
 from ftcore.models import checkpoints
 from ftcore.runs import execution
 from ftcore.runs.checks import check_config
-from ftcore.runs.queue import Job, RunQueue
-from ftcore.runs.worker import ThreadWorker, Worker
+from ftcore.runs.queue import Job, RunQueue, ThreadWorker, Worker
 
 
 class Scheduler:
@@ -42,7 +42,7 @@ class Scheduler:
     def shutdown(self, timeout: float = 10.0) -> None:
         """Interrupt what runs so that it can be resumed, and end the workers.
 
-        What waits stays queued in the record until the next start. `timeout`: seconds to wait per worker.
+        What waits stays queued until the next start. `timeout`: seconds to wait per worker.
         """
         with self._start_lock:
             self._started = False
@@ -51,10 +51,7 @@ class Scheduler:
             worker.join(timeout)
 
     def submit(self, config: FineTuneConfig) -> str:
-        """Queue a run and return its id.
-
-        Raises UnfreezeError if its checkpoint or data is missing, or the record cannot be written.
-        """
+        """Queue a run and return its id. Raises UnfreezeError if it cannot succeed or be recorded."""
         check_config(config)
         place = time.time()
         run_id = tracking.create_run(config, place=place)
@@ -65,10 +62,7 @@ class Scheduler:
     def submit_all(
         self, configs: Sequence[FineTuneConfig], experiment: str, experiment_name: str
     ) -> list[str]:
-        """Queue the runs of an experiment and return their ids.
-
-        Raises UnfreezeError, and queues none, if one of them cannot be queued.
-        """
+        """Queue runs and return their ids. Raises UnfreezeError and queues none if one is refused."""
         for config in configs:
             check_config(config)
         self.start()
@@ -88,10 +82,7 @@ class Scheduler:
         return list(claims)
 
     def resume(self, *run_ids: str) -> None:
-        """Put paused or interrupted runs at the head of the queue, in the given order.
-
-        Raises UnfreezeError, and queues none, if one of them cannot be resumed.
-        """
+        """Put paused or interrupted runs at the head of the queue: all or, with an error, none."""
         with self.queue.lock:
             runs = [tracking.run(run_id) for run_id in run_ids]
             for run in runs:
@@ -134,7 +125,7 @@ class Scheduler:
                 snapshots.discard(checkpoints.run_path(run_id))
 
     def pause(self, run_id: str) -> None:
-        """End a run at its next step so that any process can resume it; a waiting run leaves the queue.
+        """End a run at its next step so that it can be resumed; a waiting run leaves the queue.
 
         Raises UnfreezeError if the run belongs to another process.
         """
@@ -150,6 +141,21 @@ class Scheduler:
             if self._leave_queue(run_id, event) or not self.queue.request_end(run_id, "discard"):
                 _unclaimed(run_id)
                 tracking.delete(run_id)
+
+    def health(self) -> dict[str, Any]:
+        """Device, queue and the message of the last failed run.
+
+        Raises UnfreezeError if the record cannot be opened, or a run cannot start because it cannot be
+        written.
+        """
+        from ftcore import devices  # imports torch
+
+        for error in list(self.queue.start_errors.values()):
+            raise UnfreezeError(error)
+        running, order = self.queue.running(), self.queue.order()
+        queue = {"running": next(iter(running), None), "waiting": len(order) - len(running)}
+        last_error = tracking.last_failure()
+        return {"device": devices.describe(), "queue": queue, "last_error": last_error}
 
     def _enqueue(
         self, claims: dict[str, FileLock], first_place: float, before: Sequence[tracking.Run] = ()
@@ -167,10 +173,9 @@ class Scheduler:
                 tracking.enqueue(job.run_id, job.place)
         except BaseException:
             for run_id in recorded:
+                end = ends.get(run_id, Finished("interrupted", "Not queued."))
                 with contextlib.suppress(UnfreezeError):
-                    tracking.finish(
-                        run_id, ends.get(run_id, Finished("interrupted", "Not queued."))
-                    )
+                    tracking.finish(run_id, end)
             raise
         for job in jobs:  # in order: an idle worker takes the first at once
             self.queue.append(job)
@@ -196,9 +201,8 @@ def _unclaimed(run_id: str) -> tracking.Run:
     """The record of a run. Raises UnfreezeError if a process works on it."""
     run = tracking.run(run_id)
     if run.live:
-        raise UnfreezeError(
-            f"This run belongs to another process ({run.host}, {run.pid}): stop it there."
-        )
+        process = f"{run.host}, {run.pid}"
+        raise UnfreezeError(f"This run belongs to another process ({process}): stop it there.")
     return run
 
 

@@ -10,9 +10,8 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.models import checkpoints
 from ftcore.tracking import reader
-from ftcore.tracking.locks import is_claimed
 from ftcore.tracking.recorder import finish
-from ftcore.tracking.run_record import Run, UnreadableRun
+from ftcore.tracking.run_record import Run, UnreadableRun, is_claimed
 from ftcore.tracking.store import MLFLOW_STATUS, connect, tag, writing
 
 PROBE_SECONDS = 0.1  # longer than another caller of `is_claimed` holds a lock

@@ -1,20 +1,27 @@
-"""The record of one run, converted from MLflow's."""
+"""The record of one run, converted from MLflow's, and the claim of a process on a run.
+
+A claim is a file lock, which the system releases when the process that holds it dies.
+"""
 
 import json
 import socket
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
+from filelock import FileLock, Timeout
 from mlflow.entities import Run as MlflowRun
 
+from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Phase
-from ftcore.tracking.locks import is_claimed, lock_file
 from ftcore.tracking.store import FORMAT
 
+CLAIM_SECONDS = 1.0  # longer than `is_claimed` holds a lock
+POLL_SECONDS = 0.01
 STALE_SECONDS = 120  # a run on another machine without a heartbeat for so long is interrupted
 
 
@@ -136,3 +143,38 @@ def _current_status(run_id: str, tags: dict[str, str]) -> tuple[str, str]:
     if was_local or is_stale:
         return "interrupted", "The process of this run ended; the run can be resumed."
     return status, message
+
+
+def claim(run_id: str) -> FileLock:
+    """Claim a run for this process until `release`. Raises UnfreezeError if another process has it."""
+    file = lock_file(run_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file, timeout=CLAIM_SECONDS, thread_local=False)
+    try:
+        lock.acquire(poll_interval=POLL_SECONDS)
+    except Timeout:
+        raise UnfreezeError("Another process works on this run: stop it there first.") from None
+    return lock
+
+
+def is_claimed(run_id: str, timeout: float = 0.0) -> bool:
+    """Whether a live process of this machine has claimed a run.
+
+    The check holds the lock for an instant. Concurrent callers: one gets a false positive, unless it waits
+    up to `timeout` seconds.
+    """
+    file = lock_file(run_id)
+    if not file.exists():
+        return False
+    lock = FileLock(file, timeout=timeout, thread_local=False)
+    try:
+        lock.acquire(poll_interval=POLL_SECONDS)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def lock_file(run_id: str) -> Path:
+    """The file of a run's lock. It is never deleted alone: processes that wait for it would diverge."""
+    return paths.runs_dir() / run_id / "lock"

@@ -11,7 +11,6 @@ from mlflow.tracking import MlflowClient
 from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
-from ftcore.runs import health
 from ftcore.runs.scheduler import scheduler
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
@@ -127,7 +126,7 @@ def test_a_run_in_any_state_can_be_opened_listed_compared_and_asked(
 
 
 def test_health_reports_a_newest_failure_that_cannot_be_read(known: dict[str, str]) -> None:
-    assert "newer version" in str(health.report()["last_error"])
+    assert "newer version" in str(scheduler.health()["last_error"])
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -9,7 +9,7 @@ from ftcore import tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
-from ftcore.runs import health, worker
+from ftcore.runs import queue
 from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
@@ -19,7 +19,7 @@ from tests.helpers.controlled_training import ControlledTraining, call_concurren
 def test_runs_are_executed_one_at_a_time_in_order(training: ControlledTraining) -> None:
     first, second, third = training.submit("first", "second", "third")
     assert scheduler.queue.order() == [first, second, third]
-    assert health.report()["queue"] == {"running": first, "waiting": 2}
+    assert scheduler.health()["queue"] == {"running": first, "waiting": 2}
     assert tracking.run(second).status == "queued"
     training.finish("first")
     training.wait_for("second")
@@ -27,7 +27,7 @@ def test_runs_are_executed_one_at_a_time_in_order(training: ControlledTraining) 
     assert training.started == ["first", "second"]
     training.finish("second", "third")
     assert final_status(third) == "finished"
-    assert health.report()["queue"] == {"running": None, "waiting": 0}
+    assert scheduler.health()["queue"] == {"running": None, "waiting": 0}
 
 
 def test_concurrent_submissions_start_one_run(training: ControlledTraining) -> None:
@@ -45,7 +45,7 @@ def test_failed_run_says_why_and_the_next_starts(training: ControlledTraining) -
     assert final_status(fine) == "finished"
     assert tracking.run(broken).status == tracking.run(refused).status == "failed"
     assert "ZeroDivisionError" in tracking.run(broken).message
-    assert health.report()["last_error"] == tracking.run(refused).message == "Choose other data."
+    assert scheduler.health()["last_error"] == tracking.run(refused).message == "Choose other data."
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_start_deletes_the_snapshots_of_ended_runs(training: ControlledTraining)
 def test_runs_that_cannot_start_on_a_full_disk_start_once_another_run_can(
     training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "RETRY_SECONDS", 60.0)
+    monkeypatch.setattr(queue, "RETRY_SECONDS", 60.0)
     first, second, third = training.submit("first", "second", "third")
     training.finish("second", "third", "fourth")
     with disk_limit.limit_file_size(1):
@@ -110,7 +110,7 @@ def test_runs_that_cannot_start_on_a_full_disk_start_once_another_run_can(
         assert [tracking.run(run_id).status for run_id in (second, third)] == ["queued"] * 2
         assert "free some space" in scheduler.queue.start_errors[second]
         with pytest.raises(UnfreezeError, match="free some space"):
-            health.report()
+            scheduler.health()
         with pytest.raises(UnfreezeError, match="free some space"):
             scheduler.stop(second)
     training.submit("fourth")
@@ -124,7 +124,7 @@ def test_runs_that_cannot_start_on_a_full_disk_start_once_another_run_can(
 def test_server_that_starts_on_a_full_disk_executes_the_queue_once_it_has_room(
     training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(queue, "RETRY_SECONDS", 0.05)
     tracking.claim(small_runs.run("running", saved=False)).release()  # reads as interrupted
     run_id = tracking.create_run(FineTuneConfig(name="queued"), place=1.0)
     with disk_limit.limit_file_size(1):

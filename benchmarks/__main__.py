@@ -1,7 +1,7 @@
 """Run every benchmark, each in its own process.
 
 python -m benchmarks --short     10 minutes or less on 2 quiet cores
-python -m benchmarks --full      everything; also draws docs/images/scaling.svg
+python -m benchmarks --full      everything
 """
 
 import subprocess
@@ -12,17 +12,15 @@ from benchmarks.harness import report
 from ftcore import paths
 
 NAMES = ("training.lesson", "training.scaling", "inference.predict", "training.memory")
-PICTURE = paths.ROOT / "docs" / "images" / "scaling.svg"
 
 
 def main(argv: list[str] | None = None) -> None:
-    full = report.options(__doc__ or "", argv).full
+    option = "--full" if report.options(__doc__ or "", argv).full else "--short"
     began = time.monotonic()
     failed = []
     for name in NAMES:
-        more = ["--picture", str(PICTURE)] if full and name == "training.scaling" else []
-        command = [sys.executable, "-m", f"benchmarks.{name}", "--full" if full else "--short"]
-        if subprocess.run([*command, *more], cwd=paths.ROOT).returncode:
+        command = [sys.executable, "-m", f"benchmarks.{name}", option]
+        if subprocess.run(command, cwd=paths.ROOT).returncode:
             failed.append(name)
     print(f"\nAll took {time.monotonic() - began:.0f} s.")
     if failed:

@@ -7,19 +7,12 @@ skipped test but those marked `gpu`; `.ci/run` sets both.
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 TESTS = Path(__file__).parent
-Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
-UNSET = (
-    "UNFREEZE_PASSWORD",
-    "MLFLOW_TRACKING_URI",
-    "UNFREEZE_IMDB_URL",
-    "UNFREEZE_AG_NEWS_URL",
-    "UNFREEZE_GLOVE_URL",
-)
+UNSET = ["UNFREEZE_PASSWORD", "MLFLOW_TRACKING_URI"]
+UNSET += ["UNFREEZE_IMDB_URL", "UNFREEZE_AG_NEWS_URL", "UNFREEZE_GLOVE_URL"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,22 +55,12 @@ def shared_data() -> Path:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    return _fail_if_skipped((yield), item)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    return _fail_if_skipped((yield), collector)
-
-
-def _fail_if_skipped(report: Report, node: pytest.Item | pytest.Collector) -> Report:
-    """Turn the skip of a test or a module into a failure if the environment asks for it."""
+    """Turn the skip of a test into a failure if the environment asks for it."""
+    report = yield
     names = ["UNFREEZE_NO_SKIPS"]
-    if TESTS / "browser" in node.path.parents:
+    if TESTS / "browser" in item.path.parents:
         names.append("UNFREEZE_REQUIRE_BROWSER")
-    must_run = any(map(os.environ.get, names)) and not node.get_closest_marker("gpu")
+    must_run = any(map(os.environ.get, names)) and not item.get_closest_marker("gpu")
     if must_run and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"

@@ -61,6 +61,15 @@ def limit(precision: str) -> float:
     return 2 * SIZE**3 / best / 1e9
 
 
+def megabytes(name: str, process: int | str = "self") -> float:
+    """A figure of /proc/PID/status in 10⁶ bytes: VmRSS now, VmHWM at most; 0 without the process."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if name in line), 0.0)
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()

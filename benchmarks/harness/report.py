@@ -9,14 +9,12 @@ from typing import Any
 from benchmarks.harness import machine
 
 
-def options(description: str, argv: Sequence[str] | None = None, **more: Any) -> Any:
-    """Parse `--short` or `--full` (as `full`); `more` maps further options to their help."""
+def options(description: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse `--short` or `--full` (as `full`)."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--short", action="store_true", help="a few minutes at most (the default)")
     which.add_argument("--full", action="store_true", help="as long as it takes")
-    for name, text in more.items():
-        parser.add_argument(f"--{name}", default="", metavar=name.upper(), help=text)
     return parser.parse_args(argv)
 
 

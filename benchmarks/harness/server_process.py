@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import requests
 
 from ftcore import paths
 
@@ -78,10 +78,7 @@ class ServerProcess:
         self.stop()
 
     def _answers(self) -> bool:
-        try:
-            urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=1).close()
-        except urllib.error.HTTPError:
-            return True  # it wants a sign-in first
-        except OSError:
+        try:  # a status of 401 is an answer, too: it wants a sign-in
+            return requests.get(f"{self.address}/_stcore/health", timeout=1).status_code > 0
+        except requests.RequestException:
             return False
-        return True

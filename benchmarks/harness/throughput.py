@@ -58,13 +58,8 @@ def interleave(
             results[name].turns.append(_turn(loop, schedule.seconds))
 
 
-def speedup(fast: Throughput, slow: Throughput) -> float:
-    """Ratio of the throughputs over all turns."""
-    return fast.overall / slow.overall
-
-
 def speedups(fast: Throughput, slow: Throughput) -> list[float]:
-    """The same ratio by round."""
+    """Ratio of the throughputs by round."""
     return [a / b for a, b in zip(fast.by_turn, slow.by_turn, strict=True)]
 
 

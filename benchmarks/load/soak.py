@@ -2,10 +2,10 @@
 
     python -m benchmarks.load.soak --minutes 10
 
-All but one of the visitors speak to the server over the WebSocket as a browser does; one is a browser.
-Their actions follow from the seed. When the time is over, the server is started once more and every run
-goes to its end. Then no run may be lost, and every finished run must have the very weights of one of the
-same settings that was never interrupted. Exits with status 1 otherwise.
+The visitors speak to the server over the WebSocket as a browser does; their actions follow from the seed.
+When the time is over, the server is started once more and every run goes to its end. Then no run may be
+lost, and every finished run must have the very weights of one of the same settings that was never
+interrupted. Exits with status 1 otherwise.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.harness import chromium, data, report
+from benchmarks.harness import data, machine, report
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.load import run_audit, visitor_actions
 from benchmarks.load.run_audit import LIVE, RESUMABLE
@@ -53,12 +53,10 @@ class ServerRun(NamedTuple):
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0, help="of acting, 20 at most")
-    parser.add_argument("--visitors", type=int, default=20, help="one of them a browser")
+    parser.add_argument("--visitors", type=int, default=20, help="who act at the same time")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--home", type=Path, help="an empty folder to use and keep")
     options = parser.parse_args(argv)
-    if not chromium.path():
-        raise SystemExit(chromium.MISSING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is ended, too
     report.heading("Soak")
     print(f"Seed {options.seed}.\n", flush=True)
@@ -135,8 +133,7 @@ def start_visitors(state: SoakState, count: int) -> list[threading.Thread]:
     targets: list[Callable[[], None]] = [
         lambda: poll_statuses(state),
         lambda: visitor_actions.keep_long_run_going(state),
-        lambda: visitor_actions.use_browser(state),
-        *(RandomVisitor(state, number).act_until_over for number in range(count - 2)),
+        *(RandomVisitor(state, number).act_until_over for number in range(count - 1)),
     ]
     threads = [threading.Thread(target=target, daemon=True) for target in targets]
     for thread in threads:
@@ -183,7 +180,7 @@ def end_server(server: ServerProcess, how: signal.Signals, started: float) -> Se
     ended = {signal.SIGKILL: "kill -9", signal.SIGINT: "Ctrl-C"}[how]
     if server.process.poll() is not None:
         ended = "by itself"
-    megabytes = resident_megabytes(server.process.pid)
+    megabytes = machine.megabytes("VmRSS", server.process.pid)
     clock = time.monotonic()
     server.stop(how)
     log = server.log.read_text(errors="replace")
@@ -235,15 +232,6 @@ def server_figures(state: SoakState, server_runs: list[ServerRun]) -> dict[str, 
         f"longest answer in the first {WARM_UP:.0f} s, s": max(early, default=0.0),
         "most memory at a server's end, MB": max(run.megabytes for run in server_runs),
     }
-
-
-def resident_megabytes(pid: int) -> float:
-    """Memory of a process now, in 10⁶ bytes; 0 if it has ended or the system does not say."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if "VmRSS" in line), 0.0)
 
 
 if __name__ == "__main__":

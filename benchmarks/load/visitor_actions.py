@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from playwright.sync_api import Error as BrowserError, Page, sync_playwright
 from websockets.exceptions import WebSocketException
 
-from benchmarks.harness import chromium
 from benchmarks.load.run_audit import ENDED, LIVE, RESUMABLE
 from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
 from ftcore.config import mode_title
@@ -32,15 +30,6 @@ UNKNOWN_RUNS = ("", "../../etc/passwd", "%00", "<b>x</b>&run=y", "9" * 3_000)
 INVALID_QUERIES = [f"run={run_id}" for run_id in UNKNOWN_RUNS]
 INVALID_QUERIES += ["runs=,,,", "runs=" + "x," * 500, "models=none,none", "experiment=0"]
 INVALID_QUERIES += ["model=%ff%fe", "%", "=&=&"]
-INVALID_SETTINGS: list[tuple[str, float | str]] = [
-    ("setting_epochs", -5),
-    ("setting_epochs", 10**9),
-    ("setting_learning_rate", -1.0),
-    ("setting_limit", 10**12),
-    ("setting_device", "toaster"),
-    ("setting_groups", "<b>"),
-    ("setting_watch", "\n".join(TEXTS)),
-]
 
 
 @dataclass
@@ -75,7 +64,7 @@ class SoakState:
         except WidgetNotFound:
             self.actions["found nothing to press"] += 1
         except Exception as error:
-            disconnected = isinstance(error, OSError | WebSocketException | BrowserError)
+            disconnected = isinstance(error, OSError | WebSocketException)
             if disconnected and self.ends != ends:
                 self.actions["cut short by an end of the server"] += 1
             else:
@@ -220,10 +209,6 @@ class RandomVisitor:
     def open_an_invalid_address(self) -> None:
         self.tab.open(self.draw.choice((*PAGES, "nowhere")), self.draw.choice(INVALID_QUERIES))
 
-    def type_an_invalid_setting(self) -> None:
-        self.tab.open("train")
-        self.tab.fill(**dict([self.draw.choice(INVALID_SETTINGS)]))
-
     def open_run(self, *statuses: str, may_end: bool = False) -> str:
         run_id = self.state.pick_run(self.draw, *statuses, may_end=may_end)
         self.tab.open("train", f"run={run_id}")
@@ -250,42 +235,4 @@ ACTIONS: dict[Callable[[RandomVisitor], None], int] = {  # with their weights
     RandomVisitor.lose_the_network: 4,
     RandomVisitor.close: 4,
     RandomVisitor.open_an_invalid_address: 6,
-    RandomVisitor.type_an_invalid_setting: 4,
 }
-
-
-def use_browser(state: SoakState) -> None:
-    """The visitor with a real browser, which sometimes closes its tab."""
-    draw = random.Random(f"{state.seed}/browser")
-    with sync_playwright() as playwright:
-        browser = chromium.launch(playwright)
-        while not state.over.is_set():
-            page = browser.new_page()
-            page.set_default_timeout(TIMEOUT * 1000)
-            page.on("pageerror", lambda error: state.errors.append(f"in the browser: {error}"))
-            while not state.over.wait(draw.uniform(0.1, 1.5)) and draw.random() > 0.15:
-                state.attempt("act in the browser", partial(_act_in_browser, page, state, draw))
-            page.close()
-        browser.close()
-
-
-def _act_in_browser(page: Page, state: SoakState, draw: random.Random) -> None:
-    action = draw.choice(("page", "run", "run", "predict"))
-    if action == "run":
-        page.goto(f"{state.address}/train?run={state.pick_run(draw, *LIVE, *RESUMABLE)}")
-        page.get_by_role("button", name="New run").wait_for()
-        button = page.get_by_role("button", name=draw.choice(("Pause", "Resume")), exact=True)
-        if button.is_visible():
-            button.click(timeout=5_000)
-        page.wait_for_timeout(draw.uniform(500, 4_000))
-    elif action == "predict":
-        page.goto(f"{state.address}/predict")
-        page.get_by_label("Text", exact=True).fill(draw.choice(TEXTS))
-        page.keyboard.press("Control+Enter")
-        page.wait_for_timeout(500)
-    else:
-        page.goto(f"{state.address}/{draw.choice(PAGES)}?{draw.choice(INVALID_QUERIES)}")
-        page.get_by_role("heading", level=1).first.wait_for()
-    unexpected = page.get_by_text("Something unexpected went wrong")
-    if unexpected.or_(page.get_by_test_id("stException")).count():
-        state.errors.append(f"in the browser: an unexpected error at {page.url}")

@@ -71,7 +71,7 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
                 name,
                 f"{result.overall:,.0f}",
                 report.spread(result.by_turn),
-                f"{throughput.speedup(result, results[LESSON]):.1f}",
+                f"{result.overall / results[LESSON].overall:.1f}",
                 f"{all_epochs(result) / 3600:,.1f} h",
             ]
             for name, result in results.items()
@@ -91,7 +91,7 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
     )
     by_round = throughput.speedups(results[UNFREEZE], results[LESSON])
     figures: dict[str, Any] = {
-        "full_speedup": throughput.speedup(results[UNFREEZE], results[LESSON]),
+        "full_speedup": results[UNFREEZE].overall / results[LESSON].overall,
         "full_speedup_by_round": by_round,
         "last_layer_speedup": all_epochs(results[LESSON_LAST]) / first.to_best,
         "reviews_per_second": {name: result.overall for name, result in results.items()},

@@ -4,11 +4,10 @@ python -m benchmarks.training.memory --short     reading, encoding, first valida
 python -m benchmarks.training.memory --full      the whole run
 """
 
-import resource
 import sys
 from pathlib import Path
 
-from benchmarks.harness import data, report
+from benchmarks.harness import data, machine, report
 from benchmarks.training import unfreeze_loop
 from ftcore.events import Progress
 from ftcore.models import checkpoints
@@ -31,26 +30,13 @@ def measure(source: Path, steps: int) -> None:
     before_training = 0.0
     for event in task:
         if isinstance(event, Progress) and event.phase == "training":
-            before_training = before_training or peak()
+            before_training = before_training or machine.megabytes("VmHWM")
             if steps and event.done >= steps:
                 break
     task.close()
-    figures = {"before_training": before_training, "peak_megabytes": peak()}
+    figures = {"before_training": before_training, "peak_megabytes": machine.megabytes("VmHWM")}
     report.table(["MB", "peak"], [[name, f"{value:,.0f}"] for name, value in figures.items()])
     report.result("memory", **figures)
-
-
-def peak() -> float:
-    """The most memory that this process has held, in 10⁶ bytes.
-
-    On Linux from /proc, as `getrusage` starts with the peak of the parent process.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 if __name__ == "__main__":

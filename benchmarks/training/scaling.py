@@ -1,7 +1,6 @@
 """The cost of training by number of reviews and by their length.
 
-    python -m benchmarks.training.scaling --short
-    python -m benchmarks.training.scaling --full --picture docs/images/scaling.svg
+    python -m benchmarks.training.scaling --short | --full
 
 By number: an epoch over that many real reviews. By length: the same tokens cut anew, so that every
 text has exactly that many. Full mode, the Quick preset. Repeats take turns.
@@ -14,13 +13,11 @@ from statistics import median
 from typing import NamedTuple
 
 import numpy as np
-import plotly.express as px
-import plotly.graph_objects as go
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from benchmarks.harness import chromium, data, machine, report
+from benchmarks.harness import data, machine, report
 from benchmarks.training import unfreeze_loop
 from ftcore.text.batches import Tokens
 from ftcore.training import row_classifier
@@ -35,8 +32,6 @@ FUSED_ATTENTION = {  # which PyTorch's own counter passes over on a CPU
         lambda out, q, k, v, *_, **__: sdpa_backward_flop_count(out, q, k, v)
     ),
 }
-BLUE = "#2563EB"  # the dashboard's color of full fine-tuning
-TITLES = ("Seconds an epoch, by reviews", "Tokens a second, by tokens of a text")
 
 
 class Sizes(NamedTuple):
@@ -78,17 +73,13 @@ class EpochCost:
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = report.options(__doc__ or "", argv, picture="draw the figures into this SVG file")
+    sizes = FULL if report.options(__doc__ or "", argv).full else SHORT
     with data.workspace() as reviews:
-        figures = compare(reviews, FULL if options.full else SHORT, LENGTHS)
-    if options.picture:
-        chromium.save_svg(figure(*figures), Path(options.picture))
+        compare(reviews, sizes, LENGTHS)
 
 
-def compare(
-    reviews: Path, sizes: Sizes, lengths: tuple[int, ...]
-) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
-    """Measure and print the costs by number of reviews and by length; return the figures of both."""
+def compare(reviews: Path, sizes: Sizes, lengths: tuple[int, ...]) -> None:
+    """Measure and print the costs by number of reviews and by length."""
     report.heading("Cost by number of reviews and by length")
     prepared = unfreeze_loop.prepare(unfreeze_loop.config(reviews, epochs=1, evaluations=1))
     costs = [
@@ -121,25 +112,9 @@ def compare(
         f"The limit: {report.spread(limits, 0)} GFLOP/s, the product of two large "
         f"{prepared.number_format} matrices on this machine.\n"
     )
-    by_number, by_length = figures[: len(sizes.reviews)], figures[len(sizes.reviews) :]
-    report.result(
-        "scaling", by_number=by_number, by_length=by_length, limit_gigaflops=median(limits)
-    )
-    return by_number, by_length
-
-
-def figure(by_number: list[dict[str, float]], by_length: list[dict[str, float]]) -> go.Figure:
-    """Seconds by number of reviews, tokens a second by length."""
-    points = [(TITLES[0], row["texts"], row["seconds"]) for row in by_number]
-    points += [(TITLES[1], row["length"], row["tokens_per_second"]) for row in by_length]
-    titles, x, y = zip(*points, strict=True)
-    drawn = px.line(x=x, y=y, facet_col=titles, markers=True, color_discrete_sequence=[BLUE])
-    drawn.for_each_annotation(lambda title: title.update(text=title.text.partition("=")[2]))
-    drawn.update_xaxes(matches=None, title="")
-    drawn.update_xaxes(rangemode="tozero", col=1)
-    drawn.update_xaxes(type="log", tickvals=[row["length"] for row in by_length], col=2)
-    drawn.update_yaxes(matches=None, title="", rangemode="tozero", showticklabels=True)
-    return drawn.update_layout(template="plotly_white", width=900, height=340)
+    count = len(sizes.reviews)
+    parts = {"by_number": figures[:count], "by_length": figures[count:]}
+    report.result("scaling", **parts, limit_gigaflops=median(limits))
 
 
 def cut(prepared: TrainingSetup, length: int, tokens: int) -> TrainingSetup:

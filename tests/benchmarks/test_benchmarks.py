@@ -154,7 +154,7 @@ def test_loops_take_turns_and_warm_up_once() -> None:
     for _ in range(2):
         throughput.interleave(loops, Schedule(2, 1.0), results)
     assert turns == ["slow", "fast"] * 5
-    assert throughput.speedup(results["fast"], results["slow"]) == 4
+    assert results["fast"].overall == 4 * results["slow"].overall
     assert throughput.speedups(results["fast"], results["slow"]) == [4] * 4
 
 
@@ -174,7 +174,7 @@ def test_lesson_reports_consistent_figures(capsys: pytest.CaptureFixture[str]) -
 def test_scaling_measures_by_number_and_by_length(
     reviews: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scaling.figure(*scaling.compare(reviews, scaling.Sizes((40, 0), 1024, 1), (8, 64)))
+    scaling.compare(reviews, scaling.Sizes((40, 0), 1024, 1), (8, 64))
     result = figures(capsys)
     assert [row["texts"] for row in result["by_number"]] == [40, 190]
     assert [(row["length"], row["texts"]) for row in result["by_length"]] == [(8, 128), (64, 16)]

@@ -1,6 +1,5 @@
 """Predict, Runs, Checkpoints and Data in a browser: dialogs, rows, files, widths."""
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from ftcore import tracking
 from ftcore.events import Finished
 from ftcore.models import checkpoints
 from tests.helpers import small_runs
-from tests.helpers.browser_steps import button, dialog_button, expect_no_overflow, wait_until_idle
+from tests.helpers.browser_steps import dialog_button, expect_no_overflow, wait_until_idle
 
 PAGES = [
     "",
@@ -87,21 +86,6 @@ def test_the_code_of_a_run_is_shown_and_downloaded(
         dialog_button(page, "Download").click()
     download.value.save_as(tmp_path / "run.py")
     compile((tmp_path / "run.py").read_text("utf-8"), "run.py", "exec")
-
-
-def test_answers_to_many_texts_are_a_csv(page: Page, server: str, tmp_path: Path) -> None:
-    page.goto(f"{server}/predict?models=starter-tiny")
-    page.get_by_text("Many texts at once").click()
-    page.get_by_label("Texts, one a line").fill('good, "film"\n=bäd film')
-    button(page, "Answer").click()  # while the box has the focus
-    with page.expect_download() as download:
-        page.get_by_role("button", name=re.compile("Download CSV")).click()
-    download.value.save_as(tmp_path / "p.csv")
-    with (tmp_path / "p.csv").open(encoding="utf-8-sig", newline="") as file:
-        first, second = csv.DictReader(file)
-    assert first["text"] == 'good, "film"' and second["text"] == "'=bäd film"
-    assert first["Tiny"] in ("World", "Sports", "Business", "Sci/Tech")
-    assert 0.25 <= float(second["Tiny, confidence"]) <= 1
 
 
 def test_selected_runs_stay_selected_after_a_reload(

@@ -21,16 +21,9 @@ from ftcore.text.truncation import Truncation
 
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
-FACTS: Facts = {
-    "steps": 8,
-    "steps_per_epoch": 4,
-    "train_texts": 512,
-    "trainable_parameters": 18,
-    "device": "cpu",
-    "precision": "fp32",
-    "labels": ["negative", "positive"],
-    "dataset_fingerprint": "tiny",
-}
+FACTS: Facts = {"steps": 8, "steps_per_epoch": 4, "train_texts": 512, "trainable_parameters": 18}
+FACTS |= {"device": "cpu", "precision": "fp32", "dataset_fingerprint": "tiny"}
+FACTS |= {"labels": ["negative", "positive"]}
 
 
 def checkpoint(
@@ -48,16 +41,9 @@ def checkpoint(
     model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
     if parent is not None:
         model.embedding.weight.requires_grad_(False)
-    more = {"title": ref.capitalize(), "truncation": Truncation(16)} | more
+    more = {"title": ref.capitalize(), "truncation": Truncation(16), "dataset": dataset} | more
     checkpoint_files.save(
-        model,
-        path,
-        ref=ref,
-        labels=labels,
-        vocabulary=WORDS,
-        dataset=dataset,
-        parent=parent,
-        **more,
+        model, path, ref=ref, labels=labels, vocabulary=WORDS, parent=parent, **more
     )
     return checkpoints.find(ref)
 
@@ -108,16 +94,8 @@ def hold_experiments(patch: pytest.MonkeyPatch) -> None:
 def bundled(folder: Path) -> None:
     """Save small bundled checkpoints; point BUNDLED_CHECKPOINTS to the folder first."""
     starter = checkpoint(folder / "starter", "starter", metrics={"test_accuracy": 0.91})
-    checkpoint(
-        folder / "sentiment",
-        "sentiment",
-        imdb.LABELS,
-        "imdb",
-        starter,
-        seed=1,
-        metrics={"test_accuracy": 0.87},
-        origin={"config": {"mode": "full"}},
-    )
+    more = {"metrics": {"test_accuracy": 0.87}, "origin": {"config": {"mode": "full"}}}
+    checkpoint(folder / "sentiment", "sentiment", imdb.LABELS, "imdb", starter, seed=1, **more)
 
 
 TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
@@ -126,16 +104,10 @@ TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "no
 def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
     """Save a checkpoint `base` and replace the sample by 200 short texts, which are returned."""
     checkpoint(paths.checkpoints_dir() / "base", "base")
-    texts = datasets.Texts(TEXTS * 50, [1, 0, 1, 0] * 50)
+    labels = ("negative", "positive")
+    train, test = (datasets.Texts(TEXTS * times, [1, 0, 1, 0] * times) for times in (50, 1))
     dataset = datasets.TextDataset(
-        "sample",
-        "Made up",
-        ("negative", "positive"),
-        texts,
-        datasets.Texts(TEXTS, [1, 0, 1, 0]),
-        "this test",
-        True,
-        "0123456789abcdef",
+        "sample", "Made up", labels, train, test, "this test", True, "0123456789abcdef"
     )
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
@@ -148,16 +120,6 @@ def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
 
 def config(**values: object) -> FineTuneConfig:
     """Settings of a run on the small sample that takes a second or less."""
-    return FineTuneConfig.from_dict(
-        {
-            "checkpoint": "base",
-            "epochs": 3,
-            "batch_size": 16,
-            "max_length": 16,
-            "device": "cpu",
-            "learning_rate": 0.02,
-            "train_embeddings": False,
-            "word_dropout": 0.1,
-        }
-        | values
-    )
+    small = {"checkpoint": "base", "epochs": 3, "batch_size": 16, "max_length": 16, "device": "cpu"}
+    small |= {"learning_rate": 0.02, "train_embeddings": False, "word_dropout": 0.1}
+    return FineTuneConfig.from_dict(small | values)

@@ -14,16 +14,10 @@ TEST_REVIEWS = 8  # a class: a dataset must have some, and no benchmark measures
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A temporary folder; its subfolder `home` is UNFREEZE_HOME, with nothing cached."""
-    before = os.environ.get("UNFREEZE_HOME")
+    """A temporary folder; its subfolder `home` is UNFREEZE_HOME from now on, with nothing cached."""
     with tempfile.TemporaryDirectory(prefix="unfreeze-benchmark-") as folder:
         os.environ["UNFREEZE_HOME"] = str(Path(folder, "home"))
-        try:
-            yield Path(folder)
-        finally:
-            os.environ.pop("UNFREEZE_HOME")
-            if before is not None:
-                os.environ["UNFREEZE_HOME"] = before
+        yield Path(folder)
 
 
 @contextmanager
@@ -45,9 +39,8 @@ def archive() -> Path:
 
 def unpack(archive: Path, target: Path) -> None:
     """Extract the labelled training reviews and TEST_REVIEWS test reviews a class."""
-    unlimited = float("inf")
-    left = {"train/neg": unlimited, "train/pos": unlimited}
-    left |= {"test/neg": TEST_REVIEWS, "test/pos": TEST_REVIEWS}
+    left = dict.fromkeys(("train/neg", "train/pos"), float("inf"))
+    left |= dict.fromkeys(("test/neg", "test/pos"), TEST_REVIEWS)
     with tarfile.open(archive) as tar:
         for member in filter(tarfile.TarInfo.isreg, tar):
             part = "/".join(Path(member.name).parts[-3:-1])

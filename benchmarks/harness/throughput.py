@@ -1,6 +1,7 @@
 """Throughput of training loops that take turns, so that a noisy machine slows all of them alike."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -58,9 +59,15 @@ def interleave(
             results[name].turns.append(_turn(loop, schedule.seconds))
 
 
-def speedups(fast: Throughput, slow: Throughput) -> list[float]:
-    """Ratio of the throughputs by round."""
-    return [a / b for a, b in zip(fast.by_turn, slow.by_turn, strict=True)]
+def milliseconds(work: Callable[[], object], count: int, pause: float) -> list[float]:
+    """Milliseconds of each of `count` calls, with a pause in seconds before each."""
+    times = []
+    for _ in range(count):
+        time.sleep(pause)
+        clock = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - clock) * 1000)
+    return times
 
 
 def _turn(loop: Loop, seconds: float) -> TimedSteps:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.harness import data, report
+from benchmarks.harness.throughput import milliseconds
 from benchmarks.training import unfreeze_loop
 from ftcore import tracking
 from ftcore.data import datasets
@@ -38,6 +39,7 @@ TEXTS = (
     "Not the masterpiece they promised, yet far from the disaster I had feared.",
 )
 WORDS = 250  # of the text that is explained
+PAUSE = 0.005  # seconds between two texts, which a person or the training would take
 
 
 class Counts(NamedTuple):
@@ -81,12 +83,12 @@ def compare(reviews: Path, counts: Counts) -> None:
     def explain() -> None:
         explanation.explain(ref, long)
 
-    _milliseconds(predict, 20), _milliseconds(explain, 2)  # warm up
-    times = {"short_idle": _milliseconds(predict, counts.short)}
-    times["why_idle"] = _milliseconds(explain, counts.explained)
+    milliseconds(predict, 20, PAUSE), milliseconds(explain, 2, PAUSE)  # warm up
+    times = {"short_idle": milliseconds(predict, counts.short, PAUSE)}
+    times["why_idle"] = milliseconds(explain, counts.explained, PAUSE)
     with _training(reviews):
-        times["short_busy"] = _milliseconds(predict, counts.short)
-        times["why_busy"] = _milliseconds(explain, counts.explained)
+        times["short_busy"] = milliseconds(predict, counts.short, PAUSE)
+        times["why_busy"] = milliseconds(explain, counts.explained, PAUSE)
 
     percentiles = {name: np.percentile(values, (50, 95)) for name, values in times.items()}
     report.table(
@@ -115,15 +117,6 @@ def _seconds(work: Callable[[], object]) -> float:
     clock = time.perf_counter()
     work()
     return time.perf_counter() - clock
-
-
-def _milliseconds(work: Callable[[], object], count: int) -> list[float]:
-    """Milliseconds of each of `count` calls, with a pause that a person or the training would take."""
-    times = []
-    for _ in range(count):
-        times.append(_seconds(work) * 1000)
-        time.sleep(0.005)
-    return times
 
 
 def _encode(dataset: datasets.TextDataset, vocab: vocabulary.Vocab) -> float:

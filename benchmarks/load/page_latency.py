@@ -9,12 +9,12 @@ that a live page requests each second.
 
 import sys
 import time
-from collections.abc import Callable
 
 import numpy as np
 
 from benchmarks.harness import data, report
 from benchmarks.harness.server_process import ServerProcess
+from benchmarks.harness.throughput import milliseconds
 from benchmarks.load.simulated_visitor import Visitor
 from benchmarks.training import unfreeze_loop
 from ftcore import paths, tracking
@@ -73,10 +73,10 @@ def time_reruns(address: str, run_id: str, reruns: int) -> None:
     for name, (page, query) in pages.items():
         visitor = Visitor(address)
         visitor.open(page, query)
-        times[name] = _milliseconds(visitor.rerun, reruns)
+        times[name] = milliseconds(visitor.rerun, reruns, PAUSE)
         wait_until_training(run_id)
         if visitor.ticks:
-            times[f"{name}, tick"] = _milliseconds(visitor.tick, reruns)
+            times[f"{name}, tick"] = milliseconds(visitor.tick, reruns, PAUSE)
         visitor.close()
     report.table(
         ["rerun of a page, ms", "p50", "p95", "longest"],
@@ -88,14 +88,6 @@ def time_reruns(address: str, run_id: str, reruns: int) -> None:
     p95 = {name: float(np.percentile(values, 95)) for name, values in times.items()}
     overall = float(np.percentile(np.concatenate(list(times.values())), 95))
     report.result("page_latency", rerun_p95_ms=overall, rerun_p95_ms_by_page=p95)
-
-
-def _milliseconds(rerun: Callable[[], float], count: int) -> list[float]:
-    times = []
-    for _ in range(count):
-        time.sleep(PAUSE)
-        times.append(rerun() * 1000)
-    return times
 
 
 def wait_until_training(run_id: str) -> None:

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import requests
@@ -34,8 +33,7 @@ class PageFailed(Exception):
     """The page's script ended with an unexpected error."""
 
 
-@dataclass(frozen=True)
-class Widget:
+class Widget(NamedTuple):
     """A button or an input; `name` is its key, or its label if it has none."""
 
     id: str

@@ -10,7 +10,6 @@ interrupted. Exits with status 1 otherwise.
 
 import argparse
 import contextlib
-import os
 import random
 import signal
 import statistics
@@ -29,7 +28,6 @@ from benchmarks.load.run_audit import LIVE, RESUMABLE
 from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
 from benchmarks.load.visitor_actions import RandomVisitor, SoakState
 
-MOST_MINUTES = 20.0  # of acting; the end takes a few more
 WARM_UP = 10.0  # seconds after a start in which answers may wait for imports
 END_TIMEOUT = 360.0  # seconds for the runs that are left
 ATTEMPTS = 3  # to resume a run at the end
@@ -52,18 +50,17 @@ class ServerRun(NamedTuple):
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0, help="of acting, 20 at most")
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="of acting; the end takes a few more"
+    )
     parser.add_argument("--visitors", type=int, default=20, help="who act at the same time")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--home", type=Path, help="an empty folder to use and keep")
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is ended, too
     report.heading("Soak")
     print(f"Seed {options.seed}.\n", flush=True)
-    with contextlib.ExitStack() as stack:
-        home = options.home or stack.enter_context(data.home()) / "home"
-        os.environ["UNFREEZE_HOME"] = str(home)
-        faults = soak(home, min(options.minutes, MOST_MINUTES), options.visitors, options.seed)
+    with data.home() as folder:
+        faults = soak(folder / "home", options.minutes, options.visitors, options.seed)
     if faults:
         raise SystemExit("\n".join(["", "Failed:", *faults]))
 

@@ -203,9 +203,6 @@ class RandomVisitor:
         self.state.over.wait(self.draw.uniform(0.1, 3.0))
         self.tab.reconnect()
 
-    def close(self) -> None:
-        self.tab.close()
-
     def open_an_invalid_address(self) -> None:
         self.tab.open(self.draw.choice((*PAGES, "nowhere")), self.draw.choice(INVALID_QUERIES))
 
@@ -232,7 +229,6 @@ ACTIONS: dict[Callable[[RandomVisitor], None], int] = {  # with their weights
     RandomVisitor.predict: 10,
     RandomVisitor.compare: 6,
     RandomVisitor.refresh: 6,
-    RandomVisitor.lose_the_network: 4,
-    RandomVisitor.close: 4,
+    RandomVisitor.lose_the_network: 8,
     RandomVisitor.open_an_invalid_address: 6,
 }

@@ -89,7 +89,8 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
             if (times := (run.to_best, run.features, run.seconds))
         ],
     )
-    by_round = throughput.speedups(results[UNFREEZE], results[LESSON])
+    paces = zip(results[UNFREEZE].by_turn, results[LESSON].by_turn, strict=True)
+    by_round = [ours / lesson for ours, lesson in paces]
     figures: dict[str, Any] = {
         "full_speedup": results[UNFREEZE].overall / results[LESSON].overall,
         "full_speedup_by_round": by_round,

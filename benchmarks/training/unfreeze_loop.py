@@ -55,14 +55,10 @@ def train_forever(prepared: TrainingSetup) -> Loop:
 
 def timed_events(run: TrainingSetup) -> Iterator[tuple[Event, float]]:
     """The events of the training loop, each with the seconds since the one before."""
-    events = loop.train(run, TrainingState.begin(run))
-    while True:
-        clock = time.perf_counter()
-        try:
-            event = next(events)
-        except StopIteration:
-            return
+    clock = time.perf_counter()
+    for event in loop.train(run, TrainingState.begin(run)):
         yield event, time.perf_counter() - clock
+        clock = time.perf_counter()
 
 
 @dataclass

@@ -4,6 +4,8 @@ Chromium is the one that CHROMIUM names, else the installed one; without any, th
 unless UNFREEZE_REQUIRE_BROWSER is set.
 """
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +13,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from benchmarks.harness import chromium as installed_chromium
 from benchmarks.harness.server_process import ServerProcess
 from tests.helpers.browser_steps import UI_TIMEOUT
 
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
 expect.set_options(timeout=UI_TIMEOUT)
 
 
@@ -26,10 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    if not installed_chromium.path():
-        pytest.skip(installed_chromium.MISSING)
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not path:
+        pytest.skip("no chromium: install it, or set CHROMIUM to its path")
     with sync_playwright() as playwright:
-        browser = installed_chromium.launch(playwright)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
 

@@ -87,12 +87,10 @@ def test_names_and_titles(evil: Page, dashboard: str, path: str) -> None:
         expect(evil.get_by_role("dialog")).to_contain_text(START)
 
 
-def test_a_run(evil: Page, dashboard: str, runs: list[str]) -> None:
+def test_a_run_and_an_experiment(evil: Page, dashboard: str, runs: list[str]) -> None:
     evil.goto(f"{dashboard}/train?run={runs[0]}")
     expect_text(evil)
-
-
-def test_runs_on_one_chart_and_an_experiment(evil: Page, dashboard: str, runs: list[str]) -> None:
+    expect(evil.locator("img[src='x' i]")).to_have_count(0)
     evil.goto(f"{dashboard}/compare?runs={','.join(runs)}")
     expect(evil.get_by_role("heading", level=1)).to_contain_text(START[:4], ignore_case=True)
 

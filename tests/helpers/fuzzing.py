@@ -55,6 +55,7 @@ def examples(count: int) -> settings:
 
 def accepted(use: Callable[[], T]) -> T | None:
     """What `use` returns, or None if it refuses its input with a sentence that can be shown."""
+    outcome = "accepted"
     try:
         result = use()
     except UnfreezeError as error:
@@ -62,15 +63,10 @@ def accepted(use: Callable[[], T]) -> T | None:
         assert message.endswith(".") and "\n" not in message and len(message) < 1500, message
         assert "Traceback" not in message and "<frozen" not in message
         message.encode()
-        _count("refused")
-        return None
-    _count("accepted")
-    return result
-
-
-def _count(outcome: str) -> None:
+        result, outcome = None, "refused"
     if currently_in_test_context():
         event(outcome)
+    return result
 
 
 @st.composite

@@ -23,6 +23,8 @@ MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from
 }
 # Baselines that the other modes are compared with.
 REFERENCES = ("tfidf", "linear-probe", "majority")
+SHOWN = ("checkpoint", "dataset", "mode", "epochs", "learning_rate", "limit")  # not folded away
+NEW_MODEL_SETTINGS = ("vectors", "words", "heads", "layers", "feedforward")
 NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining
 
 # Names of earlier versions. Options, JSON keys and modes of these names are still accepted.
@@ -34,6 +36,19 @@ SELF_TRAINED = (
     "keep its best model, or start a new run."
 )
 
+_LABELS = {  # of the settings whose name does not serve
+    "groups": "Groups that train",
+    "limit": "Training texts",
+    "max_grad_norm": "Gradient clipping",
+    "train_embeddings": "Train word vectors",
+    "embedding_rate": "Word vectors' rate",
+    "max_length": "Longest text",
+    "tail_fraction": "Fraction from the end",
+    "source_task_data": "Data of the checkpoint's own task",
+    "watch": "Watched sentences",
+    "vectors": "Word vectors",
+    "feedforward": "Feed-forward size",
+}
 _LAST_GROUPS = re.compile(r"last-([1-9]\d?)")
 
 
@@ -84,23 +99,9 @@ def last_groups(mode: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _setting(
-    default: Any,
-    help: str,
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    label: str = "",
-    shown: bool = False,
-    new_model: bool = False,
-) -> Any:
-    """Return a field with what the form and the command line need.
-
-    The default None stands for the mode's default. `low` and `high` are inclusive. `shown` settings are
-    not folded away in the form; `new_model` settings describe a new model only.
-    """
-    metadata = dict(help=help, label=label, low=low, high=high, shown=shown, new_model=new_model)
-    return field(default=default, metadata=metadata)
+def _setting(default: Any, help: str, low: float | None = None, high: float | None = None) -> Any:
+    """Return a field. The default None stands for the mode's; `low` and `high` are inclusive."""
+    return field(default=default, metadata=dict(help=help, low=low, high=high))
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,8 @@ class FineTuneConfig:
     if a value is out of range.
     """
 
-    checkpoint: str = _setting(
-        "starter", "The pretrained model to start from: a name, a run id, or 'new'.", shown=True
-    )
-    dataset: str = _setting("sample", "The task: sample, imdb or ag_news.", shown=True)
+    checkpoint: str = _setting("starter", "Pretrained model to start from: name, run id, or 'new'.")
+    dataset: str = _setting("sample", "The task: sample, imdb or ag_news.")
     source: str = _setting("", "Archive or folder with the data (default: download it).")
     mode: str = _setting(
         "full",
@@ -123,67 +122,32 @@ class FineTuneConfig:
         "groups from the top), gradual (from the top down, one more group each epoch), custom (the "
         "given groups), scratch (all layers, from random weights); or a reference: tfidf, majority "
         "(no network) or linear-probe (the best linear head on the frozen body).",
-        shown=True,
     )
-    groups: str = _setting(
-        "",
-        "The groups that train in mode custom: head, layer 2, layer 1, word vectors.",
-        label="Groups that train",
-    )
-    epochs: int = _setting(
-        None, "Passes over the training texts (default: the mode's).", 1, 1000, shown=True
-    )
-    learning_rate: float = _setting(
-        None, "Highest learning rate (default: the mode's).", 0.0, 1e6, shown=True
-    )
+    groups: str = _setting("", "Groups of mode custom: head, layer 2, layer 1, word vectors.")
+    epochs: int = _setting(None, "Passes over the training texts (default: the mode's).", 1, 1000)
+    learning_rate: float = _setting(None, "Highest learning rate (default: the mode's).", 0.0, 1e6)
     layer_decay: float = _setting(
-        None,
-        "Learning rate of each group as a fraction of the group above (default: the mode's).",
-        0.0,
-        1.0,
+        None, "Rate of each group as a fraction of the group above (default: the mode's).", 0.0, 1.0
     )
-    limit: int = _setting(
-        0,
-        "Use only this many training texts, drawn by seed; 0 uses all.",
-        0,
-        10_000_000,
-        label="Training texts",
-        shown=True,
-    )
+    limit: int = _setting(0, "Training texts to use, drawn by seed; 0 uses all.", 0, 10_000_000)
     batch_size: int = _setting(None, "Texts per step (default: the mode's).", 1, 4096)
     optimizer: Literal["adamw", "sgd"] = _setting("adamw", "The optimizer.")
     schedule: Literal["one-cycle", "constant"] = _setting(
         "one-cycle", "The learning rate over time: warm-up and decay, or constant."
     )
     weight_decay: float = _setting(0.01, "Weight decay.", 0.0, 10.0)
-    max_grad_norm: float = _setting(
-        1.0, "Largest gradient norm; 0 turns clipping off.", 0.0, 1e6, label="Gradient clipping"
-    )
+    max_grad_norm: float = _setting(1.0, "Largest gradient norm; 0 turns clipping off.", 0.0, 1e6)
     dropout: float = _setting(0.0, "Dropout rate in the body while it trains.", 0.0, 0.9)
-    word_dropout: float = _setting(
-        0.3, "Fraction of words hidden from the body while it trains.", 0.0, 0.9
-    )
+    word_dropout: float = _setting(0.3, "Fraction of words hidden while the body trains.", 0.0, 0.9)
     train_embeddings: bool = _setting(
-        True,
-        "Also train the word vectors, most of the parameters, if all layers train.",
-        label="Train word vectors",
+        True, "Also train the word vectors, most of the parameters, if all layers train."
     )
     embedding_rate: float = _setting(
-        0.3,
-        "Learning rate of trained word vectors as a fraction of the body's.",
-        0.0,
-        10.0,
-        label="Word vectors' rate",
+        0.3, "Learning rate of trained word vectors as a fraction of the body's.", 0.0, 10.0
     )
-    max_length: int = _setting(
-        256, "Tokens read of each text; longer texts are cut.", 8, MAX_LENGTH, label="Longest text"
-    )
+    max_length: int = _setting(256, "Tokens read of each text; the rest is cut.", 8, MAX_LENGTH)
     tail_fraction: float = _setting(
-        0.6,
-        "Fraction of these tokens taken from the end of a longer text; 0 reads the start only.",
-        0.0,
-        1.0,
-        label="Fraction from the end",
+        0.6, "Fraction of them taken from the end of a longer text; 0: its start only.", 0.0, 1.0
     )
     evaluations: int = _setting(5, "Validations per epoch, after one before training.", 1, 100)
     seed: int = _setting(0, "Seed of the split, the order and new weights.", 0, 2**31 - 1)
@@ -192,35 +156,15 @@ class FineTuneConfig:
         "auto", "Number format of matrix products; auto takes bf16 if the device supports it."
     )
     source_task_data: str = _setting(
-        "",
-        "Data of the checkpoint's own task, to measure forgetting (default: its download, if any).",
-        label="Data of the checkpoint's own task",
+        "", "Data of the checkpoint's own task, to measure forgetting (default: its download)."
     )
-    watch: str = _setting(
-        "",
-        "Sentences, one a line, that the model classifies at each validation.",
-        label="Watched sentences",
-    )
+    watch: str = _setting("", "Sentences, one a line, that each validation classifies.")
     name: str = _setting("", "Name of the run (default: generated).")
-    vectors: str = _setting(
-        "",
-        "File of word vectors (default: download GloVe 6B 100d).",
-        label="Word vectors",
-        new_model=True,
-    )
-    words: int = _setting(
-        40_000, "Vocabulary size: the most frequent words.", 100, 2_000_000, new_model=True
-    )
-    heads: int = _setting(2, "Attention heads.", 1, 64, new_model=True)
-    layers: int = _setting(2, "Transformer layers.", 1, 24, new_model=True)
-    feedforward: int = _setting(
-        128,
-        "Width of the feed-forward part of a layer.",
-        1,
-        16_384,
-        label="Feed-forward size",
-        new_model=True,
-    )
+    vectors: str = _setting("", "File of word vectors (default: download GloVe 6B 100d).")
+    words: int = _setting(40_000, "Vocabulary size: the most frequent words.", 100, 2_000_000)
+    heads: int = _setting(2, "Attention heads.", 1, 64)
+    layers: int = _setting(2, "Transformer layers.", 1, 24)
+    feedforward: int = _setting(128, "Width of the feed-forward part of a layer.", 1, 16_384)
 
     def __post_init__(self) -> None:
         for name, setting in SETTINGS.items():
@@ -271,9 +215,8 @@ class FineTuneConfig:
         return cls(**{name: value for name, value in values.items() if name in SETTINGS})
 
 
-SETTINGS: "dict[str, dataclasses.Field[Any]]" = {
-    setting.name: setting for setting in fields(FineTuneConfig)
-}
+Setting = dataclasses.Field[Any]
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in fields(FineTuneConfig)}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
@@ -303,46 +246,35 @@ def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     return renamed | {name: value for name, value in values.items() if name not in EARLIER_NAMES}
 
 
-def relevant_settings(config: FineTuneConfig) -> "list[dataclasses.Field[Any]]":
+def relevant_settings(config: FineTuneConfig) -> list[Setting]:
     """Return the settings that have an effect on a run of this config."""
     new = config.checkpoint == NEW_MODEL
-    names = [name for name, setting in SETTINGS.items() if new or not setting.metadata["new_model"]]
+    names = [name for name in SETTINGS if new or name not in NEW_MODEL_SETTINGS]
     if config.mode in REFERENCES:
         names = ["dataset", "source", "mode", "limit", "seed", "name"]
     if config.mode == "linear-probe":
         names += ["checkpoint", "max_length", "tail_fraction", "device", "precision"]
-    unused = {
-        "source": config.dataset == "sample",  # is generated, not read
-        "groups": config.mode != "custom",
-        "source_task_data": new,
-    }
-    return [
-        setting
-        for name, setting in SETTINGS.items()
-        if name in names and not unused.get(name, False)
-    ]
+    generated, custom = config.dataset == "sample", config.mode == "custom"
+    unused = {"source": generated, "groups": not custom, "source_task_data": new}
+    return [SETTINGS[name] for name in SETTINGS if name in names and not unused.get(name)]
 
 
 def refuse_ignored(given: Mapping[str, Any], *configs: FineTuneConfig) -> None:
     """Raise UsageError if a given setting has no effect on any of the configs."""
-    relevant = {setting.name for config in configs for setting in relevant_settings(config)}
-    ignored = [
-        _option(name)
-        for name, value in given.items()
-        if name not in relevant and value not in ("", "0")  # stand for "not given"
-    ]
-    if ignored:
+    used = {setting.name for config in configs for setting in relevant_settings(config)}
+    used |= {name for name, value in given.items() if value in ("", "0")}  # stand for "not given"
+    if ignored := [_option(name) for name in given if name not in used]:
         raise UsageError(f"These options would have no effect, omit them: {', '.join(ignored)}.")
 
 
-def choices(setting: "dataclasses.Field[Any]") -> tuple[str, ...]:
+def choices(setting: Setting) -> tuple[str, ...]:
     """Return the values that a setting admits, empty if any text or number."""
     return get_args(setting.type) if get_origin(setting.type) is Literal else ()
 
 
-def label(setting: "dataclasses.Field[Any]") -> str:
+def label(setting: Setting) -> str:
     """Return the display name of a setting."""
-    return setting.metadata["label"] or setting.name.replace("_", " ").capitalize()
+    return _LABELS.get(setting.name) or setting.name.replace("_", " ").capitalize()
 
 
 def add_arguments(
@@ -373,7 +305,7 @@ def add_arguments(
     )
 
 
-def _help(setting: "dataclasses.Field[Any]", defaults: Mapping[str, Any]) -> str:
+def _help(setting: Setting, defaults: Mapping[str, Any]) -> str:
     """Return the help of an option, with its default."""
     text, default = setting.metadata["help"], defaults.get(setting.name, setting.default)
     if setting.default is None and default is not None:
@@ -399,17 +331,16 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _checked(setting: "dataclasses.Field[Any]", value: Any) -> Any:
+def _checked(setting: Setting, value: Any) -> Any:
     """Return `value` in the setting's type. Raises UsageError if it is out of range."""
     if value is None and setting.default is None:
         return None
     name, shown = label(setting), validation.printable(_spelled(value))
+    allowed = choices(setting)
     if setting.name == "mode":
         value = EARLIER_MODES.get(str(value), str(value))
-        if not (value in MODES or last_groups(value)):
-            modes = [*MODES, "last-2", "last-3"]
-            raise UsageError(f"Mode is {shown}; {validation.choose_from(value, modes)}")
-    if allowed := choices(setting):
+        allowed = (value,) if last_groups(value) else (*MODES, "last-2", "last-3")
+    if allowed:
         if value not in allowed:
             raise UsageError(f"{name} is {shown}; {validation.choose_from(str(value), allowed)}")
         return value

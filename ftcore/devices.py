@@ -10,19 +10,14 @@ from ftcore.errors import UnfreezeError
 
 
 def pick(name: str = "auto") -> torch.device:
-    """Return a device; "auto" is the accelerator if there is one, else the CPU.
-
-    Raises UnfreezeError if this machine has no such device.
-    """
+    """Return a device; "auto" is the accelerator or the CPU. Raises UnfreezeError if absent."""
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     if name == "auto":
         return accelerator or torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UnfreezeError(
-            f"There is no device called {name!r}; choose auto, cpu, cuda, mps or xpu."
-        ) from None
+        raise UnfreezeError(f"No device {name!r}; choose auto, cpu, cuda, mps or xpu.") from None
     if device.type != "cpu" and (accelerator is None or device.type != accelerator.type):
         raise UnfreezeError(f"This machine has no usable {name} device; choose auto or cpu.")
     return device

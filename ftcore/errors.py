@@ -38,10 +38,8 @@ def user_message(error: Exception) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out; torch raises RuntimeError for it."""
-    message = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in message for words in _NO_MEMORY)
-    )
+    known = isinstance(error, RuntimeError) and any(x in str(error).lower() for x in _NO_MEMORY)
+    return known or isinstance(error, MemoryError)
 
 
 @contextmanager

@@ -13,6 +13,10 @@ _INSTALLED = _PACKAGE / "dashboard"  # where the wheel puts app.py, pages/ and w
 ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
 BUNDLED_CHECKPOINTS = ROOT / "checkpoints"
 BUNDLED_EXPERIMENTS = ROOT / "experiments"
+OFFICIAL_IMDB = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+OFFICIAL_AG_NEWS = (  # the folder of train.csv and test.csv
+    "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv"
+)
 
 
 def home() -> Path:
@@ -21,19 +25,14 @@ def home() -> Path:
 
 
 def restrict_permissions() -> None:
-    """Make the home folder and the record of runs accessible to their owner only.
-
-    Logs a warning if that fails, or if the folder is shared, such as /tmp.
-    """
+    """Make home and the record of runs private; log a warning if that fails or home is shared."""
     folder = home()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (folder, *folder.glob("mlflow.db*")):
             mode = path.stat().st_mode
             if mode & stat.S_ISVTX:
-                log.warning(
-                    "All users can write to %s: set UNFREEZE_HOME to a folder of your own.", path
-                )
+                log.warning("All users can write to %s: set UNFREEZE_HOME to another folder.", path)
             elif mode & 0o077 and os.name != "nt":
                 path.chmod(mode & 0o700)
     except OSError as error:
@@ -41,32 +40,24 @@ def restrict_permissions() -> None:
 
 
 def downloads_dir() -> Path:
-    """Return the folder of downloaded files."""
     return home() / "downloads"
 
 
 def cache_dir() -> Path:
-    """Return the folder of data that can be computed again, such as encoded texts."""
-    return home() / "cache"
+    return home() / "cache"  # what can be computed again, such as encoded texts
 
 
 def cache_limit() -> float:
-    """Return the size limit of the cache in bytes (`UNFREEZE_CACHE_GB`, by default 5 GB).
-
-    Raises UnfreezeError if the variable is not a number.
-    """
+    """Return the size limit of the cache in bytes. Raises UnfreezeError if it is not a number."""
     gigabytes = os.environ.get("UNFREEZE_CACHE_GB") or "5"
     try:
         return max(0.0, float(gigabytes)) * 1e9
     except ValueError:
-        raise UnfreezeError(
-            f"UNFREEZE_CACHE_GB is {gigabytes!r}; give a number of gigabytes, such as 5."
-        ) from None
+        raise UnfreezeError(f"UNFREEZE_CACHE_GB is {gigabytes!r}; give a number.") from None
 
 
 def checkpoints_dir() -> Path:
-    """Return the folder of imported checkpoints."""
-    return home() / "checkpoints"
+    return home() / "checkpoints"  # imported ones
 
 
 def runs_dir() -> Path:
@@ -85,20 +76,12 @@ def database_path() -> Path:
 
 
 def imdb_url() -> str:
-    """Return the address of the Large Movie Review Dataset (`UNFREEZE_IMDB_URL`)."""
-    return os.environ.get(
-        "UNFREEZE_IMDB_URL", "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
-    )
+    return os.environ.get("UNFREEZE_IMDB_URL", OFFICIAL_IMDB)
 
 
 def ag_news_url() -> str:
-    """Return the address of the folder with AG News' train.csv and test.csv (`UNFREEZE_AG_NEWS_URL`)."""
-    return os.environ.get(
-        "UNFREEZE_AG_NEWS_URL",
-        "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv",
-    )
+    return os.environ.get("UNFREEZE_AG_NEWS_URL", OFFICIAL_AG_NEWS)
 
 
 def glove_url() -> str:
-    """Return the address of the GloVe 6B zip, sorted by word frequency (`UNFREEZE_GLOVE_URL`)."""
     return os.environ.get("UNFREEZE_GLOVE_URL", "https://nlp.stanford.edu/data/glove.6B.zip")

@@ -18,8 +18,7 @@ def existing_path(path: str) -> Path:
     """Return the path of a file or folder. Raises UnfreezeError if it cannot be opened."""
     if path.lower().startswith(("http://", "https://")):
         raise UnfreezeError(
-            f"{printable(path)} is an address: download it and give the file's path, "
-            "or leave it empty."
+            f"{printable(path)} is an address: download it and give the file's path."
         )
     try:
         expanded = expand_home(path)
@@ -28,9 +27,7 @@ def existing_path(path: str) -> Path:
         reason = "is not there"
         if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
             reason = f"cannot be opened ({error.strerror})"
-        raise UnfreezeError(
-            f"{printable(path)} {reason}: correct the path, or leave it empty."
-        ) from None
+        raise UnfreezeError(f"{printable(path)} {reason}: correct the path.") from None
     refuse_special_files(expanded)
     return expanded
 
@@ -46,8 +43,7 @@ def expand_home(path: str) -> Path:
 def printable(text: str) -> str:
     """Return at most 200 characters of user input, without control characters, for a message."""
     start = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for character in text[:200]
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:200]
     )
     return f"{start}…" if len(text) > 200 else start
 
@@ -62,14 +58,13 @@ def choose_from(name: str, names: Sequence[str]) -> str:
 def refuse_special_files(*paths: Path) -> None:
     """Raise UnfreezeError for pipes and devices, as opening or reading them may never end."""
     for path in paths:
+        name = printable(str(path))
         try:
             special = path.exists() and not (path.is_file() or path.is_dir())
         except OSError as error:
-            raise UnfreezeError(
-                f"{printable(str(path))} cannot be opened ({error.strerror}): correct the path."
-            ) from None
+            raise UnfreezeError(f"{name} cannot be opened ({error.strerror}).") from None
         if special:
-            raise UnfreezeError(f"{path} is neither a file nor a folder: correct the path.")
+            raise UnfreezeError(f"{name} is neither a file nor a folder: correct the path.")
 
 
 def is_zip_bomb(path: Path) -> bool:

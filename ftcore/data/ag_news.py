@@ -11,7 +11,6 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
 LABELS = ("World", "Sports", "Business", "Sci/Tech")
-_OFFICIAL = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv"
 _REPORT_EVERY = 500  # texts
 
 
@@ -23,26 +22,19 @@ def read_rows(file: Path) -> Iterator[tuple[str, int]]:
             for row, values in enumerate(csv.reader(lines, strict=True), start=1):
                 if len(values) != 3:
                     raise UnfreezeError(
-                        f"{file.name}, row {row} has {len(values)} columns: "
-                        "it must have three, class (1 to 4), title and description."
+                        f"{file.name}, row {row} has {len(values)} columns: it must have three."
                     )
                 if values[0] not in ("1", "2", "3", "4"):
                     raise UnfreezeError(
-                        f"{file.name}, row {row} has class {values[0][:40]!r}: it must be 1 to 4, "
-                        "and the file must have no header row."
+                        f"{file.name}, row {row} has class {values[0][:40]!r}: it must be 1 to 4, no header."
                     )
                 # A backslash stands for a line break of the article.
                 text = f"{values[1]} {values[2]}".replace("\\", " ")
                 yield text, int(values[0]) - 1
         if row and not _ends_with_newline(file):
-            raise UnfreezeError(
-                f"{file.name} ends within row {row}, as if cut short: fetch the file again, or end "
-                "that row with a line break."
-            )
+            raise UnfreezeError(f"{file.name} ends within row {row}, cut short: fetch it again.")
     except csv.Error as error:
-        raise UnfreezeError(
-            f"{file.name} cannot be read after row {row} ({error}): fetch the file again."
-        ) from error
+        raise UnfreezeError(f"{file.name}, after row {row}: {error}; fetch it again.") from error
     except OSError as error:
         raise UnfreezeError(f"{file} cannot be read ({error.strerror}).") from error
 
@@ -58,9 +50,7 @@ def _read(path: Path) -> Task[tuple[Texts, Texts]]:
     train, test = files = folder / "train.csv", folder / "test.csv"
     for file in files:
         if not file.is_file():
-            raise UnfreezeError(
-                f"{path} has no {file.name}: give the folder that holds train.csv and test.csv."
-            )
+            raise UnfreezeError(f"{path} has no {file.name}: give the folder that has both files.")
     return (yield from _read_file(train)), (yield from _read_file(test))
 
 
@@ -74,8 +64,7 @@ def _read_file(file: Path) -> Task[Texts]:
     for label, topic in enumerate(LABELS):
         if label not in labels:
             raise UnfreezeError(
-                f"{file.name} has no row of class {topic} after {len(texts)} rows: "
-                "fetch the official file."
+                f"{file.name} has no row of class {topic}: fetch the official file."
             )
     return Texts(texts, labels)
 
@@ -100,7 +89,7 @@ SPEC = DatasetSpec(
     read=_read,
     files=_files,
     checksums={
-        f"{_OFFICIAL}/train.csv": (29_470_338, "b1a00f826fdfbd249f79597b59e1dc12"),
-        f"{_OFFICIAL}/test.csv": (1_857_427, "d52ea96a97a2d943681189a97654912d"),
+        f"{paths.OFFICIAL_AG_NEWS}/train.csv": (29_470_338, "b1a00f826fdfbd249f79597b59e1dc12"),
+        f"{paths.OFFICIAL_AG_NEWS}/test.csv": (1_857_427, "d52ea96a97a2d943681189a97654912d"),
     },
 )

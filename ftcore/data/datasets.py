@@ -18,10 +18,7 @@ _VALIDATION = 0.05  # share of the training texts, as in the lesson
 
 
 def load(name: str, source: str = "") -> Task[TextDataset]:
-    """Read a dataset from `source` (archive, file or folder), or download it if that is empty.
-
-    Raises UnfreezeError.
-    """
+    """Read a dataset from `source`, or download it if that is empty. Raises UnfreezeError."""
     spec = find_spec(name)
     files = download_paths(name)
     if not files:
@@ -101,9 +98,7 @@ def _build(spec: DatasetSpec, train: Texts, test: Texts, source: str) -> TextDat
         for split, part in (("training", train), ("test", test)):
             for label, name in enumerate(spec.labels):
                 if label not in part.labels:
-                    raise UnfreezeError(
-                        f"All {split} texts of class {name} in {source} are empty: give others."
-                    )
+                    raise UnfreezeError(f"All {split} texts of class {name} in {source} are empty.")
         source += f" ({dropped} empty texts left out)"
     digest = hashlib.sha256(repr(spec.labels).encode())
     for part in (train, test):

@@ -24,11 +24,9 @@ class TextDataset:
     labels: tuple[str, ...]
     train: Texts
     test: Texts
-    source: str
-    """The path, address or author of the texts, for display."""
+    source: str  # the path, address or author of the texts, for display
     synthetic: bool
-    fingerprint: str
-    """Hash of the labels and all texts."""
+    fingerprint: str  # hash of the labels and all texts
 
 
 @dataclass(frozen=True)
@@ -38,18 +36,11 @@ class DatasetSpec:
     name: str
     title: str
     labels: tuple[str, ...]
-    sizes: tuple[int, int]
-    """Number of training and test texts."""
-    mean_tokens: int
-    """Tokens of a text on average."""
-    examples: tuple[str, ...]
-    """Sentences to watch during training, unless the user writes others."""
-    origin: Callable[[], str]
-    """Returns the address of the publisher, or the author."""
-    read: Callable[[Path], Task[tuple[Texts, Texts]]]
-    """Reads the training and test split from a path given by the user, or the first downloaded file."""
-    files: Callable[[], dict[str, str]] = dict
-    """Returns the files to download: URL by path below the downloads folder. None if built in."""
-    checksums: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Size and MD5 by official URL; files of a mirror are not checked."""
+    sizes: tuple[int, int]  # training and test texts
+    mean_tokens: int  # of a text
+    examples: tuple[str, ...]  # sentences to watch, unless the user writes others
+    origin: Callable[[], str]  # the address of the publisher, or the author
+    read: Callable[[Path], Task[tuple[Texts, Texts]]]  # training and test texts of a path
+    files: Callable[[], dict[str, str]] = dict  # URL by path below the downloads folder
+    checksums: dict[str, tuple[int, str]] = field(default_factory=dict)  # size, MD5 by official URL
     synthetic: bool = False

@@ -1,8 +1,4 @@
-"""A cache of named arrays on disk: `<cache>/<name>/<key>.npy`.
-
-Entries are complete or absent. When the cache exceeds `UNFREEZE_CACHE_GB`, the least recently used
-entries are removed.
-"""
+"""A cache of named arrays, `<cache>/<name>/<key>.npy`, the least recently used ones removed."""
 
 import contextlib
 import io
@@ -16,10 +12,8 @@ import numpy as np
 from ftcore import paths
 from ftcore.storage import files
 
-Arrays = dict[str, np.ndarray]
 
-
-def load(name: str) -> Arrays:
+def load(name: str) -> dict[str, np.ndarray]:
     """Return the arrays stored under a name, or an empty dict if they are missing or damaged.
 
     The arrays are memory-mapped copy-on-write: changes to them are not stored.
@@ -33,7 +27,7 @@ def load(name: str) -> Arrays:
     return arrays
 
 
-def store(name: str, arrays: Arrays) -> None:
+def store(name: str, arrays: dict[str, np.ndarray]) -> None:
     """Store arrays under a name, in place of earlier ones."""
     cache = paths.cache_dir()
     target, staging, old = cache / name, *(cache / f".{uuid.uuid4().hex}" for _ in range(2))

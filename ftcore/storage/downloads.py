@@ -1,11 +1,14 @@
-"""Downloads that resume after an interruption, verify size and MD5, and never leave a partial target."""
+"""Downloads that resume after an interruption and are verified, and files read in ranges."""
 
 import errno
 import hashlib
+import io
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import requests
@@ -19,6 +22,7 @@ from ftcore.validation import printable
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two chunks
 MAX_BYTES = 10_000_000_000  # limit for a file of unknown size
 _CHUNK = 1 << 16  # bytes
+_BLOCK = 1 << 20  # bytes per range request
 _REPORT_EVERY = 0.2  # seconds
 _USE_COPY = "give the path of a copy on this machine"
 
@@ -69,10 +73,7 @@ def _download(url: str, target: Path, size: int | None, md5: str | None) -> Task
 
 
 def _version(response: requests.Response) -> str:
-    """Return what identifies the file's content on the server, or "" if nothing does.
-
-    A weak ETag does not promise the same bytes, so a range request cannot rely on it.
-    """
+    """Return what identifies the content, or ""; a weak ETag does not promise the same bytes."""
     etag = response.headers.get("ETag", "W/")
     return response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
 
@@ -91,9 +92,7 @@ def _receive(response: requests.Response, url: str, part: Path, size: int | None
             file.write(chunk)
             done += len(chunk)
             if done > (MAX_BYTES if size is None else size):
-                raise UnfreezeError(
-                    f"{url} sends far more than it should and was deleted: {_USE_COPY} instead."
-                )
+                raise UnfreezeError(f"{url} sends far more than it should: {_USE_COPY} instead.")
             if time.monotonic() - reported > _REPORT_EVERY:
                 reported = time.monotonic()
                 yield Progress("downloading", done, total, "bytes")
@@ -142,10 +141,7 @@ def _explanation(error: Exception, url: str, folder: Path) -> str:
         case requests.RequestException() | HTTPError() | ConnectionError() | TimeoutError():
             return f"The download from {host} was interrupted: start it again to resume it."
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return (
-                f"The disk is full at {folder}: free some space, "
-                "then start again to resume the download."
-            )
+            return f"The disk is full at {folder}: free some space, then start again to resume."
     return f"{folder} cannot be written ({getattr(error, 'strerror', error)})."
 
 
@@ -153,15 +149,64 @@ def _check(url: str, part: Path, size: int | None, md5: str | None) -> None:
     """Raise UnfreezeError if a file does not have the published size and MD5."""
     actual_size = part.stat().st_size
     if size is not None and actual_size != size:
-        raise UnfreezeError(
-            f"{url} sent {actual_size:,} bytes instead of {size:,} and was deleted: download it again."
-        )
+        raise UnfreezeError(f"{url} sent {actual_size:,} bytes, not {size:,}: download it again.")
     if md5 is None:
         return
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     if (actual := digest.hexdigest()) != md5:
-        raise UnfreezeError(
-            f"{url} arrived damaged (checksum {actual}, not {md5}) and was deleted: "
-            "download it again."
-        )
+        raise UnfreezeError(f"{url} arrived damaged (MD5 {actual}, not {md5}): download it again.")
+
+
+class RangesUnsupported(Exception):
+    """The server only sends whole files."""
+
+
+def open_remote(url: str) -> BinaryIO:
+    """Return the file at `url`, seekable. Raises RangesUnsupported or a requests error."""
+    return io.BufferedReader(_RemoteFile(url), _BLOCK)
+
+
+class _RemoteFile(io.RawIOBase):
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._position = 0
+        with self._get(0, 1) as response:
+            total = re.fullmatch(r"bytes 0-0/(\d+)", response.headers.get("Content-Range", ""))
+        if not total:
+            raise RangesUnsupported
+        self._size = int(total[1])
+
+    def _get(self, start: int, end: int) -> requests.Response:
+        headers = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+        response = self._session.get(self._url, headers=headers, stream=True, timeout=TIMEOUT)
+        response.raise_for_status()
+        return response
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        end = min(self._position + len(buffer), self._size)
+        if end <= self._position:
+            return 0
+        with self._get(self._position, end) as response:
+            if response.status_code != requests.codes.partial_content:
+                raise RangesUnsupported
+            data = response.content
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._session.close()
+        super().close()

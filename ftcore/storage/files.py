@@ -1,7 +1,4 @@
-"""Atomic writes: a reader sees the old content or the new one.
-
-This also holds if the process is killed or the machine loses power.
-"""
+"""Atomic writes: the old content or the new one, even if the process is killed or power is lost."""
 
 import contextlib
 import os
@@ -63,10 +60,7 @@ def recover(folder: Path) -> None:
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `target` at the end, or is removed after an exception.
-
-    Raises UnfreezeError if `target` exists or cannot be written.
-    """
+    """Yield a folder that becomes `target`, removed after an error. Raises UnfreezeError."""
     staging = None
     try:
         check_free(target)
@@ -96,9 +90,7 @@ def check_free(target: Path) -> None:
 def _unwritable(target: Path, error: Exception) -> UnfreezeError:
     # shutil.Error, of several files, has no strerror.
     reason = getattr(error, "strerror", None) or printable(str(error))
-    return UnfreezeError(
-        f"{printable(str(target))} cannot be written ({reason}); choose another place or make room."
-    )
+    return UnfreezeError(f"{printable(str(target))} cannot be written ({reason}).")
 
 
 def _sync(folder: Path) -> None:

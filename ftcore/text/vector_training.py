@@ -53,10 +53,8 @@ def train_vectors(
     try:
         from gensim.models import Word2Vec
     except ImportError as error:
-        raise UnfreezeError(
-            "Training word vectors needs gensim: pip install -r requirements-vectors.txt"
-        ) from error
-
+        message = "Training word vectors needs gensim: pip install -r requirements-vectors.txt"
+        raise UnfreezeError(message) from error
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".vectors-") as folder:
         tokens = Path(folder, "tokens.txt")
@@ -74,18 +72,12 @@ def train_vectors(
         )
         model.build_vocab(corpus_file=str(tokens))
         if not len(model.wv):
-            raise UnfreezeError(
-                f"No word occurs {min_count} times in {count} texts: give more texts."
-            )
+            raise UnfreezeError(f"No word occurs {min_count} times in {count} texts: give more.")
         for epoch in range(epochs):
             yield Progress("vectors", epoch, epochs, "epochs")
-            model.train(
-                corpus_file=str(tokens),
-                total_words=model.corpus_total_words,
-                epochs=1,
-                start_alpha=_learning_rate(epoch / epochs),
-                end_alpha=_learning_rate((epoch + 1) / epochs),
-            )
+            start, end = (_learning_rate(n / epochs) for n in (epoch, epoch + 1))
+            size = {"corpus_file": str(tokens), "total_words": model.corpus_total_words}
+            model.train(**size, epochs=1, start_alpha=start, end_alpha=end)
         yield Progress("vectors", epochs, epochs, "epochs")
         part = Path(folder, "vectors.txt")
         with part.open("w", encoding="utf-8") as file:
@@ -102,8 +94,7 @@ def _learning_rate(progress: float) -> float:
 def _write_tokens(texts: Iterable[str], file: Path, seed: int) -> Task[int]:
     """Write one text a line, its tokens separated by spaces, which gensim reads without the GIL.
 
-    Texts are shuffled: neighbours in a corpus share a class, and the learning rate decays. Returns their
-    number.
+    Texts are shuffled, as neighbours share a class and the rate decays. Returns their number.
     """
     lines: list[str] = []
     for text in texts:

@@ -34,8 +34,9 @@ def vocab_from_tokens(tokens: Sequence[str]) -> Vocab:
         raise UnfreezeError(f"A vocabulary must start with {' and '.join(SPECIALS)}.")
     if len(set(tokens)) < len(tokens):
         word, count = Counter(tokens).most_common(1)[0]
+        shown = validation.printable(word)
         raise UnfreezeError(
-            f"A vocabulary must hold each word once, but has {validation.printable(word)!r} {count} times."
+            f"A vocabulary must hold each word once, but has {shown!r} {count} times."
         )
     return Vocab(Counter(), specials=list(tokens))
 

@@ -16,7 +16,6 @@ from ftcore import paths, validation
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Progress, Task
 from ftcore.storage import downloads
-from ftcore.storage.remote_file import RangesUnsupported, open_remote
 from ftcore.text.vocabulary import SPECIALS
 
 _LINES = 1000  # vectors between two yields
@@ -57,10 +56,9 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor]]
 
 
 def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
-    """Return a file with the first `words` words of GloVe 6B, its most frequent ones.
+    """Return a file with the first `words` words of GloVe 6B. Raises UnfreezeError.
 
     Only their part of the 862 MB is downloaded, unless the server does not support ranges.
-    Raises UnfreezeError.
     """
     if dim not in (50, 100, 200, 300):
         raise UsageError(f"GloVe 6B has no {dim} dimensions: choose 50, 100, 200 or 300.")
@@ -72,9 +70,9 @@ def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
     with downloads.explain_errors(url, target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open_remote(url) as remote:
+            with downloads.open_remote(url) as remote:
                 yield from _extract_head(remote, member, words, target)
-        except RangesUnsupported:
+        except downloads.RangesUnsupported:
             archive = paths.downloads_dir() / "glove.6B.zip"
             yield from downloads.fetch(url, archive)
             try:
@@ -143,8 +141,7 @@ def _extract_head(archive: BinaryIO, member: str, words: int, target: Path) -> T
         part.replace(target)
     except (KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise UnfreezeError(
-            f"{paths.glove_url()} is no zip with {member}, or is damaged: "
-            "give the path of a file of word vectors instead."
+            f"{paths.glove_url()} is no zip with {member}, or is damaged: give a vectors file."
         ) from error
     finally:
         part.unlink(missing_ok=True)

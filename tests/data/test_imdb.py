@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from ftcore.data import datasets, imdb_archive
+from ftcore.data import datasets, imdb
 from ftcore.data.text_dataset import Texts
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
@@ -71,7 +71,7 @@ def test_unsafe_member_is_refused(tmp_path: Path) -> None:
 def test_archive_that_decompresses_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, more: Any, message: str
 ) -> None:
-    monkeypatch.setattr(imdb_archive, "_MAX_ARCHIVE", limit)
+    monkeypatch.setattr(imdb, "_MAX_ARCHIVE", limit)
     path = archive(tmp_path / "a.tar.gz", REVIEWS | more)
     assert path.stat().st_size < 100_000
     with pytest.raises(UnfreezeError, match=message):

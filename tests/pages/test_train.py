@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import config, tracking
-from ftcore.config import SETTINGS, FineTuneConfig
+from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
@@ -67,7 +67,7 @@ def test_every_setting_has_an_input_and_a_missing_path_is_an_error_before_a_run(
     app.selectbox(key="setting_dataset").set_value("imdb").run()
     kinds = "selectbox", "number_input", "text_input", "text_area", "toggle", "segmented_control"
     keys = {widget.key for kind in kinds for widget in app.get(kind)}
-    settings = [name for name, setting in SETTINGS.items() if not setting.metadata["new_model"]]
+    settings = [name for name in SETTINGS if name not in NEW_MODEL_SETTINGS]
     assert {f"setting_{name}" for name in settings} <= keys
     app.text_input(key="setting_source").set_value("/nowhere/aclImdb").run()
     app = press(app, "Start")

@@ -116,7 +116,7 @@ def test_concurrent_download_waits_for_the_first(server: FileServer, target: Pat
     ("checks", "message"),
     [
         ({"md5": "0" * 32}, "damaged"),
-        ({"size": 2_000_000}, "1,000,000 bytes instead of 2,000,000"),
+        ({"size": 2_000_000}, "1,000,000 bytes, not 2,000,000"),
         ({"size": 5}, TOO_MUCH),
     ],
 )

@@ -6,7 +6,7 @@ import random
 import pytest
 import requests
 
-from ftcore.storage.remote_file import RangesUnsupported, open_remote
+from ftcore.storage.downloads import RangesUnsupported, open_remote
 from tests.helpers.file_server import FileServer
 
 CONTENT = random.Random(0).randbytes(3_000_000)

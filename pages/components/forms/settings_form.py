@@ -15,7 +15,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
 from ftcore.models.spec import ModelSpec
 
-FINE_TUNING = [name for name, setting in SETTINGS.items() if not setting.metadata["new_model"]]
+FINE_TUNING = [name for name in SETTINGS if name not in config.NEW_MODEL_SETTINGS]
 NOT_IN_PRESETS = (
     "checkpoint",
     "dataset",
@@ -29,9 +29,7 @@ NOT_IN_PRESETS = (
     "name",
 )
 IN_PRESETS = [name for name in FINE_TUNING if name not in NOT_IN_PRESETS]
-MORE_SETTINGS = [
-    name for name in FINE_TUNING if not SETTINGS[name].metadata["shown"] and name != "source"
-]
+MORE_SETTINGS = [name for name in FINE_TUNING if name not in config.SHOWN and name != "source"]
 """Settings that the form shows under "More settings"."""
 
 

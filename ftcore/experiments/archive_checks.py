@@ -10,15 +10,8 @@ from ftcore import validation
 from ftcore.events import Status
 from ftcore.tracking import Run
 
-_COUNTS = (
-    "steps",
-    "steps_per_epoch",
-    "train_texts",
-    "val_texts",
-    "test_texts",
-    "parameters",
-    "trainable_parameters",
-)
+_COUNTS = ["steps", "steps_per_epoch", "parameters", "trainable_parameters"]
+_COUNTS += ["train_texts", "val_texts", "test_texts"]
 _AXES = ("step", "epoch", "seconds", "examples")
 _MAX = 1e15  # of a count or a time in seconds
 

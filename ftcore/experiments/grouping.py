@@ -10,14 +10,8 @@ if TYPE_CHECKING:
     from ftcore.experiments.result import Result
     from ftcore.tracking import Run
 
-_IGNORED = (
-    "seed",
-    "name",
-    "watch",
-    "source",
-    "source_task_data",
-    "device",
-)  # do not tell sides apart
+# Do not tell sides apart.
+_IGNORED = ("seed", "name", "watch", "source", "source_task_data", "device")
 
 
 def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":

@@ -108,10 +108,6 @@ def test_compare_prints_a_table_and_a_verdict() -> None:
     assert "of 1,000 synthetic test texts right" in process.stdout
 
 
-def test_datasets_are_listed() -> None:
-    assert [row["name"] for row in records("datasets")] == ["sample", "imdb", "ag_news"]
-
-
 def test_parsing_imports_nothing_heavy() -> None:
     program = (
         "import sys; from ftcore.cli.main import _parser; _parser();"

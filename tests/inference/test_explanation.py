@@ -51,22 +51,6 @@ def test_praise_and_blame_point_in_opposite_directions() -> None:
     assert abs(by_word["with"]) < abs(by_word["terrible"])
 
 
-def test_hiding_the_strongest_word_lowers_the_probability_most() -> None:
-    explanation = explain(
-        "sentiment", "the plot is dull and the actors walk through it with a lamp"
-    )
-    tokens = explanation.tokens
-    strongest = max(range(len(tokens)), key=explanation.contributions.__getitem__)
-    hidden = [
-        " ".join([*tokens[:position], "zzyzx", *tokens[position + 1 :]])
-        for position in range(len(tokens))
-    ]
-    left = [
-        prediction.probabilities[explanation.label] for prediction in predict("sentiment", hidden)
-    ]
-    assert left[strongest] == min(left)
-
-
 def test_an_unknown_word_contributes_nothing() -> None:
     explanation = explain("sentiment", "A zzyzx <pad> film.")
     assert explanation.known[1] is False

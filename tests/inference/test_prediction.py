@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from ftcore import devices, paths
 from ftcore.errors import UnfreezeError
@@ -44,15 +43,6 @@ def test_an_empty_text_is_an_error(base: checkpoints.Checkpoint, text: str) -> N
         prediction.predict("base", ["good", text])
 
 
-@given(text=st.text(min_size=1).filter(str.strip))
-@hypothesis_settings(max_examples=60, deadline=None)
-def test_any_text_gets_probabilities(text: str) -> None:
-    if not (paths.checkpoints_dir() / "base").exists():
-        small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
-    [answer] = prediction.predict("base", [text])
-    assert all(0 <= share <= 1 for share in answer.probabilities.values())
-
-
 def test_huge_and_binary_texts_get_probabilities(base: checkpoints.Checkpoint) -> None:
     texts = ["a" * 1_000_000, "good " * 200_000, "\x00\xff\ufffd" * 50, "<pad> <pad>", '""']
     for answer in prediction.predict("base", texts):
@@ -86,10 +76,6 @@ def test_many_texts_keep_their_order_and_report_progress(
     # Several batches may be in bf16, which has three digits.
     for expected, answer in zip(one_batch, batches, strict=True):
         assert answer.probabilities == pytest.approx(expected.probabilities, abs=0.02)
-
-
-def test_no_texts_have_no_predictions(base: checkpoints.Checkpoint) -> None:
-    assert prediction.predict("base", []) == []
 
 
 def test_a_prediction_draws_no_random_number(base: checkpoints.Checkpoint) -> None:

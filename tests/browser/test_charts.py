@@ -157,7 +157,7 @@ def test_the_report_draws_all_figures_without_a_server(
     requested, messages, errors = [], [], []
     page.on("request", lambda request: requested.append(request.url))
     page.on("console", lambda message: messages.append(message.type))
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(file.as_uri())
     count = page.locator("[data-figure]").count()
     drawn = page.locator(".js-plotly-plot:has(.main-svg)")

@@ -88,11 +88,11 @@ def compare(reviews: Path, sizes: Sizes, lengths: tuple[int, ...]) -> None:
     ]
     costs += [EpochCost(cut(prepared, length, sizes.tokens)) for length in lengths]
     EpochCost(costs[0].run).measure()  # warms up
-    limits = [machine.limit(prepared.number_format)]
+    limits = [machine.limit(prepared.precision)]
     for _ in range(sizes.repeats):
         for cost in costs:
             cost.measure()
-        limits.append(machine.limit(prepared.number_format))
+        limits.append(machine.limit(prepared.precision))
 
     figures = [cost.figures() for cost in costs]
     columns = ["texts", "tokens a text, at most", "tokens read", "seconds an epoch", "tokens/s"]
@@ -110,7 +110,7 @@ def compare(reviews: Path, sizes: Sizes, lengths: tuple[int, ...]) -> None:
     )
     print(
         f"The limit: {report.spread(limits, 0)} GFLOP/s, the product of two large "
-        f"{prepared.number_format} matrices on this machine.\n"
+        f"{prepared.precision} matrices on this machine.\n"
     )
     count = len(sizes.reviews)
     parts = {"by_number": figures[:count], "by_length": figures[count:]}
@@ -136,7 +136,7 @@ def operations(run: TrainingSetup) -> float:
     run = unfreeze_loop.copy_run(run)
     run.model.embedding.requires_grad_(run.config.train_embeddings)
     classifier = row_classifier.whole_model(
-        run.model, run.train, run.config.truncation, run.device, run.number_format
+        run.model, run.train, run.config.truncation, run.precision
     )
     rows = run.train_rows[: run.config.batch_size].to(run.device)
     classifier.network.train()

@@ -114,13 +114,13 @@ def _figures(metrics: dict[str, float]) -> str:
 
 def find_rate(options: argparse.Namespace, out: Printer) -> None:
     """Find a learning rate: one short run in which it rises until the loss explodes."""
-    from ftcore.training import lr_finder
+    from ftcore.training import lr_finder, lr_search
 
     given = given_settings(options)
     config = FineTuneConfig.from_dict(given)
     refuse_ignored(given, config)
     search = drain(lr_finder.find_rate(config), out.event)
-    line = lr_finder.NOTHING
+    line = lr_search.NOTHING
     if search.suggestion:
         line = (
             f"Try --learning-rate {search.suggestion:g}, a quarter of the highest that still "

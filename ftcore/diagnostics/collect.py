@@ -85,7 +85,7 @@ class _Bodies:
         self, tokens: Tokens, rows: Tensor, truncation: Truncation
     ) -> Task[tuple[np.ndarray, np.ndarray]]:
         """Pooled vectors of texts before and after, fp32 [rows, dim]; a checkpoint's are cached."""
-        arguments = tokens, rows, truncation, self.setup.device, self.setup.number_format
+        arguments = tokens, rows, truncation, self.setup.precision
         if self.pretrained:
             before, _ = yield from cached_features.load_or_compute(self.setup.model, *arguments)
         else:

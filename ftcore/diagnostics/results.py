@@ -9,8 +9,6 @@ Both lie beside the checkpoint in the run's folder.
 import io
 import json
 import logging
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,28 +17,21 @@ import numpy as np
 from ftcore import validation
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import dataset_texts
-from ftcore.errors import UnfreezeError, user_message
+from ftcore.errors import user_message
 from ftcore.models import checkpoints
 from ftcore.storage import files
 
 log = logging.getLogger(__name__)
 ARRAYS, METADATA = "insights.npz", "insights.json"
-# Raised for archives and records that are cut, damaged, encrypted, or claim an absurd size.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    MemoryError,
-    EOFError,
-    RuntimeError,
-    AttributeError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-    UnfreezeError,
-)
+
+
+_ARRAYS = {  # name in the file → field
+    "truth": "truth",
+    "probabilities": "probabilities",
+    "rows": "map_rows",
+    "before": "map_before",
+    "after": "map_after",
+}
 
 
 def _no_points() -> np.ndarray:
@@ -83,35 +74,22 @@ class Diagnostics:
             metadata = validation.read_json(folder / METADATA)
             validation.check_zip_checksums(folder / ARRAYS)
             with np.load(folder / ARRAYS) as stored:
-                arrays = {_FIELDS.get(name, name): stored[name] for name in stored}
-            diagnostics = cls(
-                tuple(metadata["labels"]),
-                moved=metadata["moved"],
-                forgot=metadata["forgot"],
-                **arrays,
-            )
+                arrays = {_ARRAYS[name]: stored[name] for name in stored}
+            labels, moved, forgot = (metadata[name] for name in ("labels", "moved", "forgot"))
+            diagnostics = cls(tuple(labels), moved=moved, forgot=forgot, **arrays)
             _check(diagnostics)
             return diagnostics
-        except UNREADABLE:
+        except Exception:  # zipfile, numpy and json raise nearly anything for damaged files
             return None
 
     def write(self, folder: Path) -> None:
         """Write the diagnostics into a folder. Raises OSError."""
         arrays = io.BytesIO()
-        np.savez_compressed(
-            arrays,
-            truth=self.truth,
-            probabilities=self.probabilities,
-            rows=self.map_rows,
-            before=self.map_before,
-            after=self.map_after,
-        )
+        by_name = {name: getattr(self, field) for name, field in _ARRAYS.items()}
+        np.savez_compressed(arrays, **by_name)
         metadata = {"labels": self.labels, "moved": self.moved, "forgot": self.forgot}
         files.write(folder / ARRAYS, arrays.getbuffer())
         files.write(folder / METADATA, json.dumps(metadata, indent=1).encode())
-
-
-_FIELDS = {"rows": "map_rows", "before": "map_before", "after": "map_after"}  # by array name
 
 
 def store(folder: Path, dataset: TextDataset, diagnostics: Diagnostics) -> str:
@@ -136,12 +114,8 @@ def failure_note(error: Exception) -> str:
 def _check(diagnostics: Diagnostics) -> None:
     """Raise TypeError or ValueError if the parts do not fit together, as in an edited file."""
     validation.check_field_types(diagnostics)
-    truth, probabilities, rows = (
-        diagnostics.truth,
-        diagnostics.probabilities,
-        diagnostics.map_rows,
-    )
-    maps = (diagnostics.map_before, diagnostics.map_after)
+    truth, probabilities = diagnostics.truth, diagnostics.probabilities
+    rows, maps = diagnostics.map_rows, (diagnostics.map_before, diagnostics.map_after)
     texts, points, classes = len(truth), len(rows), len(diagnostics.labels)
     if not (
         (truth.shape, rows.shape) == ((texts,), (points,))

@@ -142,9 +142,7 @@ def _test(model: TextClassifier, words: list[str], source: str) -> Task[tuple[fl
     device = devices.pick()
     tokens = Tokens.pack(ids, offsets, dataset.test.labels).to(device)
     try:
-        classifier = row_classifier.whole_model(
-            model.to(device), tokens, TRUNCATION, device, "fp32"
-        )
+        classifier = row_classifier.whole_model(model.to(device), tokens, TRUNCATION, "fp32")
         scores = yield from classifier.predict(torch.arange(len(tokens)), "testing")
     finally:
         model.cpu()

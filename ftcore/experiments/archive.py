@@ -16,7 +16,7 @@ import pandas as pd
 
 from ftcore import validation
 from ftcore.config import FineTuneConfig
-from ftcore.diagnostics.results import UNREADABLE, Diagnostics
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive_checks
 from ftcore.experiments.result import Result
@@ -73,7 +73,7 @@ def read(folder: Path) -> list[Result]:
             results = [_read_run(folder, run, record["name"]) for run in record["runs"]]
             if not results or len({result.run.run_id for result in results}) < len(results):
                 raise ValueError("no run, or the same run twice")
-    except UNREADABLE:
+    except Exception:  # damaged files raise nearly anything
         raise UnfreezeError(f"{folder} holds no readable experiment; export it again.") from None
     if newer:
         raise UnfreezeError(f"{folder} was written by a newer version; update to open it.")
@@ -81,7 +81,7 @@ def read(folder: Path) -> list[Result]:
 
 
 def _read_run(folder: Path, values: Mapping[str, Any], name: str) -> Result:
-    """A run of an exported experiment. Raises one of UNREADABLE if it is damaged."""
+    """A run of an exported experiment. Raises an error of any kind if it is damaged."""
     if not re.fullmatch(r"[\w-]+", values["folder"]):
         raise ValueError("a folder elsewhere")
     folder, experiment = folder / values["folder"], folder.name

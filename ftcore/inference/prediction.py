@@ -90,14 +90,14 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
     clock = time.perf_counter()
     ids, offsets = yield from vocabulary.encode(texts, vocab, MAX_LENGTH)
     tokens = Tokens.pack(ids, offsets, [0] * len(texts))
-    device, number_format = _CPU, "fp32"
+    device, precision = _CPU, "fp32"
     if tokens.lengths(checkpoint.truncation).sum() > devices.batch_tokens(_CPU):
         device = devices.pick()
-        number_format = devices.precision("auto", device)
+        precision = devices.precision("auto", device)
     if device != _CPU:
         model = copy.deepcopy(model).to(device)
     classifier = row_classifier.whole_model(
-        model, tokens.to(device), checkpoint.truncation, device, number_format
+        model, tokens.to(device), checkpoint.truncation, precision
     )
     scores = yield from classifier.predict(torch.arange(len(texts)), "testing")
     if not scores.isfinite().all():

@@ -31,22 +31,16 @@ class Body(nn.Module):
 
 
 def head_over_features(
-    model: TextClassifier,
-    tokens: Tokens,
-    rows: Tensor,
-    truncation: Truncation,
-    device: torch.device,
-    number_format: str,
+    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> Task[RowClassifier]:
     """The head of a model over the features of `rows`; it can score no other rows."""
     rows = rows.sort().values  # the same texts in another order are the same cache entry
-    features, metrics = yield from load_or_compute(
-        model, tokens, rows, truncation, device, number_format
-    )
+    features, metrics = yield from load_or_compute(model, tokens, rows, truncation, precision)
+    device = tokens.labels.device
     table = torch.zeros(len(tokens), model.spec.dim, device=device)
     table[rows.to(device)] = torch.from_numpy(features).to(device)
     return replace(
-        whole_model(model, tokens, truncation, device, "fp32"),
+        whole_model(model, tokens, truncation, "fp32"),
         network=model.classifier,
         inputs=lambda rows, _: (table[rows],),
         batch_tokens=HEAD_TOKENS,
@@ -55,23 +49,18 @@ def head_over_features(
 
 
 def load_or_compute(
-    model: TextClassifier,
-    tokens: Tokens,
-    rows: Tensor,
-    truncation: Truncation,
-    device: torch.device,
-    number_format: str,
+    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> Task[tuple[np.ndarray, dict[str, float]]]:
     """Features of ascending rows, fp32 [rows, dim], and what they took.
 
     They are cached by the body and the texts they are computed from.
     """
-    name = _cache_name(model, tokens, rows, truncation, device, number_format)
+    name = _cache_name(model, tokens, rows, truncation, precision)
     stored = cache.load(name)
     cached = "vectors" in stored and len(stored["vectors"]) == len(rows)
     if not cached:
         clock = time.perf_counter()
-        features = yield from compute(model, tokens, rows, truncation, device, number_format)
+        features = yield from compute(model, tokens, rows, truncation, precision)
         seconds = np.array(time.perf_counter() - clock)
         stored = {"vectors": features, "seconds": seconds}
         cache.store(name, stored)
@@ -80,30 +69,18 @@ def load_or_compute(
 
 
 def compute(
-    model: TextClassifier,
-    tokens: Tokens,
-    rows: Tensor,
-    truncation: Truncation,
-    device: torch.device,
-    number_format: str,
+    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> Task[np.ndarray]:
     """Features of `rows` in eval mode, fp32 [rows, dim]."""
-    body = replace(
-        whole_model(model, tokens, truncation, device, number_format), network=Body(model)
-    )
+    body = replace(whole_model(model, tokens, truncation, precision), network=Body(model))
     return (yield from body.predict(rows, "features")).numpy()
 
 
 def _cache_name(
-    model: TextClassifier,
-    tokens: Tokens,
-    rows: Tensor,
-    truncation: Truncation,
-    device: torch.device,
-    number_format: str,
+    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> str:
     """A name that changes with everything the features are computed from."""
-    settings = (FORMAT, model.spec.heads, truncation, device.type, number_format)
+    settings = (FORMAT, model.spec.heads, truncation, tokens.labels.device.type, precision)
     digest = hashlib.sha256(repr(settings).encode())
     weights = model.state_dict().items()
     body = [weight for name, weight in weights if not name.startswith("classifier")]

@@ -18,11 +18,11 @@ def check_finite(loss: float, config: FineTuneConfig, state: TrainingState) -> N
         )
     best = f"; the best model, of step {state.best.step:,}, is kept" if state.best else ""
     raise Diverged(
-        f"The loss stopped being a number at step {state.step:,}{best}. Try {advice(config)}."
+        f"The loss stopped being a number at step {state.step:,}{best}. Try {_advice(config)}."
     )
 
 
-def advice(config: FineTuneConfig) -> str:
+def _advice(config: FineTuneConfig) -> str:
     """The settings to change, each only if it can be the cause."""
     rate, usual_rate = config.learning_rate, mode_defaults(config.mode).learning_rate
     changes = [f"a smaller learning rate than {rate:g}"]
@@ -32,8 +32,6 @@ def advice(config: FineTuneConfig) -> str:
         changes.append(f"a smaller weight decay than {config.weight_decay:g}")
     if config.train_embeddings and config.embedding_rate > 1:
         changes.append(f"a smaller rate of the word vectors than {config.embedding_rate:g}")
-    if (
-        not config.max_grad_norm and config.optimizer == "sgd"
-    ):  # AdamW's steps do not grow with gradients
+    if not config.max_grad_norm and config.optimizer == "sgd":  # AdamW normalizes gradients itself
         changes.append("gradient clipping")
     return ", or ".join(changes)

@@ -24,7 +24,7 @@ def classifier_of_mode(
 
     A head can score only the given rows.
     """
-    arguments = setup.config.truncation, setup.device, setup.number_format
+    arguments = setup.config.truncation, setup.precision
     if strategies.head_alone(setup.config, model.spec):
         return (yield from cached_features.head_over_features(model, tokens, rows, *arguments))
     return row_classifier.whole_model(model, tokens, *arguments)

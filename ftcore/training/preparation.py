@@ -45,7 +45,8 @@ class TrainingSetup:
     train_rows: Tensor
     val_rows: Tensor
     device: torch.device
-    number_format: str
+    precision: str
+    """fp32 or bf16."""
     notes: tuple[str, ...]
     """What a viewer should know about the run before it trains."""
     watched: Tokens | None
@@ -123,7 +124,7 @@ def facts(setup: TrainingSetup) -> Facts:
         "trainable_parameters": strategies.trainable_parameters(config, shape),
         "trains": strategies.describe(config, shape),
         "device": setup.device.type,
-        "precision": setup.number_format,
+        "precision": setup.precision,
         "torch": str(torch.__version__),
     }
 

@@ -27,16 +27,19 @@ class RowClassifier:
     """int64 [texts], on the device."""
     lengths: Tensor
     """Tokens read of each text, int64 [texts], on the CPU; orders texts into batches."""
-    device: torch.device
-    number_format: str
+    precision: str
     batch_tokens: int
     """Most tokens of a batch without gradients, padding included."""
     metrics: dict[str, float] = field(default_factory=dict)
     """What computing the features took."""
 
+    @property
+    def device(self) -> torch.device:
+        return self.labels.device
+
     def scores(self, rows: Tensor, longest: int | None = None) -> Tensor:
         """Scores [rows, classes] in fp32; see `Tokens.batch`."""
-        with devices.autocast(self.device, self.number_format):
+        with devices.autocast(self.device, self.precision):
             return self.network(*self.inputs(rows, longest)).float()
 
     def longest(self, rows: Tensor) -> int:
@@ -77,19 +80,14 @@ class RowClassifier:
 
 
 def whole_model(
-    model: TextClassifier,
-    tokens: Tokens,
-    truncation: Truncation,
-    device: torch.device,
-    number_format: str,
+    model: TextClassifier, tokens: Tokens, truncation: Truncation, precision: str
 ) -> RowClassifier:
-    """A model over the tokens of a dataset; both are on `device`."""
+    """A model over the tokens of a dataset; both are on one device."""
     return RowClassifier(
         model,
         lambda rows, longest: tokens.batch(rows, truncation, longest),
         tokens.labels,
         tokens.lengths(truncation).cpu(),
-        device,
-        number_format,
-        devices.batch_tokens(device),
+        precision,
+        devices.batch_tokens(tokens.labels.device),
     )

@@ -29,6 +29,7 @@ from ftcore.training.state import TrainingState
 
 FORMAT = 1
 NAME = "snapshot.safetensors"
+COPIED = ("epoch", "batch", "step", "examples", "train_seconds", "parts", "notes")  # of the state
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,11 @@ def save(setup: TrainingSetup, state: TrainingState) -> None:
         tensors["accelerator"] = torch.cuda.get_rng_state(setup.device)
     schedule = state.schedule.state_dict()
     del schedule["lr_lambdas"]  # functions, which the config brings back
-    values = {
+    values = {name: getattr(state, name) for name in COPIED} | {
         "format": FORMAT,
         "split": setup.split_fingerprint,
-        "notes": state.notes,
         "seconds": time.perf_counter() - state.began,
-        "step": state.step,
-        "examples": state.examples,
-        "train_seconds": state.train_seconds,
-        "parts": state.parts,
         "best": asdict(state.best) if state.best else None,
-        "epoch": state.epoch,
-        "batch": state.batch,
         "evaluated": state.last_evaluated,
         "schedule": schedule,
     }
@@ -124,11 +118,10 @@ def restore(snapshot: Snapshot, setup: TrainingSetup, state: TrainingState) -> N
             weight.copy_(tensors[f"weight.{name}"])
     _restore_optimizer(snapshot, state)
     state.sums.copy_(tensors["sums"])
-    state.notes = list(values["notes"])
     state.began = time.perf_counter() - values["seconds"]
     state.best = Evaluation(**values["best"]) if values["best"] else None
     state.last_evaluated = values["evaluated"]
-    for name in ("epoch", "batch", "step", "examples", "train_seconds", "parts"):
+    for name in COPIED:
         setattr(state, name, values[name])
     state.shuffle.set_state(tensors["shuffle"])
     state.epoch_start = tensors["shuffle"]

@@ -1,9 +1,10 @@
-"""Which layer groups train in which mode, and how one says that."""
+"""Which layer groups train in which mode, and the sentences that describe it."""
 
 from typing import TYPE_CHECKING
 
 from ftcore.config import FineTuneConfig, last_groups
 from ftcore.errors import UnfreezeError
+from ftcore.formatting import listing
 from ftcore.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ WORD_VECTORS = "word vectors"
 def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None = None) -> set[str]:
     """Names of the layer groups that train, as `ModelSpec.group_sizes` calls them.
 
-    In an epoch (0 is the first) where one is given, else in any. Raises UnfreezeError for groups that
-    the model does not have.
+    epoch: counted from 0; None for all that train in any epoch. Raises UnfreezeError for groups that the
+    model does not have.
     """
     names = list(shape.group_sizes())
     if config.mode == "last-layer":
@@ -51,17 +52,13 @@ def head_alone(config: FineTuneConfig, shape: ModelSpec) -> bool:
 def trained_weights(model: "TextClassifier", config: FineTuneConfig) -> "dict[str, Parameter]":
     """The weights that ever train, by name."""
     trained = trained_groups(config, model.spec)
-    ids = {
-        id(weight)
-        for group in model.layer_groups()
-        if group.name in trained
-        for weight in group.parameters()
-    }
+    groups = [group for group in model.layer_groups() if group.name in trained]
+    ids = {id(weight) for group in groups for weight in group.parameters()}
     return {name: weight for name, weight in model.named_parameters() if id(weight) in ids}
 
 
 def freeze(model: "TextClassifier", config: FineTuneConfig, epoch: int | None = None) -> None:
-    """Set what trains in an epoch, or in any where none is given."""
+    """Set `requires_grad` of all weights for an epoch; see `trained_groups`."""
     trained = trained_groups(config, model.spec, epoch)
     for group in model.layer_groups():
         for weight in group.parameters():
@@ -71,8 +68,7 @@ def freeze(model: "TextClassifier", config: FineTuneConfig, epoch: int | None = 
 def learning_rates(config: FineTuneConfig, shape: ModelSpec) -> dict[str, float]:
     """The highest learning rate of each group that ever trains, head first.
 
-    With `layer_decay` below 1 they fall from the head down (discriminative fine-tuning, Howard & Ruder
-    2018).
+    A `layer_decay` below 1 lowers them from the head down (discriminative fine-tuning, Howard & Ruder 2018).
     """
     trained = trained_groups(config, shape)
     share = {WORD_VECTORS: config.embedding_rate}
@@ -84,36 +80,32 @@ def learning_rates(config: FineTuneConfig, shape: ModelSpec) -> dict[str, float]
 
 
 def trainable_parameters(config: FineTuneConfig, shape: ModelSpec) -> int:
-    """How many weights train."""
+    """Number of weights that train."""
     trained = trained_groups(config, shape)
     return sum(size for name, size in shape.group_sizes().items() if name in trained)
 
 
 def describe(config: FineTuneConfig, shape: ModelSpec) -> str:
-    """What trains and what is frozen, in words; `shape` is that after the head was replaced."""
+    """What trains and what is frozen, in words; `shape` has the new head."""
     trained = trained_groups(config, shape)
     what = [name for name in shape.group_sizes() if name in trained]
     frozen = [name for name in shape.group_sizes() if name not in trained]
     if config.mode == "gradual":
-        what = [f"{what[0]} first, a group more each epoch: {_listed(what)}"]
-    rest = f" Frozen: {_listed(frozen)}." if frozen else " Nothing is frozen."
-    return f"{_counted(config, shape)}: {_listed(what)}.{rest}{_begins(config)}"
+        what = [f"{what[0]} first, a group more each epoch: {listing(what)}"]
+    rest = f" Frozen: {listing(frozen)}." if frozen else " Nothing is frozen."
+    return f"{_trained_share(config, shape)}: {listing(what)}.{rest}{_random_start(config)}"
 
 
 def describe_briefly(config: FineTuneConfig, shape: ModelSpec) -> str:
-    """How many weights train, beside a picture of which."""
-    return f"{_counted(config, shape)}.{_begins(config)}"
+    """The number of weights that train, for a caption of a picture that shows which."""
+    return f"{_trained_share(config, shape)}.{_random_start(config)}"
 
 
-def _counted(config: FineTuneConfig, shape: ModelSpec) -> str:
+def _trained_share(config: FineTuneConfig, shape: ModelSpec) -> str:
     count, total = trainable_parameters(config, shape), shape.parameters
     share = f"{count / total:.2%}" if count / total < 0.01 else f"{count / total:.1%}"
     return f"Trains {count:,} of {total:,} parameters ({share})"
 
 
-def _begins(config: FineTuneConfig) -> str:
+def _random_start(config: FineTuneConfig) -> str:
     return " Everything but the word vectors starts random." if config.mode == "scratch" else ""
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

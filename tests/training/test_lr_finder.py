@@ -1,13 +1,11 @@
-"""The search for a learning rate: what it finds, that it stays apart, and that the page offers it."""
+"""The search for a learning rate: its result, its process, and the button on the page."""
 
-import json
 import math
 import random
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -17,69 +15,71 @@ from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, drain
-from ftcore.models import checkpoints
-from ftcore.runs import train
 from ftcore.runs.scheduler import scheduler
-from ftcore.training import lr_finder
+from ftcore.training import lr_finder, lr_search
 from tests.helpers import small_runs
+from tests.helpers.app_pages import open_page
 
 pytestmark = pytest.mark.slow
-
-MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 
 
 @pytest.fixture
 def base() -> str:
-    small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
-    return "base"
+    return small_runs.checkpoint(paths.checkpoints_dir() / "base", "base").ref
 
 
-def test_what_batches_differ_by_does_not_show() -> None:
-    luck = random.Random(0)
-    starts = [0.7 + luck.uniform(-0.2, 0.2) for _ in range(60)]
-    falls = [0.3 * min(1, step / 40) for step in range(60)]
-    losses = [start - fall for start, fall in zip(starts, falls, strict=True)]
-    found = lr_finder.smoothed(losses, starts)
-    assert found == sorted(found, reverse=True)
-    assert found[0] == pytest.approx(sum(starts) / 60)
+def test_the_smoothed_loss_does_not_show_the_difficulty_of_batches() -> None:
+    generator = random.Random(0)
+    start_losses = [0.7 + generator.uniform(-0.2, 0.2) for _ in range(60)]
+    losses = [loss - 0.3 * min(1, step / 40) for step, loss in enumerate(start_losses)]
+    smooth = lr_finder.smoothed(losses, start_losses)
+    assert smooth == sorted(smooth, reverse=True)
+    assert smooth[0] == pytest.approx(sum(start_losses) / 60)
 
 
-def test_a_quarter_of_the_highest_rate_that_still_helped() -> None:
-    rates = [1e-4, 1e-3, 1e-2, 1e-1]
-    assert lr_finder.suggest(rates, [0.7, 0.5, 0.53, 2.0]) == 0.0025
-    assert lr_finder.suggest(rates, [0.7, 0.5, 0.58, 2.0]) == 0.00025
-    assert lr_finder.suggest([0.0123456], [0.7]) is None
-    assert lr_finder.suggest(rates, [0.7, 0.699, 0.695, 2.0]) is None, "hardly fell"
-    assert lr_finder.suggest([], []) is None
+@pytest.mark.parametrize(
+    ("losses", "suggestion"),
+    [
+        ([0.7, 0.5, 0.53, 2.0], 0.0025),
+        ([0.7, 0.5, 0.58, 2.0], 0.00025),
+        ([0.7, 0.699, 0.695, 2.0], None),  # hardly fell
+        ([0.7], None),
+        ([], None),
+    ],
+)
+def test_the_suggestion_is_a_quarter_of_the_highest_stable_rate(
+    losses: list[float], suggestion: float | None
+) -> None:
+    rates = [1e-4, 1e-3, 1e-2, 1e-1][: len(losses)]
+    assert lr_finder.suggest(rates, losses) == suggestion
 
 
 @pytest.mark.parametrize(("mode", "low", "high"), [("full", 3e-4, 1e-2), ("last-layer", 5e-3, 0.2)])
 def test_the_suggestion_is_near_the_best_rate(mode: str, low: float, high: float) -> None:
-    """On the sample: by full runs 1e-3 was best of 1e-4 … 1e-2, for the last layer 3e-2 and 1e-1."""
-    events: list[Progress] = []
-    found = drain(lr_finder.find_rate(FineTuneConfig(mode=mode)), events.append)  # type: ignore[arg-type]
-    assert found.suggestion is not None and low <= found.suggestion <= high
-    assert len(found.rates) == len(found.losses) <= lr_finder.STEPS
-    assert found.rates == sorted(found.rates) and found.rates[0] == lr_finder.LOWEST
-    assert all(map(math.isfinite, found.losses))
-    done = [event.done for event in events if event.phase == "training"]
-    assert done == list(range(1, len(found.rates) + 1))
+    """On the sample: by full runs 1e-3 was best of 1e-4 … 1e-2, for the last layer 3e-2 and 1e-1.
 
-
-def test_it_ends_where_the_loss_explodes(base: str) -> None:
-    config = FineTuneConfig(checkpoint=base, optimizer="sgd", max_grad_norm=0.0, limit=400)
-    found = drain(lr_finder.find_rate(config))
-    assert found.losses[-1] > lr_finder.EXPLODED * min(found.losses) or (
-        found.rates[-1] == pytest.approx(lr_finder.HIGHEST)
-    )
+    One search is a matter of luck, and rounding differs between processors, hence the median of three.
+    """
+    suggestions = []
+    for seed in (2, 3, 4):
+        events: list[Progress] = []
+        config = FineTuneConfig(mode=mode, seed=seed, device="cpu", precision="fp32")
+        search = drain(lr_finder.find_rate(config), events.append)  # type: ignore[arg-type]
+        assert len(search.rates) == len(search.losses) <= lr_finder.STEPS
+        assert search.rates == sorted(search.rates) and search.rates[0] == lr_finder.LOWEST
+        assert all(map(math.isfinite, search.losses))
+        done = [event.done for event in events if event.phase == "training"]
+        assert done == list(range(1, len(search.rates) + 1))
+        suggestions.append(search.suggestion or 0.0)
+    assert low <= median(suggestions) <= high
 
 
 @pytest.mark.parametrize("mode", ["gradual", "last-2", "scratch"])
-def test_every_mode_has_a_rate_and_nothing_is_saved(base: str, home: Path, mode: str) -> None:
+def test_a_search_works_in_every_mode_and_saves_nothing(base: str, home: Path, mode: str) -> None:
     weights = (home / "checkpoints" / "base" / "weights.safetensors").read_bytes()
     config = FineTuneConfig(checkpoint=base, mode=mode, limit=40, watch="good", batch_size=8)
-    found = drain(lr_finder.find_rate(config))  # fewer texts than a hundred steps take
-    assert len(found.rates) > 5
+    search = drain(lr_finder.find_rate(config))  # fewer texts than a hundred steps take
+    assert len(search.rates) > 5
     assert (home / "checkpoints" / "base" / "weights.safetensors").read_bytes() == weights
     assert not (home / "runs").exists() and not (home / "mlflow.db").exists()
 
@@ -89,68 +89,47 @@ def test_a_reference_has_no_rate() -> None:
         drain(lr_finder.find_rate(FineTuneConfig(mode="tfidf")))
 
 
-def test_apart_it_finds_the_same_and_touches_no_random_numbers(base: str) -> None:
+def test_a_subprocess_has_the_same_result_and_leaves_random_numbers_alone(base: str) -> None:
+    """So a training in this process is not disturbed."""
     config = FineTuneConfig(checkpoint=base, mode="last-layer", name="--json", limit=200)
     state = torch.get_rng_state()
-    apart = drain(lr_finder.find_rate_in_subprocess(config))
+    search = drain(lr_search.find_rate_in_subprocess(config))
     assert torch.get_rng_state().equal(state)
-    assert apart == drain(lr_finder.find_rate(config))
+    assert search == drain(lr_finder.find_rate(config))
 
 
-def test_apart_a_fault_is_the_same_sentence(base: str) -> None:
+def test_a_subprocess_raises_the_same_error() -> None:
     with pytest.raises(UnfreezeError, match="no checkpoint 'gone'"):
-        drain(lr_finder.find_rate_in_subprocess(FineTuneConfig(checkpoint="gone")))
+        drain(lr_search.find_rate_in_subprocess(FineTuneConfig(checkpoint="gone")))
 
 
-def test_the_process_ends_with_the_task(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[subprocess.Popen[str]] = []
+def test_the_subprocess_ends_with_the_task(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes: list[subprocess.Popen[str]] = []
 
-    class Noted(subprocess.Popen[str]):
-        def __init__(self, *args: object, **more: object) -> None:
-            super().__init__(*args, **more)  # type: ignore[call-overload]
-            started.append(self)
+    class RecordedPopen(subprocess.Popen[str]):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)  # type: ignore[call-overload]
+            processes.append(self)
 
-    monkeypatch.setattr(subprocess, "Popen", Noted)
-    task = lr_finder.find_rate_in_subprocess(FineTuneConfig(checkpoint=base))
+    monkeypatch.setattr(subprocess, "Popen", RecordedPopen)
+    task = lr_search.find_rate_in_subprocess(FineTuneConfig(checkpoint=base))
     next(task)
-    next(task)  # a first line, so it works
+    next(task)  # the first line of the process
     task.close()
-    assert started[0].returncode is not None
-
-
-def test_a_training_beside_it_ends_with_the_very_same_weights(base: str, tmp_path: Path) -> None:
-    config = FineTuneConfig(checkpoint=base, epochs=3, limit=400, dropout=0.3)
-
-    def weights(ref: str) -> bytes:
-        drain(train.train(config, checkpoints.run_path(ref), ref))
-        return (checkpoints.run_path(ref) / "weights.safetensors").read_bytes()
-
-    alone = weights("alone")
-    searching = threading.Thread(target=lambda: drain(lr_finder.find_rate_in_subprocess(config)))
-    searching.start()
-    beside = weights("beside")
-    searching.join()
-    assert beside == alone
-
-
-def test_the_command_line_ends_with_the_rate(base: str) -> None:
-    command = [sys.executable, "-m", "ftcore", "find-rate", "--mode", "last-layer", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT)
-    assert done.returncode == 0, done.stderr
-    last = json.loads(done.stdout.splitlines()[-1])
-    assert 1e-3 < last["suggestion"] < 1
-    assert len(last["rates"]) == len(last["losses"])
+    assert processes[0].returncode is not None
 
 
 @pytest.fixture
 def page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
-    small_runs.bundled(home / "bundled")  # the search itself, in its process, sees the real ones
-    yield AppTest.from_file(str(MAIN), default_timeout=120).switch_page("train.py").run()
+    small_runs.bundled(home / "bundled")  # the subprocess of a search sees the real ones
+    page = open_page("train")
+    page.default_timeout = 120
+    yield page
     scheduler.shutdown()
 
 
-def test_one_click_finds_a_rate_and_another_one_takes_it(page: AppTest) -> None:
+def test_one_click_finds_a_rate_and_another_takes_it(page: AppTest) -> None:
     page.button(key="find_rate").click().run()
     assert not page.exception and not page.error
     use = page.button(key="use_rate")
@@ -161,8 +140,8 @@ def test_one_click_finds_a_rate_and_another_one_takes_it(page: AppTest) -> None:
     assert "use_rate" not in [button.key for button in page.button], "found for other settings"
 
 
-def test_a_search_beside_a_training_is_refused_with_the_reason(page: AppTest) -> None:
-    run_id = scheduler.submit(FineTuneConfig(epochs=1000, name="long"))
+def test_a_search_while_a_run_trains_is_refused(page: AppTest) -> None:
+    run_id = scheduler.submit(FineTuneConfig(epochs=1000))
     page.button(key="find_rate").click().run()
     assert "A run is training" in page.error[0].value
     scheduler.stop(run_id)

@@ -4,8 +4,8 @@ import streamlit as st
 
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.training import lr_finder
-from ftcore.training.lr_finder import Search
+from ftcore.training import lr_search
+from ftcore.training.lr_search import Search
 from pages.components.charts.palette import model_colour
 from pages.components.forms import settings_form as form
 from pages.components.forms.task_progress import run_task
@@ -48,12 +48,12 @@ def _search(config: FineTuneConfig) -> Search:
         raise UnfreezeError(
             "A run is training now, and a search would slow it down; search when it has ended."
         )
-    return run_task(lr_finder.find_rate_in_subprocess(config))
+    return run_task(lr_search.find_rate_in_subprocess(config))
 
 
 def _draw(search: Search) -> None:
     if search.suggestion is None:
-        st.info(lr_finder.NOTHING)
+        st.info(lr_search.NOTHING)
         return
     from pages.components.charts.figure import figure  # imports plotly
     from pages.components.charts.figure_parts import GREY, empty_figure

@@ -13,14 +13,13 @@ from torch import Tensor
 
 from ftcore.baselines import reference
 from ftcore.config import FineTuneConfig
-from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Progress, Started, Task
 from ftcore.training import evaluation, preparation
 from ftcore.training.row_classifier import RowClassifier
 
-PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # on the squared weights of a softmax
 Probe = Callable[[np.ndarray], np.ndarray]
 """Features [texts, dim] → probabilities [texts, classes]."""
+PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # on the squared weights of a softmax
 MAX_ITERATIONS = 400  # for each penalty
 TOLERANCE = 1e-5  # largest slope at which a fit has converged
 
@@ -45,23 +44,18 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     mean, spread = features.mean(0), features.std(0).clip(min=1e-6)
     features = (features - mean) / spread  # has the same minimum, which is reached sooner
     classes = len(setup.dataset.labels)
-    probe = yield from fit(
-        features[:train], labels[:train], features[train:], labels[train:], classes
-    )
+    val_features, val_labels = features[train:], labels[train:]
+    probe = yield from fit(features[:train], labels[:train], val_features, val_labels, classes)
     seconds = time.perf_counter() - clock
-    probabilities = probe(features[train:])
-    validated = reference.evaluation("val", probabilities, labels[train:], seconds, train)
+    validated = reference.evaluation("val", probe(val_features), val_labels, seconds, train)
     yield validated
 
     rows = torch.arange(len(setup.test))
     test = yield from evaluation.classifier_of_mode(setup, setup.model, setup.test, rows)
     probabilities = probe((_features(test, rows) - mean) / spread)
-    truth = setup.test.labels.cpu().numpy()
-    tested = reference.evaluation("test", probabilities, truth, seconds, train)
-    yield tested
-    answers = Diagnostics(setup.dataset.labels, truth, probabilities.astype(np.float32))
-    last = reference.finished(began, validated, tested, setup.dataset, answers, output)
-    yield replace(last, metrics=last.metrics | classifier.metrics)
+    yield from reference.conclude(
+        began, validated, setup.dataset, probabilities, output, classifier.metrics
+    )
 
 
 def fit(

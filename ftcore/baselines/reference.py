@@ -1,7 +1,7 @@
 """What all reference lines share: the same split as a training, evaluations, stored answers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -56,13 +56,9 @@ def measure(
     labels = np.array([dataset.train.labels[row] for row in val_rows])
     validated = evaluation("val", probabilities, labels, seconds, len(train_rows))
     yield validated
-
     yield Progress("testing", 0, len(dataset.test.texts), "texts")
-    probabilities, labels = scorer(dataset.test.texts), np.array(dataset.test.labels)
-    tested = evaluation("test", probabilities, labels, seconds, len(train_rows))
-    yield tested
-    answers = Diagnostics(dataset.labels, labels, probabilities.astype(np.float32))
-    yield finished(began, validated, tested, dataset, answers, output)
+    probabilities = scorer(dataset.test.texts)
+    yield from conclude(began, validated, dataset, probabilities, output)
 
 
 def evaluation(
@@ -79,25 +75,29 @@ def evaluation(
     return Evaluation(split, 0, 0.0, seconds, examples, float(loss), float(accuracy))
 
 
-def finished(
+def conclude(
     began: float,
     validated: Evaluation,
-    tested: Evaluation,
     dataset: TextDataset,
-    answers: Diagnostics,
+    probabilities: np.ndarray,
     output: Path | None,
-) -> Finished:
-    """Store the test answers in `output`, if given, and return the last event.
+    metrics: Mapping[str, float] | None = None,
+) -> Task[None]:
+    """Evaluate probabilities [texts, classes] of the test texts; store them in `output`, if given.
 
     began: `perf_counter` at the start.
     """
-    message = f"{tested.accuracy:.1%} of {len(answers.truth):,} test texts are right."
+    labels = np.array(dataset.test.labels)
+    tested = evaluation("test", probabilities, labels, validated.seconds, validated.examples)
+    yield tested
+    message = f"{tested.accuracy:.1%} of {len(labels):,} test texts are right."
     if output is not None:
+        answers = Diagnostics(dataset.labels, labels, probabilities.astype(np.float32))
         message += results.store(output, dataset, answers)
-    metrics = {
+    figures = {
         "seconds": time.perf_counter() - began,
-        "train_seconds": tested.seconds,
+        "train_seconds": validated.seconds,
         "val_accuracy": validated.accuracy,
         "test_accuracy": tested.accuracy,
     }
-    return Finished("finished", message, metrics)
+    yield Finished("finished", message, figures | dict(metrics or {}))

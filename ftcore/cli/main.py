@@ -11,7 +11,7 @@ from ftcore.cli import app, compare, exports, listings, prediction, training
 from ftcore.cli.printer import Printer, program
 from ftcore.config import add_arguments, mode_defaults
 from ftcore.errors import UnfreezeError, UsageError
-from ftcore.training import lr_finder
+from ftcore.training import lr_search
 
 Command = Callable[[argparse.Namespace, Printer], int | None]
 
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         without=("checkpoint", "mode", "groups", "source_task_data"),
         defaults={"dataset": training.PRETRAIN_DATASET, **vars(mode_defaults("full"))},
     )
-    add_arguments(add("find-rate", training.find_rate), without=lr_finder.UNUSED)
+    add_arguments(add("find-rate", training.find_rate), without=lr_search.UNUSED)
     add("resume", training.resume).add_argument("run", help="id of a run")
 
     sub = add("compare", compare.compare)

@@ -115,23 +115,18 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     if parent is None or parent.dataset == setup.dataset.name:
         return None
     sources = [setup.config.source_task_data, parent.origin.get("config", {}).get("source", "")]
-    available = [
-        source
-        for source in [*filter(None, sources), ""]
-        if datasets.is_available(parent.dataset, source)
-    ]
+    candidates = [*filter(None, sources), ""]
+    available = [source for source in candidates if datasets.is_available(parent.dataset, source)]
     if not available:
         return None
     dataset = yield from datasets.load(parent.dataset, available[0])
     if dataset.labels != parent.labels:
         return None
     rows = sample_rows(len(dataset.test.texts), SOURCE_TASK_TEXTS).tolist()
+    texts = [dataset.test.texts[row] for row in rows]
     labels = [dataset.test.labels[row] for row in rows]
-    ids, offsets = yield from vocabulary.encode(
-        [dataset.test.texts[row] for row in rows],
-        checkpoint_files.load_vocabulary(parent),
-        MAX_LENGTH,
-    )
+    vocab = checkpoint_files.load_vocabulary(parent)
+    ids, offsets = yield from vocabulary.encode(texts, vocab, MAX_LENGTH)
     tokens = Tokens.pack(ids, offsets, labels).to(setup.device)
     vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
     head = checkpoint_files.load_model(parent).classifier

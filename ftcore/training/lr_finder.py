@@ -6,18 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-<<<<<<< HEAD
-from ftcore import paths
-from ftcore.config import REFERENCES, FineTuneConfig, relevant_settings
-from ftcore.errors import UnfreezeError, UsageError
-=======
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ftcore.config import REFERENCES, FineTuneConfig
-from ftcore.errors import UnfreezeError
->>>>>>> 07a6bd2 (Training: tokens know their device, precision is one name; the range test apart from its process; tests of the loop and of the search in fewer lines, holding on any processor)
+from ftcore.errors import UsageError
 from ftcore.events import Progress, Task
 from ftcore.text import batches
 from ftcore.training import evaluation, preparation, strategies
@@ -33,24 +27,6 @@ CLEAR = 0.02  # least share of the loss that the best rate must take off for a s
 KEPT_FALL = 0.75  # share of the fall that a rate must keep to count as stable
 SAFETY = 0.25  # of the highest stable rate, because a run keeps its rate for many steps
 
-<<<<<<< HEAD
-# Settings that a search does not use.
-UNUSED = ("learning_rate", "schedule", "evaluations", "watch", "name", "source_task_data")
-NOTHING = "No rate took much off the loss in so few steps; keep the one that you have."
-
-
-@dataclass(frozen=True)
-class Search:
-    """The result of a range test."""
-
-    rates: list[float]
-    losses: list[float]
-    """Smoothed training loss at each rate."""
-    suggestion: float | None
-    """The rate to try; None if the loss hardly fell."""
-
-=======
->>>>>>> 07a6bd2 (Training: tokens know their device, precision is one name; the range test apart from its process; tests of the loop and of the search in fewer lines, holding on any processor)
 
 def find_rate(config: FineTuneConfig) -> Task[Search]:
     """Run a range test with a config's data, batches, optimizer and layer groups; saves nothing.
@@ -59,14 +35,8 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     use `lr_search.find_rate_in_subprocess` there. Raises UnfreezeError.
     """
     if config.mode in REFERENCES:
-<<<<<<< HEAD
         raise UsageError("A reference has no learning rate; choose a mode that trains.")
-    config = replace(config, watch="")
-    setup = yield from preparation.prepare(config, Path(), "")
-=======
-        raise UnfreezeError("A reference has no learning rate; choose a mode that trains.")
     setup = yield from preparation.prepare(replace(config, watch=""), Path(), "")
->>>>>>> 07a6bd2 (Training: tokens know their device, precision is one name; the range test apart from its process; tests of the loop and of the search in fewer lines, holding on any processor)
     state = TrainingState.begin(setup)
     strategies.freeze(state.model, config)
     rows = setup.train_rows[: STEPS * config.batch_size]
@@ -148,18 +118,3 @@ def _batches(classifier: RowClassifier, rows: Tensor, config: FineTuneConfig) ->
     while True:
         for batch in batches.shuffled_batches(classifier.lengths, rows, config.batch_size, shuffle):
             yield batch.to(classifier.device)
-<<<<<<< HEAD
-
-
-def _options(config: FineTuneConfig) -> list[str]:
-    """The settings that a search uses as options of the command line."""
-    options = []
-    for name in (setting.name for setting in relevant_settings(config)):
-        value, option = getattr(config, name), name.replace("_", "-")
-        if isinstance(value, bool):
-            options.append(f"--{option}" if value else f"--no-{option}")
-        elif value != "" and name not in UNUSED:
-            options.append(f"--{option}={value}")
-    return options
-=======
->>>>>>> 07a6bd2 (Training: tokens know their device, precision is one name; the range test apart from its process; tests of the loop and of the search in fewer lines, holding on any processor)

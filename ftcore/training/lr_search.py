@@ -8,10 +8,12 @@ import tempfile
 from dataclasses import dataclass
 
 from ftcore import paths
-from ftcore.config import FineTuneConfig
+from ftcore.config import FineTuneConfig, relevant_settings
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
+# Settings that a search does not use.
+UNUSED = ("learning_rate", "schedule", "evaluations", "watch", "name", "source_task_data")
 NOTHING = "No rate took much off the loss in so few steps; keep the one that you have."
 
 
@@ -54,12 +56,12 @@ def find_rate_in_subprocess(config: FineTuneConfig) -> Task[Search]:
 
 
 def _options(config: FineTuneConfig) -> list[str]:
-    """The settings as options of the command line."""
+    """The settings that a search uses as options of the command line."""
     options = []
-    for name, value in config.to_dict().items():
-        option = name.replace("_", "-")
+    for name in (setting.name for setting in relevant_settings(config)):
+        value, option = getattr(config, name), name.replace("_", "-")
         if isinstance(value, bool):
             options.append(f"--{option}" if value else f"--no-{option}")
-        elif value != "":
+        elif value != "" and name not in UNUSED:
             options.append(f"--{option}={value}")
     return options

@@ -38,14 +38,6 @@ def test_diagnostics_are_read_back_as_written() -> None:
     assert stored.probabilities.dtype == np.float32
 
 
-def test_a_reference_has_answers_but_no_map(tmp_path: Path) -> None:
-    Diagnostics(("a", "b"), np.array([0]), np.ones((1, 2), np.float32)).write(tmp_path)
-    stored = Diagnostics.read(tmp_path)
-    assert stored is not None
-    assert (stored.map_rows.shape, stored.map_before.shape) == ((0,), (0, 2))
-    assert (stored.moved, stored.forgot) == ({}, None)
-
-
 @pytest.mark.parametrize("file", [ARRAYS, METADATA])
 @pytest.mark.parametrize("end", [0, 40, -30])
 def test_truncated_diagnostics_count_as_missing(tmp_path: Path, file: str, end: int) -> None:

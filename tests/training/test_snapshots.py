@@ -24,9 +24,13 @@ from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome, execute, finished, paused, weights
 
+<<<<<<< HEAD
 pytestmark = pytest.mark.slow
 
 PAUSES = 10
+=======
+PAUSES = 5
+>>>>>>> 6fbb2d5 (Reference lines conclude in one place; tests of snapshots, kills, memory, diagnostics and reference lines in fewer lines and fewer repetitions)
 MODES = {
     "full": {"train_embeddings": True, "dropout": 0.1},
     "last-layer": {},
@@ -41,14 +45,13 @@ def sample(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_run_paused_at_ten_random_points_ends_the_same_bit_for_bit(mode: str) -> None:
+def test_a_run_paused_at_random_points_ends_the_same_bit_for_bit(mode: str) -> None:
     config = small_runs.config(mode=mode, watch="good film.", **MODES[mode])
-    draw = random.Random(mode)
-    run_id, pauses = tracking.create_run(config), 0
-    while pauses < PAUSES and execute(run_id, pause_after=draw.randrange(3, 25)) == "paused":
-        pauses += 1
-    assert pauses >= 6
-    assert execute(run_id) == "finished" if pauses == PAUSES else True
+    generator = random.Random(mode)
+    run_id = tracking.create_run(config)
+    for _ in range(PAUSES):
+        assert execute(run_id, pause_after=generator.randrange(3, 15)) == "paused"
+    assert execute(run_id) == "finished"
     assert_same_outcome(finished(config), run_id)
 
 
@@ -67,19 +70,19 @@ def test_predictions_in_another_thread_do_not_change_a_run() -> None:
     """All threads share torch's random numbers; a run must be the only one to draw any."""
     config = small_runs.config(dropout=0.1, word_dropout=0.3)
     undisturbed = finished(config)
-    over, answers = threading.Event(), []
+    is_over, answers = threading.Event(), []
 
     def predict() -> None:
-        while not over.is_set():
+        while not is_over.is_set():
             prediction._models.clear()
             answers.append(prediction.predict("base", small_runs.TEXTS))
 
     thread = threading.Thread(target=predict)
     thread.start()
     disturbed = finished(config)
-    over.set()
+    is_over.set()
     thread.join()
-    assert len(answers) > 10
+    assert answers
     assert_same_outcome(undisturbed, disturbed)
 
 
@@ -150,8 +153,8 @@ def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> 
     client.set_tag(run_id, store.tag("config"), json.dumps(settings))
     assert tracking.run(run_id).status == "paused"
     assert execute(run_id) == "interrupted"
-    assert "used self-training" in tracking.run(run_id).message
-    assert "can be resumed" not in tracking.run(run_id).message
+    message = tracking.run(run_id).message
+    assert "used self-training" in message and "can be resumed" not in message
 
 
 @pytest.mark.parametrize("tensors", [{"targets": torch.zeros(2)}, {}])
@@ -173,8 +176,9 @@ def test_an_unreadable_snapshot_is_reported_and_the_best_model_stays(damage: str
     else:
         file.write_bytes(file.read_bytes()[: 100 if damage == "cut" else 0])
     assert execute(run_id) == "interrupted"
-    advice = "update" if damage == "newer" else "keep its best model"
-    assert advice in tracking.run(run_id).message
+    message = tracking.run(run_id).message
+    advice = "update" if damage == "newer" else "keep its best model, or run it again"
+    assert advice in message and ("can be resumed" in message) == (damage == "newer")
     scheduler.stop(run_id)
     assert tracking.run(run_id).status == "stopped"
     assert checkpoint_files.load_model(checkpoints.find(run_id))

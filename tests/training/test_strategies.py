@@ -1,3 +1,7 @@
+"""Which layer groups train, at which rates, and the sentences that say so."""
+
+from typing import Any
+
 import pytest
 
 from ftcore.config import FineTuneConfig
@@ -6,74 +10,58 @@ from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
 from ftcore.training import strategies
 
-SHAPE = ModelSpec(vocab_size=1000, dim=8, classes=2, layers=2, feedforward=16)
+SPEC = ModelSpec(vocab_size=1000, dim=8, classes=2, layers=2, feedforward=16)
 EVERYTHING = {"head", "layer 1", "layer 2", "word vectors"}
 
 
 @pytest.mark.parametrize(
-    ("config", "trained"),
+    ("settings", "trained"),
     [
-        (FineTuneConfig(mode="last-layer"), {"head"}),
-        (FineTuneConfig(mode="full"), EVERYTHING),
-        (FineTuneConfig(mode="scratch"), EVERYTHING),
-        (FineTuneConfig(mode="gradual", epochs=4), EVERYTHING),
-        (FineTuneConfig(mode="gradual", epochs=2), {"head", "layer 2"}),
-        (FineTuneConfig(mode="last-2"), {"head", "layer 2"}),
-        (FineTuneConfig(mode="last-4"), EVERYTHING),
-        (FineTuneConfig(mode="custom", groups="layer 1, Head"), {"head", "layer 1"}),
-        (
-            FineTuneConfig(mode="full", train_embeddings=False),
-            {"head", "layer 1", "layer 2"},
-        ),
+        ({"mode": "last-layer"}, {"head"}),
+        ({"mode": "full"}, EVERYTHING),
+        ({"mode": "full", "train_embeddings": False}, {"head", "layer 1", "layer 2"}),
+        ({"mode": "scratch"}, EVERYTHING),
+        ({"mode": "gradual", "epochs": 4}, EVERYTHING),
+        ({"mode": "gradual", "epochs": 2}, {"head", "layer 2"}),
+        ({"mode": "last-2"}, {"head", "layer 2"}),
+        ({"mode": "last-4"}, EVERYTHING),
+        ({"mode": "custom", "groups": "layer 1, Head"}, {"head", "layer 1"}),
     ],
 )
-def test_just_the_groups_of_the_mode_train(config: FineTuneConfig, trained: set[str]) -> None:
-    model = TextClassifier(SHAPE)
+def test_only_the_groups_of_the_mode_train(settings: dict[str, Any], trained: set[str]) -> None:
+    config, model = FineTuneConfig(**settings), TextClassifier(SPEC)
     strategies.freeze(model, config)
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    open_groups = {
-        group.name
-        for group in model.layer_groups()
-        if all(w.requires_grad for w in group.parameters())
-    }
-    shut = {
-        group.name
-        for group in model.layer_groups()
-        if not any(w.requires_grad for w in group.parameters())
-    }
-    assert open_groups == trained
-    assert open_groups | shut == set(SHAPE.group_sizes())
-    count = sum(weight.numel() for weight in weights)
-    assert count == strategies.trainable_parameters(config, SHAPE)
-    assert f"{count:,} of {SHAPE.parameters:,}" in strategies.describe(config, SHAPE)
+    for group in model.layer_groups():
+        states = {weight.requires_grad for weight in group.parameters()}
+        assert states == {group.name in trained}, group.name
+    count = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    assert count == strategies.trainable_parameters(config, SPEC)
+    assert f"{count:,} of {SPEC.parameters:,}" in strategies.describe(config, SPEC)
 
 
-def test_the_line_says_what_is_frozen() -> None:
-    line = strategies.describe(FineTuneConfig(mode="last-layer"), SHAPE)
+def test_the_description_says_what_is_frozen_and_what_starts_random() -> None:
+    line = strategies.describe(FineTuneConfig(mode="last-layer"), SPEC)
     assert line == (
         "Trains 18 of 9,218 parameters (0.20%): head. Frozen: layer 2, layer 1 and word vectors."
     )
-
-
-def test_the_line_says_what_starts_random() -> None:
-    line = strategies.describe(FineTuneConfig(mode="scratch"), SHAPE)
+    line = strategies.describe(FineTuneConfig(mode="scratch"), SPEC)
     assert line.endswith("Nothing is frozen. Everything but the word vectors starts random.")
 
 
 def test_gradual_opens_a_group_an_epoch_from_the_top() -> None:
     config = FineTuneConfig(mode="gradual", epochs=5, train_embeddings=False)
-    opened = [strategies.trained_groups(config, SHAPE, epoch) for epoch in range(5)]
+    opened = [strategies.trained_groups(config, SPEC, epoch) for epoch in range(5)]
     assert opened[0] == {"head"}
     assert opened[1] == {"head", "layer 2"}
     assert opened[2] == opened[4] == {"head", "layer 2", "layer 1"}
-    rates = strategies.learning_rates(config, SHAPE)
+    rates = strategies.learning_rates(config, SPEC)
     assert rates["layer 2"] == pytest.approx(rates["head"] / 2.6, rel=0.01)
     assert rates["layer 1"] == pytest.approx(rates["layer 2"] / 2.6, rel=0.01)
 
 
 def test_word_vectors_that_train_have_a_rate_of_their_own() -> None:
     config = FineTuneConfig(learning_rate=0.01, embedding_rate=0.1)
-    rates = strategies.learning_rates(config, SHAPE)
+    rates = strategies.learning_rates(config, SPEC)
     assert rates["head"] == rates["layer 1"] == 0.01
     assert rates["word vectors"] == pytest.approx(0.001)
 
@@ -84,4 +72,4 @@ def test_word_vectors_that_train_have_a_rate_of_their_own() -> None:
 )
 def test_groups_that_the_model_does_not_have_are_refused(config: FineTuneConfig) -> None:
     with pytest.raises(UnfreezeError, match="This model has"):
-        strategies.describe(config, SHAPE)
+        strategies.describe(config, SPEC)

@@ -85,19 +85,6 @@ def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit() -
     assert "nothing to do" in error
 
 
-def test_ctrl_c_leaves_a_run_that_can_be_resumed() -> None:
-    process = start("train", *SETTINGS)
-    run_id = wait_for_training(process, 8)
-    process.send_signal(signal.SIGINT)
-    last, error = finish(process)
-    assert process.returncode == 1
-    assert last["status"] == tracking.run(run_id).status == "interrupted"
-    assert "resume it" in error
-    assert checkpoints.find(run_id).metrics["val_accuracy"] == last["val_accuracy"]
-    assert checkpoint_files.load_model(checkpoints.find(run_id))
-    assert snapshots.path(checkpoints.run_path(run_id)).exists()
-
-
 def test_two_processes_never_work_on_the_same_run() -> None:
     first = start("train", *SETTINGS, "--epochs=1000")  # long enough not to end during the test
     run_id = wait_for_training(first, 1)
@@ -112,21 +99,23 @@ def test_two_processes_never_work_on_the_same_run() -> None:
     assert tracking.run(run_id).status == "interrupted"
 
 
-def test_a_full_disk_interrupts_a_run_and_harms_nothing() -> None:
-    """Files may not grow beyond a limit that the record keeps to and the next snapshot does not."""
+def test_ctrl_c_and_a_full_disk_interrupt_a_run_and_harm_nothing() -> None:
+    """On the disk, files may not grow beyond a limit that the record keeps to, but not the snapshot."""
     process = start("train", *SETTINGS, "--checkpoint=starter")
     run_id = wait_for_training(process, 8)
     process.send_signal(signal.SIGINT)
-    finish(process)
+    last, error = finish(process)
+    assert process.returncode == 1 and "resume it" in error
+    assert last["status"] == tracking.run(run_id).status == "interrupted"
+    assert checkpoints.find(run_id).metrics["val_accuracy"] == last["val_accuracy"]
     file = snapshots.path(checkpoints.run_path(run_id))
-    before, limit = file.read_bytes(), 10_000_000
-    assert len(before) > limit
+    snapshot, limit = file.read_bytes(), 10_000_000
+    assert len(snapshot) > limit
     with disk_limit.limit_file_size(limit):
         last, error = finish(start("resume", run_id))
     assert last["status"] == tracking.run(run_id).status == "interrupted"
-    assert "The disk is full" in error
-    assert "Traceback" not in error
-    assert file.read_bytes() == before
+    assert "The disk is full" in error and "Traceback" not in error
+    assert file.read_bytes() == snapshot
     assert not list(file.parent.rglob(".*"))
     assert checkpoint_files.load_model(checkpoints.find(run_id))
 

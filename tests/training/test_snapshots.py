@@ -11,10 +11,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from ftcore import paths, tracking
+from ftcore import tracking
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
-from ftcore.events import Pause, Progress, Resumable
+from ftcore.events import Progress, Resumable
 from ftcore.inference import prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import execution, train
@@ -185,13 +185,10 @@ def test_an_unreadable_snapshot_is_reported_and_the_best_model_stays(damage: str
     assert not file.exists()
 
 
-def test_a_fresh_start_ignores_a_snapshot() -> None:
-    output = paths.runs_dir() / "one" / "artifacts" / "checkpoint"
-    for _ in range(2):
-        task = train.train(small_runs.config(), output, "one")
-        events = [next(task) for _ in range(30)]
-        steps = [e for e in events if isinstance(e, Progress) and e.phase == "training"]
-        assert steps[0].done == 1
-        with pytest.raises(StopIteration):
-            task.throw(Pause)
-            next(task)
+def test_a_run_that_does_not_resume_ignores_a_snapshot() -> None:
+    run_id = paused(small_runs.config())
+    task = train.train(small_runs.config(), checkpoints.run_path(run_id), run_id)
+    training = (
+        event for event in task if isinstance(event, Progress) and event.phase == "training"
+    )
+    assert next(training).done == 1

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -79,19 +78,12 @@ def fit(
         model.C = 1 / (len(labels) * penalty * (1 if len(present) == 2 else 2))
         with threadpool_limits(1, "blas"):  # products this small are slower on several threads
             model.fit(features, labels)
-        probabilities = _probabilities(model, val_features, classes)
+        probabilities = reference.predict(model, val_features, classes)
         loss = reference.evaluation("val", probabilities, val_labels, 0.0, 0).loss
         if loss < best_loss:
             best, best_loss = copy.deepcopy(model), loss
         yield Progress("training", done, len(PENALTIES), "fits")
-    return lambda features: _probabilities(best, features, classes)
-
-
-def _probabilities(model: Any, features: np.ndarray, classes: int) -> np.ndarray:
-    """Probabilities [texts, classes], 0 for classes without a training text."""
-    probabilities = np.zeros((len(features), classes))
-    probabilities[:, model.classes_] = model.predict_proba(features)
-    return probabilities
+    return lambda features: reference.predict(best, features, classes)
 
 
 def _features(classifier: RowClassifier, rows: Tensor) -> np.ndarray:

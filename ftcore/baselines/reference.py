@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -59,6 +59,13 @@ def measure(
     yield Progress("testing", 0, len(dataset.test.texts), "texts")
     probabilities = scorer(dataset.test.texts)
     yield from conclude(began, validated, dataset, probabilities, output)
+
+
+def predict(model: Any, features: Any, classes: int) -> np.ndarray:
+    """Probabilities [texts, classes] of a scikit-learn model, 0 for classes without a training text."""
+    probabilities = np.zeros((features.shape[0], classes))
+    probabilities[:, model.classes_] = model.predict_proba(features)
+    return probabilities
 
 
 def evaluation(

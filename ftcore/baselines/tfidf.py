@@ -34,9 +34,5 @@ def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:
             "occur more than once; take more training texts."
         ) from None
 
-    def score(texts: Sequence[str]) -> np.ndarray:
-        probabilities = np.zeros((len(texts), len(dataset.labels)))
-        probabilities[:, model.classes_] = model.predict_proba(vectorizer.transform(texts))
-        return probabilities
-
-    return score
+    classes = len(dataset.labels)
+    return lambda texts: reference.predict(model, vectorizer.transform(texts), classes)

@@ -49,7 +49,9 @@ def _collect(setup: TrainingSetup, scores: Tensor) -> Task[None]:
     dataset_texts.store(setup.dataset)
     best = checkpoint_files.load_model(checkpoints.find(setup.ref)).to(setup.device)
     moved = relative_distances(setup.model, best)
-    bodies = _Bodies(setup, best, any(moved[name] for name in moved if name != "head"))
+    pretrained = None if setup.config.mode == "scratch" else setup.parent
+    changed = any(distance for name, distance in moved.items() if name != "head")
+    bodies = _Bodies(setup, best, pretrained, changed)
     rows = sample_rows(len(setup.test), MAP_TEXTS)
     vectors = yield from bodies.vectors(setup.test, rows, setup.config.truncation)
     before, after = map(principal_components, vectors)
@@ -73,13 +75,10 @@ class _Bodies:
 
     setup: TrainingSetup
     best: TextClassifier
+    pretrained: Checkpoint | None
+    """The checkpoint that the starting body comes from; None for a random body."""
     changed: bool
     """Whether any weight below the head differs between the two."""
-
-    @property
-    def pretrained(self) -> Checkpoint | None:
-        """The checkpoint that the starting body comes from; None for a random body."""
-        return None if self.setup.config.mode == "scratch" else self.setup.parent
 
     def vectors(
         self, tokens: Tokens, rows: Tensor, truncation: Truncation

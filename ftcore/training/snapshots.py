@@ -19,7 +19,6 @@ import torch
 from safetensors import SafetensorError, safe_open, torch as safetensors_torch
 from torch import Tensor
 
-from ftcore.config import SELF_TRAINED
 from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_errors
 from ftcore.events import Evaluation
 from ftcore.storage import files
@@ -96,8 +95,6 @@ def load(output: Path) -> Snapshot | None:
         raise UnreadableSnapshot(
             "The state of this run cannot be read; keep its best model, or run it again."
         )
-    if "targets" in tensors or values.get("phase") == "teaching":
-        raise UnreadableSnapshot(SELF_TRAINED)
     return Snapshot(tensors, values)
 
 

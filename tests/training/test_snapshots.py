@@ -4,7 +4,6 @@ import json
 import random
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -155,16 +154,6 @@ def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> 
     assert execute(run_id) == "interrupted"
     message = tracking.run(run_id).message
     assert "used self-training" in message and "can be resumed" not in message
-
-
-@pytest.mark.parametrize("tensors", [{"targets": torch.zeros(2)}, {}])
-def test_a_snapshot_of_self_training_is_refused(tmp_path: Path, tensors: dict) -> None:
-    phase = "training" if tensors else "teaching"
-    header = {"state": json.dumps({"format": snapshots.FORMAT, "phase": phase})}
-    file = snapshots.path(tmp_path / "checkpoint")
-    save_file({"sums": torch.zeros(3)} | tensors, file, header)
-    with pytest.raises(snapshots.UnreadableSnapshot, match="used self-training"):
-        snapshots.load(tmp_path / "checkpoint")
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "newer"])

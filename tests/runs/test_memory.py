@@ -9,14 +9,9 @@ import pytest
 
 from ftcore import paths
 
-<<<<<<< HEAD
 pytestmark = pytest.mark.slow
 
-CYCLES = 50
-CODE = """
-=======
 RUNS = """
->>>>>>> 6fbb2d5 (Reference lines conclude in one place; tests of snapshots, kills, memory, diagnostics and reference lines in fewer lines and fewer repetitions)
 import json, resource, sys
 from ftcore import tracking
 from ftcore.config import FineTuneConfig

@@ -16,13 +16,9 @@ from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
 from tests.helpers.paused_runs import assert_same_outcome
 
-<<<<<<< HEAD
 pytestmark = pytest.mark.slow
 
-KILLS = 10
-=======
 KILLS = 3
->>>>>>> 6fbb2d5 (Reference lines conclude in one place; tests of snapshots, kills, memory, diagnostics and reference lines in fewer lines and fewer repetitions)
 SETTINGS = shlex.split(
     "--checkpoint=base --dataset=sample --limit=1500 --epochs=8 --seed=3 --max-length=48 "
     "--dropout=0.1 --learning-rate=0.01 --batch-size=16 --device=cpu"

@@ -23,13 +23,9 @@ from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome, execute, finished, paused, weights
 
-<<<<<<< HEAD
 pytestmark = pytest.mark.slow
 
-PAUSES = 10
-=======
 PAUSES = 5
->>>>>>> 6fbb2d5 (Reference lines conclude in one place; tests of snapshots, kills, memory, diagnostics and reference lines in fewer lines and fewer repetitions)
 MODES = {
     "full": {"train_embeddings": True, "dropout": 0.1},
     "last-layer": {},

@@ -102,6 +102,7 @@ def test_an_impossible_plan_is_refused(modes: list[str], seeds: list[int]) -> No
         plan.plan(given(), modes, seeds)
 
 
+@pytest.mark.slow
 def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

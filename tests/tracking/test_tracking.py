@@ -82,6 +82,7 @@ def test_phase_and_progress_are_visible_while_a_run_is_recorded() -> None:
             tracking.delete(run_id)
 
 
+@pytest.mark.slow
 def test_run_whose_process_died_is_interrupted() -> None:
     code = (
         "from ftcore import tracking; from ftcore.config import FineTuneConfig; import os;"
@@ -168,6 +169,7 @@ def test_mlflow_shows_params_and_the_checkpoint_in_our_home(
     assert run.info.artifact_uri == checkpoints.run_path(run_id).parent.as_uri()
 
 
+@pytest.mark.slow
 def test_tracking_server_receives_run_curves_and_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

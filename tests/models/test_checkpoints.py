@@ -3,17 +3,19 @@
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from ftcore import paths
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, user_message
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS, Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.text.truncation import Truncation
+from ftcore.training import snapshots
 from tests.helpers import small_runs
 
 
@@ -102,11 +104,8 @@ def test_failed_write_leaves_the_old_weights(
 ) -> None:
     before = checkpoint_files.load_model(parent).state_dict()
 
-    def fail(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch, pytest.raises(OSError, match="space"):
-        patch.setattr(Path, "replace", fail)
+        patch.setattr(Path, "replace", Mock(side_effect=OSError(28, "No space left on device")))
         small_runs.checkpoint(parent.path, "base", seed=5)
     after = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -116,9 +115,22 @@ def test_failed_write_leaves_the_old_weights(
 def test_cards_of_bundled_checkpoints_state_the_licence() -> None:
     for ref in ("starter", "sentiment"):
         card = checkpoints.find(ref).card
-        assert (
-            "**Licence:** for research and other non-commercial use" in card and "AG News" in card
-        )
+        assert "AG News" in card
+        assert "**Licence:** for research and other non-commercial use" in card
+
+
+def test_panic_of_safetensors_means_out_of_memory(
+    parent: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panic = Mock(side_effect=type("PanicException", (BaseException,), {}))  # as pyo3 raises it
+    snapshots.path(parent.path).touch()
+    monkeypatch.setattr("safetensors.torch.load_file", panic)
+    monkeypatch.setattr(snapshots, "safe_open", panic)
+    with pytest.raises(MemoryError):
+        checkpoint_files.load_model(parent)
+    with pytest.raises(MemoryError) as raised:
+        snapshots.load(parent.path)
+    assert user_message(raised.value).startswith("Out of memory: reduce")
 
 
 def test_exported_copy_is_independent(parent: Checkpoint) -> None:

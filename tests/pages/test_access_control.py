@@ -1,17 +1,18 @@
 """Who reaches the dashboard: the middleware driven as an ASGI app, and the sign-in's configuration."""
 
-import asyncio
 import itertools
 import re
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
@@ -32,8 +33,11 @@ PASSWORD = Password(SECRET)
 
 
 async def inner_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stands for the dashboard; `request` reports status 0 when it is reached."""
-    await send({"type": "reached"})
+    """Stands for the dashboard: answers with status 204, accepts WebSockets."""
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).accept()
+    else:
+        await Response(status_code=204)(scope, receive, send)
 
 
 def local_only() -> access.LocalOnly:
@@ -48,19 +52,6 @@ def cookie(age: float = 0.0) -> str:
     return f"{COOKIE}={PASSWORD.issue_token(time.time() - age)}"
 
 
-class Response(NamedTuple):
-    """A response of the middleware; status 0 if it let the request through."""
-
-    status: int
-    headers: dict[str, str] = {}  # noqa: RUF012  not changed
-    body: str = ""
-
-    @property
-    def leads_to(self) -> str:
-        assert self.status == 303
-        return self.headers["location"]
-
-
 def request(
     control: access.AccessControl,
     path: str = "/",
@@ -69,56 +60,48 @@ def request(
     kind: str = "http",
     body: bytes = b"",
     **headers: str,
-) -> Response:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    path, _, query = path.partition("?")
-    headers = {"host": "127.0.0.1:8501"} | {k.replace("_", "-"): v for k, v in headers.items()}
-    scope: dict[str, Any] = {
-        "type": kind,
-        "method": method,
-        "path": path,
-        "query_string": query.encode(),
-        "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers.items()],
-        "client": (client, 50000),
-    }
-    with ThreadPoolExecutor(1) as thread:  # the browser tests leave an event loop in this one
-        app = server.SecurityHeaders(control)
-        thread.submit(asyncio.run, app(scope, receive, send)).result()
-    if sent[0]["type"] == "reached":
-        return Response(0)
+) -> Any:
+    """The response of the middleware; a WebSocket that it closes has status 403."""
+    app = TestClient(
+        server.SecurityHeaders(control), client=(client, 50000), follow_redirects=False
+    )
+    headers = {"host": "127.0.0.1:8501"} | headers
+    sent = {name.replace("_", "-"): value.encode("latin-1") for name, value in headers.items()}
     if kind == "websocket":
-        assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
-        return Response(403)
-    received = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
-    assert "frame-ancestors" in received["content-security-policy"]
-    assert received["x-frame-options"] == "SAMEORIGIN" and received["cache-control"] == "no-store"
-    text = b"".join(message.get("body", b"") for message in sent).decode()
-    return Response(sent[0]["status"], received, text)
+        try:
+            with app.websocket_connect(path, headers=sent):
+                return Response(status_code=204)
+        except WebSocketDisconnect as error:
+            assert (error.code, error.reason) == (1008, "")
+            return Response(status_code=403)
+    response = app.request(method, path, content=body, headers=sent)
+    assert "frame-ancestors" in response.headers["content-security-policy"]
+    assert response.headers["x-frame-options"] == "SAMEORIGIN"
+    assert response.status_code == 204 or response.headers["cache-control"] == "no-store"
+    return response
 
 
-def submit(control: access.AccessControl, client: str = NETWORK, **fields: str) -> Response:
+def submit(control: access.AccessControl, client: str = NETWORK, **fields: str) -> Any:
     """Submit the form; `sec_fetch_site` and `origin` become headers."""
     headers = {key: fields.pop(key) for key in ("sec_fetch_site", "origin") if key in fields}
     body = "&".join(f"{name}={value}" for name, value in fields.items()).encode()
     return request(control, "/sign-in", "POST", client, body=body, **headers)
 
 
+def location(response: Any) -> str:
+    assert response.status_code == 303
+    return response.headers["location"]
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_without_a_sign_in_only_this_machine_is_let_in(path: str) -> None:
     for kind in KINDS:
         for client in ("127.0.0.1", "::1"):
-            assert request(local_only(), path, client=client, kind=kind).status == 0
-        assert request(local_only(), path, kind=kind).status == 403
+            assert request(local_only(), path, client=client, kind=kind).status_code == 204
+        assert request(local_only(), path, kind=kind).status_code == 403
     for header in access.PROXY_HEADERS:
         headers = {header.replace("-", "_"): "127.0.0.1"}
-        assert request(local_only(), path, client="127.0.0.1", **headers).status == 403
+        assert request(local_only(), path, client="127.0.0.1", **headers).status_code == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:1", "127.0.0.1.evil.example", ""])
@@ -126,19 +109,19 @@ def test_without_a_sign_in_only_this_machine_is_let_in(path: str) -> None:
 def test_unknown_host_name_is_refused(control: access.AccessControl, host: str) -> None:
     for kind in KINDS:
         refused = request(control, client="127.0.0.1", kind=kind, host=host, cookie=cookie())
-        assert refused.status == 403
+        assert refused.status_code == 403
 
 
 @pytest.mark.parametrize(("kind", "client"), [*itertools.product(KINDS, ["127.0.0.1", NETWORK])])
 @pytest.mark.parametrize("path", PATHS)
 def test_with_a_password_every_client_signs_in(path: str, kind: str, client: str) -> None:
     control = password_sign_in()
-    assert request(control, path, client=client, kind=kind, cookie=cookie()).status == 0
+    assert request(control, path, client=client, kind=kind, cookie=cookie()).status_code == 204
     expired = cookie(TOKEN_SECONDS + 1)
     for bad in ("", expired, f"{COOKIE}=", f"{COOKIE}=9999999999.{'0' * 64}", "x=\xff"):
-        status = request(control, path, client=client, kind=kind, cookie=bad).status
+        status = request(control, path, client=client, kind=kind, cookie=bad).status_code
         if path == "/health" and client == "127.0.0.1":
-            assert status == 0, "monitoring on this machine needs no password"
+            assert status == 204, "monitoring on this machine needs no password"
         else:
             assert status == (401 if kind == "http" else 403)
 
@@ -147,19 +130,19 @@ def test_page_leads_to_the_sign_in_and_back() -> None:
     control = password_sign_in()
     redirect = request(control, "/train?run=abc&by=epoch", accept="text/html,*/*")
     target = "%2Ftrain%3Frun%3Dabc%26by%3Depoch"
-    assert redirect.leads_to == f"/sign-in?next={target}"
-    form = request(control, redirect.leads_to)
-    assert form.status == 200 and 'value="/train?run=abc&amp;by=epoch"' in form.body
+    assert location(redirect) == f"/sign-in?next={target}"
+    form = request(control, location(redirect))
+    assert form.status_code == 200 and 'value="/train?run=abc&amp;by=epoch"' in form.text
     signed_in = submit(control, password=SECRET.replace(" ", "+"), next=target)
-    assert signed_in.leads_to == "/train?run=abc&by=epoch"
+    assert location(signed_in) == "/train?run=abc&by=epoch"
     attributes = signed_in.headers["set-cookie"]
     assert all(part in attributes for part in ("; HttpOnly", "SameSite=strict", "Path=/"))
     assert SECRET not in attributes
     token = attributes.partition(";")[0]
-    assert request(control, cookie=token).status == 0
-    assert request(control, "/sign-in?next=%2Fdata", cookie=token).leads_to == "/data"
+    assert request(control, cookie=token).status_code == 204
+    assert location(request(control, "/sign-in?next=%2Fdata", cookie=token)) == "/data"
     signed_out = request(control, "/sign-out", cookie=token)
-    assert signed_out.leads_to == "/sign-in"
+    assert location(signed_out) == "/sign-in"
     attributes = signed_out.headers["set-cookie"]
     assert all(part in attributes for part in (f'{COOKIE}="";', "Max-Age=0", "Path=/"))
 
@@ -173,8 +156,8 @@ FOREIGN += ["", "//[", "/\t/evil.example"]
 def test_sign_in_leads_to_this_server_only(target: str) -> None:
     for value in (quote(target, safe=""), target):
         response = submit(password_sign_in(), password="open+sesame", next=value)
-        assert re.match(r"/([^/\\]|$)", response.leads_to)
-        assert not response.leads_to.startswith("/sign-in")
+        assert re.match(r"/([^/\\]|$)", location(response))
+        assert not location(response).startswith("/sign-in")
         assert list(response.headers).count("set-cookie") == 1
 
 
@@ -182,14 +165,14 @@ def test_wrong_passwords_are_reported_then_throttled() -> None:
     control = password_sign_in()
     for _ in range(FREE_ATTEMPTS):
         wrong = submit(control, password="open", next="/train")
-        assert wrong.status == 403 and access.WRONG_PASSWORD in wrong.body
-        assert "set-cookie" not in wrong.headers and 'value="/train"' in wrong.body
+        assert wrong.status_code == 403 and access.WRONG_PASSWORD in wrong.text
+        assert "set-cookie" not in wrong.headers and 'value="/train"' in wrong.text
     throttled = submit(control, password="open+sesame")
-    assert throttled.status == 429
+    assert throttled.status_code == 429
     assert 0 < int(throttled.headers["retry-after"]) <= SECONDS_PER_ATTEMPT
-    assert "Too many wrong passwords; try again in" in throttled.body
+    assert "Too many wrong passwords; try again in" in throttled.text
     assert "set-cookie" not in throttled.headers, "the right password must not be told apart"
-    assert submit(control, client="192.0.2.8", password="open+sesame").status == 303
+    assert submit(control, client="192.0.2.8", password="open+sesame").status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -204,20 +187,20 @@ def test_wrong_passwords_are_reported_then_throttled() -> None:
     ],
 )
 def test_form_of_another_site_is_refused(headers: dict[str, str], status: int) -> None:
-    assert submit(password_sign_in(), password="open+sesame", **headers).status == status
+    assert submit(password_sign_in(), password="open+sesame", **headers).status_code == status
 
 
 def test_malformed_form_is_refused() -> None:
     for body in (b"x" * 5000, b"password=" + b"%" * 4000, b"\xff\xfe=\x00", b"", b"&&=&"):
         response = request(password_sign_in(), "/sign-in", "POST", body=body)
-        assert response.status in (403, 413) and "set-cookie" not in response.headers
+        assert response.status_code in (403, 413) and "set-cookie" not in response.headers
 
 
 def test_form_escapes_its_target() -> None:
     evil = "%2F%22%3E%3Cimg+src%3Dx+onerror%3Dalert(1)%3E"
     control = password_sign_in()
     for response in (request(control, f"/sign-in?next={evil}"), submit(control, next=evil)):
-        assert "<img" not in response.body and "&lt;img" in response.body
+        assert "<img" not in response.text and "&lt;img" in response.text
 
 
 def test_sign_in_below_a_base_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,11 +210,11 @@ def test_sign_in_below_a_base_path(monkeypatch: pytest.MonkeyPatch) -> None:
         sign_in.st, "get_option", lambda name: options.get(name) or get_option(name)
     )
     control = password_sign_in()
-    assert request(control, "/course/health", client="127.0.0.1").status == 0
-    assert request(control, "/course/train").status == 401
+    assert request(control, "/course/health", client="127.0.0.1").status_code == 204
+    assert request(control, "/course/train").status_code == 401
     redirect = request(control, "/course/train", accept="text/html")
-    assert redirect.leads_to == "/course/sign-in?next=%2Fcourse%2Ftrain"
-    assert 'action="/course/sign-in"' in request(control, "/course/sign-in").body
+    assert location(redirect) == "/course/sign-in?next=%2Fcourse%2Ftrain"
+    assert 'action="/course/sign-in"' in request(control, "/course/sign-in").text
 
 
 class Secrets(dict[str, object]):
@@ -266,11 +249,11 @@ def test_streamlit_sign_in_protects_uploads_and_media(monkeypatch: pytest.Monkey
 
     for path in ("/_stcore/upload_file/a/b", "/media/a.csv", "/health"):
         for bad in ("", user("false"), user("true", "another" * 5)):
-            assert request(control, path, cookie=bad).status == 401
-        assert request(control, path, cookie=user("true")).status == 0
+            assert request(control, path, cookie=bad).status_code == 401
+        assert request(control, path, cookie=user("true")).status_code == 204
     for path in ("/", "/auth/login", "/oauth2callback", "/static/js/index.js"):
-        assert request(control, path).status == 0, "needed by Streamlit's sign-in"
-    assert request(control, "/health", client="127.0.0.1").status == 0
+        assert request(control, path).status_code == 204, "needed by Streamlit's sign-in"
+    assert request(control, "/health", client="127.0.0.1").status_code == 204
 
 
 def test_pages_are_empty_before_streamlit_sign_in() -> None:

@@ -15,13 +15,6 @@ def pack(texts: list[list[int]]) -> Tokens:
     return Tokens(ids, offsets, torch.zeros(len(texts), dtype=torch.int64))
 
 
-def test_batch_holds_its_texts_truncated_and_padded() -> None:
-    tokens = pack([[5, 6, 7], [8], [9, 10, 11, 12, 13]])
-    ids, lengths = tokens.batch(torch.tensor([2, 1]), Truncation(4))
-    assert ids.tolist() == [[9, 10, 11, 12], [8, PAD, PAD, PAD]]
-    assert lengths.tolist() == [4, 1]
-
-
 def test_batches_have_few_widths() -> None:
     tokens = pack([list(range(2, 2 + size)) for size in (5, 17, 40, 300)])
     widths = [tokens.batch(torch.tensor([row]), Truncation(250))[0].shape[1] for row in range(4)]
@@ -41,8 +34,8 @@ def test_start_and_end_of_a_longer_text_are_read(
 ) -> None:
     texts = [[100 * row + place for place in range(size)] for row, size in enumerate(sizes, 1)]
     truncation = Truncation(length, tail)
-    ids, lengths = pack(texts).batch(torch.arange(len(texts)), truncation)
-    for text, row, count in zip(texts, ids.tolist(), lengths.tolist(), strict=True):
+    ids, lengths = pack(texts).batch(torch.arange(len(texts)).flip(0), truncation)
+    for text, row, count in zip(reversed(texts), ids.tolist(), lengths.tolist(), strict=True):
         read = text
         if len(text) > length:
             read = text[: truncation.head] + text[len(text) - (length - truncation.head) :]

@@ -42,17 +42,12 @@ def test_words_of_the_same_texts_get_similar_vectors(tmp_path: Path) -> None:
     assert [path.name for path in out.parent.iterdir()] == ["v.txt"]
 
 
-def test_most_frequent_words_come_first(tmp_path: Path) -> None:
+def test_most_frequent_words_come_first_and_the_seed_fixes_the_vectors(tmp_path: Path) -> None:
     texts = ["rare common most"] * 6 + ["common most"] * 6 + ["most"] * 6
-    lines = train(tmp_path / "v.txt", texts, words=2).read_text().splitlines()
-    assert [line.split()[0] for line in lines] == ["most", "common"]
-
-
-def test_same_seed_gives_the_same_vectors(tmp_path: Path) -> None:
     first, same, other = (
-        train(tmp_path / f"{number}.txt", two_topics(100), seed=seed, epochs=2).read_bytes()
-        for number, seed in enumerate((0, 0, 1))
+        train(tmp_path / "v.txt", texts, words=2, seed=seed).read_text() for seed in (0, 0, 1)
     )
+    assert [line.split()[0] for line in first.splitlines()] == ["most", "common"]
     assert first == same != other
 
 
@@ -67,12 +62,6 @@ def test_cancelled_training_keeps_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_too_few_texts_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnfreezeError, match="No word occurs 5 times"):
-        train(tmp_path / "v.txt", ["each word once"])
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_corpus_never_holds_a_test_review(tmp_path: Path) -> None:
     files = REVIEWS | {"train/unsup/0_0.txt": b"Nobody rated this."}
     texts = {data.decode() for name, data in files.items() if name.startswith("train/")}
@@ -84,12 +73,14 @@ def test_corpus_never_holds_a_test_review(tmp_path: Path) -> None:
         assert len(list(vector_training.corpus([source, reviews]))) == 4 + len(texts)
 
 
-def test_missing_corpus_is_refused(tmp_path: Path) -> None:
+def test_missing_files_words_or_gensim_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UnfreezeError, match="nowhere is not there"):
         list(vector_training.corpus([tmp_path / "nowhere"]))
-
-
-def test_missing_gensim_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnfreezeError, match="No word occurs 5 times"):
+        train(tmp_path / "v.txt", ["each word once"])
     monkeypatch.setitem(sys.modules, "gensim.models", None)
     with pytest.raises(UnfreezeError, match=r"pip install -r requirements-vectors\.txt"):
         train(tmp_path / "v.txt", two_topics(10))
+    assert list(tmp_path.iterdir()) == []

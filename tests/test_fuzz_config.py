@@ -29,13 +29,9 @@ VALID: dict[str, Any] = {
     for name, setting in SETTINGS.items()
     if choices(setting) or setting.metadata["high"] is not None
 }
+VALID |= {"epochs": [1, 2], "batch_size": [1, 7, 4096], "max_length": [8, 4096]}
 VALID |= {
-    "epochs": [1, 2],
-    "batch_size": [1, 7, 4096],
-    "max_length": [8, 4096],
     "limit": [1, 2, 10**7],
-}
-VALID |= {
     "mode": [*MODES, "last-2", "last-3", "last-99"],
     "groups": ["head", "layer 1", "head, word vectors", "x"],
     "checkpoint": ["base", "new", "nowhere", ""],

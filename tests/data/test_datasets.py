@@ -123,21 +123,18 @@ def test_split_has_each_row_once_and_the_limit_keeps_validation(
     assert limited == train[: limit or size]
 
 
-def test_split_depends_on_the_seed_only() -> None:
+def test_split_depends_on_the_seed_only_and_its_fingerprint_on_the_parts() -> None:
     assert datasets.split(1000, 7) == datasets.split(1000, 7) != datasets.split(1000, 8)
     # Else earlier runs would no longer be comparable.
     assert datasets.split(25_000, 0)[1][:3] == [867, 16457, 6635]
     with pytest.raises(UnfreezeError, match="at least two"):
         datasets.split(1, 0)
-
-
-def test_split_fingerprint_depends_on_the_parts_but_not_their_order() -> None:
     dataset = load("sample")
     train, val = datasets.split(len(dataset.train.texts), 0)
     fingerprint = datasets.split_fingerprint(dataset, train, val)
-    assert fingerprint == datasets.split_fingerprint(dataset, train[::-1], val)
-    assert fingerprint != datasets.split_fingerprint(dataset, train[:-1], val)
-    assert fingerprint != datasets.split_fingerprint(dataset, val, train)
+    assert fingerprint == datasets.split_fingerprint(dataset, train[::-1], val), "in any order"
+    for other in ((train[:-1], val), (val, train)):
+        assert fingerprint != datasets.split_fingerprint(dataset, *other)
 
 
 @pytest.mark.parametrize(

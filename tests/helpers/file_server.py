@@ -1,5 +1,6 @@
 """A web server for tests of downloads, which can misbehave."""
 
+import contextlib
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,17 +16,17 @@ class FileServer:
         breaks_after: the number of bytes after which it ends each connection.
         sends_length: whether it sends Content-Length.
         sent: bytes sent so far.
-        requests: method and headers of all requests.
+        requests: the paths of all requests.
     """
 
-    def __init__(self, files: dict[str, bytes] | None = None) -> None:
-        self.files = files or {}
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
         self.ranges = True
         self.etag = '"1"'
         self.breaks_after: int | None = None
         self.sends_length = True
         self.sent = 0
-        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.requests: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -41,14 +42,8 @@ class FileServer:
 
     def _handler(server) -> type[BaseHTTPRequestHandler]:  # `self` is the handler
         class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self.respond(body=False)
-
             def do_GET(self) -> None:
-                self.respond(body=True)
-
-            def respond(self, body: bool) -> None:
-                server.requests.append((self.command, dict(self.headers)))
+                server.requests.append(self.path)
                 data = server.files.get(self.path.lstrip("/"))
                 if data is None:
                     self.send_error(404)
@@ -66,8 +61,10 @@ class FileServer:
                 if server.sends_length:
                     self.send_header("Content-Length", str(end - start))
                 self.end_headers()
-                if body:
-                    self.send(data[start:end])
+                content = data[start:end][: server.breaks_after]
+                with contextlib.suppress(OSError):  # of a client that has closed the connection
+                    self.wfile.write(content)
+                    server.sent += len(content)
 
             def requested_range(self, size: int) -> tuple[int, int]:
                 fresh = self.headers.get("If-Range", server.etag) == server.etag
@@ -78,14 +75,6 @@ class FileServer:
                 if not first:  # the last bytes
                     return max(0, size - int(last)), size
                 return int(first), min(int(last) + 1, size) if last else size
-
-            def send(self, data: bytes) -> None:
-                data = data[: server.breaks_after]
-                try:
-                    self.wfile.write(data)
-                except OSError:
-                    return  # the client has closed the connection
-                server.sent += len(data)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -4,7 +4,6 @@ import itertools
 import re
 import sys
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +13,6 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
-from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 import app as server
@@ -22,7 +20,6 @@ from ftcore.access import FREE_ATTEMPTS, SECONDS_PER_ATTEMPT, TOKEN_SECONDS, Pas
 from pages.components.shell import access_control as access, sign_in
 from pages.components.shell.access_control import COOKIE
 
-MAIN = Path(server.__file__).parent / "pages" / "_main.py"
 SECRET = "open sesame"
 NETWORK = "192.0.2.7"  # an address of no machine
 PATHS = ["/", "/train", "/health", "/sign-in/x", "/media/a.csv", "/static/js/index.js"]
@@ -38,10 +35,6 @@ async def inner_app(scope: Scope, receive: Receive, send: Send) -> None:
         await WebSocket(scope, receive, send).accept()
     else:
         await Response(status_code=204)(scope, receive, send)
-
-
-def local_only() -> access.LocalOnly:
-    return access.LocalOnly(inner_app)
 
 
 def password_sign_in() -> access.PasswordSignIn:
@@ -97,15 +90,21 @@ def location(response: Any) -> str:
 def test_without_a_sign_in_only_this_machine_is_let_in(path: str) -> None:
     for kind in KINDS:
         for client in ("127.0.0.1", "::1"):
-            assert request(local_only(), path, client=client, kind=kind).status_code == 204
-        assert request(local_only(), path, kind=kind).status_code == 403
+            assert (
+                request(access.LocalOnly(inner_app), path, client=client, kind=kind).status_code
+                == 204
+            )
+        assert request(access.LocalOnly(inner_app), path, kind=kind).status_code == 403
     for header in access.PROXY_HEADERS:
         headers = {header.replace("-", "_"): "127.0.0.1"}
-        assert request(local_only(), path, client="127.0.0.1", **headers).status_code == 403
+        assert (
+            request(access.LocalOnly(inner_app), path, client="127.0.0.1", **headers).status_code
+            == 403
+        )
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:1", "127.0.0.1.evil.example", ""])
-@pytest.mark.parametrize("control", [local_only(), password_sign_in()])
+@pytest.mark.parametrize("control", [access.LocalOnly(inner_app), password_sign_in()])
 def test_unknown_host_name_is_refused(control: access.AccessControl, host: str) -> None:
     for kind in KINDS:
         refused = request(control, client="127.0.0.1", kind=kind, host=host, cookie=cookie())
@@ -190,15 +189,12 @@ def test_form_of_another_site_is_refused(headers: dict[str, str], status: int) -
     assert submit(password_sign_in(), password="open+sesame", **headers).status_code == status
 
 
-def test_malformed_form_is_refused() -> None:
+def test_malformed_form_is_refused_and_a_target_escaped() -> None:
+    control = password_sign_in()
     for body in (b"x" * 5000, b"password=" + b"%" * 4000, b"\xff\xfe=\x00", b"", b"&&=&"):
         response = request(password_sign_in(), "/sign-in", "POST", body=body)
         assert response.status_code in (403, 413) and "set-cookie" not in response.headers
-
-
-def test_form_escapes_its_target() -> None:
     evil = "%2F%22%3E%3Cimg+src%3Dx+onerror%3Dalert(1)%3E"
-    control = password_sign_in()
     for response in (request(control, f"/sign-in?next={evil}"), submit(control, next=evil)):
         assert "<img" not in response.text and "&lt;img" in response.text
 
@@ -254,15 +250,6 @@ def test_streamlit_sign_in_protects_uploads_and_media(monkeypatch: pytest.Monkey
     for path in ("/", "/auth/login", "/oauth2callback", "/static/js/index.js"):
         assert request(control, path).status_code == 204, "needed by Streamlit's sign-in"
     assert request(control, "/health", client="127.0.0.1").status_code == 204
-
-
-def test_pages_are_empty_before_streamlit_sign_in() -> None:
-    page = AppTest.from_file(str(MAIN), default_timeout=60)
-    page.secrets["auth"] = {"redirect_uri": "http://localhost/oauth2callback", "cookie_secret": "k"}
-    for name in ("", "train.py", "runs.py", "data.py"):
-        page = (page.switch_page(name) if name else page).run()
-        assert not page.exception and not page.title
-        assert [button.label for button in page.button] == ["Sign in"]
 
 
 def test_rerun_leaves_the_import_path_unchanged() -> None:

@@ -15,15 +15,6 @@ def pack(texts: list[list[int]]) -> Tokens:
     return Tokens(ids, offsets, torch.zeros(len(texts), dtype=torch.int64))
 
 
-def test_batches_have_few_widths() -> None:
-    tokens = pack([list(range(2, 2 + size)) for size in (5, 17, 40, 300)])
-    widths = [tokens.batch(torch.tensor([row]), Truncation(250))[0].shape[1] for row in range(4)]
-    assert widths == [16, 32, 48, 250]
-    rows = torch.tensor([0, 1])
-    given_longest = tokens.batch(rows, Truncation(250), longest=17)
-    assert all(map(torch.equal, given_longest, tokens.batch(rows, Truncation(250))))
-
-
 @given(
     sizes=st.lists(st.integers(1, 20), min_size=1, max_size=8),
     length=st.integers(1, 12),

@@ -51,7 +51,7 @@ def test_skipped_words_do_not_shift_vectors(tmp_path: Path) -> None:
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "no word vector on line 1"),
         (bytes(300_000), "is cut short|no word vector on line 1"),
     ],
-    ids=["empty", "uneven", "cut short", "no number", "nan", "numbers", "png", "zeros"],
+    ids=range(8),
 )
 def test_file_without_word_vectors_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "v.txt").write_bytes(content)
@@ -104,8 +104,7 @@ def test_fetch_downloads_the_zip_from_a_server_without_ranges(
     assert (paths.downloads_dir() / "glove.6B.zip").read_bytes() == glove
     requests = len(server.requests)
     drain(word_vectors.fetch_glove(300, dim=50))
-    methods = [method for method, _ in server.requests[requests:]]
-    assert methods.count("GET") <= 1, "the zip was downloaded twice"
+    assert len(server.requests) <= requests + 1, "the zip was downloaded twice"
 
 
 def test_cancelled_or_interrupted_fetch_leaves_no_file(server: FileServer) -> None:

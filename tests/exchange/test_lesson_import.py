@@ -59,7 +59,9 @@ def test_imported_model_gives_the_scores_of_the_lessons(lesson: Lesson, first_ro
 
 
 @ALIGNMENTS
-def test_card_and_origin_state_what_was_imported(lesson: Lesson, first_row: int) -> None:
+def test_card_and_origin_state_what_was_imported_or_trained_further(
+    lesson: Lesson, first_row: int
+) -> None:
     original = net(first_row)
     checkpoint = lesson.save(original).run(words=50)
     origin = {"rows": 80 + first_row, "rows_kept": 52, "first_row": first_row, "agreement": 1.0}
@@ -71,13 +73,9 @@ def test_card_and_origin_state_what_was_imported(lesson: Lesson, first_row: int)
     assert "trained further" not in card
     vectors = checkpoint_files.load_model(checkpoint).embedding.weight
     assert vectors.equal(original.emb.weight[:52])
-
-
-@ALIGNMENTS
-def test_vectors_that_were_trained_further_are_recognized(lesson: Lesson, first_row: int) -> None:
     torch.manual_seed(3)
     trained = glove() + 0.4 * torch.randn(80, 16)
-    checkpoint = lesson.save(net(first_row, vectors=trained)).run()
+    checkpoint = lesson.save(net(first_row, vectors=trained)).run(name="trained further")
     assert checkpoint.origin["first_row"] == first_row
     assert checkpoint.origin["mean_cosine"] < 0.99 and "trained further" in checkpoint.card
     rows = checkpoint_files.load_model(checkpoint).embedding.weight[first_row:]
@@ -144,15 +142,6 @@ def test_zip_bomb_is_refused(lesson: Lesson) -> None:
     assert "unpacks to far more than its size" in lesson.refusal()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
-@pytest.mark.parametrize("field", ["file", "vectors"])
-def test_pipe_is_refused(lesson: Lesson, tmp_path: Path, field: str) -> None:
-    lesson.save(net())
-    os.mkfifo(tmp_path / "pipe")
-    setattr(lesson, field, tmp_path / "pipe")
-    assert "neither a file nor a folder" in lesson.refusal()
-
-
 def test_foreign_file_is_refused(lesson: Lesson, tmp_path: Path) -> None:
     for content in (b"<html>", b"hello there\n" * 50, b"PK\x03\x04" + bytes(90), os.urandom(999)):
         lesson.file.write_bytes(content)
@@ -165,6 +154,8 @@ def test_foreign_file_is_refused(lesson: Lesson, tmp_path: Path) -> None:
     assert "(epoch, state_dict)" in lesson.save(nested).refusal()
     lesson.file = tmp_path / "absent.pth"
     assert "cannot be read (No such file" in lesson.refusal()
+    os.mkfifo(lesson.file)
+    assert "neither a file nor a folder" in lesson.refusal()
 
 
 def test_other_vectors_are_refused(lesson: Lesson) -> None:
@@ -174,6 +165,9 @@ def test_other_vectors_are_refused(lesson: Lesson) -> None:
         assert "does not hold the vectors" in lesson.refusal()
     glove_file(lesson.vectors, glove(dim=8))
     assert "8-d vectors and model_AG News small1.pth 16-d ones" in lesson.refusal()
+    lesson.vectors.unlink()
+    os.mkfifo(lesson.vectors)
+    assert "neither a file nor a folder" in lesson.refusal()
 
 
 @pytest.mark.parametrize(

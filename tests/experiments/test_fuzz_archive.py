@@ -3,9 +3,8 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from operator import methodcaller
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,25 +22,15 @@ from tests.helpers.fuzzing import DEEP_JSON, ODD_VALUES, accepted, altered_json,
 RECORD = "experiment.json"
 ARRAY_NAMES = ["truth", "probabilities", "rows", "before", "after"]
 ODD_CELLS = ["", "nan", "inf", "-1", "1e999", "x", "9" * 30, "test", '"', "0", "1", "\0"]
-ARRAY_CHANGES: list[Callable[[Any], Any]] = [
-    lambda a: a[:-1],
-    lambda a: a[:0],
-    lambda a: a[None],
-    lambda a: a.ravel(),
-    lambda a: a.astype(str),
-    lambda a: a.astype(object),
-    lambda a: a * 0 + 10**6,
-    lambda a: a * -1 - 1,
-    lambda a: a + np.nan,
-    lambda a: a * 1j,
-    lambda a: np.array(1),
-    lambda a: a.astype(np.float16),
-    lambda a: a.astype(bool),
-]
+CUTS = [lambda a: a[:-1], lambda a: a[:0], lambda a: a[None], lambda a: a.ravel()]
+VALUES = [lambda a: a * 0 + 10**6, lambda a: a * -1 - 1, lambda a: a + np.nan, lambda a: a * 1j]
+TYPES = [methodcaller("astype", dtype) for dtype in (str, object, bool, np.float16)]
+ARRAY_CHANGES = [*CUTS, *VALUES, *TYPES, lambda a: np.array(1)]
+Files = dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The files of a small exported experiment, by name."""
     folder = tmp_path_factory.mktemp("exported") / "one"
     results = fake_results.experiment(("full", "last-layer", "majority"), texts=40)
@@ -52,7 +41,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
-def read_and_draw(folder: Path, files: dict[str, bytes]) -> list[Result] | None:
+def read_and_draw(folder: Path, files: Files) -> list[Result] | None:
     """Write the files to a folder, read the experiment there and draw all of it; None if refused."""
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +56,7 @@ def read_and_draw(folder: Path, files: dict[str, bytes]) -> list[Result] | None:
     return results
 
 
-def test_intact_experiment_is_drawn(exported: dict[str, bytes], tmp_path: Path) -> None:
+def test_intact_experiment_is_drawn(exported: Files, tmp_path: Path) -> None:
     results = read_and_draw(tmp_path / "intact", exported)
     assert results is not None and len(results) == 3 and results[0].diagnostics is not None
 
@@ -83,7 +72,7 @@ def test_labels_may_have_commas(tmp_path: Path) -> None:
 
 @given(st.data())
 @examples(50)
-def test_damaged_file(exported: dict[str, bytes], tmp_path: Path, data: st.DataObject) -> None:
+def test_damaged_file(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(exported)))
     read_and_draw(tmp_path, exported | {name: data.draw(damaged(exported[name]))})
 
@@ -92,7 +81,7 @@ def test_damaged_file(exported: dict[str, bytes], tmp_path: Path, data: st.DataO
 @given(st.data())
 @examples(60)
 def test_odd_value_in_the_record(
-    exported: dict[str, bytes], tmp_path: Path, anywhere: bool, data: st.DataObject
+    exported: Files, tmp_path: Path, anywhere: bool, data: st.DataObject
 ) -> None:
     record = json.loads(exported[RECORD])
     if anywhere:
@@ -106,9 +95,7 @@ def test_odd_value_in_the_record(
 
 @given(st.data())
 @examples(40)
-def test_odd_cells_in_tables(
-    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
-) -> None:
+def test_odd_cells_in_tables(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([name for name in sorted(exported) if name.endswith(".csv")]))
     rows = [line.split(",") for line in exported[name].decode().splitlines()]
     for _ in range(data.draw(st.integers(1, 4))):
@@ -121,18 +108,14 @@ def test_odd_cells_in_tables(
 @pytest.mark.parametrize(
     "content", [b"", b"null", b"[]", b"{}", DEEP_JSON.encode(), b"\xff", b"9" * 9999]
 )
-def test_other_content_is_refused(
-    exported: dict[str, bytes], tmp_path: Path, content: bytes
-) -> None:
+def test_other_content_is_refused(exported: Files, tmp_path: Path, content: bytes) -> None:
     assert read_and_draw(tmp_path, exported | {RECORD: content}) is None
     assert read_and_draw(tmp_path / "missing", {}) is None
 
 
 @given(st.data())
 @examples(80)
-def test_odd_diagnostics_arrays(
-    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
-) -> None:
+def test_odd_diagnostics_arrays(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
     name = f"full-0/{ARRAYS}"
     with np.load(io.BytesIO(exported[name])) as stored:
         arrays = dict(stored)
@@ -146,7 +129,7 @@ def test_odd_diagnostics_arrays(
 @given(st.data())
 @examples(60)
 def test_damaged_diagnostics_are_ignored(
-    exported: dict[str, bytes], tmp_path: Path, data: st.DataObject
+    exported: Files, tmp_path: Path, data: st.DataObject
 ) -> None:
     for name in (ARRAYS, METADATA):
         (tmp_path / name).write_bytes(exported[f"full-0/{name}"])
@@ -159,9 +142,7 @@ def test_damaged_diagnostics_are_ignored(
 
 
 @pytest.mark.parametrize("shape", ["(1000000000000,)", "(-1,)", "(3, 99999999999999999999)"])
-def test_diagnostics_that_claim_terabytes_are_ignored(
-    shape: str, exported: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_diagnostics_of_terabytes_are_ignored(shape: str, exported: Files, tmp_path: Path) -> None:
     (tmp_path / METADATA).write_bytes(exported[f"full-0/{METADATA}"])
     header = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header

@@ -22,8 +22,8 @@ from ftcore.text.truncation import Truncation
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
 FACTS: Facts = {"steps": 8, "steps_per_epoch": 4, "train_texts": 512, "trainable_parameters": 18}
-FACTS |= {"device": "cpu", "precision": "fp32", "dataset_fingerprint": "tiny"}
-FACTS |= {"labels": ["negative", "positive"]}
+FACTS |= {"device": "cpu", "precision": "fp32", "labels": ["negative", "positive"]}
+FACTS |= {"dataset_fingerprint": "tiny"}
 
 
 def checkpoint(
@@ -41,10 +41,9 @@ def checkpoint(
     model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
     if parent is not None:
         model.embedding.weight.requires_grad_(False)
-    more = {"title": ref.capitalize(), "truncation": Truncation(16), "dataset": dataset} | more
-    checkpoint_files.save(
-        model, path, ref=ref, labels=labels, vocabulary=WORDS, parent=parent, **more
-    )
+    more = {"title": ref.capitalize(), "truncation": Truncation(16)} | more
+    more |= {"ref": ref, "labels": labels, "dataset": dataset, "parent": parent}
+    checkpoint_files.save(model, path, vocabulary=WORDS, **more)
     return checkpoints.find(ref)
 
 
@@ -104,11 +103,9 @@ TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "no
 def small_sample(patch: pytest.MonkeyPatch) -> datasets.TextDataset:
     """Save a checkpoint `base` and replace the sample by 200 short texts, which are returned."""
     checkpoint(paths.checkpoints_dir() / "base", "base")
-    labels = ("negative", "positive")
-    train, test = (datasets.Texts(TEXTS * times, [1, 0, 1, 0] * times) for times in (50, 1))
-    dataset = datasets.TextDataset(
-        "sample", "Made up", labels, train, test, "this test", True, "0123456789abcdef"
-    )
+    train, test = (datasets.Texts(TEXTS * n, [1, 0, 1, 0] * n) for n in (50, 1))
+    about = ("this test", True, "0123456789abcdef")
+    dataset = datasets.TextDataset("sample", "Made up", imdb.LABELS, train, test, *about)
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
         yield Progress("reading", 200, 200, "texts")

@@ -48,20 +48,15 @@ def test_failed_run_says_why_and_the_next_starts(training: ControlledTraining) -
     assert scheduler.health()["last_error"] == tracking.run(refused).message == "Choose other data."
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
+def test_run_that_cannot_succeed_is_not_recorded(training: ControlledTraining) -> None:
+    for settings, message in (
         ({"dataset": "imbd"}, r"no dataset 'imbd'; did you mean imdb\? Choose one of sample, imdb"),
         ({"checkpoint": "startr"}, r"no checkpoint 'startr'; did you mean starter\? Choose one of"),
         ({"checkpoint": "gone", "mode": "linear-probe"}, "no checkpoint 'gone'; choose one of"),
         ({"source_task_data": "no/where"}, "no/where is not there"),
-    ],
-)
-def test_run_that_cannot_succeed_is_not_recorded(
-    training: ControlledTraining, settings: dict[str, str], message: str
-) -> None:
-    with pytest.raises(UnfreezeError, match=message):
-        scheduler.submit(FineTuneConfig(**settings))
+    ):
+        with pytest.raises(UnfreezeError, match=message):
+            scheduler.submit(FineTuneConfig(**settings))
     assert tracking.runs().empty
 
 
@@ -138,10 +133,8 @@ def test_move_swaps_neighbours_in_queue_and_record(training: ControlledTraining)
     _, one, two, three = training.submit("first", "one", "two", "three")
     scheduler.queue.move(three, -1)
     assert scheduler.queue.order()[1:] == [one, three, two]
-    scheduler.queue.move(one, 1)
-    assert scheduler.queue.order()[1:] == [three, one, two]
-    scheduler.queue.move(three, -1)  # already at the ends
-    scheduler.queue.move(two, 1)
-    assert scheduler.queue.order()[1:] == [three, one, two]
+    for run_id, by in ((one, 1), (three, -1), (two, 1)):  # the last two are at the ends by then
+        scheduler.queue.move(run_id, by)
+        assert scheduler.queue.order()[1:] == [three, one, two]
     places = [tracking.run(run_id).place for run_id in scheduler.queue.order()[1:]]
     assert places == sorted(places)

@@ -46,9 +46,7 @@ def test_stop_of_a_queued_run_that_had_started_pauses_it(training: ControlledTra
         scheduler.resume(run_id)
 
 
-def test_run_keeps_its_place_if_a_full_disk_prevents_the_change(
-    training: ControlledTraining,
-) -> None:
+def test_run_keeps_its_place_if_the_disk_is_full(training: ControlledTraining) -> None:
     first, second, third = training.submit("first", "second", "third")
     move = partial(scheduler.queue.move, by=1)
     for action in (scheduler.stop, scheduler.pause, scheduler.discard, move):
@@ -70,9 +68,7 @@ def test_run_claimed_by_another_process_is_left_to_it(training: ControlledTraini
     claim.release()
 
 
-def test_pause_lets_the_next_run_start_and_resume_puts_it_before_waiting_runs(
-    training: ControlledTraining,
-) -> None:
+def test_paused_run_lets_the_next_start_and_resumes_first(training: ControlledTraining) -> None:
     first, second, third = training.submit("first", "second", "third")
     scheduler.pause(first)
     training.wait_for("second")
@@ -84,23 +80,6 @@ def test_pause_lets_the_next_run_start_and_resume_puts_it_before_waiting_runs(
     training.finish("first", "second", "third")
     assert final_status(third) == "finished"
     assert training.started == ["first", "second", "first", "third"]
-
-
-def test_several_runs_resume_in_the_given_order(training: ControlledTraining) -> None:
-    names = ["first", "second", "third"]
-    run_ids = training.submit(*names)
-    for run_id in reversed(run_ids):
-        scheduler.pause(run_id)
-        assert final_status(run_id) == "paused"
-    training.started.clear()
-    scheduler.resume(*run_ids)
-    training.wait_for("first")
-    assert scheduler.queue.order() == run_ids
-    places = [tracking.run(run_id).place for run_id in run_ids]
-    assert places == sorted(places)
-    training.finish(*names)
-    assert final_status(run_ids[-1]) == "finished"
-    assert training.started == names
 
 
 def test_resume_queues_no_run_if_one_cannot_be_resumed(training: ControlledTraining) -> None:
@@ -166,9 +145,7 @@ def test_discard_deletes_running_queued_and_paused_runs(training: ControlledTrai
     assert tracking.runs().empty
 
 
-def test_concurrent_actions_on_a_run_never_raise_an_unexpected_error(
-    training: ControlledTraining,
-) -> None:
+def test_concurrent_actions_raise_no_unexpected_error(training: ControlledTraining) -> None:
     for name in ("first", "second", "third", "fourth"):
         [run_id] = training.submit(name)
         scheduler.pause(run_id)

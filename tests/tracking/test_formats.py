@@ -24,19 +24,13 @@ def set_tags(run_id: str, **tags: str) -> None:
         client.set_tag(run_id, f"unfreeze.{key}", value)
 
 
-def test_run_with_progress_in_one_string_opens() -> None:
-    """As recorded before 0.1.0."""
+def test_runs_of_earlier_versions_open() -> None:
+    """Before 0.1.0 with the progress in one string, in 0.1.0 with labels joined by commas."""
     run_id = tracking.create_run(FineTuneConfig())
-    set_tags(run_id, progress="40|100|texts", phase="encoding")
+    set_tags(run_id, progress="40|100|texts", phase="encoding", facts='{"labels": "bad, good"}')
     tracking.finish(run_id, Finished("finished", "Done."))
-    assert (tracking.run(run_id).status, tracking.run(run_id).phase_done) == ("finished", 0)
-
-
-def test_labels_joined_by_commas_open_as_a_list() -> None:
-    """As recorded in 0.1.0."""
-    run_id = tracking.create_run(FineTuneConfig())
-    set_tags(run_id, facts='{"labels": "bad, good"}')
-    assert tracking.run(run_id).facts == {"labels": ["bad", "good"]}
+    run = tracking.run(run_id)
+    assert (run.status, run.phase_done, run.facts) == ("finished", 0, {"labels": ["bad", "good"]})
 
 
 def test_run_of_a_newer_version_is_listed_but_cannot_be_used() -> None:
@@ -87,9 +81,7 @@ def test_word_vectors_of_the_starter_never_change() -> None:
     assert hashlib.sha256(vectors).hexdigest()[:16] == "fb7965ced9d310d1"
 
 
-def test_diagnostics_with_fewer_arrays_open_and_with_unknown_arrays_are_ignored(
-    tmp_path: Path,
-) -> None:
+def test_diagnostics_may_lack_arrays_but_have_no_unknown_ones(tmp_path: Path) -> None:
     probabilities = np.array([[0.6, 0.4], [0.2, 0.8]], np.float32)
     arrays = {"truth": np.array([0, 1]), "probabilities": probabilities}
     rest = {"labels": ["bad", "good"], "moved": {"head": 0.5}, "forgot": None}

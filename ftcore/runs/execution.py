@@ -128,8 +128,7 @@ def _failed(run_id: str, error: Exception, resumable: bool) -> Finished:
     message = user_message(error)
     if not message:
         log.error("run %s failed", run_id, exc_info=error)
-        kind = type(error).__name__
-        message = f"Something unexpected went wrong ({kind}: {error}); see the log."
+        message = f"Something unexpected went wrong ({type(error).__name__}: {error}); see the log."
     if is_disk_full(error) or (resumable and not isinstance(error, Diverged)):
         advice = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."
         return ended(run_id, "interrupted", f"{message}{advice}")

@@ -51,7 +51,7 @@ class Scheduler:
             worker.join(timeout)
 
     def submit(self, config: FineTuneConfig) -> str:
-        """Queue a run and return its id. Raises UnfreezeError if it cannot succeed or be recorded."""
+        """Queue a run and return its id. Raises UnfreezeError if it is refused or not recorded."""
         check_config(config)
         place = time.time()
         run_id = tracking.create_run(config, place=place)
@@ -62,7 +62,7 @@ class Scheduler:
     def submit_all(
         self, configs: Sequence[FineTuneConfig], experiment: str, experiment_name: str
     ) -> list[str]:
-        """Queue runs and return their ids. Raises UnfreezeError and queues none if one is refused."""
+        """Queue runs and return their ids. Raises UnfreezeError, and queues none, if one fails."""
         for config in configs:
             check_config(config)
         self.start()
@@ -143,11 +143,7 @@ class Scheduler:
                 tracking.delete(run_id)
 
     def health(self) -> dict[str, Any]:
-        """Device, queue and the message of the last failed run.
-
-        Raises UnfreezeError if the record cannot be opened, or a run cannot start because it cannot be
-        written.
-        """
+        """Device, queue and the last failure. Raises UnfreezeError if the record cannot be used."""
         from ftcore import devices  # imports torch
 
         for error in list(self.queue.start_errors.values()):

@@ -92,7 +92,7 @@ def _upgrade(file: Path) -> None:
                 copy = _keep_copy(store, file)
             if store.execute(DATA_VERSION).fetchone() != version:
                 raise UnfreezeError(
-                    "Another program writes to the record of runs: end that program and start again."
+                    "Another program writes to the record: end that program and start again."
                 )
             upgraded.backup(store, progress=_raise_if_locked)
     except (sqlite3.Error, SQLAlchemyError, OSError) as error:

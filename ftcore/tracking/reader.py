@@ -156,8 +156,8 @@ def watched(run_id: str) -> pd.DataFrame:
 def _points(run_id: str, metrics: Sequence[str]) -> dict[str, dict[int, float | None]]:
     """Values by step of each of these metrics; the last where a step was recorded twice.
 
-    MLflow takes 50 ms for the curves of one run, one query of the database in our home 3 ms; a live page
-    reads each second, on the cores that train.
+    MLflow takes 50 ms for the curves of a run, one query of the database in our home 3 ms; a live
+    page reads each second, on the cores that train.
     """
     points: dict[str, dict[int, float | None]] = {name: {} for name in metrics}
     if not is_home_database():

@@ -108,12 +108,11 @@ class Recorder:
             case events.Evaluation():
                 self._point(event.split, event, accuracy=event.accuracy, loss=event.loss)
             case events.Watched():
-                probabilities = {
-                    f"{sentence}/{label}": probability
-                    for sentence, row in enumerate(event.probabilities)
-                    for label, probability in enumerate(row)
+                rows = enumerate(event.probabilities)
+                cells = {
+                    f"{n}/{label}": value for n, row in rows for label, value in enumerate(row)
                 }
-                self._point("watch", event, **probabilities)
+                self._point("watch", event, **cells)
             case Finished():
                 self._finish(event)
                 return

@@ -16,15 +16,9 @@ from ftcore.tracking import migrations
 
 EXPERIMENT = "unfreeze"
 FORMAT = 1  # of the tags of a run
-MLFLOW_STATUS = {
-    "queued": "SCHEDULED",
-    "running": "RUNNING",
-    "finished": "FINISHED",
-    "stopped": "KILLED",
-    "paused": "KILLED",
-    "failed": "FAILED",
-    "interrupted": "FAILED",
-}
+MLFLOW_STATUS = {"queued": "SCHEDULED", "running": "RUNNING", "finished": "FINISHED"}
+MLFLOW_STATUS |= {"stopped": "KILLED", "paused": "KILLED", "failed": "FAILED"}
+MLFLOW_STATUS["interrupted"] = "FAILED"
 _lock = threading.Lock()
 
 
@@ -93,5 +87,4 @@ def version() -> object:
 
 
 def tag(name: str) -> str:
-    """The name of a tag in the store."""
     return f"unfreeze.{name}"

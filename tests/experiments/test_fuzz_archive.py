@@ -128,9 +128,7 @@ def test_odd_diagnostics_arrays(exported: Files, tmp_path: Path, data: st.DataOb
 
 @given(st.data())
 @examples(60)
-def test_damaged_diagnostics_are_ignored(
-    exported: Files, tmp_path: Path, data: st.DataObject
-) -> None:
+def test_damaged_diagnostics(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
     for name in (ARRAYS, METADATA):
         (tmp_path / name).write_bytes(exported[f"full-0/{name}"])
     file = tmp_path / data.draw(st.sampled_from([ARRAYS, METADATA]))

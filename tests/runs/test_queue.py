@@ -60,9 +60,7 @@ def test_run_that_cannot_succeed_is_not_recorded(training: ControlledTraining) -
     assert tracking.runs().empty
 
 
-def test_shutdown_interrupts_the_running_run_and_the_next_start_loads_the_queue(
-    training: ControlledTraining,
-) -> None:
+def test_shutdown_interrupts_what_runs_and_keeps_what_waits(training: ControlledTraining) -> None:
     first, second, third = training.submit("first", "second", "third")
     scheduler.queue.move(third, -1)
     scheduler.shutdown()

@@ -1,6 +1,7 @@
-"""Import of the lesson's model file: given its words, measured, and saved as a checkpoint."""
+"""Import of the lesson's .pth: read without running code, checked, measured, and saved."""
 
 import re
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,15 +14,14 @@ from ftcore.config import PRESETS
 from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
-from ftcore.exchange import lesson_file
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.models.classifier import TextClassifier
+from ftcore.models.classifier import TextClassifier, sinusoids, unfilled, weight_faults
 from ftcore.models.spec import ModelSpec
 from ftcore.storage import files
 from ftcore.text import vocabulary, word_vectors
 from ftcore.text.batches import Tokens
-from ftcore.text.truncation import Truncation
+from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import row_classifier
 
 WORDS = 40_000  # the most frequent words, whose vectors are imported
@@ -31,6 +31,14 @@ TRUNCATION = Truncation(PRESETS["Lesson"]["max_length"])
 # after each vector was moved by as much as vectors differ.
 _SIMILAR = 0.5  # cosine from which a row counts as the word's vector
 _MIN_AGREEMENT = 0.8
+
+_EMBEDDING, _POSITIONS = "emb.weight", "pos_encoder.pe"
+_MATRICES = (_EMBEDDING, "classifier.weight", "transformer_encoder.layers.0.linear1.weight")
+_EXPECTED = "give the file that torch.save wrote of the model's state_dict()."
+
+# What torch prints on stderr about a file that it then refuses.
+for _message in ("Detected pickle protocol", "'torch.load' received a zip file"):
+    warnings.filterwarnings("ignore", _message)
 
 
 @dataclass(frozen=True)
@@ -59,17 +67,17 @@ def import_lesson(
     """
     target = _target(name)
     validation.refuse_special_files(path, vectors)
-    weights = yield from lesson_file.read_weights(path)
-    spec = lesson_file.model_spec(path, weights, heads)
+    weights = yield from _read_weights(path)
+    spec = _model_spec(path, weights, heads)
     rows = spec.vocab_size
     known, glove = yield from word_vectors.load_vectors(vectors, max(1, min(words, rows - 2)))
-    embedding = weights[lesson_file.EMBEDDING][: len(glove) + len(vocabulary.SPECIALS)].float()
+    embedding = weights[_EMBEDDING][: len(glove) + len(vocabulary.SPECIALS)].float()
     alignment = _align(path, embedding, vectors, glove)
     # With either alignment, each id keeps the row that it had in the lesson.
     tokens = [*vocabulary.SPECIALS, *known]
     spec = replace(spec, vocab_size=len(embedding))
-    weights |= {lesson_file.EMBEDDING: embedding.half()}
-    model = lesson_file.build_model(path, weights, spec)
+    weights |= {_EMBEDDING: embedding.half()}
+    model = _build_model(path, weights, spec)
     labels = tuple(f"class {number}" for number in range(spec.classes))
     title, dataset, metrics = "The lesson's model", "unknown", {}
     measured = f"Not measured, as it has {spec.classes} classes and AG News has 4."
@@ -102,7 +110,7 @@ def _target(name: str) -> Path:
     """Return the folder of a new checkpoint. Raises UnfreezeError if the name is invalid or taken."""
     if not re.fullmatch(r"\w[\w .-]{0,59}", name) or name != name.strip():
         raise UnfreezeError(
-            f"{name!r} cannot name a checkpoint: use up to 60 letters, digits, dots, dashes and spaces."
+            f"{name!r} cannot name a checkpoint: use letters, digits, dots, dashes."
         )
     folders = (paths.BUNDLED_CHECKPOINTS, paths.checkpoints_dir(), paths.runs_dir())
     if any((folder / name).exists() for folder in folders):
@@ -110,12 +118,86 @@ def _target(name: str) -> Path:
     return paths.checkpoints_dir() / name
 
 
+def _read_weights(path: Path) -> Task[dict[str, Tensor]]:
+    """Return the tensors of a .pth by name. Nothing in the file is run. Raises UnfreezeError."""
+    name = path.name
+    try:
+        size = path.stat().st_size
+        yield Progress("reading", 0, size, "bytes")
+        if validation.is_zip_bomb(path):
+            raise UnfreezeError(f"{name} unpacks to far more than its size: {_EXPECTED}")
+        validation.check_zip_checksums(path)
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except UnfreezeError:
+        raise
+    except OSError as error:
+        name = validation.printable(str(path))
+        raise UnfreezeError(f"{name} cannot be read ({error.strerror}): correct it.") from error
+    except Exception as error:  # torch raises many kinds of errors for a damaged file
+        fault = "is no file of torch weights, is damaged, or is cut short"
+        if type(error).__name__ == "UnpicklingError":  # by name: no module here imports pickle
+            fault = (
+                "was refused, and nothing in it was run: it holds something else than plain weights"
+            )
+        raise UnfreezeError(f"{name} {fault}: {_EXPECTED}") from error
+    yield Progress("reading", size, size, "bytes")
+    if not isinstance(weights, dict) or not weights:
+        raise UnfreezeError(f"{name} holds no weights by name: {_EXPECTED}")
+    if others := [str(name) for name, value in weights.items() if not _is_weight(value)]:
+        raise UnfreezeError(f"{name} also holds no weights ({', '.join(others)}): {_EXPECTED}")
+    return {str(name): weight for name, weight in weights.items()}
+
+
+def _model_spec(path: Path, weights: dict[str, Tensor], heads: int) -> ModelSpec:
+    """Return the sizes of the model. Raises UnfreezeError, naming the weights that do not fit."""
+    wrong = [name for name in _MATRICES if name not in weights or weights[name].dim() != 2]
+    _refuse(path, [f"{name} is missing or no matrix" for name in wrong])
+    (rows, dim), (classes, _), (feedforward, _) = (weights[name].shape for name in _MATRICES)
+    layers = {match[1] for name in weights if (match := re.match(r"\D+\.layers\.(\d+)\.", name))}
+    spec = ModelSpec(rows, dim, classes, heads, len(layers), feedforward)
+    _refuse(path, weight_faults(spec, _renamed(weights)))
+    positions = weights.get(_POSITIONS, torch.empty(0)).squeeze()  # [places, dim]
+    if positions.dim() != 2 or positions.shape[1] != dim:
+        _refuse(path, [f"{_POSITIONS} is missing or not of the shape [1, places, {dim}]"])
+    positions = positions[:MAX_LENGTH].float()
+    if not positions.allclose(sinusoids(*positions.shape), rtol=0, atol=0.01):
+        _refuse(path, [f"{_POSITIONS} holds other positions than the sinusoidal ones"])
+    return spec
+
+
+def _build_model(path: Path, weights: dict[str, Tensor], spec: ModelSpec) -> TextClassifier:
+    """Return the model in eval mode. Raises UnfreezeError if a weight does not fit."""
+    state = _renamed(weights)
+    _refuse(path, weight_faults(spec, state))
+    model = unfilled(spec)
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights with our names, _POSITIONS excluded."""
+    names = {_EMBEDDING: "embedding.weight"}
+    return {names.get(name, name): weights[name] for name in weights if name != _POSITIONS}
+
+
+def _refuse(path: Path, faults: list[str]) -> None:
+    if faults:
+        text = validation.printable(", ".join(faults))
+        raise UnfreezeError(f"{path.name} is not the lesson's model: {text}.")
+
+
+def _is_weight(value: object) -> bool:
+    """Whether it is a dense tensor of floating-point numbers with memory for each of them."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or not value.is_contiguous():
+        return False
+    return value.device.type == "cpu" and value.is_floating_point()
+
+
 def _align(path: Path, rows: Tensor, file: Path, vectors: Tensor) -> Alignment:
     """Compare the embedding's rows with the word vectors, from row 0 and from row 2 on."""
     if rows.shape[1] != vectors.shape[1]:
         raise UnfreezeError(
-            f"{file.name} holds {vectors.shape[1]}-d vectors and {path.name} {rows.shape[1]}-d ones: "
-            "give the vectors that the model was made with."
+            f"{file.name} holds {vectors.shape[1]}-d vectors and {path.name} {rows.shape[1]}-d ones"
         )
     alignments = []
     for first_row in (0, len(vocabulary.SPECIALS)):
@@ -129,7 +211,7 @@ def _align(path: Path, rows: Tensor, file: Path, vectors: Tensor) -> Alignment:
     if best.agreement < _MIN_AGREEMENT:
         raise UnfreezeError(
             f"{file.name} does not hold the vectors that {path.name} was made with "
-            f"({best.agreement:.0%} of its first {len(vectors):,} words agree): give the file that does."
+            f"({best.agreement:.0%} of its {len(vectors):,} words agree): give the file that does."
         )
     return best
 
@@ -141,8 +223,9 @@ def _test(model: TextClassifier, words: list[str], source: str) -> Task[tuple[fl
     ids, offsets = yield from vocabulary.encode(dataset.test.texts, vocab, TRUNCATION.length)
     device = devices.pick()
     tokens = Tokens.pack(ids, offsets, dataset.test.labels).to(device)
+    model.to(device)
     try:
-        classifier = row_classifier.whole_model(model.to(device), tokens, TRUNCATION, "fp32")
+        classifier = row_classifier.whole_model(model, tokens, TRUNCATION, "fp32")
         scores = yield from classifier.predict(torch.arange(len(tokens)), "testing")
     finally:
         model.cpu()

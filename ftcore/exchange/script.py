@@ -20,15 +20,7 @@ from ftcore.training import strategies
 TEMPLATE = Path(__file__).with_name("script.txt")
 SAMPLE = "sample"  # folder of the built-in sample, beside the script
 _SIZES = ("dim", "heads", "layers", "feedforward")
-_SETTINGS = (
-    "seed",
-    "epochs",
-    "batch_size",
-    "dropout",
-    "word_dropout",
-    "weight_decay",
-    "evaluations",
-)
+_SETTINGS = ("seed", "epochs", "batch_size", "dropout", "word_dropout", "weight_decay")
 
 
 def script(run_id: str) -> str:
@@ -42,9 +34,7 @@ def script(run_id: str) -> str:
     if "precision" not in run.facts:
         raise UnfreezeError("This run has not begun to train; show its code once it has.")
     if run.facts["steps_per_epoch"] > math.ceil(run.facts["train_texts"] / config.batch_size):
-        raise UnfreezeError(
-            "This run of an earlier version also learned from unlabelled texts, so it has no code."
-        )
+        raise UnfreezeError("This run also learned from unlabelled texts, so it has no code.")
     return fill(TEMPLATE.read_text("utf-8"), *_template_values(run.name, config, run.facts))
 
 
@@ -148,6 +138,7 @@ def _template_values(
         "labels": json.dumps(labels),
         "device": facts["device"],
         "head_tokens": config.truncation.head,
+        "evaluations": config.evaluations,
         "length": config.truncation.length,
         "limit": f"[:{config.limit}]" if config.limit else "",
         "clip": config.max_grad_norm,

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore import validation
 from ftcore.errors import UnfreezeError, panics_as_memory_errors
-from ftcore.models.checkpoints import (
-    CONFIG,
-    FORMAT,
-    VOCABULARY,
-    WEIGHTS,
-    WORDS,
-    Checkpoint,
-    checkpoint_error,
-    find,
-)
+from ftcore.models import checkpoints
+from ftcore.models.checkpoints import WEIGHTS, WORDS, Checkpoint, checkpoint_error, find
 from ftcore.storage import files
 from ftcore.text.truncation import Truncation
 
@@ -34,14 +26,11 @@ def load_vocabulary(checkpoint: Checkpoint) -> "Vocab":
 
     owner = _words_owner(checkpoint)
     try:
-        words = validation.read_json(owner.path / VOCABULARY)
+        words = validation.read_json(owner.path / checkpoints.VOCABULARY)
     except (OSError, ValueError):
         raise checkpoint_error(owner, "its vocabulary cannot be read") from None
-    if (
-        not validation.has_type(words, list[str])
-        or len(words) != checkpoint.model.vocab_size
-        or fingerprint(words) != checkpoint.words_fingerprint
-    ):
+    valid = validation.has_type(words, list[str]) and len(words) == checkpoint.model.vocab_size
+    if not valid or fingerprint(words) != checkpoint.words_fingerprint:
         raise checkpoint_error(checkpoint, "its vocabulary and its weights disagree")
     return vocab_from_tokens(words)
 
@@ -93,11 +82,11 @@ def save(
     if parent and (not model.embedding.weight.requires_grad or _has_vectors(parent, vectors)):
         words = parent.words
     else:
-        contents[VOCABULARY] = json.dumps(vocabulary, ensure_ascii=False).encode()
+        contents[checkpoints.VOCABULARY] = json.dumps(vocabulary, ensure_ascii=False).encode()
         contents[WORDS] = serialize({"embedding.weight": _compact(vectors)})
     contents[WEIGHTS] = serialize({name: tensor.contiguous() for name, tensor in tensors.items()})
     config = {
-        "format": FORMAT,
+        "format": checkpoints.FORMAT,
         "title": title,
         "labels": labels,
         "model": asdict(model.spec),
@@ -110,7 +99,7 @@ def save(
         "metrics": metrics or {},
         "origin": origin or {},
     }
-    contents[CONFIG] = json.dumps(config, indent=1).encode()
+    contents[checkpoints.CONFIG] = json.dumps(config, indent=1).encode()
     files.write_all(path, contents)
 
 

@@ -166,9 +166,7 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         config = validation.read_json(path / CONFIG)
         version = config.pop("format")
         if version > FORMAT:
-            raise UnfreezeError(
-                f"The checkpoint {ref} was written by a newer version of Unfreeze; update to open it."
-            )
+            raise UnfreezeError(f"A newer Unfreeze wrote the checkpoint {ref}; update to open it.")
         config["model"] = ModelSpec.from_dict(config["model"])
         config["labels"] = tuple(config["labels"])
         checkpoint = Checkpoint(ref=ref, path=path, kind=kind, **config)
@@ -186,10 +184,8 @@ def _check(checkpoint: Checkpoint) -> None:
     """Raise TypeError or ValueError if a field of the config has a type or value that pages cannot show."""
     validation.check_field_types(checkpoint)
     origin = checkpoint.origin
-    texts = [
-        origin.get("trains") or "",
-        *((origin.get("config") or {}).get(key) or "" for key in ("mode", "source")),
-    ]
+    config = origin.get("config") or {}
+    texts = [origin.get("trains") or "", config.get("mode") or "", config.get("source") or ""]
     labels = [" ".join(label.split()) for label in checkpoint.labels]
     checkpoint.ref.encode()  # raises UnicodeEncodeError, a ValueError, for an undecodable folder name
     if not (

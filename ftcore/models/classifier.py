@@ -28,11 +28,7 @@ class LayerGroup:
 
 
 class TextDropout(nn.Module):
-    """Dropout of the same features at every token of a text (Gal & Ghahramani 2016).
-
-    It draws one random number per feature, not one per token: on a CPU those draws took a quarter of a
-    training step.
-    """
+    """Dropout of the same features at every token of a text (Gal & Ghahramani 2016)."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -179,9 +175,8 @@ def weight_faults(spec: ModelSpec, weights: Mapping[str, Tensor]) -> list[str]:
 
 def sinusoids(length: int, dim: int) -> Tensor:
     """Return sinusoidal positions [length, dim] (Vaswani et al. 2017)."""
-    angles = torch.arange(length)[:, None] * torch.exp(
-        torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim)
-    )
+    rates = torch.exp(torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim))
+    angles = torch.arange(length)[:, None] * rates
     positions = torch.zeros(length, dim)
     positions[:, 0::2] = angles.sin()
     positions[:, 1::2] = angles.cos()[:, : dim // 2]

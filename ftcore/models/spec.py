@@ -24,16 +24,13 @@ class ModelSpec:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if type(value) is not int or value < 1:
-                raise UnfreezeError(
-                    f"The model's {name} is {validation.printable(str(value))}; "
-                    "it must be a positive integer."
-                )
+                shown = validation.printable(str(value))
+                raise UnfreezeError(f"The model's {name} is {shown}; give a positive integer.")
             if value > _LIMITS.get(name, _DEFAULT_LIMIT):
                 raise UnfreezeError(f"The model's {name} is too large.")
         if self.dim % self.heads:
             raise UnfreezeError(
-                f"{self.dim}-d word vectors are not divisible by {self.heads} attention heads; "
-                f"choose a divisor of {self.dim}."
+                f"{self.dim}-d word vectors are not divisible by {self.heads} attention heads."
             )
 
     @classmethod
@@ -42,24 +39,16 @@ class ModelSpec:
         try:
             return cls(**values)
         except TypeError:
-            raise UnfreezeError(
-                "This version does not know the checkpoint's model sizes; "
-                "open it with the version that wrote it."
-            ) from None
+            raise UnfreezeError("Another version of Unfreeze wrote this; open it there.") from None
 
     def group_sizes(self) -> dict[str, int]:
         """Return the number of parameters by layer group, in the order of unfreezing: head first."""
         attention = 4 * self.dim * (self.dim + 1)
         feedforward = 2 * self.dim * self.feedforward + self.dim + self.feedforward
-        norms = 4 * self.dim
-        return {
-            "head": self.classes * (self.dim + 1),
-            **{
-                f"layer {number}": attention + feedforward + norms
-                for number in range(self.layers, 0, -1)
-            },
-            "word vectors": self.vocab_size * self.dim,
-        }
+        layer = attention + feedforward + 4 * self.dim  # with the two norms
+        head, vectors = self.classes * (self.dim + 1), self.vocab_size * self.dim
+        layers = {f"layer {number}": layer for number in range(self.layers, 0, -1)}
+        return {"head": head, **layers, "word vectors": vectors}
 
     @property
     def parameters(self) -> int:

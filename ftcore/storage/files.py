@@ -90,7 +90,7 @@ def check_free(target: Path) -> None:
 def _unwritable(target: Path, error: Exception) -> UnfreezeError:
     # shutil.Error, of several files, has no strerror.
     reason = getattr(error, "strerror", None) or printable(str(error))
-    return UnfreezeError(f"{printable(str(target))} cannot be written ({reason}).")
+    return UnfreezeError(f"{printable(str(target))} cannot be written ({reason}); choose another.")
 
 
 def _sync(folder: Path) -> None:

@@ -109,9 +109,7 @@ def import_lesson(
 def _target(name: str) -> Path:
     """Return the folder of a new checkpoint. Raises UnfreezeError if the name is invalid or taken."""
     if not re.fullmatch(r"\w[\w .-]{0,59}", name) or name != name.strip():
-        raise UnfreezeError(
-            f"{name!r} cannot name a checkpoint: use letters, digits, dots, dashes."
-        )
+        raise UnfreezeError(f"{name!r} cannot name a checkpoint: use letters, digits and dots.")
     folders = (paths.BUNDLED_CHECKPOINTS, paths.checkpoints_dir(), paths.runs_dir())
     if any((folder / name).exists() for folder in folders):
         raise UnfreezeError(f"There is a checkpoint {name!r} already: choose another name.")
@@ -197,7 +195,7 @@ def _align(path: Path, rows: Tensor, file: Path, vectors: Tensor) -> Alignment:
     """Compare the embedding's rows with the word vectors, from row 0 and from row 2 on."""
     if rows.shape[1] != vectors.shape[1]:
         raise UnfreezeError(
-            f"{file.name} holds {vectors.shape[1]}-d vectors and {path.name} {rows.shape[1]}-d ones"
+            f"{file.name} has {vectors.shape[1]}-d vectors and {path.name} {rows.shape[1]}-d ones."
         )
     alignments = []
     for first_row in (0, len(vocabulary.SPECIALS)):

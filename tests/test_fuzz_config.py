@@ -4,7 +4,6 @@ What is accepted ends as a run that finished, or failed for a reason that is tol
 """
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +11,8 @@ from hypothesis import example, given, strategies as st
 
 from ftcore import tracking
 from ftcore.__main__ import main
-from ftcore.config import MODES, REFERENCES, SETTINGS, FineTuneConfig, choices
+from ftcore.config import MODES, SETTINGS, FineTuneConfig, choices
 from ftcore.data import datasets
-from ftcore.data.text_dataset import Texts
-from ftcore.events import Progress
 from ftcore.runs import execution
 from ftcore.runs.checks import check_config
 from tests.helpers import small_runs
@@ -92,26 +89,6 @@ def test_what_is_accepted_ends_as_a_run_with_its_reason(values: dict[str, Any]) 
     with pytest.MonkeyPatch.context() as patch:
         small_runs.small_sample(patch)
         execute(values)
-
-
-ONE_OF_EACH = Texts(["good film", "bad film"], [1, 0])
-ALIKE = Texts(["the film"] * 8, [0, 1] * 4)
-
-
-@pytest.mark.parametrize("mode", ["full", "last-layer", "gradual", *REFERENCES])
-@pytest.mark.parametrize("texts", [ONE_OF_EACH, ALIKE, Texts(["x"] * 9 + ["y"], [0] * 9 + [1])])
-def test_a_class_with_one_example_ends_with_a_reason(
-    mode: str, texts: Texts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sample = small_runs.small_sample(monkeypatch)
-    few = replace(sample, train=texts, test=texts, fingerprint=f"few{len(texts.texts)}")
-
-    def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
-        yield Progress("reading", 1, 1, "texts")
-        return few
-
-    monkeypatch.setattr(datasets, "load", load)
-    execute({"mode": mode, "checkpoint": "base"})
 
 
 NOWHERE = "--checkpoint nowhere"  # else some of them would train for minutes, or download

@@ -39,18 +39,11 @@ def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent: Check
     model = checkpoint_files.load_model(parent)
     model.embedding.weight.requires_grad_(True)
 
+    options = {"ref": "tuned", "title": "Tuned", "labels": parent.labels, "parent": parent}
+    options |= {"vocabulary": small_runs.WORDS, "truncation": Truncation(16), "dataset": "news"}
+
     def save() -> Checkpoint:
-        checkpoint_files.save(
-            model,
-            paths.checkpoints_dir() / "tuned",
-            ref="tuned",
-            title="Tuned",
-            labels=parent.labels,
-            vocabulary=small_runs.WORDS,
-            truncation=Truncation(16),
-            dataset="ag_news",
-            parent=parent,
-        )
+        checkpoint_files.save(model, paths.checkpoints_dir() / "tuned", **options)
         return checkpoints.find("tuned")
 
     untrained = save()

@@ -44,9 +44,7 @@ class Password:
 
     def __init__(self, password: str) -> None:
         if len(password) < MIN_PASSWORD_LENGTH:
-            raise UnfreezeError(
-                f"The password has fewer than {MIN_PASSWORD_LENGTH} characters; choose a longer one."
-            )
+            raise UnfreezeError(f"The password has fewer than {MIN_PASSWORD_LENGTH} characters.")
         # Slow on purpose (50 ms, once), so that a leaked cookie does not give the password away.
         self._key = hashlib.scrypt(_encode(password), salt=b"unfreeze", n=1 << 14, r=8, p=1)
         self._digest = self._hash(password)
@@ -74,10 +72,7 @@ class Password:
 
 
 class SignInThrottle:
-    """Limits wrong passwords: each client has FREE_ATTEMPTS, then one every SECONDS_PER_ATTEMPT.
-
-    Implements the generic cell rate algorithm (GCRA) with one time stamp for each client.
-    """
+    """Limits wrong passwords of each client by the generic cell rate algorithm (GCRA)."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -92,7 +87,6 @@ class SignInThrottle:
         return max(0.0, debt - (FREE_ATTEMPTS - 1) * SECONDS_PER_ATTEMPT)
 
     def record_failure(self, host: str) -> None:
-        """Count a wrong password."""
         network, now = _network(host), self._clock()
         recovered_at = max(self._recovered_at.get(network, now), now)
         self._recovered_at[network] = recovered_at + SECONDS_PER_ATTEMPT

@@ -106,11 +106,10 @@ def _setting(default: Any, help: str, low: float | None = None, high: float | No
 
 @dataclass(frozen=True)
 class FineTuneConfig:
-    """All settings that decide a run's outcome.
+    """All settings that decide a run's outcome. Raises UsageError if a value is out of range.
 
     Values are converted to the field's type. Settings left at None take the mode's default at once, so
-    the stored record always holds the values that were used. Raises UsageError naming the setting
-    if a value is out of range.
+    the stored record always holds the values that were used.
     """
 
     checkpoint: str = _setting("starter", "Pretrained model to start from: name, run id, or 'new'.")
@@ -199,10 +198,7 @@ class FineTuneConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FineTuneConfig":
-        """Build a config from `to_dict`, strings or earlier names.
-
-        Raises UsageError if a name is unknown or a value is out of range.
-        """
+        """Build a config from `to_dict`, strings or earlier names. Raises UsageError."""
         values = current_names(values)
         if unknown := sorted(values.keys() - SETTINGS.keys()):
             raise UsageError(f"Unknown setting: {validation.printable(', '.join(unknown))}.")
@@ -282,20 +278,16 @@ def add_arguments(
     without: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add one option for each setting; options not given are absent from the parsed result.
-
-    `defaults` are the command's own, by setting; help shows them.
-    """
+    """Add an option per setting, absent from the result if not given; help has `defaults`."""
     for name, setting in SETTINGS.items():
         if name in without:
             continue
-        options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+        options: dict[str, Any] = {"metavar": name.upper()}
         if setting.type is bool:
-            options["action"] = argparse.BooleanOptionalAction
+            options = {"action": argparse.BooleanOptionalAction}
         elif allowed := choices(setting):
-            options["choices"] = allowed
-        else:
-            options["metavar"] = name.upper()
+            options = {"choices": allowed}
+        options |= {"dest": name, "default": argparse.SUPPRESS}
         parser.add_argument(_option(name), help=_help(setting, defaults or {}), **options)
         for earlier, current in EARLIER_NAMES.items():
             if current == name:
@@ -323,7 +315,6 @@ class _Removed(argparse.Action):
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings among the parsed options of a command."""
     return {name: value for name, value in vars(options).items() if name in SETTINGS}
 
 
@@ -367,8 +358,7 @@ def _checked(setting: Setting, value: Any) -> Any:
 
 
 def _spelled(value: Any) -> str:
-    """Return the repr of a value, also of an integer with too many digits for it."""
     try:
         return repr(value)
-    except ValueError:
+    except ValueError:  # an integer with too many digits
         return "a number of thousands of digits"

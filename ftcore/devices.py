@@ -51,7 +51,6 @@ def batch_tokens(device: torch.device) -> int:
 
 
 def describe() -> str:
-    """Return a short description of the default device."""
     device = pick()
     bf16 = ", bf16" if has_bf16(device) else ""
     if device.type == "cuda":

@@ -1,9 +1,8 @@
 """Events: the frozen records that a long task yields while it works.
 
-A task that takes more than a second is a generator of events that returns its result. So a task can
-`yield from` another, the consumer decides where the events go (a page, MLflow, a terminal), and
-closing the generator cancels the task at its next event. The command line's `--json` names an event
-by its class in lower case.
+A task that takes more than a second is a generator of events that returns its result: the consumer
+decides where they go, and closing the generator cancels the task at its next event. The command
+line's `--json` names an event by its class in lower case.
 """
 
 from collections.abc import Callable, Generator
@@ -29,12 +28,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Preparation is over and training begins.
+    """Preparation is over and training begins."""
 
-    `facts` has the numbers of texts and parameters, the device and the precision.
-    """
-
-    facts: Facts
+    facts: Facts  # numbers of texts and parameters, device, precision
     notes: tuple[str, ...] = ()
 
 

@@ -52,7 +52,7 @@ def title(name: str) -> str:
 
 
 def download_paths(name: str) -> list[Path]:
-    """Return where the files of a dataset are downloaded to, whether or not they exist."""
+    """Return where the files of a dataset are downloaded to."""
     return [paths.downloads_dir() / file for file in SPECS[name].files()]
 
 

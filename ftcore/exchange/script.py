@@ -157,7 +157,6 @@ def _template_values(
 
 
 def _data(config: FineTuneConfig) -> Path:
-    """Return the path of the dataset."""
     if config.dataset == "sample":
         return Path(SAMPLE)
     source = config.source or datasets.download_paths(config.dataset)[0]
@@ -166,7 +165,6 @@ def _data(config: FineTuneConfig) -> Path:
 
 
 def _module(group: str) -> str:
-    """Return the expression for a layer group in the script."""
     if group.startswith("layer "):
         return f"model.layers[{int(group.removeprefix('layer ')) - 1}]"
     return "model.classifier" if group == "head" else "model.embedding"

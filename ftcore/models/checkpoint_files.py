@@ -38,7 +38,7 @@ def load_vocabulary(checkpoint: Checkpoint) -> "Vocab":
 def load_model(
     checkpoint: Checkpoint, dropout: float = 0.0, word_dropout: float = 0.0, beside: bool = False
 ) -> "TextClassifier":
-    """Return the model, on the CPU, in eval mode. Raises UnfreezeError if files are missing or do not fit.
+    """Return the model, on the CPU, in eval mode. Raises UnfreezeError if files do not fit.
 
     With `beside`, no random numbers are drawn, so that a run in another thread is not disturbed.
     """
@@ -109,7 +109,6 @@ def fingerprint(words: list[str]) -> str:
 
 
 def _words_owner(checkpoint: Checkpoint) -> Checkpoint:
-    """Return the checkpoint that holds the words of this one."""
     return checkpoint if checkpoint.words == checkpoint.ref else find(checkpoint.words)
 
 
@@ -135,6 +134,5 @@ def _has_vectors(checkpoint: Checkpoint, vectors: "Tensor") -> bool:
 
 
 def _compact(vectors: "Tensor") -> "Tensor":
-    """Return the vectors in half precision if that changes no value."""
     half = vectors.half()
     return half if half.float().equal(vectors) else vectors

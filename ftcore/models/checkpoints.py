@@ -149,10 +149,9 @@ def _folders() -> Iterator[tuple[Literal["bundled", "imported", "run"], Path]]:
 
 
 def _modified(file: Path) -> float:
-    """Return the modification time of a file, 0 if it is gone."""
     try:
         return file.stat().st_mtime
-    except OSError:
+    except OSError:  # it is gone
         return 0.0
 
 
@@ -181,7 +180,7 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
 
 
 def _check(checkpoint: Checkpoint) -> None:
-    """Raise TypeError or ValueError if a field of the config has a type or value that pages cannot show."""
+    """Raise TypeError or ValueError if a field has a type or value that pages cannot show."""
     validation.check_field_types(checkpoint)
     origin = checkpoint.origin
     config = origin.get("config") or {}
@@ -200,5 +199,4 @@ def _check(checkpoint: Checkpoint) -> None:
 
 
 def checkpoint_error(checkpoint: Checkpoint, fault: str) -> UnfreezeError:
-    """Return the error for a checkpoint with a fault."""
     return UnfreezeError(f"The checkpoint {checkpoint.ref} cannot be used: {fault}.")

@@ -23,7 +23,6 @@ class LayerGroup:
     module: nn.Module
 
     def parameters(self) -> list[nn.Parameter]:
-        """All weights of the group."""
         return list(self.module.parameters())
 
 
@@ -35,7 +34,6 @@ class TextDropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Texts [batch, length, dim] → the same."""
         if not self.training or self.rate == 0:
             return x
         keep = x.new_empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - self.rate)
@@ -144,11 +142,7 @@ class TextClassifier(nn.Module):
 
 
 def unfilled(spec: ModelSpec, dropout: float = 0.0, word_dropout: float = 0.0) -> TextClassifier:
-    """Return a model whose weights are about to be loaded.
-
-    None are drawn at random: threads share torch's generator, so the draws would change a run that trains
-    at the same time.
-    """
+    """Return a model whose weights will be loaded; draws nothing from the shared generator."""
     with torch.device("meta"):
         model = TextClassifier(spec, None, dropout, word_dropout)
     model.to_empty(device="cpu")

@@ -14,10 +14,7 @@ from ftcore.storage import files
 
 
 def load(name: str) -> dict[str, np.ndarray]:
-    """Return the arrays stored under a name, or an empty dict if they are missing or damaged.
-
-    The arrays are memory-mapped copy-on-write: changes to them are not stored.
-    """
+    """Return the arrays of a name, memory-mapped copy-on-write; none if missing or damaged."""
     folder = paths.cache_dir() / name
     try:
         arrays = {file.stem: np.load(file, mmap_mode="c") for file in folder.glob("*.npy")}

@@ -119,7 +119,7 @@ def _open(url: str, part: Path, tag: Path) -> requests.Response:
 
 @contextmanager
 def explain_errors(url: str, folder: Path) -> Iterator[None]:
-    """Turn network and disk errors into an UnfreezeError that says what to do."""
+    """Turn network and disk errors into an UnfreezeError."""
     try:
         yield
     except (OSError, HTTPError) as error:  # errors of requests are OSErrors

@@ -34,7 +34,6 @@ class Tokens:
         return len(self.labels)
 
     def to(self, device: torch.device) -> "Tokens":
-        """Copy the texts to a device."""
         return Tokens(self.ids.to(device), self.offsets.to(device), self.labels.to(device))
 
     def lengths(self, truncation: Truncation) -> Tensor:
@@ -64,16 +63,10 @@ class Tokens:
 def shuffled_batches(
     lengths: Tensor, rows: Tensor, batch_size: int, generator: torch.Generator
 ) -> list[Tensor]:
-    """Return the batches of an epoch: each of `rows` once, similar `lengths` [texts] together, shuffled.
-
-    Texts are shuffled, sorted by length within pools of POOL batches, split, and the batches shuffled.
-    """
-    order = rows[torch.randperm(len(rows), generator=generator)]
-    batches = [
-        batch
-        for pool in order.split(POOL * batch_size)
-        for batch in pool[lengths[pool].argsort(stable=True)].split(batch_size)
-    ]
+    """Return an epoch: rows shuffled, sorted by length in each pool, batches shuffled."""
+    batches: list[Tensor] = []
+    for pool in rows[torch.randperm(len(rows), generator=generator)].split(POOL * batch_size):
+        batches += pool[lengths[pool].argsort(stable=True)].split(batch_size)
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 

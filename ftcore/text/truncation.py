@@ -10,13 +10,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Truncation:
-    """At most `length` tokens of a text, from its start and its end (head and tail, Sun et al. 2019).
-
-    `tail` is the fraction of `length` taken from the end of a longer text.
-    """
+    """At most `length` tokens of a text, from its start and end (head and tail, Sun et al. 2019)."""
 
     length: int
-    tail: float = 0.0
+    tail: float = 0.0  # fraction of `length` taken from the end of a longer text
 
     @property
     def head(self) -> int:
@@ -24,7 +21,6 @@ class Truncation:
         return self.length - round(self.length * self.tail)
 
     def cut(self, tokens: Sequence[T]) -> list[T]:
-        """Return the tokens that are read."""
         if len(tokens) <= self.length:
             return list(tokens)
         return [*tokens[: self.head], *tokens[len(tokens) - (self.length - self.head) :]]

@@ -16,10 +16,7 @@ _FIRST_RATE, _LAST_RATE = 0.025, 0.0001  # learning rates, the defaults of word2
 
 
 def corpus(sources: Iterable[Path]) -> Iterator[str]:
-    """Yield texts to train vectors on, from aclImdb archives or folders and from AG News files.
-
-    Only the `train` part of aclImdb is read, `unsup` included: vectors must not have seen the test reviews.
-    """
+    """Yield the training texts, `unsup` included, of aclImdb and AG News files."""
     for source in sources:
         if not source.exists():
             raise UnfreezeError(f"{source} is not there: correct the path.")
@@ -45,10 +42,9 @@ def train_vectors(
     seed: int = 0,
     workers: int | None = None,
 ) -> Task[Path]:
-    """Write the vectors of the `words` most frequent words to `out`, in that order.
+    """Write the vectors of the `words` most frequent words, seen `min_count` times, to `out`.
 
-    Words seen fewer than `min_count` times are left out. The same seed gives the same vectors only with
-    one worker. Raises UnfreezeError if gensim is missing or no word is frequent enough.
+    The same seed gives the same vectors only with one worker. Raises UnfreezeError.
     """
     try:
         from gensim.models import Word2Vec

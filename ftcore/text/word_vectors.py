@@ -28,7 +28,7 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor]]
     """Return the first `words` words of a GloVe or word2vec text file, and their vectors.
 
     Vectors are float32 [words, dim]. A repeated word counts once, a word that is not UTF-8 is skipped.
-    Raises UnfreezeError if the file cannot be read or is not such a file.
+    Raises UnfreezeError.
     """
     names: list[str] = []
     parts: list[torch.Tensor] = []
@@ -127,11 +127,8 @@ def _extract_head(archive: BinaryIO, member: str, words: int, target: Path) -> T
     """Write the first lines of a zip's member to `target`; a failure leaves no file."""
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
-        with (
-            zipfile.ZipFile(archive) as unpacked,
-            unpacked.open(member) as lines,
-            part.open("wb") as copy,
-        ):
+        unpacked = zipfile.ZipFile(archive)
+        with unpacked, unpacked.open(member) as lines, part.open("wb") as copy:
             start = archive.tell()
             for count, line in enumerate(islice(lines, words), start=1):
                 copy.write(line)

@@ -32,7 +32,7 @@ def restrict_permissions() -> None:
         for path in (folder, *folder.glob("mlflow.db*")):
             mode = path.stat().st_mode
             if mode & stat.S_ISVTX:
-                log.warning("All users can write to %s: set UNFREEZE_HOME to another folder.", path)
+                log.warning("All can write to %s: set UNFREEZE_HOME to a folder of your own.", path)
             elif mode & 0o077 and os.name != "nt":
                 path.chmod(mode & 0o700)
     except OSError as error:

@@ -57,8 +57,13 @@ def test_both_ways_to_compute_attention_equal_pytorchs(
     assert not torch.equal(explicit, fused), "only one way was taken"
 
 
-def test_dropout_drops_features_of_whole_texts_and_keeps_the_mean() -> None:
-    torch.manual_seed(0)
+def test_dropout_drops_features_of_whole_texts_and_words_in_training_only(
+    model: TextClassifier,
+) -> None:
+    model.word_dropout = 0.9
+    ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 9, 9, 9])
+    assert not torch.allclose(model.train()(ids, lengths), model(ids, lengths))
+    assert torch.equal(model.eval()(ids, lengths), model(ids, lengths))
     dropout = classifier.TextDropout(0.25)
     x = torch.ones(400, 3, 10)
     dropped = dropout(x)
@@ -66,10 +71,3 @@ def test_dropout_drops_features_of_whole_texts_and_keeps_the_mean() -> None:
     assert dropped.mean().item() == pytest.approx(1, abs=0.05)
     assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.05)
     assert torch.equal(dropout.eval()(x), x)
-
-
-def test_word_dropout_hides_words_in_training_only(model: TextClassifier) -> None:
-    model.word_dropout = 0.9
-    ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 9, 9, 9])
-    assert not torch.allclose(model.train()(ids, lengths), model(ids, lengths))
-    assert torch.equal(model.eval()(ids, lengths), model(ids, lengths))

@@ -103,4 +103,4 @@ def test_shared_home_keeps_its_permissions_with_a_warning(
     home.chmod(0o1777)
     paths.restrict_permissions()
     assert permissions(home) == "drwxrwxrwt"
-    assert "set UNFREEZE_HOME to another folder" in caplog.text
+    assert "set UNFREEZE_HOME to a folder of your own" in caplog.text

@@ -10,16 +10,18 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
 
-from ftcore.tracking.maintenance import (
+from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
+from ftcore.tracking.recorder import (
+    Recorder,
     close_interrupted,
+    create_run,
     delete,
     disk_use,
     enqueue,
+    finish,
     rename,
     waiting,
 )
-from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
-from ftcore.tracking.recorder import Recorder, create_run, finish
 from ftcore.tracking.run_record import Run, claim
 
 __all__ = ["Recorder", "Run", "claim", "close_interrupted", "create_run", "delete", "disk_use"]

@@ -201,10 +201,7 @@ def test_help_has_choices_and_defaults(
     ("called", "name"), [("/usr/bin/unfreeze", "unfreeze"), ("__main__.py", "python -m ftcore")]
 )
 def test_help_names_the_program_as_it_was_called(
-    called: str,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    called: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [called])
     with pytest.raises(SystemExit):

@@ -51,6 +51,15 @@ def test_praise_and_blame_point_in_opposite_directions() -> None:
     assert abs(by_word["with"]) < abs(by_word["terrible"])
 
 
+def test_hiding_the_strongest_word_lowers_the_probability_most() -> None:
+    text = "the plot is dull and the actors walk through it with a lamp"
+    explanation = explain("sentiment", text)
+    words = explanation.tokens
+    hidden = [" ".join([*words[:n], "zzyzx", *words[n + 1 :]]) for n in range(len(words))]
+    left = [answer.probabilities[explanation.label] for answer in predict("sentiment", hidden)]
+    assert left.index(min(left)) == explanation.contributions.index(max(explanation.contributions))
+
+
 def test_an_unknown_word_contributes_nothing() -> None:
     explanation = explain("sentiment", "A zzyzx <pad> film.")
     assert explanation.known[1] is False

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftcore.cli.execution import end_on_signal, execute
 from ftcore.cli.printer import Printer
+from ftcore.cli.training import end_on_signal, execute
 from ftcore.config import FineTuneConfig, given_settings, mode_defaults, refuse_ignored
 from ftcore.errors import UsageError
 from ftcore.formatting import duration, percent
@@ -43,14 +43,9 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     results = catalog.load(experiment)
     rows = _rows(results)
     summary, findings = verdict.summary(results), verdict.findings(results)
+    outcome = {"modes": rows, "verdict": summary, "further": findings}
     out.record(
-        {
-            "experiment": experiment,
-            "name": name,
-            "modes": rows,
-            "verdict": summary,
-            "further": findings,
-        },
+        {"experiment": experiment, "name": name, **outcome},
         "\n".join(["", *_table(rows), "", summary, *findings, "", f"Experiment {experiment}"]),
     )
     if options.export:
@@ -62,9 +57,8 @@ def _seeds(text: str) -> list[int]:
     try:
         return [int(seed) for seed in text.split(",")]
     except ValueError:
-        raise UsageError(
-            f"Seeds are {printable(text)!r}; give whole numbers, such as 0,1,2."
-        ) from None
+        message = f"Seeds are {printable(text)!r}; give whole numbers, such as 0,1,2."
+        raise UsageError(message) from None
 
 
 def _execute_all(configs: list[FineTuneConfig], experiment: str, name: str, out: Printer) -> None:
@@ -116,17 +110,12 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
         mean, spread = percent(row[f"{split}_accuracy"]), row[f"{split}_spread"]
         return mean if spread is None else f"{mean} ± {percent(spread)}"
 
-    cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")] + [
-        (
-            row["label"],
-            ", ".join(map(str, row["seeds"])),
-            accuracy(row, "val"),
-            accuracy(row, "test"),
-            duration(row["train_seconds"]),
-            f"{row['trainable_parameters']:,}" if row["parameters"] else "",
-        )
-        for row in rows
-    ]
+    cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")]
+    for row in rows:
+        seeds, seconds = ", ".join(map(str, row["seeds"])), duration(row["train_seconds"])
+        trained = f"{row['trainable_parameters']:,}" if row["parameters"] else ""
+        accuracies = accuracy(row, "val"), accuracy(row, "test")
+        cells.append((row["label"], seeds, *accuracies, seconds, trained))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -12,22 +12,16 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
     """Import the lesson's .pth file."""
     from ftcore.exchange import lesson_import
 
+    files = (Path(options.file), Path(options.vectors))
     task = lesson_import.import_lesson(
-        Path(options.file),
-        Path(options.vectors),
-        heads=options.heads,
-        name=options.name,
-        ag_news_source=options.source,
+        *files, heads=options.heads, name=options.name, ag_news_source=options.source
     )
     checkpoint = drain(task, out.event)
-    accuracy = checkpoint.metrics.get(
-        "test_accuracy"
-    )  # None for other classes than those of AG News
+    # None for other classes than those of AG News.
+    accuracy = checkpoint.metrics.get("test_accuracy")
     measured = "" if accuracy is None else f": {percent(accuracy)} on the AG News test set"
-    out.record(
-        {"ref": checkpoint.ref, "parameters": checkpoint.model.parameters, **checkpoint.metrics},
-        f"Imported as {checkpoint.ref}{measured}.",
-    )
+    values = {"ref": checkpoint.ref, "parameters": checkpoint.model.parameters}
+    out.record(values | checkpoint.metrics, f"Imported as {checkpoint.ref}{measured}.")
 
 
 def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:

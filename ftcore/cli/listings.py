@@ -1,9 +1,12 @@
-"""Commands that list what there is: datasets, checkpoints, runs and experiments."""
+"""Commands that list datasets, checkpoints, runs and experiments, and classify texts."""
 
 import argparse
+from typing import Any
 
 from ftcore.cli.printer import Printer
 from ftcore.formatting import percent
+
+CHECKPOINT_FIELDS = ("ref", "title", "kind", "dataset", "labels", "bytes")
 
 
 def datasets(options: argparse.Namespace, out: Printer) -> None:
@@ -22,19 +25,10 @@ def checkpoints(options: argparse.Namespace, out: Printer) -> None:
     for checkpoint in checkpoints.list_checkpoints():
         metrics = checkpoint.metrics
         accuracy = _accuracy(metrics.get("test_accuracy", metrics.get("val_accuracy")))
-        out.record(
-            {
-                "ref": checkpoint.ref,
-                "title": checkpoint.title,
-                "kind": checkpoint.kind,
-                "dataset": checkpoint.dataset,
-                "labels": checkpoint.labels,
-                "parameters": checkpoint.model.parameters,
-                "bytes": checkpoint.bytes,
-                "metrics": metrics,
-            },
-            f"{checkpoint.ref:34} {checkpoint.dataset:8} {accuracy}  {checkpoint.title}",
-        )
+        values = {name: getattr(checkpoint, name) for name in CHECKPOINT_FIELDS}
+        values |= {"parameters": checkpoint.model.parameters, "metrics": metrics}
+        line = f"{checkpoint.ref:34} {checkpoint.dataset:8} {accuracy}  {checkpoint.title}"
+        out.record(values, line)
 
 
 def runs(options: argparse.Namespace, out: Printer) -> None:
@@ -54,9 +48,25 @@ def experiments(options: argparse.Namespace, out: Printer) -> None:
 
     for row in catalog.experiments().to_dict("records"):
         row["started"] = row["started"].isoformat(timespec="seconds")
-        out.record(
-            row, f"{row['experiment']:12}  {row['status']:11} {row['runs']:3} runs  {row['name']}"
-        )
+        line = f"{row['experiment']:12}  {row['status']:11} {row['runs']:3} runs  {row['name']}"
+        out.record(row, line)
+
+
+def predict(options: argparse.Namespace, out: Printer) -> None:
+    """Classify texts."""
+    from ftcore.inference import prediction
+
+    for answer in prediction.predict(options.run or options.checkpoint, options.texts):
+        probabilities = answer.probabilities
+        scores = ", ".join(f"{label} {percent(share)}" for label, share in probabilities.items())
+        values: dict[str, Any] = {
+            "text": answer.text,
+            "label": answer.label,
+            "probabilities": probabilities,
+        }
+        values |= {"milliseconds": round(answer.milliseconds, 3), "unknown": answer.unknown}
+        line = f"{answer.label:12} {scores}  ({answer.milliseconds:.1f} ms)  {answer.text[:80]}"
+        out.record(values, line)
 
 
 def _accuracy(share: float | None) -> str:

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from ftcore import __version__
-from ftcore.cli import app, compare, exports, listings, prediction, training
+from ftcore import __version__, paths
+from ftcore.cli import compare, exports, listings, training
 from ftcore.cli.printer import Printer, program
 from ftcore.config import add_arguments, mode_defaults
 from ftcore.errors import UnfreezeError, UsageError
@@ -40,6 +40,14 @@ def _run(options: argparse.Namespace) -> int:
         return 130
 
 
+def app(options: argparse.Namespace, printer: Printer) -> None:
+    """Start the dashboard in the browser."""
+    # Streamlit reads .streamlit/config.toml beside the script, so the settings hold in any working directory.
+    script = str(paths.ROOT / "app.py")
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(options.port)]
+    os.execv(sys.executable, command)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program(), description="Fine-tune text classifiers from the command line."
@@ -47,14 +55,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"unfreeze {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Command, json: bool = True) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Command, json: bool = True, **positionals: str
+    ) -> argparse.ArgumentParser:
         sub = subparsers.add_parser(name, help=command.__doc__, description=command.__doc__)
         if json:
             sub.add_argument("--json", action="store_true", help="JSON lines instead of text")
+        for positional, positional_help in positionals.items():
+            sub.add_argument(positional, help=positional_help)
         sub.set_defaults(command=command)
         return sub
 
-    sub = add("app", app.app, json=False)
+    sub = add("app", app, json=False)
     sub.add_argument("--port", type=int, default=8501, help="port (default: %(default)s)")
 
     add("datasets", listings.datasets)
@@ -69,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         defaults={"dataset": training.PRETRAIN_DATASET, **vars(mode_defaults("full"))},
     )
     add_arguments(add("find-rate", training.find_rate), without=lr_search.UNUSED)
-    add("resume", training.resume).add_argument("run", help="id of a run")
+    add("resume", training.resume, run="id of a run")
 
     sub = add("compare", compare.compare)
     add_arguments(sub, without=("mode", "seed"), defaults=compare.DEFAULTS)
@@ -80,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--references", action="store_true", help="also the reference lines")
     sub.add_argument("--export", default="", metavar="FOLDER", help="new folder to export to")
 
-    sub = add("predict", prediction.predict)
+    sub = add("predict", listings.predict)
     source = sub.add_mutually_exclusive_group()
     source.add_argument("--run", default="", help="id of a run")
     checkpoint_help = "name of a checkpoint (default: %(default)s)"
@@ -102,8 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         help = f"{help}; not for GloVe (default: {default})"
         sub.add_argument(f"--{name}", type=type(default), default=argparse.SUPPRESS, help=help)
 
-    sub = add("import", exports.import_lesson)
-    sub.add_argument("file", help="the lesson's model file")
+    sub = add("import", exports.import_lesson, file="the lesson's model file")
     sub.add_argument("--vectors", required=True, help="GloVe file that the model was trained with")
     heads_help = "attention heads; not in the file (default: %(default)s)"
     sub.add_argument("--heads", type=int, default=2, help=heads_help)
@@ -111,18 +122,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--name", default="lesson", help=name_help)
     sub.add_argument("--source", default="", help="AG News folder (default: download it)")
 
-    sub = add("export", exports.export_checkpoint)
-    sub.add_argument("ref", help="a checkpoint's name or a run id")
-    sub.add_argument("to", help="folder to create")
+    ref, to = "a checkpoint's name or a run id", "folder to create"
+    sub = add("export", exports.export_checkpoint, ref=ref, to=to)
     sub.add_argument("--title", default="", help="its new title (default: the checkpoint's)")
 
-    sub = add("export-experiment", exports.export_experiment)
-    sub.add_argument("experiment", help="its id, as `experiments` lists it")
-    sub.add_argument("to", help="folder to create")
+    experiment = "its id, as `experiments` lists it"
+    add("export-experiment", exports.export_experiment, experiment=experiment, to=to)
 
     sub = add("export-data", exports.export_data)
     sub.add_argument("dataset", choices=["sample"], help="the built-in dataset")
     sub.add_argument("to", help="folder for train.csv and test.csv")
 
-    add("code", exports.code).add_argument("run", help="id of a run")
+    add("code", exports.code, run="id of a run")
     return parser

@@ -7,18 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ftcore.events import (
-    Evaluation,
-    Event,
-    Finished,
-    Noted,
-    Progress,
-    Resumable,
-    Saved,
-    Started,
-    Step,
-    Watched,
-)
+from ftcore import events
 from ftcore.formatting import count, size
 
 
@@ -42,16 +31,18 @@ class Printer:
             line = json.dumps(values, ensure_ascii=False, default=str)
         print(line, flush=True)
 
-    def event(self, event: Event) -> None:
+    def event(self, event: events.Event) -> None:
         """Print an event of a task; of progress in one phase, a line a second."""
-        hidden = Progress | Step | Saved | Watched | Resumable if self.brief else Resumable
-        if isinstance(event, hidden) and not self.as_json:
+        hidden: list[type] = [events.Resumable]
+        if self.brief:
+            hidden += [events.Progress, events.Step, events.Saved, events.Watched]
+        if isinstance(event, tuple(hidden)) and not self.as_json:
             return
-        if isinstance(event, Progress) and self._is_too_soon(event):
+        if isinstance(event, events.Progress) and self._is_too_soon(event):
             return
         self.record({"event": type(event).__name__.lower(), **asdict(event)}, _line(event))
 
-    def _is_too_soon(self, event: Progress) -> bool:
+    def _is_too_soon(self, event: events.Progress) -> bool:
         now = time.monotonic()
         same_phase = event.phase == self._progress_phase
         if same_phase and now - self._progress_time < 1 and event.done != event.total:
@@ -60,28 +51,28 @@ class Printer:
         return False
 
 
-def _line(event: Event) -> str:
+def _line(event: events.Event) -> str:
     match event:
-        case Progress():
+        case events.Progress():
             amount = size if event.unit == "bytes" else count
             total = "" if event.total is None else f" of {amount(event.total)}"
             unit = "" if event.unit == "bytes" else f" {event.unit}"
             return f"  {event.phase}: {amount(event.done)}{total}{unit}"
-        case Started():
+        case events.Started():
             return "\n".join([str(event.facts["trains"]), *event.notes])
-        case Step() | Evaluation():
-            split = event.split if isinstance(event, Evaluation) else "train"
+        case events.Step() | events.Evaluation():
+            split = event.split if isinstance(event, events.Evaluation) else "train"
             return (
                 f"{split:>5}  step {event.step:>6,}  epoch {event.epoch:6.2f}  "
                 f"{event.seconds:8.1f} s  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
             )
-        case Watched():
+        case events.Watched():
             sentences = [" ".join(f"{p:.0%}" for p in row) for row in event.probabilities]
             return f"watch  step {event.step:>6,}  {'; '.join(sentences)}"
-        case Saved():
+        case events.Saved():
             return f"       step {event.step:>6,}  saved: the best so far"
-        case Noted():
+        case events.Noted():
             return event.note
-        case Finished():
+        case events.Finished():
             return event.message
     return ""

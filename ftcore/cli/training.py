@@ -1,21 +1,27 @@
 """Commands that train: a run from its start or its snapshot, a rate search, word vectors."""
 
 import argparse
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftcore.cli.execution import end_on_signal, execute
 from ftcore.cli.printer import Printer, program
 from ftcore.config import NEW_MODEL, FineTuneConfig, given_settings, refuse_ignored
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished, Task, drain
 from ftcore.formatting import count, duration
 
+if TYPE_CHECKING:
+    from ftcore.runs.execution import EndRequest
+
 PRETRAIN_DATASET = "ag_news"
+# The metrics in the record of a run's end.
+METRICS = ["val_accuracy", "test_accuracy", "seconds", "train_seconds", "reviews_per_second"]
+METRICS += ["features_seconds", "features_kept"]
 # Of the training of word vectors; GloVe has none of these.
-VECTOR_DEFAULTS = {"out": "vectors.txt", "epochs": 6, "window": 8, "seed": 0}
+VECTOR_DEFAULTS: dict[str, Any] = {"out": "vectors.txt", "epochs": 6, "window": 8, "seed": 0}
 
 
 def train(options: argparse.Namespace, out: Printer) -> int:
@@ -55,11 +61,40 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
             f"This run is {run.status}; only a paused or interrupted run can be resumed."
         )
     check_config(run.config)
-    out.record(
-        {"event": "resumed", "run_id": run.run_id, "config": run.config.to_dict()},
-        f"Run {run.run_id}",
-    )
+    values = {"event": "resumed", "run_id": run.run_id, "config": run.config.to_dict()}
+    out.record(values, f"Run {run.run_id}")
     return _report_end(run.run_id, execute(run.run_id, end_on_signal(), out), out)
+
+
+def end_on_signal() -> "EndRequest":
+    """A request that Ctrl-C and SIGTERM set: the run ends at its next step and can be resumed.
+
+    A second Ctrl-C ends the program at once.
+    """
+    from ftcore.runs.execution import EndRequest
+
+    request = EndRequest()
+
+    def interrupt(*_: object) -> None:
+        request.action = "interrupt"
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    return request
+
+
+def execute(run_id: str, request: "EndRequest", out: Printer) -> Finished:
+    """Execute a run, print its events and return the last one."""
+    from ftcore.runs import execution
+
+    last = Finished("failed", "The run ended without a result.")
+    for event in execution.execute(run_id, request):
+        if isinstance(event, Finished):
+            last = event
+        else:
+            out.event(event)
+    return last
 
 
 def _report_end(run_id: str, last: Finished, out: Printer) -> int:
@@ -73,21 +108,15 @@ def _report_end(run_id: str, last: Finished, out: Printer) -> int:
         "message": last.message,
         "mode": run.config.mode,
         "dataset": run.config.dataset,
-        "val_accuracy": metrics.get("val_accuracy"),
-        "test_accuracy": metrics.get("test_accuracy"),
-        "seconds": metrics.get("seconds"),
-        "train_seconds": metrics.get("train_seconds"),
-        "reviews_per_second": metrics.get("reviews_per_second"),
-        "features_seconds": metrics.get("features_seconds"),
-        "features_kept": metrics.get("features_kept"),
+        **{name: metrics.get(name) for name in METRICS},
         "trainable_parameters": run.facts.get("trainable_parameters"),
         "parameters": run.facts.get("parameters"),
     }
     outcome = f"{last.status}: {last.message}"
     failed = last.status in ("failed", "interrupted")
-    lines = [] if failed else [outcome]
     if failed:
         print(outcome, file=sys.stderr)
+    lines = [] if failed else [outcome]
     if figures := _figures(metrics):
         lines.append(figures)
     if last.status == "interrupted":
@@ -135,22 +164,17 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
 
     task: Task[Path]
     given = VECTOR_DEFAULTS.keys() & vars(options).keys()
-    values = argparse.Namespace(**VECTOR_DEFAULTS | vars(options))
     if options.sources:
         texts = vector_training.corpus([Path(source) for source in options.sources])
+        settings = VECTOR_DEFAULTS | {name: getattr(options, name) for name in given}
+        out_file = Path(settings.pop("out"))
         task = vector_training.train_vectors(
-            texts,
-            Path(values.out),
-            dim=values.dim,
-            words=values.words,
-            epochs=values.epochs,
-            window=values.window,
-            seed=values.seed,
+            texts, out_file, dim=options.dim, words=options.words, **settings
         )
     elif given:
         names = ", ".join(f"--{name}" for name in sorted(given))
         raise UsageError(f"Without texts, GloVe is downloaded: omit {names}, or give texts.")
     else:
-        task = word_vectors.fetch_glove(values.words, values.dim)
+        task = word_vectors.fetch_glove(options.words, options.dim)
     path = drain(task, out.event)
     out.record({"vectors": str(path)}, f"Vectors: {path}")

@@ -5,12 +5,13 @@ experiment.json     name of the experiment and its runs
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from ftcore import validation
 from ftcore.config import FineTuneConfig
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
-from ftcore.experiments import archive_checks
+from ftcore.events import Status
 from ftcore.experiments.result import Result
 from ftcore.storage import files
 from ftcore.tracking.run_record import Run, current_facts
@@ -26,6 +27,10 @@ from ftcore.tracking.run_record import Run, current_facts
 FORMAT = 1
 _PATHS = ("source", "source_task_data", "vectors")  # settings that name files of this machine
 _RECORD, _HISTORY, _WATCHED = "experiment.json", "history.csv", "watched.csv"
+_COUNTS = ["steps", "steps_per_epoch", "parameters", "trainable_parameters"]
+_COUNTS += ["train_texts", "val_texts", "test_texts"]
+_AXES = ("step", "epoch", "seconds", "examples")
+_MAX = 1e15  # of a count or a time in seconds
 
 
 def write(results: Sequence[Result], target: Path) -> None:
@@ -86,17 +91,16 @@ def _read_run(folder: Path, values: Mapping[str, Any], name: str) -> Result:
         raise ValueError("a folder elsewhere")
     folder, experiment = folder / values["folder"], folder.name
     run = _from_json({**values, "experiment": experiment, "experiment_name": name})
-    archive_checks.check_run(run)
+    _check_run(run)
     result = Result(
         run, _table(folder / _HISTORY), _table(folder / _WATCHED), Diagnostics.read(folder)
     )
-    archive_checks.check_history(result.history)
-    if (
-        len(result.watched) or result.diagnostics is not None
-    ):  # the run started, so it knows its data
+    _check_history(result.history)
+    # A run that started knows its data.
+    if len(result.watched) or result.diagnostics is not None:
         if not run.facts["dataset_fingerprint"]:
             raise ValueError("no dataset")
-        archive_checks.check_watched(result.watched, run.config.watched, run.facts["labels"])
+        _check_watched(result.watched, run.config.watched, run.facts["labels"])
     return result
 
 
@@ -116,3 +120,49 @@ def _table(file: Path) -> pd.DataFrame:
     table = pd.read_csv(file)
     numbers = table.columns.difference(["split", "step", "sentence", "label"])
     return table.astype(dict.fromkeys(numbers, float))
+
+
+def _check_run(run: Run) -> None:
+    """Raise TypeError, ValueError or KeyError if a value has the wrong type or range."""
+    validation.check_field_types(run)
+    facts, metrics = run.facts, run.metrics
+    counts = [facts[name] for name in _COUNTS if name in facts]
+    texts = [value for name, value in facts.items() if name not in (*_COUNTS, "labels")]
+    shares = [value for name, value in metrics.items() if name.endswith("_accuracy")]
+    times = [value for name, value in metrics.items() if name.endswith("seconds")]
+    if not (
+        run.status in get_args(Status)
+        and run.created.tzinfo is not None
+        and validation.has_type(counts, list[int])
+        and all(0 <= count < _MAX for count in counts)
+        and validation.has_type(texts, list[str])
+        and validation.has_type(facts.get("labels", []), list[str])
+        and all(0 <= share <= 1 for share in shares)
+        and all(0 <= seconds < _MAX for seconds in times)
+        and not any(map(math.isinf, metrics.values()))
+        and 0 <= run.phase_done < _MAX
+    ):
+        raise ValueError("a value of the run is out of range")
+
+
+def _check_history(table: pd.DataFrame) -> None:
+    """Raise ValueError or KeyError if a table is not that of `tracking.history`."""
+    _check_table(table, table["accuracy"])
+    if not table["split"].isin(["train", "val", "test"]).all() or table["loss"].dtype != float:
+        raise ValueError("split or loss is out of range")
+
+
+def _check_watched(table: pd.DataFrame, sentences: Sequence[str], labels: Sequence[str]) -> None:
+    """Raise ValueError or KeyError if a table does not fit the watched sentences and the labels."""
+    _check_table(table, table["probability"])
+    for column, known in (("sentence", sentences), ("label", labels)):
+        if not table[column].isin(range(len(known))).all():
+            raise ValueError(f"unknown {column}")
+
+
+def _check_table(table: pd.DataFrame, shares: pd.Series) -> None:
+    for axis in _AXES:
+        if not table[axis].astype(float).between(0, _MAX, inclusive="left").all():
+            raise ValueError(f"{axis} is out of range")
+    if not (table["step"] % 1 == 0).all() or not shares.dropna().between(0, 1).all():
+        raise ValueError("a step or a share is out of range")

@@ -44,7 +44,6 @@ class Side:
 
     @property
     def test_texts(self) -> int:
-        """Number of test texts."""
         return self._fact("test_texts")
 
     @property
@@ -64,7 +63,6 @@ class Side:
 
     @property
     def train_seconds(self) -> float:
-        """Mean training time."""
         return fmean(result.train_seconds for result in self.results)
 
     def seconds_to(self, accuracy: float) -> float | None:
@@ -109,7 +107,6 @@ class Pair:
 
     @property
     def difference(self) -> float:
-        """Difference of the test accuracies."""
         return self.first.test_accuracy - self.second.test_accuracy
 
     @cached_property
@@ -118,9 +115,8 @@ class Pair:
         first, second = self.first.correct, self.second.correct
         if first is None or second is None:
             return None
-        if not np.array_equal(self.first.truth, self.second.truth):  # type: ignore[arg-type]
-            return None
-        return first, second
+        same = np.array_equal(self.first.truth, self.second.truth)  # type: ignore[arg-type]
+        return (first, second) if same else None
 
     @cached_property
     def text_interval(self) -> Interval:

@@ -36,10 +36,8 @@ def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Resu
 
 def without_seed(config: FineTuneConfig) -> FineTuneConfig:
     """The settings that all seeds of a side share; the others are set to their defaults."""
-    defaults: dict[str, Any] = {
-        setting.name: setting.default for setting in fields(config) if setting.name in _IGNORED
-    }
-    return replace(config, **defaults)
+    defaults: dict[str, Any] = {setting.name: setting.default for setting in fields(config)}
+    return replace(config, **{name: defaults[name] for name in _IGNORED})
 
 
 def mode_rank(mode: str) -> float:

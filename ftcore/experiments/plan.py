@@ -63,15 +63,13 @@ def plan(
         for mode in modes
         if mode not in REFERENCES
     ]
-    lines = [mode for mode in REFERENCES if mode in modes or (references and _fits(mode, base))]
+    wanted = set(REFERENCES if references else ())
+    if base.checkpoint in ("", NEW_MODEL):
+        wanted.discard("linear-probe")  # it needs a pretrained body
+    lines = [mode for mode in REFERENCES if mode in wanted.union(modes)]
     return runs + [
         replace(base, mode=mode, seed=seeds[0], name=name(mode, seeds[0])) for mode in lines
     ]
-
-
-def _fits(reference: str, base: FineTuneConfig) -> bool:
-    """Whether a reference can be computed: a linear probe needs a pretrained body."""
-    return reference != "linear-probe" or base.checkpoint not in ("", NEW_MODEL)
 
 
 def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
@@ -85,7 +83,6 @@ def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
 
 
 def new_id() -> str:
-    """A new experiment id."""
     return uuid.uuid4().hex[:12]
 
 

@@ -20,11 +20,9 @@ def summary(results: Sequence[Result]) -> str:
         return "No network finished, so there is nothing to compare."
     best = networks[0]
     if len(networks) == 1:
-        low, high = best.text_interval
-        return (
-            f"{best.label} has {percent(best.test_accuracy)} of {_texts(best, 'test texts')} right "
-            f"(95% interval {percent(low)} to {percent(high)})."
-        )
+        interval = " to ".join(map(percent, best.text_interval))
+        accuracy = f"{percent(best.test_accuracy)} of {_texts(best, 'test texts')}"
+        return f"{best.label} has {accuracy} right (95% interval {interval})."
     ties = [best] + [side for side in networks[1:] if not Pair(best, side).significant]
     return f"{_most_accurate(networks, ties)} {_fastest(networks, ties)}".strip()
 
@@ -92,21 +90,17 @@ def _fastest(networks: list[Side], ties: list[Side]) -> str:
     if pair.speedup < SAME_SPEED:
         return f"{fastest.label} and {rival.label} trained about as fast."
     factor = f"{pair.speedup:.1f}" if pair.speedup < 10 else f"{pair.speedup:,.0f}"
-    speed = (
-        f"{factor} times as fast as {rival.label} "
-        f"({duration(fastest.train_seconds)} against {duration(rival.train_seconds)})"
-    )
+    times = f"{duration(fastest.train_seconds)} against {duration(rival.train_seconds)}"
+    speed = f"{factor} times as fast as {rival.label} ({times})"
     if fastest is best:
         return f"It trained fastest, too: {speed}."
-    # Leave out the loss of accuracy if the sentence before has it.
     tied = best in ties and fastest in ties
-    stated = len(ties) == 1 and networks[:2] == [best, fastest]
+    stated = len(ties) == 1 and networks[:2] == [best, fastest]  # by the sentence before
     price = "" if tied or stated else f", for {_points(Pair(best, fastest))} less"
     return f"{fastest.label} trained {speed}{price}."
 
 
 def _pretraining(networks: list[Side], by_mode: dict[str, Side]) -> str:
-    """What the pretrained body is worth: full against scratch."""
     if not {"full", "scratch"} <= by_mode.keys():
         return ""
     full, scratch = by_mode["full"], by_mode["scratch"]
@@ -122,7 +116,6 @@ def _pretraining(networks: list[Side], by_mode: dict[str, Side]) -> str:
 
 
 def _tfidf(best: Side, by_mode: dict[str, Side]) -> str:
-    """Whether a network beats TF-IDF."""
     if "tfidf" not in by_mode:
         return ""
     tfidf = by_mode["tfidf"]
@@ -136,7 +129,6 @@ def _tfidf(best: Side, by_mode: dict[str, Side]) -> str:
 
 
 def _linear_probe(by_mode: dict[str, Side]) -> str:
-    """How close the last layer comes to a linear probe."""
     if not {"linear-probe", "last-layer"} <= by_mode.keys():
         return ""
     probe, last_layer = by_mode["linear-probe"], by_mode["last-layer"]
@@ -147,18 +139,15 @@ def _linear_probe(by_mode: dict[str, Side]) -> str:
 
 
 def _majority(networks: list[Side], by_mode: dict[str, Side]) -> str:
-    """Which networks are no better than the majority class."""
     if "majority" not in by_mode:
         return ""
     pairs = [Pair(side, by_mode["majority"]) for side in networks]
     poor = [pair.first.label for pair in pairs if not (pair.significant and pair.difference > 0)]
     if not poor:
         return ""
-    verb = "is" if len(poor) == 1 else "are"
+    subject = f"{listing(poor)} {'is' if len(poor) == 1 else 'are'}"
     accuracy = percent(by_mode["majority"].test_accuracy)
-    return (
-        f"{listing(poor)} {verb} no better than always naming the most frequent class ({accuracy})."
-    )
+    return f"{subject} no better than always naming the most frequent class ({accuracy})."
 
 
 def _time_to_accuracy(networks: list[Side]) -> str:
@@ -185,21 +174,17 @@ def _mcnemar(networks: list[Side], by_mode: dict[str, Side]) -> str:
     if not pair.discordant:
         return ""
     seed, (first, second) = next(iter(pair.discordant.items()))
-    counts = (
-        f"{pair.first.label} alone is right on {first:,} texts and {pair.second.label} alone on "
-        f"{second:,}"
-    )
+    counts = f"{pair.first.label} alone is right on {first:,} texts"
+    counts += f" and {pair.second.label} alone on {second:,}"
     p_values = list(pair.p_values.values())
     if len(p_values) == 1:
         return f"{counts}: {_chance(p_values[0])} (McNemar's test, {_p(p_values[0])})."
     texts = [_p(p) for p in p_values]
-    same = len(set(texts)) == 1
-    by_seed = f"{texts[0]} with every seed" if same else listing(texts)
+    by_seed = f"{texts[0]} with every seed" if len(set(texts)) == 1 else listing(texts)
     return f"With seed {seed}, {counts}. McNemar's test, seed by seed: {by_seed}."
 
 
 def _seed_range(networks: list[Side]) -> str:
-    """How far the accuracies of different seeds lie apart."""
     ranges = [
         f"{side.label} {percent(min(side.test_accuracies))} to {percent(max(side.test_accuracies))}"
         for side in networks

@@ -41,23 +41,18 @@ def base() -> None:
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
-@pytest.mark.parametrize("mode", ["full", "last-layer", "scratch"])
-def test_a_trained_run_predicts_and_is_listed(mode: str) -> None:
-    first, *_, last = records(
-        f"train --checkpoint base --dataset sample --mode {mode} --epochs 2 --limit 100"
-    )
+def test_a_trained_run_predicts_and_is_listed() -> None:
+    first, *_, last = records("train --checkpoint base --mode last-layer --epochs 2 --limit 100")
     assert first["run_id"] == last["run_id"]
-    assert (last["status"], last["mode"], last["dataset"]) == ("finished", mode, "sample")
-    assert 0 <= last["val_accuracy"] <= 1
-    assert 0 <= last["test_accuracy"] <= 1
+    assert (last["status"], last["mode"], last["dataset"]) == ("finished", "last-layer", "sample")
+    assert 0 <= last["val_accuracy"] <= 1 and 0 <= last["test_accuracy"] <= 1
     assert last["seconds"] >= last["train_seconds"] > 0
     assert last["reviews_per_second"] == pytest.approx(200 / last["train_seconds"])
-    assert (last["trainable_parameters"] < last["parameters"]) == (mode == "last-layer")
+    assert last["trainable_parameters"] < last["parameters"]
 
     answers = records(f"predict --run {last['run_id']}", "a good film", "bad")
     assert [answer["text"] for answer in answers] == ["a good film", "bad"]
     for answer in answers:
-        assert answer["label"] in answer["probabilities"]
         assert set(answer["probabilities"]) == {"negative", "positive"}
         assert answer["milliseconds"] > 0
     assert [row["run_id"] for row in records("runs")] == [last["run_id"]]
@@ -77,19 +72,14 @@ def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path: Path) -> 
         f"--references --export {tmp_path / 'out'}"
     )
     runs = [event["config"] for event in events if event["event"] == "created"]
-    assert [(run["mode"], run["seed"]) for run in runs] == [
-        ("full", 1),
-        ("last-layer", 1),
-        ("full", 2),
-        ("last-layer", 2),
-        *((mode, 1) for mode in REFERENCES),
-    ]
+    networks = [(mode, seed) for seed in (1, 2) for mode in ("full", "last-layer")]
+    planned = networks + [(mode, 1) for mode in REFERENCES]
+    assert [(run["mode"], run["seed"]) for run in runs] == planned
     rows = {row["mode"]: row for row in last["modes"]}
     assert list(rows) == ["full", "last-layer", *REFERENCES]
     assert (rows["full"]["seeds"], rows["tfidf"]["seeds"]) == ([1, 2], [1])
     assert rows["full"]["trainable_parameters"] > rows["last-layer"]["trainable_parameters"] > 0
-    assert rows["full"]["test_spread"] >= 0
-    assert rows["full"]["train_seconds"] > 0
+    assert rows["full"]["test_spread"] >= 0 and rows["full"]["train_seconds"] > 0
     assert last["verdict"].endswith(".")
     assert last["experiment"] == first["experiment"]
     [row] = [row for row in records("experiments") if row["experiment"] == last["experiment"]]
@@ -177,10 +167,7 @@ def test_unknown_options_and_choices_are_wrong_usage(
     ("command", "shown"),
     [
         ("train", ["{adamw,sgd}", "sample)", "(default: the mode's)", "(default: 0.01)"]),
-        (
-            "pretrain",
-            ["(default: ag_news)", "training texts (default: 3)", "rate (default: 0.0015)"],
-        ),
+        ("pretrain", ["(default: ag_news)", "texts (default: 3)", "rate (default: 0.0015)"]),
         ("compare", ["texts (default: 4)", "step (default: 64)", "rate (default: the mode's)"]),
         ("predict", ["(default: sentiment)"]),
         ("vectors", ["(default: vectors.txt)", "(default: 30000)", "not for GloVe (default: 6)"]),
@@ -195,18 +182,6 @@ def test_help_has_choices_and_defaults(
         main([command, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert [words for words in shown if words not in text] == []
-
-
-@pytest.mark.parametrize(
-    ("called", "name"), [("/usr/bin/unfreeze", "unfreeze"), ("__main__.py", "python -m ftcore")]
-)
-def test_help_names_the_program_as_it_was_called(
-    called: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", [called])
-    with pytest.raises(SystemExit):
-        main(["train", "--help"])
-    assert capsys.readouterr().out.startswith(f"usage: {name} train ")
 
 
 def test_a_broken_pipe_ends_like_the_signal() -> None:

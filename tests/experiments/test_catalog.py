@@ -69,9 +69,7 @@ def test_an_unknown_experiment_is_refused() -> None:
 
 def test_runs_are_loaded_in_the_given_order() -> None:
     run_ids = [small_runs.run(saved=False), small_runs.run(saved=False, mode="last-layer")][::-1]
-    results = catalog.load(run_ids)
-    assert [result.run.run_id for result in results] == run_ids
-    assert len(results[0].history) == 3 and results[0].diagnostics is None
+    assert [result.run.run_id for result in catalog.load(run_ids)] == run_ids
 
 
 def test_a_run_that_goes_on_is_read_again() -> None:
@@ -102,8 +100,6 @@ def test_an_export_reads_back_without_the_record_and_is_listed_last(
         assert (new.run.experiment, new.run.experiment_name) == ("sample", "One")
     row = catalog.experiments().iloc[0]
     assert (row["experiment"], row["name"], row["runs"]) == ("sample", "One", 2)
-    run_ids = catalog.run_ids("sample")[::-1]
-    assert [result.run.run_id for result in catalog.load(run_ids)] == run_ids
 
 
 def test_no_path_or_host_is_exported_and_a_lost_table_is_an_error(tmp_path: Path) -> None:

@@ -16,11 +16,8 @@ def pair(*results: Result) -> Pair:
 def test_runs_that_differ_in_the_seed_alone_are_one_side() -> None:
     full = [result("full", 920, seed=1), result("full", 900)]
     full_side, scratch, tfidf = sides([result("scratch", 700), *full, result("tfidf")])
-    assert [side.label for side in (full_side, scratch, tfidf)] == [
-        "Full",
-        "From scratch",
-        "TF-IDF",
-    ]
+    labels = (full_side.label, scratch.label, tfidf.label)
+    assert labels == ("Full", "From scratch", "TF-IDF")
     assert len(full_side.results) == 2 and full_side.test_accuracy == pytest.approx(0.91)
     low, high = full_side.seed_interval or (0, 0)
     assert low < 0.9 < 0.92 < high and scratch.seed_interval is None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
-from ftcore.experiments import archive, catalog, verdict
+from ftcore.experiments import archive, verdict
 from ftcore.experiments.result import Result
 from pages.components.charts import curve_figures
 from pages.components.compare import report, summary
@@ -34,9 +34,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The files of a small exported experiment, by name."""
     folder = tmp_path_factory.mktemp("exported") / "one"
     results = fake_results.experiment(("full", "last-layer", "majority"), texts=40)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalog, "load", lambda which: results)
-        catalog.export("one", folder)
+    archive.write(results, folder)
     files = [file for file in folder.rglob("*") if file.is_file()]
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 

@@ -4,6 +4,8 @@ import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -33,17 +35,8 @@ def starter(monkeypatch: pytest.MonkeyPatch) -> None:
 def load(name: str, source: str = "") -> Task[datasets.TextDataset]:
     yield Progress("reading", 1, 1, "texts")
     train_texts = datasets.Texts(TEXTS * 25, [1, 0, 1, 0] * 25)
-    test_texts = datasets.Texts(TEXTS, [1, 0, 1, 0])
-    return datasets.TextDataset(
-        "sample",
-        "Made up",
-        imdb.LABELS,
-        train_texts,
-        test_texts,
-        "this test",
-        True,
-        "0123456789abcdef",
-    )
+    texts = (train_texts, datasets.Texts(TEXTS, [1, 0, 1, 0]))
+    return datasets.TextDataset("sample", "Made up", imdb.LABELS, *texts, "this test", True, "0123")
 
 
 def given(**values: object) -> dict[str, object]:
@@ -66,10 +59,8 @@ def test_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
     assert (networks[0].batch_size, networks[0].limit, networks[0].watch) == (8, 40, "bad.")
     for config in networks:
         usual = FineTuneConfig(mode=config.mode)
-        assert (config.learning_rate, config.layer_decay) == (
-            usual.learning_rate,
-            usual.layer_decay,
-        )
+        assert config.learning_rate == usual.learning_rate
+        assert config.layer_decay == usual.layer_decay
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 30])
@@ -107,6 +98,12 @@ def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shuffled = batches.shuffled_batches
+
+    def recorded(seen: list[list[int]], *arguments: Any, **more: Any) -> list[torch.Tensor]:
+        result = shuffled(*arguments, **more)
+        seen.extend(batch.tolist() for batch in result)
+        return result
+
     seen: dict[tuple[str, int], list[list[int]]] = {}
     steps: dict[tuple[str, int], list[int]] = {}
     start: dict[tuple[str, int], float] = {}
@@ -115,15 +112,7 @@ def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same
     for config in plan.plan(settings, modes, [0, 1], references=False):
         key = (config.mode, config.seed)
         seen[key] = []
-
-        def recorded(
-            *arguments: object, batches_seen: list[list[int]] = seen[key], **more: object
-        ) -> list[torch.Tensor]:
-            result = shuffled(*arguments, **more)  # type: ignore[arg-type]
-            batches_seen.extend(batch.tolist() for batch in result)
-            return result
-
-        monkeypatch.setattr(batches, "shuffled_batches", recorded)
+        monkeypatch.setattr(batches, "shuffled_batches", partial(recorded, seen[key]))
         events: list[Event] = []
         drain(train.train(config, checkpoints.run_path("made"), "made"), events.append)
         validations = [e for e in events if isinstance(e, Evaluation) and e.split == "val"]

@@ -21,52 +21,37 @@ CONTROL_WINS = [
     result("last-layer", noisy(613, 3), seconds=2),
     result("scratch", noisy(980, 2), seconds=12),
 ]
+SUMMARIES = [
+    ([result(status="failed")], "nothing to compare"),
+    (
+        ONE_SIDED,
+        "Full is the most accurate: 93.1% of 1,000 synthetic test texts, 27.1 ± 2.8 points more "
+        "than Last layer. Last layer trained 6.3 times as fast as Full (3 s against 19 s).",
+    ),
+    (
+        [result("full", 900), result("tfidf", 800)],
+        "Full has 90.0% of 1,000 synthetic test texts right (95% interval 88.0% to 91.7%).",
+    ),
+    ([result("full", dataset="imdb")], "Full has 90.0% of 1,000 test texts right"),
+    (
+        [FULL, GRADUAL, LAST_LAYER],
+        "Full and Gradual are the most accurate, 93.1% and 92.5%: too close to tell apart",
+    ),
+    ([FULL, GRADUAL, LAST_LAYER], "6.7 times as fast as Full (3 s against 20 s), for 27"),
+    ([FULL, GRADUAL], "are too close to tell apart on 1,000 synthetic texts: 93.1% and"),
+    ([FULL, GRADUAL], "Gradual trained 1.7 times as fast as Full (12 s against 20 s)."),
+    (
+        CONTROL_WINS,
+        "From scratch is the most accurate: 98.0% of 1,000 synthetic test texts, 4.9 ± 1.8 points "
+        "more than Full, so pretraining did not help here. Last layer trained 5.5 times as fast "
+        "as Full (2 s against 11 s), for 31.8 ± 3.5 points less.",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("results", "parts"),
-    [
-        ([result(status="failed")], ["nothing to compare"]),
-        (
-            ONE_SIDED,
-            [
-                "Full is the most accurate: 93.1% of 1,000 synthetic test texts, 27.1 ± 2.8 points "
-                "more than Last layer. Last layer trained 6.3 times as fast as Full (3 s against "
-                "19 s)."
-            ],
-        ),
-        (
-            [result("full", 900), result("tfidf", 800)],
-            ["Full has 90.0% of 1,000 synthetic test texts right (95% interval 88.0% to 91.7%)."],
-        ),
-        ([result("full", dataset="imdb")], ["Full has 90.0% of 1,000 test texts right"]),
-        (
-            [FULL, GRADUAL, LAST_LAYER],
-            [
-                "Full and Gradual are the most accurate, 93.1% and 92.5%: too close to tell apart",
-                "Last layer trained 6.7 times as fast as Full (3 s against 20 s), for 27",
-            ],
-        ),
-        (
-            [FULL, GRADUAL],
-            [
-                "Full and Gradual are too close to tell apart on 1,000 synthetic texts: 93.1% and",
-                "Gradual trained 1.7 times as fast as Full (12 s against 20 s).",
-            ],
-        ),
-        (
-            CONTROL_WINS,
-            [
-                "From scratch is the most accurate: 98.0% of 1,000 synthetic test texts, 4.9 ± 1.8",
-                "points more than Full, so pretraining did not help here. Last layer trained 5.5",
-                "times as fast as Full (2 s against 11 s), for 31.8 ± 3.5 points less.",
-            ],
-        ),
-    ],
-)
-def test_summary(results: list[Result], parts: list[str]) -> None:
-    summary = verdict.summary(results)
-    assert [part for part in parts if part not in summary] == []
+@pytest.mark.parametrize(("results", "part"), SUMMARIES)
+def test_summary(results: list[Result], part: str) -> None:
+    assert part in verdict.summary(results)
 
 
 @pytest.mark.parametrize(
@@ -85,45 +70,33 @@ def test_speed(full: float, last_layer: float, sentence: str) -> None:
 NINETY = result("full", noisy(900, 2))
 
 
-@pytest.mark.parametrize(
-    ("others", "start"),
-    [
-        (
-            [result("scratch", noisy(700, 1)), result("gradual", noisy(990, 3))],
-            "Pretraining helped: from scratch the same training reaches 70.0%",
-        ),
-        (
-            [result("scratch", noisy(901, 1))],
-            "Whether pretraining helped cannot be told: from scratch",
-        ),
-        (
-            [result("scratch", noisy(930, 1)), result("gradual", noisy(990, 3))],
-            "Pretraining did harm here: from scratch the same training reaches 93.0%",
-        ),
-        (
-            [result("tfidf", noisy(800, 1), seconds=2)],
-            "Full beats TF-IDF with logistic regression (80.0%, fitted in 2 s) by 10",
-        ),
-        (
-            [result("tfidf", noisy(905, 1))],
-            "TF-IDF with logistic regression is too close to Full to tell apart: 90.5%",
-        ),
-        (
-            [result("tfidf", noisy(960, 1), seconds=2)],
-            "No network beats TF-IDF with logistic regression: 96.0%, fitted in 2 s",
-        ),
-        (
-            [result("last-layer", 660), result("linear-probe", 672)],
-            "The best that any last layer can do on the frozen body is 67.2%; this one has 66.0%.",
-        ),
-        (
-            [result("last-layer", 510), result("majority", noisy(500, 1))],
-            "Last layer is no better than always naming the most frequent class (50.0%).",
-        ),
-    ],
-)
-def test_first_finding(others: list[Result], start: str) -> None:
-    assert verdict.findings([NINETY, *others])[0].startswith(start)
+TFIDF = "TF-IDF with logistic regression"
+REACHES = "from scratch the same training reaches"
+FINDINGS = [
+    ({"scratch": 700, "gradual": 990}, f"Pretraining helped: {REACHES} 70.0%"),
+    ({"scratch": 901}, "Whether pretraining helped cannot be told: from scratch"),
+    ({"scratch": 930, "gradual": 990}, f"Pretraining did harm here: {REACHES} 93.0%"),
+    ({"tfidf": 800}, f"Full beats {TFIDF} (80.0%, fitted in 2 s) by 10"),
+    ({"tfidf": 905}, f"{TFIDF} is too close to Full to tell apart: 90.5%"),
+    ({"tfidf": 960}, f"No network beats {TFIDF}: 96.0%, fitted in 2 s"),
+    (
+        {"last-layer": 660, "linear-probe": 672},
+        "The best that any last layer can do on the frozen body is 67.2%; this one has 66.0%.",
+    ),
+    (
+        {"last-layer": 510, "majority": 500},
+        "Last layer is no better than always naming the most frequent class (50.0%).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("others", "start"), FINDINGS)
+def test_first_finding(others: dict[str, int], start: str) -> None:
+    results = [
+        result(mode, noisy(right, seed), seconds=2)
+        for seed, (mode, right) in zip((1, 3), others.items(), strict=False)
+    ]
+    assert verdict.findings([NINETY, *results])[0].startswith(start)
 
 
 def test_findings_do_not_repeat_the_summary() -> None:

@@ -24,13 +24,9 @@ MODES = ("full", "last-layer", "gradual", "scratch", "tfidf", "majority")
 ACCURACY = {"full": 0.873, "last-layer": 0.727, "gradual": 0.868, "scratch": 0.861, "majority": 0.5}
 SECONDS = {"last-layer": 4.0, "tfidf": 2.0, "majority": 0.01}
 SENTENCES = ("A fine film.", "Not <b>bad</b> at all.")
-NO_MAP: dict[str, Any] = {
-    "map_rows": np.empty(0, np.int64),
-    "map_before": np.empty((0, 2), np.float32),
-    "map_after": np.empty((0, 2), np.float32),
-    "moved": {},
-    "forgot": None,
-}
+NOWHERE = np.empty((0, 2), np.float32)
+NO_MAP: dict[str, Any] = {"map_rows": np.empty(0, np.int64), "moved": {}, "forgot": None}
+NO_MAP |= {"map_before": NOWHERE, "map_after": NOWHERE}
 
 
 def result(
@@ -55,38 +51,19 @@ def result(
     figures = {"train_seconds": seconds, "seconds": seconds + 5, **(metrics or {})}
     if status == "finished":
         figures |= {"test_accuracy": float(right.mean()), "val_accuracy": max(curve)}
-    facts = {
-        "dataset_fingerprint": "made",
-        "labels": list(LABELS),
-        "train_texts": 3200,
-        "val_texts": 400,
-        "test_texts": len(right),
-        "steps": 100,
-        "steps_per_epoch": 25,
-        "split_fingerprint": split or f"split-{seed}-{config.limit}",
-    }
+    facts = {"train_texts": 3200, "val_texts": 400, "test_texts": len(right)}
+    facts |= {"steps": 100, "steps_per_epoch": 25}
+    facts |= {"dataset_fingerprint": "made", "labels": list(LABELS)}
+    facts["split_fingerprint"] = split or f"split-{seed}-{config.limit}"
     if mode not in REFERENCES:
         trained = strategies.trainable_parameters(config, SPEC)
         facts |= {"parameters": SPEC.parameters, "trainable_parameters": trained}
-    run = tracking.Run(
-        run_id=f"{mode}-{seed}",
-        name=f"{mode} {seed}",
-        status=status,
-        message="",
-        config=config,
-        facts=facts,
-        notes=[],
-        phase="done",
-        phase_done=0.0,
-        phase_total=None,
-        phase_unit="",
-        phase_seconds=0.0,
-        metrics=figures,
-        created=datetime(2026, 11, 21, tzinfo=UTC),
-        host="here",
-        pid=1,
-        experiment="one",
-    )
+    values = {"config": config, "facts": facts, "metrics": figures, "notes": [], "message": ""}
+    progress = {"phase_done": 0.0, "phase_total": None, "phase_unit": "", "phase_seconds": 0.0}
+    origin = {"created": datetime(2026, 11, 21, tzinfo=UTC), "host": "here", "pid": 1}
+    names = {"run_id": f"{mode}-{seed}", "name": f"{mode} {seed}", "experiment": "one"}
+    state = {"status": status, "phase": "done", **progress}
+    run = tracking.Run(**names, **state, **values, **origin)  # type: ignore[arg-type]
     truth = np.arange(len(right)) % 2
     answers = np.eye(2, dtype=np.float32)[np.where(right, truth, 1 - truth)]
     diagnostics = Diagnostics(LABELS, truth, answers, **NO_MAP | {"moved": {"head": 0.5}})
@@ -95,20 +72,16 @@ def result(
 
 def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
     """Validation accuracy evenly over the training, and its training points."""
-    rows = [
-        {
-            "split": split,
-            "step": 100 * number // max(1, len(curve) - 1),
-            "epoch": 4 * number / max(1, len(curve) - 1),
-            "seconds": seconds * number / max(1, len(curve) - 1),
-            "examples": 3_200 * number,
-            "loss": 1 - accuracy,
-            "accuracy": accuracy,
-        }
-        for split in ("train", "val")
-        for number, accuracy in enumerate(curve)
-    ]
-    return pd.DataFrame([*rows, rows[-1] | {"split": "test"}])
+    number = np.arange(len(curve))
+    last = max(1, len(curve) - 1)
+    points = pd.DataFrame({"step": 100 * number // last, "epoch": 4 * number / last})
+    points["seconds"] = seconds * number / last
+    points["examples"] = 3_200 * number
+    points["loss"], points["accuracy"] = 1 - np.array(curve), curve
+    points.insert(0, "split", "val")
+    return pd.concat(
+        [points.assign(split="train"), points, points[-1:].assign(split="test")], ignore_index=True
+    )
 
 
 def watched(seconds: float, sentences: int = 1, classes: int = 2, points: int = 2) -> pd.DataFrame:
@@ -121,13 +94,11 @@ def watched(seconds: float, sentences: int = 1, classes: int = 2, points: int = 
             "epoch": 4 * share,
             "seconds": seconds * share,
             "examples": round(3_200 * share),
-            "probability": sure
-            if label == (sentence + 1) % classes
-            else (1 - sure) / (classes - 1),
+            "probability": sure if label == target else (1 - sure) / (classes - 1),
         }
         for sentence in range(sentences)
         for share in np.linspace(0, 1, points).tolist()
-        for sure in [0.2 + 0.7 * share]
+        for sure, target in [(0.2 + 0.7 * share, (sentence + 1) % classes)]
         for label in range(classes)
     ]
     columns = ["sentence", "label", "step", "epoch", "seconds", "examples", "probability"]
@@ -142,9 +113,8 @@ def record(result: Result, experiment: str = "", name: str = "") -> str:
         return run_id
     with tracking.Recorder(run_id) as recorder:
         recorder.write(Started(run.facts))
-        for row in history.query(
-            "step <= 50" if run.status == "running" else "step >= 0"
-        ).itertuples():
+        last = 50 if run.status == "running" else history["step"].max()
+        for row in history[history["step"] <= last].itertuples():
             at = (int(row.step), row.epoch, row.seconds, int(row.examples), row.loss, row.accuracy)
             recorder.write(Step(*at, 0.001) if row.split == "train" else Evaluation(row.split, *at))
         if run.config.watched:  # the one sentence of `watched`

@@ -68,9 +68,8 @@ def test_an_unknown_word_contributes_nothing() -> None:
 
 
 def test_a_long_text_is_cut_as_the_model_cuts_it() -> None:
-    base = small_runs.checkpoint(
-        paths.checkpoints_dir() / "base", "base", truncation=Truncation(length=16, tail=0.5)
-    )
+    path, truncation = paths.checkpoints_dir() / "base", Truncation(length=16, tail=0.5)
+    base = small_runs.checkpoint(path, "base", truncation=truncation)
     explanation = explain("base", "good " * 20 + "film " * 20 + "bad " * 20)
     assert explanation.tokens == ["good"] * 8 + ["bad"] * 8
     assert explanation.gap == base.truncation.head == 8
@@ -92,6 +91,7 @@ def test_errors_are_those_of_a_prediction() -> None:
 
 def test_concurrent_predictions_are_not_disturbed() -> None:
     [before] = predict("sentiment", [REVIEW])
+    state = torch.get_rng_state()
     answers, done = [], threading.Event()
 
     def ask() -> None:
@@ -107,11 +107,6 @@ def test_concurrent_predictions_are_not_disturbed() -> None:
         done.set()
         asking.join()
     assert all(answer == pytest.approx(before.probabilities, abs=1e-4) for answer in answers)
+    assert torch.get_rng_state().equal(state)
     model, _ = load(checkpoints.find("sentiment"))
     assert all(weight.grad is None for weight in model.parameters())
-
-
-def test_the_random_state_is_left_alone() -> None:
-    state = torch.get_rng_state()
-    explain("sentiment", REVIEW)
-    assert torch.get_rng_state().equal(state)

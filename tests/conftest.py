@@ -5,7 +5,7 @@ skipped test but those marked `gpu`; `.ci/run` sets both.
 """
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def session_home(tmp_path_factory):
     """A home for fixtures that outlive a test, in place of ~/.unfreeze."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("session-home")
@@ -34,7 +34,7 @@ def session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def home(session_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(session_home, tmp_path, monkeypatch):
     """The home of each test; the folder does not exist yet."""
     path = tmp_path / "unfreeze-home"
     monkeypatch.setenv("UNFREEZE_HOME", str(path))
@@ -42,7 +42,7 @@ def home(session_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
+def shared_data():
     """The folder with the real IMDB, AG News and GloVe data."""
     beside = TESTS.parent.parent / "shared" / "data"
     path = Path(os.environ.get("UNFREEZE_DATA") or beside).resolve()

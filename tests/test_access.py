@@ -20,7 +20,7 @@ CLIENT = "192.0.2.7"
 PASSWORD = Password(SECRET)
 
 
-def test_password_matches_itself_only() -> None:
+def test_password_matches_itself_only():
     assert PASSWORD.matches(SECRET)
     similar = ["", SECRET[:-1], f"{SECRET} ", SECRET.title(), "\0", "ö" * 9, "\ud800", SECRET * 500]
     assert not any(PASSWORD.matches(candidate) for candidate in similar)
@@ -29,7 +29,7 @@ def test_password_matches_itself_only() -> None:
         Password("1234567")
 
 
-def test_token_expires_and_belongs_to_one_password() -> None:
+def test_token_expires_and_belongs_to_one_password():
     token = PASSWORD.issue_token(1000.0)
     assert PASSWORD.verify_token(token, 1000.0)
     assert PASSWORD.verify_token(token, 999.0 + TOKEN_SECONDS)
@@ -39,7 +39,7 @@ def test_token_expires_and_belongs_to_one_password() -> None:
 
 
 @given(position=st.integers(0, 74), text=st.text(st.characters(codec="latin-1")))
-def test_altered_or_forged_token_is_invalid(position: int, text: str) -> None:
+def test_altered_or_forged_token_is_invalid(position, text):
     token = PASSWORD.issue_token(1_700_000_000.0)
     altered = token[:position] + text + token[position + 1 :]
     assert PASSWORD.verify_token(altered, 1_700_000_001.0) == (altered == token)
@@ -48,7 +48,7 @@ def test_altered_or_forged_token_is_invalid(position: int, text: str) -> None:
         assert not PASSWORD.verify_token(forged, 0.0)
 
 
-def test_wrong_passwords_of_one_client_are_throttled() -> None:
+def test_wrong_passwords_of_one_client_are_throttled():
     now = SimpleNamespace(seconds=0.0)
     throttle = access.SignInThrottle(lambda: now.seconds)
     attempts = 0
@@ -69,7 +69,7 @@ def test_wrong_passwords_of_one_client_are_throttled() -> None:
     assert len(throttle) == 10_000, "bounded memory"
 
 
-def test_only_a_server_on_a_network_needs_a_sign_in() -> None:
+def test_only_a_server_on_a_network_needs_a_sign_in():
     for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "::ffff:127.0.0.1"):
         access.check_server_address(host, has_sign_in=False)
     networks = ["", "0.0.0.0", "::", "192.168.1.5", "::ffff:10.0.0.1"]
@@ -85,7 +85,7 @@ def permissions(path: Path) -> str:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("mode", [None, 0o755, 0o777])
-def test_home_and_record_are_readable_by_their_owner_only(home: Path, mode: int | None) -> None:
+def test_home_and_record_are_readable_by_their_owner_only(home, mode):
     if mode is not None:
         home.mkdir()
         home.chmod(mode)
@@ -96,9 +96,7 @@ def test_home_and_record_are_readable_by_their_owner_only(home: Path, mode: int 
     assert {permissions(file) for file in home.glob("mlflow.db*")} == {"-rw-------"}
 
 
-def test_shared_home_keeps_its_permissions_with_a_warning(
-    home: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_shared_home_keeps_its_permissions_with_a_warning(home, caplog):
     home.mkdir()
     home.chmod(0o1777)
     paths.restrict_permissions()

@@ -50,7 +50,7 @@ def first_imports(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", ["home", "train", "compare"])
-def test_first_paint_imports_nothing_heavy(page: str) -> None:
+def test_first_paint_imports_nothing_heavy(page):
     files = (ROOT / "app.py", ROOT / "pages" / "_main.py", ROOT / "pages" / f"{page}.py")
     imports = [statement for file in files for statement in first_imports(file)]
     program = "\n".join([*imports, "import sys", f"print(*sorted({HEAVY} & set(sys.modules)))"])
@@ -61,12 +61,12 @@ def test_first_paint_imports_nothing_heavy(page: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
-def test_links_lead_somewhere(document: Path) -> None:
+def test_links_lead_somewhere(document):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8"))
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-def test_requirements_are_installed_as_pinned_and_explained() -> None:
+def test_requirements_are_installed_as_pinned_and_explained():
     pins = pinned(*PRODUCT, "requirements-dev.txt")
     installed = {name: importlib.metadata.version(name).split("+")[0] for name in pins}
     assert installed == pins
@@ -74,7 +74,7 @@ def test_requirements_are_installed_as_pinned_and_explained() -> None:
     assert reasons.keys() == pins.keys() and all(reasons.values())
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
+def test_every_setting_is_documented_with_its_default():
     rows = table_rows("settings.md").items()
     documented = {name: row[0].strip("`") for name, row in rows if name.startswith("--")}
     words: dict[str, str] = {"None": "", "True": "yes", "False": "no"}
@@ -87,14 +87,14 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert all(row[-1] for name, row in rows if name.startswith("--"))
 
 
-def test_every_environment_variable_is_documented() -> None:
+def test_every_environment_variable_is_documented():
     pattern = re.compile(r"\b(?:UNFREEZE_[A-Z_]+[A-Z]|MLFLOW_TRACKING_URI)\b")
     files = [*CORE, *PAGES, *TESTS, ROOT / "Makefile", ROOT / ".ci" / "run"]
     used = {name for file in files for name in pattern.findall(file.read_text("utf-8"))}
     assert used == set(filter(pattern.fullmatch, table_rows("settings.md")))
 
 
-def test_the_documented_command_of_the_lesson_uses_its_preset() -> None:
+def test_the_documented_command_of_the_lesson_uses_its_preset():
     text = (ROOT / "docs" / "lesson.md").read_text("utf-8").replace("\\\n", " ")
     command = next(line for line in text.splitlines() if "ftcore train" in line).split()
     parser = argparse.ArgumentParser()
@@ -107,7 +107,7 @@ def test_the_documented_command_of_the_lesson_uses_its_preset() -> None:
     assert (lesson.max_grad_norm, lesson.batch_size, lesson.epochs) == (0.1, 32, 100)
 
 
-def test_files_are_never_unpickled() -> None:
+def test_files_are_never_unpickled():
     source = "".join(file.read_text("utf-8") for file in CORE + PAGES)
     packages = "pickle|dill|cloudpickle|joblib"
     assert not re.search(rf"^\s*(from|import) ({packages})\b", source, re.MULTILINE)
@@ -116,7 +116,7 @@ def test_files_are_never_unpickled() -> None:
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
-def test_locks_pin_what_is_required_with_hashes(name: str) -> None:
+def test_locks_pin_what_is_required_with_hashes(name):
     lock = (ROOT / f"{name}.lock").read_text("utf-8")
     locked = dict(re.findall(r"^([a-z0-9-]+)==([\w.]+)", lock, re.M))
     required = pinned(f"{name}.txt")

@@ -33,12 +33,12 @@ def parsed(*arguments: str) -> FineTuneConfig:
         ({"learning_rte": 0.1}, "Unknown setting: learning_rte"),
     ],
 )
-def test_a_wrong_setting_is_named(values: dict[str, object], word: str) -> None:
+def test_a_wrong_setting_is_named(values, word):
     with pytest.raises(UnfreezeError, match=word):
         FineTuneConfig.from_dict(values)
 
 
-def test_a_stored_config_holds_the_values_used_and_reads_back() -> None:
+def test_a_stored_config_holds_the_values_used_and_reads_back():
     config = FineTuneConfig(mode="last-layer", limit=100)
     stored = config.to_dict()
     assert stored["epochs"] == MODE_DEFAULTS["last-layer"].epochs
@@ -53,13 +53,13 @@ def test_a_stored_config_holds_the_values_used_and_reads_back() -> None:
 
 
 @pytest.mark.parametrize("unset", [None, 0, 0.0, "0"])
-def test_none_and_zero_mean_the_default_of_the_mode(unset: object) -> None:
+def test_none_and_zero_mean_the_default_of_the_mode(unset):
     names = ("epochs", "learning_rate", "layer_decay", "batch_size")
     assert FineTuneConfig.from_dict(dict.fromkeys(names, unset)) == FineTuneConfig()
     assert FineTuneConfig(mode="tfidf", epochs=unset).epochs == 0  # type: ignore[arg-type]
 
 
-def test_a_record_of_another_version_opens() -> None:
+def test_a_record_of_another_version_opens():
     earlier = {"own_data": "news", "tail": 0.5, "clip": 0.1, "mode": "best-head"}
     config = FineTuneConfig.from_record({"epochs": 3, "gone": 1, **earlier})
     current = {"source_task_data": "news", "tail_fraction": 0.5, "max_grad_norm": 0.1}
@@ -72,7 +72,7 @@ def test_a_record_of_another_version_opens() -> None:
         assert config.tail_fraction == run["config"]["tail"]
 
 
-def test_the_command_line_has_an_option_for_each_setting_also_by_its_earlier_name() -> None:
+def test_the_command_line_has_an_option_for_each_setting_also_by_its_earlier_name():
     config = parsed("--mode", "last-layer", "--epochs", "2", "--no-train-embeddings", "--json")
     assert config == FineTuneConfig(mode="last-layer", epochs=2, train_embeddings=False)
     earlier = parsed("--clip", "0.5", "--tail=0.1", "--own-data", "news", "--mode", "best-head")
@@ -81,9 +81,7 @@ def test_the_command_line_has_an_option_for_each_setting_also_by_its_earlier_nam
 
 
 @pytest.mark.parametrize("option", ["--self-training", "--unlabelled folder", "--unlabelled=x"])
-def test_a_removed_option_ends_with_one_sentence(
-    option: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_removed_option_ends_with_one_sentence(option, capsys):
     with pytest.raises(SystemExit, match="2"):
         parsed(*option.split())
     assert capsys.readouterr().err.count("\n") == 1

@@ -19,6 +19,6 @@ TEXTS: dict[str, dict[Any, str]] = {
 
 
 @pytest.mark.parametrize("function", TEXTS)
-def test_values_as_text(function: str) -> None:
+def test_values_as_text(function):
     format_value = getattr(formatting, function)
     assert {value: format_value(value) for value in TEXTS[function]} == TEXTS[function]

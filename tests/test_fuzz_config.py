@@ -41,7 +41,7 @@ VALID |= {
 
 @given(st.sampled_from([*SETTINGS.values()]), st.sampled_from([*ODD_VALUES, *ODD_TEXTS, *NUMBERS]))
 @examples(400)
-def test_any_value_of_any_setting_is_used_or_refused(setting: Any, value: object) -> None:
+def test_any_value_of_any_setting_is_used_or_refused(setting, value):
     config = accepted(lambda: FineTuneConfig.from_dict({setting.name: value}))
     if config is None:
         return
@@ -68,7 +68,7 @@ def test_any_value_of_any_setting_is_used_or_refused(setting: Any, value: object
 @example({"device": "meta"})
 @example({"device": "cuda:99"})
 @examples(10)
-def test_what_is_accepted_ends_as_a_run_with_its_reason(values: dict[str, Any]) -> None:
+def test_what_is_accepted_ends_as_a_run_with_its_reason(values):
     def run() -> tracking.Run:
         config = small_runs.config(**{"epochs": 1} | values)
         check_config(config)
@@ -98,9 +98,7 @@ COMMANDS += ["train --checkpoint"]
     st.lists(st.sampled_from([*ODD_TEXTS, "--seed", "--vectors", "--to", *NUMBERS]), max_size=3),
 )
 @examples(80)
-def test_the_command_line_answers_with_a_status(
-    tmp_path_factory: pytest.TempPathFactory, command: str, words: list[str]
-) -> None:
+def test_the_command_line_answers_with_a_status(tmp_path_factory, command, words):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.getbasetemp())  # relative paths are written here
         try:

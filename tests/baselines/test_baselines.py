@@ -25,7 +25,7 @@ MODULES = {"tfidf": tfidf, "majority": majority, "linear-probe": linear_probe}
 
 
 @pytest.fixture(autouse=True)
-def base() -> None:
+def base():
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
@@ -53,7 +53,7 @@ def split_fingerprints(events: list[Event]) -> list[object]:
     return [event.facts["split_fingerprint"] for event in events if isinstance(event, Started)]
 
 
-def test_the_majority_class_is_right_as_often_as_it_occurs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_majority_class_is_right_as_often_as_it_occurs(monkeypatch):
     def load(name: str, source: str = "") -> Task[datasets.TextDataset]:
         train = datasets.Texts(["a film"] * 40, [0] * 30 + [1] * 10)
         test = datasets.Texts(["x"] * 4, [0, 1, 1, 1])
@@ -70,7 +70,7 @@ def test_the_majority_class_is_right_as_often_as_it_occurs(monkeypatch: pytest.M
     assert tested.loss == pytest.approx(-(math.log(share) + 3 * math.log(1 - share)) / 4)
 
 
-def test_tfidf_learns_the_sample_from_the_split_of_a_training() -> None:
+def test_tfidf_learns_the_sample_from_the_split_of_a_training():
     events = measure("tfidf", limit=400, seed=2)
     results = evaluations(events)
     assert results["test"].accuracy > evaluations(measure("majority"))["test"].accuracy + 0.05
@@ -84,24 +84,22 @@ def test_tfidf_learns_the_sample_from_the_split_of_a_training() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2])
-def test_tfidf_of_too_few_texts_is_one_sentence(limit: int) -> None:
+def test_tfidf_of_too_few_texts_is_one_sentence(limit):
     with pytest.raises(UnfreezeError, match="take more training texts"):
         measure("tfidf", limit=limit)
 
 
-def test_a_linear_probe_of_one_text_always_answers_its_class() -> None:
+def test_a_linear_probe_of_one_text_always_answers_its_class():
     assert isinstance(measure("linear-probe", limit=1)[-1], Finished)
 
 
 @pytest.mark.parametrize("checkpoint", ["new", ""])
-def test_a_linear_probe_needs_a_pretrained_body(checkpoint: str) -> None:
+def test_a_linear_probe_needs_a_pretrained_body(checkpoint):
     with pytest.raises(UnfreezeError, match="pretrained body"):
         config("linear-probe", checkpoint=checkpoint)
 
 
-def test_the_smallest_penalty_ends_at_the_minimum_of_the_training_loss(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_smallest_penalty_ends_at_the_minimum_of_the_training_loss(monkeypatch):
     monkeypatch.setattr(linear_probe, "PENALTIES", (1e-2, 1e-9))
     setup = drain(preparation.prepare(config("last-layer", limit=400), Path(), ""))
     rows = setup.train_rows
@@ -113,7 +111,7 @@ def test_the_smallest_penalty_ends_at_the_minimum_of_the_training_loss(
     assert reference.evaluation("val", probe(features), labels, 0.0, 0).loss < np.log(2)
 
 
-def test_a_linear_probe_shares_split_and_features_with_the_last_layer() -> None:
+def test_a_linear_probe_shares_split_and_features_with_the_last_layer():
     _, trained = execute(config("last-layer", limit=400, epochs=1))
     _, probed = execute(config("linear-probe", limit=400))
     assert split_fingerprints(trained) == split_fingerprints(probed)
@@ -122,7 +120,7 @@ def test_a_linear_probe_shares_split_and_features_with_the_last_layer() -> None:
 
 
 @pytest.mark.parametrize("mode", MODULES)
-def test_a_reference_leaves_a_record_and_answers_but_no_checkpoint(mode: str) -> None:
+def test_a_reference_leaves_a_record_and_answers_but_no_checkpoint(mode):
     checkpoint = "base" if mode == "linear-probe" else "missing"
     settings = config(mode, checkpoint=checkpoint, limit=400, watch="good.")
     check_config(settings)

@@ -4,8 +4,6 @@ import io
 import json
 import random
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,14 +22,13 @@ from benchmarks.training import (
     unfreeze_loop,
 )
 from ftcore import paths
-from ftcore.training.preparation import TrainingSetup
 from tests.helpers import small_runs
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(tmp_path_factory):
     """A folder with an aclImdb.tar.gz of synthetic reviews of 4 to 13 words."""
     folder = tmp_path_factory.mktemp("data")
     draw = random.Random(0)
@@ -47,7 +44,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def small_inputs(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def small_inputs(archive, tmp_path, monkeypatch):
     """Small reviews, a small starter, a small matrix product, and short turns."""
     monkeypatch.setenv("UNFREEZE_DATA", str(archive))
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", tmp_path / "bundled")
@@ -60,18 +57,18 @@ def small_inputs(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def reviews() -> Iterator[Path]:
+def reviews():
     with data.workspace() as folder:
         yield folder
 
 
 @pytest.fixture
-def prepared(reviews: Path) -> TrainingSetup:
+def prepared(reviews):
     return unfreeze_loop.prepare(unfreeze_loop.config(reviews, epochs=2))
 
 
 @pytest.fixture
-def notebook(reviews: Path, prepared: TrainingSetup) -> lesson_loop.Notebook:
+def notebook(reviews, prepared):
     return lesson_loop.Notebook(reviews, prepared.vocabulary, prepared.model)
 
 
@@ -80,9 +77,7 @@ def figures(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
 
 
-def test_the_lesson_answers_a_text_by_the_other_texts_of_its_batch(
-    notebook: lesson_loop.Notebook,
-) -> None:
+def test_the_lesson_answers_a_text_by_the_other_texts_of_its_batch(notebook):
     model = notebook.classifier(last_layer=False).eval()
     short, long = notebook.encode("the film is good"), notebook.encode("bad , " * 20)
     alone = torch.tensor([short])
@@ -97,9 +92,7 @@ def test_the_lesson_answers_a_text_by_the_other_texts_of_its_batch(
         assert torch.allclose(model(alone), model(alone.flip(1)), atol=1e-5)
 
 
-def test_the_lesson_looks_up_vectors_two_places_off_and_pads_with_the_id_of_unk(
-    notebook: lesson_loop.Notebook,
-) -> None:
+def test_the_lesson_looks_up_vectors_two_places_off_and_pads_with_the_id_of_unk(notebook):
     vectors = notebook.pretrained.embedding.weight
     for word in ("the", "film", "is"):
         rank = small_runs.WORDS.index(word)
@@ -110,9 +103,7 @@ def test_the_lesson_looks_up_vectors_two_places_off_and_pads_with_the_id_of_unk(
     assert (ids[:, -1] == 0).any()
 
 
-def test_the_lesson_trains_only_the_new_head_of_the_last_layer(
-    notebook: lesson_loop.Notebook,
-) -> None:
+def test_the_lesson_trains_only_the_new_head_of_the_last_layer(notebook):
     model = notebook.classifier(last_layer=True)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     next(lesson_loop.train(model, notebook.batches(notebook.train)))
@@ -120,7 +111,7 @@ def test_the_lesson_trains_only_the_new_head_of_the_last_layer(
     assert moved == {"classifier.weight", "classifier.bias"}
 
 
-def test_the_plain_loop_answers_each_text_by_itself(prepared: TrainingSetup) -> None:
+def test_the_plain_loop_answers_each_text_by_itself(prepared):
     model = plain_loop.PlainClassifier(prepared.model).eval()
     short, long = torch.tensor([2, 3, 4, 5]), torch.arange(2, 9)
     padded = torch.nn.utils.rnn.pad_sequence([short, long], batch_first=True, padding_value=1)
@@ -131,9 +122,7 @@ def test_the_plain_loop_answers_each_text_by_itself(prepared: TrainingSetup) -> 
         assert torch.allclose(model(short[None]), expected, atol=1e-4)
 
 
-def test_unfreeze_loop_counts_every_review_once_and_leaves_the_prepared_run_alone(
-    prepared: TrainingSetup,
-) -> None:
+def test_unfreeze_loop_counts_every_review_once_and_leaves_the_prepared_run_alone(prepared):
     weights = prepared.model.classifier.weight.clone()
     steps = list(unfreeze_loop.train(unfreeze_loop.copy_run(prepared)))
     assert sum(step.reviews for step in steps) == 2 * len(prepared.train_rows)
@@ -141,7 +130,7 @@ def test_unfreeze_loop_counts_every_review_once_and_leaves_the_prepared_run_alon
     assert torch.equal(prepared.model.classifier.weight, weights)
 
 
-def test_loops_take_turns_and_warm_up_once() -> None:
+def test_loops_take_turns_and_warm_up_once():
     turns: list[str] = []
 
     def loop(name: str, reviews: int) -> Loop:
@@ -158,7 +147,7 @@ def test_loops_take_turns_and_warm_up_once() -> None:
     assert results["fast"].by_turn == [40] * 4
 
 
-def test_lesson_reports_consistent_figures(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lesson_reports_consistent_figures(capsys):
     lesson.main(["--full"])
     result = figures(capsys)
     assert result["last_layer_speedup"] > 0
@@ -171,9 +160,7 @@ def test_lesson_reports_consistent_figures(capsys: pytest.CaptureFixture[str]) -
     assert 0 <= result["full"]["accuracy"] <= 1
 
 
-def test_scaling_measures_by_number_and_by_length(
-    reviews: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_scaling_measures_by_number_and_by_length(reviews, capsys):
     scaling.compare(reviews, scaling.Sizes((40, 0), 1024, 1), (8, 64))
     result = figures(capsys)
     assert [row["texts"] for row in result["by_number"]] == [40, 190]
@@ -181,7 +168,7 @@ def test_scaling_measures_by_number_and_by_length(
     assert all(row["tokens"] == 1024 and row["gigaflops"] > 0 for row in result["by_length"])
 
 
-def test_operations_of_a_token_are_those_of_the_layers(reviews: Path) -> None:
+def test_operations_of_a_token_are_those_of_the_layers(reviews):
     prepared = unfreeze_loop.prepare(unfreeze_loop.config(reviews, precision="bf16", device="cpu"))
     length = 16
     run = scaling.cut(prepared, length, 32 * length)
@@ -191,9 +178,7 @@ def test_operations_of_a_token_are_those_of_the_layers(reviews: Path) -> None:
     assert scaling.operations(run) == pytest.approx(6 * layer * spec.layers, rel=0.15)
 
 
-def test_predict_measures_idle_and_beside_a_run(
-    reviews: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_predict_measures_idle_and_beside_a_run(reviews, monkeypatch, capsys):
     monkeypatch.setattr(unfreeze_loop, "REF", "bench")
     predict.compare(reviews, predict.Counts(5, 2, 50, 1))
     result = figures(capsys)
@@ -202,7 +187,7 @@ def test_predict_measures_idle_and_beside_a_run(
     assert result["encoding_cached_seconds"] > 0
 
 
-def test_memory_measures_this_process(capsys: pytest.CaptureFixture[str]) -> None:
+def test_memory_measures_this_process(capsys):
     memory.main(["--short"])
     result = figures(capsys)
     assert 100 < result["before_training"] <= result["peak_megabytes"]

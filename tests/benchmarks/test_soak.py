@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_sample(monkeypatch):
     small_runs.small_sample(monkeypatch)
 
 
@@ -24,7 +24,7 @@ def trained(**values: object) -> str:
     return run_id
 
 
-def test_every_lost_run_is_found() -> None:
+def test_every_lost_run_is_found():
     good, broken, deleted = (trained(epochs=1, seed=seed) for seed in range(3))
     assert run_audit.lost_runs({good, broken, deleted}) == {}
     (checkpoints.run_path(broken) / WEIGHTS).write_bytes(b"half of it")
@@ -37,7 +37,7 @@ def test_every_lost_run_is_found() -> None:
     assert lost[queued].startswith("is queued")
 
 
-def test_a_run_that_differs_in_one_bit_is_found() -> None:
+def test_a_run_that_differs_in_one_bit_is_found():
     first, second = trained(epochs=1, name="first"), trained(epochs=1, name="second")
     [(config, run_ids)] = run_audit.finished_by_config().items()
     assert set(run_ids) == {first, second}

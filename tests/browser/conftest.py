@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, expect, sync_playwright
 
 from benchmarks.harness.server_process import ServerProcess
 from tests.helpers.browser_steps import UI_TIMEOUT
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium():
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not path:
         pytest.skip("no chromium: install it, or set CHROMIUM to its path")
@@ -39,13 +39,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server_home(tmp_path_factory):
     """The home of the module's dashboard, empty at its start."""
     return tmp_path_factory.mktemp("browser-home")
 
 
 @pytest.fixture(scope="module")
-def server(server_home: Path) -> Iterator[str]:
+def server(server_home):
     """The address of a dashboard that the module's tests share."""
     with serve(server_home) as address:
         yield address
@@ -61,7 +61,7 @@ def serve(home: Path, *options: str, **environment: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(chromium):
     """A page 1440 wide that fails the test if the browser reports an error."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
     context.set_default_timeout(UI_TIMEOUT)

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Position, ViewportSize, expect
+from playwright.sync_api import Locator, Page, Position, ViewportSize, expect
 
 from ftcore.data import datasets
 from ftcore.diagnostics import dataset_texts
@@ -19,7 +19,7 @@ TEXTS = [f"review {row} <b>of</b> a film" for row in range(400)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def recorded(server_home: Path) -> None:
+def recorded(server_home):
     """Record a finished experiment `made` with diagnostics."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
@@ -46,7 +46,7 @@ def plot_of(page: Page, title: str) -> Locator:
     return plot
 
 
-def test_a_block_is_frozen_and_thawed_by_keyboard_and_mouse(page: Page, server: str) -> None:
+def test_a_block_is_frozen_and_thawed_by_keyboard_and_mouse(page, server):
     page.goto(f"{server}/train")
     layer = page.get_by_role("button", name=re.compile("^Layer 1 "))
     expect(layer).to_have_attribute("aria-pressed", "true")
@@ -65,9 +65,7 @@ def test_a_block_is_frozen_and_thawed_by_keyboard_and_mouse(page: Page, server: 
     assert blocks(page) == ["trains", "trains", "frozen", "frozen"]
 
 
-def test_charts_keep_their_node_in_another_theme_and_are_saved_as_pictures(
-    page: Page, server: str, tmp_path: Path
-) -> None:
+def test_charts_keep_their_node_in_another_theme_and_are_saved_as_pictures(page, server, tmp_path):
     page.goto(f"{server}/compare?experiment=made")
     plot = plot_of(page, "Test accuracy over training time")
     node = plot.evaluate_handle("node => node.firstChild")
@@ -85,7 +83,7 @@ def test_charts_keep_their_node_in_another_theme_and_are_saved_as_pictures(
     assert "Test accuracy over training time" in (tmp_path / "SVG").read_text()
 
 
-def test_clicking_a_cell_or_a_point_shows_its_texts(page: Page, server: str) -> None:
+def test_clicking_a_cell_or_a_point_shows_its_texts(page, server):
     page.goto(f"{server}/compare?experiment=made&tab=Where+they+disagree")
     cells = plot_of(page, "Full against the truth").locator(".nsewdrag")
     box = cells.bounding_box()
@@ -114,7 +112,7 @@ def test_clicking_a_cell_or_a_point_shows_its_texts(page: Page, server: str) -> 
     expect(page.get_by_text(re.compile(r"^(negative|positive) · Full: "))).to_be_visible()
 
 
-def test_a_chart_can_be_removed_while_it_is_drawn(page: Page, server: str) -> None:
+def test_a_chart_can_be_removed_while_it_is_drawn(page, server):
     """As when a run ends or the page is left at that moment; `page` fails on any error."""
     history = fake_results.history((0.5, 0.6, 0.7), 20)
     curves = live_chart.pack([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
@@ -146,9 +144,7 @@ def test_a_chart_can_be_removed_while_it_is_drawn(page: Page, server: str) -> No
     )
 
 
-def test_the_report_draws_all_figures_without_a_server(
-    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_report_draws_all_figures_without_a_server(chromium, tmp_path, monkeypatch):
     monkeypatch.setattr(dataset_texts, "load", lambda fingerprint: TEXTS)
     file = tmp_path / "report.html"
     file.write_bytes(report.html(fake_results.experiment(seeds=(0, 1))))

@@ -1,7 +1,6 @@
 """From Home to the verdict of a paired experiment, its replay, and every view of it."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -23,7 +22,7 @@ TABS = ("Watched sentences", "Where they disagree", "What moved", "What it sees"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def recorded(server_home: Path) -> None:
+def recorded(server_home):
     """Record a finished experiment `made` of two seeds and 20 seconds of training."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
@@ -44,7 +43,7 @@ def verdict(page: Page) -> Locator:
     return page.locator(".uf-verdict h2")
 
 
-def test_two_clicks_lead_from_home_to_the_verdict_of_an_experiment(page: Page, server: str) -> None:
+def test_two_clicks_lead_from_home_to_the_verdict_of_an_experiment(page, server):
     page.goto(server)
     button(page, "Compare the modes").click()
     expect(page.get_by_text(f"{RUNS} runs, 3 of them for reference lines")).to_be_visible()
@@ -62,8 +61,8 @@ def test_two_clicks_lead_from_home_to_the_verdict_of_an_experiment(page: Page, s
 
 
 def test_a_race_survives_a_reload_keeps_its_charts_and_is_paused_and_stopped_as_a_whole(
-    page: Page, server: str
-) -> None:
+    page, server
+):
     page.goto(f"{server}/compare")
     epochs = page.get_by_role("spinbutton", name="Epochs")
     epochs.fill("400")  # stopped below
@@ -98,7 +97,7 @@ def test_a_race_survives_a_reload_keeps_its_charts_and_is_paused_and_stopped_as_
     assert "experiment=" not in page.url
 
 
-def test_a_replay_hides_the_results_and_moves_nothing(page: Page, server: str) -> None:
+def test_a_replay_hides_the_results_and_moves_nothing(page, server):
     page.goto(f"{server}/compare?experiment=made")
     play, chart = page.locator(".uf-play"), page.locator(".uf-plot[data-metric=accuracy]")
     expect(verdict(page)).to_contain_text("Full is the most accurate")
@@ -142,9 +141,7 @@ def test_a_replay_hides_the_results_and_moves_nothing(page: Page, server: str) -
     expect(verdict(page)).to_be_visible()
 
 
-def test_the_report_and_the_curves_can_be_downloaded(
-    page: Page, server: str, tmp_path: Path
-) -> None:
+def test_the_report_and_the_curves_can_be_downloaded(page, server, tmp_path):
     page.goto(f"{server}/compare?experiment=made")
     for name, start in (("Report", b"<!doctype html>"), ("Curves", b"run,name,mode,seed")):
         with page.expect_download() as download:
@@ -154,7 +151,7 @@ def test_the_report_and_the_curves_can_be_downloaded(
         assert content.lower().removeprefix(b"\xef\xbb\xbf").startswith(start)
 
 
-def test_a_link_opens_the_same_view(page: Page, server: str) -> None:
+def test_a_link_opens_the_same_view(page, server):
     page.goto(f"{server}/compare?experiment=made")
     over = page.get_by_role("radiogroup", name="Horizontal axis")  # not that of the sentences
     over.get_by_role("radio", name="Texts seen").click()

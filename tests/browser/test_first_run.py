@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
 from tests.helpers.browser_steps import (
     TRAINING_TIMEOUT,
@@ -18,7 +18,7 @@ RANGE = "() => document.querySelector('.uf-plot[data-metric=loss]').layout.xaxis
 
 
 @pytest.mark.parametrize("mode", ["Full", "Last layer"])
-def test_six_clicks_from_home_to_a_prediction(page: Page, server: str, mode: str) -> None:
+def test_six_clicks_from_home_to_a_prediction(page, server, mode):
     clicks: list[Locator] = []
 
     def click(target: Locator) -> None:
@@ -52,7 +52,7 @@ def test_six_clicks_from_home_to_a_prediction(page: Page, server: str, mode: str
     assert len(clicks) <= 6
 
 
-def test_charts_keep_their_node_and_zoom_while_a_run_goes_on(page: Page, server: str) -> None:
+def test_charts_keep_their_node_and_zoom_while_a_run_goes_on(page, server):
     start_run(page, server, 500)
     points = wait_for_points(page, "loss", 5)
     plot = page.locator(".uf-plot[data-metric=loss]")

@@ -17,7 +17,7 @@ LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net/tcp writes it
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory):
     """A folder with the package as a wheel installs it, without its requirements."""
     folder = tmp_path_factory.mktemp("package")
     pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
@@ -30,9 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_the_installed_dashboard_starts_in_an_empty_folder(
-    site: Path, tmp_path: Path, page: Page
-) -> None:
+def test_the_installed_dashboard_starts_in_an_empty_folder(site, tmp_path, page):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -60,7 +58,7 @@ def test_the_installed_dashboard_starts_in_an_empty_folder(
     assert not list(folder.iterdir())
 
 
-def test_the_installed_command_line_finds_what_is_bundled(site: Path, tmp_path: Path) -> None:
+def test_the_installed_command_line_finds_what_is_bundled(site, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(site), "UNFREEZE_HOME": str(tmp_path / "home")}
     for arguments, expected in ((["checkpoints"], "starter"), (["experiments"], "sample")):
         command = [sys.executable, "-m", "ftcore", *arguments]

@@ -1,12 +1,9 @@
 """Predict, Runs, Checkpoints and Data in a browser: dialogs, rows, files, widths."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from ftcore import tracking
 from ftcore.events import Finished
@@ -28,7 +25,7 @@ ROW = 35  # pixels, the height of a table's row
 
 
 @pytest.fixture(scope="module", autouse=True)
-def runs(server_home: Path) -> Iterator[dict[str, str]]:
+def runs(server_home):
     """Ids by name of two finished runs in the server's home, which the tests share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(server_home))
@@ -41,7 +38,7 @@ def runs(server_home: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def home(server_home: Path, runs: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def home(server_home, runs, monkeypatch):
     """Use the server's home in the test, too."""
     monkeypatch.setenv("UNFREEZE_HOME", str(server_home))
 
@@ -55,16 +52,14 @@ def select_row(page: Page, row: int) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-def test_nothing_overflows_and_nothing_fails(
-    chromium: Browser, server: str, path: str, scheme: Literal["light", "dark"], width: int
-) -> None:
+def test_nothing_overflows_and_nothing_fails(chromium, server, path, scheme, width):
     page = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page.goto(f"{server}/{path}")
     expect_no_overflow(page)
     page.context.close()
 
 
-def test_predict_answers_with_the_keyboard_alone(page: Page, server: str) -> None:
+def test_predict_answers_with_the_keyboard_alone(page, server):
     page.goto(f"{server}/predict?models=starter-tiny")
     text = page.get_by_label("Text", exact=True)
     text.focus()
@@ -76,9 +71,7 @@ def test_predict_answers_with_the_keyboard_alone(page: Page, server: str) -> Non
     assert page.evaluate("window.hit") is None
 
 
-def test_the_code_of_a_run_is_shown_and_downloaded(
-    page: Page, server: str, runs: dict[str, str], tmp_path: Path
-) -> None:
+def test_the_code_of_a_run_is_shown_and_downloaded(page, server, runs, tmp_path):
     page.goto(f"{server}/train?run={runs['All layers']}")
     page.get_by_role("button", name=re.compile("Show the code$")).click()
     expect(page.get_by_role("dialog").get_by_text("torch.manual_seed").first).to_be_visible()
@@ -88,9 +81,7 @@ def test_the_code_of_a_run_is_shown_and_downloaded(
     compile((tmp_path / "run.py").read_text("utf-8"), "run.py", "exec")
 
 
-def test_selected_runs_stay_selected_after_a_reload(
-    page: Page, server: str, runs: dict[str, str]
-) -> None:
+def test_selected_runs_stay_selected_after_a_reload(page, server, runs):
     page.goto(f"{server}/runs?runs={runs['All layers']}")
     wait_until_idle(page)
     legend = page.get_by_role("group", name="Curves")
@@ -105,7 +96,7 @@ def test_selected_runs_stay_selected_after_a_reload(
     expect(page.get_by_text("Side by side")).to_be_visible()
 
 
-def test_a_run_is_renamed_and_deleted_after_confirmation(page: Page, server: str) -> None:
+def test_a_run_is_renamed_and_deleted_after_confirmation(page, server):
     doomed = small_runs.run(name="Doomed", checkpoint="starter-tiny")
     page.goto(f"{server}/runs?runs={doomed}")
     page.get_by_role("button", name=re.compile("Rename$")).click()
@@ -128,7 +119,7 @@ def test_a_run_is_renamed_and_deleted_after_confirmation(page: Page, server: str
     assert not checkpoints.run_path(doomed).exists()
 
 
-def test_a_live_run_is_not_deleted_and_its_end_is_shown(page: Page, server: str) -> None:
+def test_a_live_run_is_not_deleted_and_its_end_is_shown(page, server):
     run_id = small_runs.run("running", saved=False, name="Alive", checkpoint="starter-tiny")
     page.goto(f"{server}/runs?runs={run_id}")
     page.get_by_role("button", name=re.compile("Delete$")).click()
@@ -141,9 +132,7 @@ def test_a_live_run_is_not_deleted_and_its_end_is_shown(page: Page, server: str)
     tracking.delete(run_id)
 
 
-def test_a_checkpoint_is_shown_and_deleted_after_confirmation(
-    page: Page, server: str, server_home: Path
-) -> None:
+def test_a_checkpoint_is_shown_and_deleted_after_confirmation(page, server, server_home):
     folder = server_home / "checkpoints"
     parent = small_runs.checkpoint(folder / "needed", "needed", title="Needed")
     small_runs.checkpoint(folder / "child", "child", parent=parent, title="Child")

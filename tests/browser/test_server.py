@@ -5,14 +5,12 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from time import sleep
 from types import SimpleNamespace
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from benchmarks.harness.server_process import command
 from ftcore import paths, tracking
@@ -68,14 +66,14 @@ def sign_in_cookie(address: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def protected(tmp_path_factory):
     """The address of a dashboard with a password."""
     with serve(tmp_path_factory.mktemp("protected"), UNFREEZE_PASSWORD=SECRET) as address:
         yield address
 
 
 @pytest.mark.parametrize("request_line", CLOSED)
-def test_without_signing_in_every_path_is_refused(protected: str, request_line: str) -> None:
+def test_without_signing_in_every_path_is_refused(protected, request_line):
     method, path = request_line.split()
     answer = ask(protected, path, method, body="x" if method in ("PUT", "POST") else None)
     assert answer.status == 401
@@ -85,7 +83,7 @@ def test_without_signing_in_every_path_is_refused(protected: str, request_line: 
     assert page.text == ""
 
 
-def test_web_socket_opens_only_with_the_cookie(protected: str) -> None:
+def test_web_socket_opens_only_with_the_cookie(protected):
     cookie = sign_in_cookie(protected)
     for headers, status in (
         ({}, 403),
@@ -98,7 +96,7 @@ def test_web_socket_opens_only_with_the_cookie(protected: str) -> None:
         assert answer.status == status, headers
 
 
-def test_sign_in_and_out_in_a_browser(chromium: Browser, protected: str) -> None:
+def test_sign_in_and_out_in_a_browser(chromium, protected):
     for scheme, background in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(18, 21, 27)")):
         page = chromium.new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})  # type: ignore[arg-type]
         page.goto(f"{protected}/data")
@@ -141,7 +139,7 @@ def own_address() -> str:
         return probe.getsockname()[0]
 
 
-def test_open_to_a_network_as_documented(tmp_path: Path) -> None:
+def test_open_to_a_network_as_documented(tmp_path):
     own = own_address()
     options = ("--server.address", "0.0.0.0", "--server.allowedHosts", own)
     options += ("--browser.serverAddress", own)
@@ -165,9 +163,7 @@ def test_open_to_a_network_as_documented(tmp_path: Path) -> None:
         ("127.0.0.1", "short", "fewer than 8 characters"),
     ],
 )
-def test_an_unprotected_server_does_not_start(
-    tmp_path: Path, address: str, password: str, message: str
-) -> None:
+def test_an_unprotected_server_does_not_start(tmp_path, address, password, message):
     options = ("--server.address", address, "--browser.serverAddress", "localhost")
     ended = subprocess.run(
         command(0, *options),
@@ -181,7 +177,7 @@ def test_an_unprotected_server_does_not_start(
     assert message in ended.stderr and "Traceback" not in ended.stderr + ended.stdout
 
 
-def test_streamlit_sign_in_protects_every_page(chromium: Browser, tmp_path: Path) -> None:
+def test_streamlit_sign_in_protects_every_page(chromium, tmp_path):
     secrets = tmp_path / "secrets.toml"
     secrets.write_text(
         '[auth]\nredirect_uri = "http://127.0.0.1/oauth2callback"\ncookie_secret = "k"\n'
@@ -198,7 +194,7 @@ def test_streamlit_sign_in_protects_every_page(chromium: Browser, tmp_path: Path
         assert ask(address, "/_stcore/upload_file/a/b", "PUT", "x").status == 401
 
 
-def test_an_upload_is_limited_and_cannot_run_code(page: Page, tmp_path: Path) -> None:
+def test_an_upload_is_limited_and_cannot_run_code(page, tmp_path):
     marker, bomb, words = (tmp_path / name for name in ("it-ran", "model.pth", "glove.txt"))
     torch.save({"classifier.bias": Bomb(marker)}, bomb)
     words.write_text("word 1 2 3\n")
@@ -241,14 +237,14 @@ def health(address: str) -> tuple[int, dict[str, object]]:
         sleep(0.1)
 
 
-def test_health_of_a_sound_server(server: str) -> None:
+def test_health_of_a_sound_server(server):
     status, content = health(server)
     assert (status, content["status"]) == (200, "ok")
     assert content.keys() == {"status", "version", "uptime", "device", "queue", "last_error"}
     assert content["queue"] == {"running": None, "waiting": 0} and content["last_error"] is None
 
 
-def test_health_of_a_server_without_its_record_of_runs(tmp_path: Path) -> None:
+def test_health_of_a_server_without_its_record_of_runs(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
     with serve(tmp_path) as address:
         status, content = health(address)
@@ -271,9 +267,7 @@ def test_health_of_a_server_without_its_record_of_runs(tmp_path: Path) -> None:
         ("//evil.example", 400, {}),
     ],
 )
-def test_every_response_has_the_security_headers(
-    server: str, path: str, status: int, headers: dict[str, str]
-) -> None:
+def test_every_response_has_the_security_headers(server, path, status, headers):
     answer = ask(server, path, **headers)
     assert answer.status == status
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -285,7 +279,7 @@ def test_every_response_has_the_security_headers(
     assert "http:" not in policy and "https:" not in policy and "*" not in policy
 
 
-def test_assets_are_cached_by_the_browser_and_no_other_file_is_served(server: str) -> None:
+def test_assets_are_cached_by_the_browser_and_no_other_file_is_served(server):
     for name in (assets.PLOTLY, assets.LIVE_CHART):
         headers = ask(server, f"/assets/{name}").headers
         assert "immutable" in headers["Cache-Control"] and "javascript" in headers["Content-Type"]
@@ -293,9 +287,7 @@ def test_assets_are_cached_by_the_browser_and_no_other_file_is_served(server: st
         assert ask(server, f"/assets/{name}").status in (400, 404)
 
 
-def test_a_stopped_server_leaves_a_run_that_can_be_resumed(
-    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_server_leaves_a_run_that_can_be_resumed(page, tmp_path, monkeypatch):
     monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path))
     with serve(tmp_path) as address:
         start_run(page, address, 1000)

@@ -1,12 +1,10 @@
 """No text that a user types or a dataset holds is rendered as HTML on any page."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from ftcore import tracking
 from ftcore.events import Finished, Started
@@ -23,12 +21,12 @@ ADDRESSES += ["/data?dataset=", "/checkpoints?x="]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory):
     return tmp_path_factory.mktemp("evil-home")
 
 
 @pytest.fixture(scope="module")
-def runs(home: Path) -> list[str]:
+def runs(home):
     """Two runs of an experiment whose names, labels, messages, checkpoint and card are such texts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNFREEZE_HOME", str(home))
@@ -50,13 +48,13 @@ def runs(home: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def dashboard(home: Path, runs: list[str]) -> Iterator[str]:
+def dashboard(home, runs):
     with serve(home) as address:
         yield address
 
 
 @pytest.fixture
-def evil(chromium: Browser) -> Iterator[Page]:
+def evil(chromium):
     """A page; the test fails if any text was rendered as HTML when it ends."""
     page = chromium.new_page(viewport={"width": 1440, "height": 2400})
     page.set_default_timeout(UI_TIMEOUT)
@@ -74,7 +72,7 @@ def expect_text(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/checkpoints", "/predict?models=evil", "/runs"])
-def test_names_and_titles(evil: Page, dashboard: str, path: str) -> None:
+def test_names_and_titles(evil, dashboard, path):
     evil.goto(dashboard + path)
     expect(evil.get_by_role("heading", level=1)).to_be_visible()
     if path == "/predict?models=evil":
@@ -87,7 +85,7 @@ def test_names_and_titles(evil: Page, dashboard: str, path: str) -> None:
         expect(evil.get_by_role("dialog")).to_contain_text(START)
 
 
-def test_a_run_and_an_experiment(evil: Page, dashboard: str, runs: list[str]) -> None:
+def test_a_run_and_an_experiment(evil, dashboard, runs):
     evil.goto(f"{dashboard}/train?run={runs[0]}")
     expect_text(evil)
     expect(evil.locator("img[src='x' i]")).to_have_count(0)
@@ -95,7 +93,7 @@ def test_a_run_and_an_experiment(evil: Page, dashboard: str, runs: list[str]) ->
     expect(evil.get_by_role("heading", level=1)).to_contain_text(START[:4], ignore_case=True)
 
 
-def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
+def test_texts_of_a_dataset(evil, dashboard, tmp_path):
     script = "<script>hacked=1</script>"
     csvs(tmp_path, [(row[0], f"{EVIL} {row[1]}", f"{row[2]} {script}") for row in ROWS])
     evil.goto(f"{dashboard}/data")
@@ -109,6 +107,6 @@ def test_texts_of_a_dataset(evil: Page, dashboard: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_addresses(evil: Page, dashboard: str, path: str) -> None:
+def test_addresses(evil, dashboard, path):
     evil.goto(dashboard + path + "%3Cimg%20src%3Dx%20onerror%3D%22window.hacked%3D1%22%3E")
     expect(evil.get_by_test_id("stMain").get_by_text(re.compile(r"\w")).first).to_be_visible()

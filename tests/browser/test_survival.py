@@ -2,9 +2,8 @@
 
 import re
 import signal
-from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from benchmarks.harness.server_process import ServerProcess
 from tests.helpers import disk_limit
@@ -12,7 +11,7 @@ from tests.helpers.browser_steps import AT_STEP, TRAINING_TIMEOUT, button, start
 from tests.helpers.network_proxy import NetworkProxy
 
 
-def test_a_run_outlives_its_viewers_and_its_process(chromium: Browser, tmp_path: Path) -> None:
+def test_a_run_outlives_its_viewers_and_its_process(chromium, tmp_path):
     server = ServerProcess(tmp_path)
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
@@ -72,9 +71,7 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium: Browser, tmp_path:
         assert "run=" not in page.url
 
 
-def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(
-    chromium: Browser, tmp_path: Path
-) -> None:
+def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(chromium, tmp_path):
     page = chromium.new_page()
     full = page.get_by_text("free some space")
     with ServerProcess(tmp_path) as server:
@@ -100,7 +97,7 @@ def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(
     page.close()
 
 
-def test_a_lost_network_stops_neither_run_nor_page(chromium: Browser, server: str) -> None:
+def test_a_lost_network_stops_neither_run_nor_page(chromium, server):
     page = chromium.new_page()
     with NetworkProxy(server) as network:
         start_run(page, network.address, 300)

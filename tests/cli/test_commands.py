@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -36,12 +35,12 @@ def parsed(process: subprocess.CompletedProcess[str]) -> list[dict]:
 
 
 @pytest.fixture(autouse=True)
-def base() -> None:
+def base():
     """A checkpoint called base."""
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
-def test_a_trained_run_predicts_and_is_listed() -> None:
+def test_a_trained_run_predicts_and_is_listed():
     first, *_, last = records("train --checkpoint base --mode last-layer --epochs 2 --limit 100")
     assert first["run_id"] == last["run_id"]
     assert (last["status"], last["mode"], last["dataset"]) == ("finished", "last-layer", "sample")
@@ -59,14 +58,14 @@ def test_a_trained_run_predicts_and_is_listed() -> None:
     assert {"base", last["run_id"]} <= {row["ref"] for row in records("checkpoints")}
 
 
-def test_a_reference_needs_no_checkpoint() -> None:
+def test_a_reference_needs_no_checkpoint():
     last = records("train --mode tfidf --limit 200")[-1]
     assert (last["status"], last["mode"]) == ("finished", "tfidf")
     assert 0.5 < last["test_accuracy"] <= 1
     assert "TF-IDF · sample" in ftcore("runs").stdout
 
 
-def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path: Path) -> None:
+def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path):
     first, *events, last = records(
         "compare --checkpoint base --modes full,last-layer --seeds 1,2 --limit 60 --epochs 2 "
         f"--references --export {tmp_path / 'out'}"
@@ -90,7 +89,7 @@ def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path: Path) -> 
     assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "out" / file).read_bytes()
 
 
-def test_compare_prints_a_table_and_a_verdict() -> None:
+def test_compare_prints_a_table_and_a_verdict():
     process = ftcore("compare --checkpoint base --modes last-layer --limit 40")
     assert process.returncode == 0, process.stderr
     heading = next(line for line in process.stdout.splitlines() if line.startswith("mode "))
@@ -98,7 +97,7 @@ def test_compare_prints_a_table_and_a_verdict() -> None:
     assert "of 1,000 synthetic test texts right" in process.stdout
 
 
-def test_parsing_imports_nothing_heavy() -> None:
+def test_parsing_imports_nothing_heavy():
     program = (
         "import sys; from ftcore.cli.main import _parser; _parser();"
         "print(sorted({'torch', 'mlflow', 'pandas', 'sklearn', 'scipy'} & sys.modules.keys()))"
@@ -139,9 +138,7 @@ def test_parsing_imports_nothing_heavy() -> None:
         ("vectors --dim 7", 2, "7 dimensions"),
     ],
 )
-def test_an_error_is_one_line_and_its_status_tells_wrong_usage(
-    arguments: str, status: int, sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_is_one_line_and_its_status_tells_wrong_usage(arguments, status, sentence, capsys):
     assert main(arguments.split()) == status
     message = capsys.readouterr().err
     assert sentence in message and len(message.strip().splitlines()) == 1
@@ -154,9 +151,7 @@ def test_an_error_is_one_line_and_its_status_tells_wrong_usage(
         *("train --optimizer adam", "app --json", "compare --references=x", "dance", ""),
     ],
 )
-def test_unknown_options_and_choices_are_wrong_usage(
-    arguments: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_options_and_choices_are_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments.split())
     assert ended.value.code == 2
@@ -175,16 +170,14 @@ def test_unknown_options_and_choices_are_wrong_usage(
         ("app", ["(default: 8501)"]),
     ],
 )
-def test_help_has_choices_and_defaults(
-    command: str, shown: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_has_choices_and_defaults(command, shown, capsys):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert [words for words in shown if words not in text] == []
 
 
-def test_a_broken_pipe_ends_like_the_signal() -> None:
+def test_a_broken_pipe_ends_like_the_signal():
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "ftcore", "datasets"]
@@ -193,7 +186,7 @@ def test_a_broken_pipe_ends_like_the_signal() -> None:
     assert (process.returncode, process.stderr) == (141, b"")
 
 
-def test_a_diverging_run_fails_with_advice_and_keeps_its_best_model() -> None:
+def test_a_diverging_run_fails_with_advice_and_keeps_its_best_model():
     process = ftcore(
         "train --checkpoint base --limit 400 --optimizer sgd --schedule constant "
         "--max-grad-norm 0 --learning-rate 1000000 --epochs 20 --json"
@@ -206,9 +199,7 @@ def test_a_diverging_run_fails_with_advice_and_keeps_its_best_model() -> None:
     assert records(f"predict --run {last['run_id']} good")
 
 
-def test_a_full_disk_interrupts_a_run_and_leaves_no_partial_file(
-    home: Path, shared_data: Path
-) -> None:
+def test_a_full_disk_interrupts_a_run_and_leaves_no_partial_file(home, shared_data):
     """A limit on the size of files stands in for a full disk: the cache of encoded texts hits it."""
     ftcore("runs")  # creates the record
     with disk_limit.limit_file_size(2_000_000):
@@ -222,7 +213,7 @@ def test_a_full_disk_interrupts_a_run_and_leaves_no_partial_file(
     assert records("runs")[0]["status"] == "interrupted"
 
 
-def test_a_record_that_cannot_grow_ends_a_run_with_a_sentence(home: Path) -> None:
+def test_a_record_that_cannot_grow_ends_a_run_with_a_sentence(home):
     ftcore("runs")
     with closing(sqlite3.connect(home / "mlflow.db")) as store:
         store.execute("VACUUM")  # so that there is no room inside the file

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ftcore.cli.printer import Printer
-from ftcore.events import Evaluation, Event, Noted, Progress, Resumable, Saved, Started, Watched
+from ftcore.events import Evaluation, Noted, Progress, Resumable, Saved, Started, Watched
 
 EVENTS = [
     (Progress("downloading", 1_500_000, 84_125_825, "bytes"), "  downloading: 1.5 MB of 84.1 MB"),
@@ -23,20 +23,20 @@ EVENTS = [
 
 
 @pytest.mark.parametrize(("event", "line"), EVENTS)
-def test_events_as_text(event: Event, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_as_text(event, line, capsys):
     printer = Printer(as_json=False)
     printer.event(event)
     printer.event(Resumable(8))  # says nothing to a person
     assert capsys.readouterr().out == f"{line}\n"
 
 
-def test_events_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_as_json(capsys):
     Printer(as_json=True).event(Saved(Path("a/b"), 8, 0.9))
     expected = {"event": "saved", "path": "a/b", "step": 8, "accuracy": 0.9}
     assert json.loads(capsys.readouterr().out) == expected
 
 
-def test_progress_of_a_phase_is_a_line_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_of_a_phase_is_a_line_a_second(capsys):
     printer = Printer(as_json=False)
     for done in range(11):
         printer.event(Progress("reading", done, 10, "texts"))

@@ -1,7 +1,5 @@
 """AG News from its CSV files, and from damaged and odd ones."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, strategies as st
 
@@ -10,7 +8,7 @@ from tests.helpers.dataset_files import ROWS, csvs, load, load_if_valid
 from tests.helpers.fuzzing import ODD_TEXTS, damaged, examples
 
 
-def test_title_and_description_are_joined(tmp_path: Path) -> None:
+def test_title_and_description_are_joined(tmp_path):
     dataset = load("ag_news", csvs(tmp_path))
     assert dataset.labels == ("World", "Sports", "Business", "Sci/Tech")
     assert dataset.train.labels == [2, 0, 1, 3]
@@ -34,9 +32,7 @@ def test_title_and_description_are_joined(tmp_path: Path) -> None:
     ],
     ids=range(9),
 )
-def test_wrong_rows_are_refused(
-    tmp_path: Path, rows: list[tuple[str, ...]] | bytes, message: str
-) -> None:
+def test_wrong_rows_are_refused(tmp_path, rows, message):
     if isinstance(rows, bytes):
         (csvs(tmp_path) / "train.csv").write_bytes(rows)
     else:
@@ -45,18 +41,18 @@ def test_wrong_rows_are_refused(
         load("ag_news", tmp_path)
 
 
-def test_missing_test_file_is_named(tmp_path: Path) -> None:
+def test_missing_test_file_is_named(tmp_path):
     (csvs(tmp_path) / "test.csv").unlink()
     with pytest.raises(UnfreezeError, match=r"has no test\.csv"):
         load("ag_news", tmp_path)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory):
     return csvs(tmp_path_factory.mktemp("csv"), [*ROWS, *ROWS])
 
 
-def test_csv_cut_within_a_row_is_refused(folder: Path) -> None:
+def test_csv_cut_within_a_row_is_refused(folder):
     """Between two rows, only a missing class or the size of the official file tells."""
     content = (folder / "test.csv").read_bytes()
     for end in range(len(content)):
@@ -71,7 +67,7 @@ ODD_ROWS = st.lists(st.lists(CELLS, min_size=1, max_size=4).map(",".join), max_s
 
 @given(st.data())
 @examples(140)
-def test_damaged_csv_or_odd_rows(folder: Path, data: st.DataObject) -> None:
+def test_damaged_csv_or_odd_rows(folder, data):
     content = (folder / "test.csv").read_bytes()
     odd = ODD_ROWS.map(lambda rows: "\n".join(rows).encode("utf-8", "replace"))
     (folder / "train.csv").write_bytes(data.draw(damaged(content) | odd | odd.map(content.__add__)))
@@ -79,7 +75,7 @@ def test_damaged_csv_or_odd_rows(folder: Path, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "is_valid"), [("utf-8-sig", True), ("utf-16", False)])
-def test_byte_order_mark_as_excel_writes_it(tmp_path: Path, encoding: str, is_valid: bool) -> None:
+def test_byte_order_mark_as_excel_writes_it(tmp_path, encoding, is_valid):
     valid = load("ag_news", csvs(tmp_path))
     file = tmp_path / "train.csv"
     file.write_text(file.read_text("utf-8"), encoding)

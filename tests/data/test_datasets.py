@@ -1,8 +1,5 @@
 """What all datasets share: paths, downloads, checksums, empty texts, and the split."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import given, strategies as st
 
@@ -17,7 +14,7 @@ from tests.helpers.fuzzing import ODD_TEXTS
 both = pytest.mark.parametrize("name", ["imdb", "ag_news"])
 
 
-def test_fingerprint_depends_on_every_text_and_label(tmp_path: Path) -> None:
+def test_fingerprint_depends_on_every_text_and_label(tmp_path):
     moved = dict(REVIEWS)
     moved["train/neg/1_2.txt"] = moved.pop("train/pos/1_10.txt")
     changed = REVIEWS | {"test/neg/7_1.txt": b"I left early!"}
@@ -28,7 +25,7 @@ def test_fingerprint_depends_on_every_text_and_label(tmp_path: Path) -> None:
     assert len(fingerprints) == 3
 
 
-def test_empty_texts_are_dropped_and_counted(tmp_path: Path) -> None:
+def test_empty_texts_are_dropped_and_counted(tmp_path):
     dataset = load("imdb", folder(tmp_path, REVIEWS | {"train/pos/5_9.txt": b" \n"}))
     assert len(dataset.train.texts) == len(dataset.train.labels) == 3
     assert dataset.source.endswith("(1 empty texts left out)")
@@ -44,15 +41,13 @@ def test_empty_texts_are_dropped_and_counted(tmp_path: Path) -> None:
         ("imbd", "", "did you mean imdb"),
     ],
 )
-def test_wrong_name_or_path_is_refused(
-    tmp_path: Path, name: str, source: str, message: str
-) -> None:
+def test_wrong_name_or_path_is_refused(tmp_path, name, source, message):
     with pytest.raises(UnfreezeError, match=message):
         load(name, source.format(folder=tmp_path))
 
 
 @both
-def test_odd_path_is_refused_with_a_message(tmp_path: Path, name: str) -> None:
+def test_odd_path_is_refused_with_a_message(tmp_path, name):
     for file in ("train.csv", "test.csv", "aclImdb/train/pos/1_1.txt"):  # folders instead of files
         (tmp_path / file).mkdir(parents=True)
     for link, goal in (("loop", "loop"), ("dangling", "nothing")):
@@ -64,7 +59,7 @@ def test_odd_path_is_refused_with_a_message(tmp_path: Path, name: str) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+def server(tmp_path, monkeypatch):
     """A mirror of both publishers."""
     files = {
         "imdb.tar.gz": archive(tmp_path / "imdb.tar.gz", REVIEWS).read_bytes(),
@@ -77,7 +72,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServ
 
 
 @both
-def test_files_are_downloaded_once(server: FileServer, name: str) -> None:
+def test_files_are_downloaded_once(server, name):
     events: list[Event] = []
     assert not datasets.is_available(name)
     dataset = drain(datasets.load(name), events.append)
@@ -90,7 +85,7 @@ def test_files_are_downloaded_once(server: FileServer, name: str) -> None:
     assert len(server.requests) == count
 
 
-def test_downloads_are_verified(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloads_are_verified(server, monkeypatch):
     valid = server.files["imdb.tar.gz"]
     server.files["imdb.tar.gz"] = b"<html>please log in</html>"
     with pytest.raises(UnfreezeError, match="is damaged, or is cut short"):
@@ -108,9 +103,7 @@ def test_downloads_are_verified(server: FileServer, monkeypatch: pytest.MonkeyPa
 
 
 @given(size=st.integers(2, 3000), seed=st.integers(0, 2**31 - 1), limit=st.integers(0, 4000))
-def test_split_has_each_row_once_and_the_limit_keeps_validation(
-    size: int, seed: int, limit: int
-) -> None:
+def test_split_has_each_row_once_and_the_limit_keeps_validation(size, seed, limit):
     train, val = datasets.split(size, seed)
     assert sorted(train + val) == list(range(size))
     assert len(val) == max(1, size - int(size * 0.95))
@@ -119,7 +112,7 @@ def test_split_has_each_row_once_and_the_limit_keeps_validation(
     assert limited == train[: limit or size]
 
 
-def test_split_depends_on_the_seed_only_and_its_fingerprint_on_the_parts() -> None:
+def test_split_depends_on_the_seed_only_and_its_fingerprint_on_the_parts():
     assert datasets.split(1000, 7) == datasets.split(1000, 7) != datasets.split(1000, 8)
     # Else earlier runs would no longer be comparable.
     assert datasets.split(25_000, 0)[1][:3] == [867, 16457, 6635]
@@ -137,9 +130,7 @@ def test_split_depends_on_the_seed_only_and_its_fingerprint_on_the_parts() -> No
     ("name", "source", "counts"),
     [("imdb", "aclImdb.tar.gz", [12_500] * 2), ("ag_news", "ag_news_csv", [1900] * 4)],
 )
-def test_published_files_are_read(
-    shared_data: Path, name: str, source: str, counts: list[int]
-) -> None:
+def test_published_files_are_read(shared_data, name, source, counts):
     events: list[Event] = []
     dataset = drain(datasets.load(name, str(shared_data / source)), events.append)
     assert [dataset.test.labels.count(label) for label in range(len(counts))] == counts

@@ -5,7 +5,6 @@ import io
 import tarfile
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -27,7 +26,7 @@ DAMAGED = "no tar.gz archive, is damaged, or is cut short: fetch it again"
 TOO_LARGE = "unpacks to far more than reviews"
 
 
-def test_archive_folder_and_parent_folder_read_alike(tmp_path: Path) -> None:
+def test_archive_folder_and_parent_folder_read_alike(tmp_path):
     packed = load("imdb", archive(tmp_path / "imdb.tar.gz", REVIEWS | OTHER))
     # In reverse order on disk, which must not matter.
     folder(tmp_path / "aclImdb", dict(reversed((REVIEWS | OTHER).items())))
@@ -44,7 +43,7 @@ def test_archive_folder_and_parent_folder_read_alike(tmp_path: Path) -> None:
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
 
 
-def test_unsafe_member_is_refused(tmp_path: Path) -> None:
+def test_unsafe_member_is_refused(tmp_path):
     unsafe = [member(f"{path}/outside.txt", b"x") for path in ("..", "aclImdb/a/../../..", "/etc")]
     unsafe += [member("aclImdb/train/pos/9_9.txt", kind=kind) for kind in KINDS]
     for number, bad in enumerate(unsafe):
@@ -64,8 +63,8 @@ def test_unsafe_member_is_refused(tmp_path: Path) -> None:
     ids=["member", "skipped members", "review"],
 )
 def test_archive_that_decompresses_to_too_much_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, more: Any, message: str
-) -> None:
+    tmp_path, monkeypatch, limit, more, message
+):
     monkeypatch.setattr(imdb, "_MAX_ARCHIVE", limit)
     path = archive(tmp_path / "a.tar.gz", REVIEWS | more)
     assert path.stat().st_size < 100_000
@@ -76,7 +75,7 @@ def test_archive_that_decompresses_to_too_much_is_refused(
 @pytest.mark.parametrize(
     "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
 )
-def test_huge_header_does_not_fill_the_memory(tmp_path: Path, kind: bytes) -> None:
+def test_huge_header_does_not_fill_the_memory(tmp_path, kind):
     header = tarfile.TarInfo("notes")
     header.type, header.size = kind, 1_000_000_000
     path = tmp_path / "a.tar.gz"
@@ -93,7 +92,7 @@ def test_huge_header_does_not_fill_the_memory(tmp_path: Path, kind: bytes) -> No
         tracemalloc.stop()
 
 
-def test_negative_size_does_not_loop_forever(tmp_path: Path) -> None:
+def test_negative_size_does_not_loop_forever(tmp_path):
     bad = tarfile.TarInfo("aclImdb/train/pos/9_9.txt")
     data = bytearray(bad.tobuf(tarfile.GNU_FORMAT))
     data[124:136] = (-512).to_bytes(12, "big", signed=True)  # leads tarfile back to this header
@@ -106,21 +105,21 @@ def test_negative_size_does_not_loop_forever(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [folder, archive])
-def test_class_without_reviews_is_named(tmp_path: Path, write: Any) -> None:
+def test_class_without_reviews_is_named(tmp_path, write):
     path = write(tmp_path / "data", {"train/pos/0_9.txt": b"A fine film."})
     with pytest.raises(UnfreezeError, match="no reviews in aclImdb/train/neg"):
         load("imdb", path)
 
 
 @pytest.fixture(scope="module")
-def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def valid(tmp_path_factory):
     path = tmp_path_factory.mktemp("archives") / "valid.tar.gz"
     return archive(path, REVIEWS | {"README": b"About."})
 
 
 @given(st.data())
 @examples(60)
-def test_damaged_archive_is_refused_or_reads_the_same(valid: Path, data: st.DataObject) -> None:
+def test_damaged_archive_is_refused_or_reads_the_same(valid, data):
     """The tar in a valid gzip file may be damaged too, as tar and gzip are often two processes."""
     packed = valid.read_bytes()
     content = gzip.decompress(packed)
@@ -136,7 +135,7 @@ def test_damaged_archive_is_refused_or_reads_the_same(valid: Path, data: st.Data
             assert dataset.fingerprint == load("imdb", valid).fingerprint
 
 
-def test_cut_or_empty_archive_is_refused(valid: Path) -> None:
+def test_cut_or_empty_archive_is_refused(valid):
     content = gzip.decompress(valid.read_bytes())
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         ends = [info.offset for info in tar] + [tar.offset]
@@ -157,7 +156,7 @@ CONTENTS = st.sampled_from([*ODD_BYTES, b"\n" * 9000, "\u202eabc".encode()])
     st.lists(st.tuples(st.sampled_from(NAMES), CONTENTS, st.sampled_from(ALL_KINDS))),
 )
 @examples(60)
-def test_odd_members(valid: Path, files: dict[str, bytes], members: list[Any]) -> None:
+def test_odd_members(valid, files, members):
     odd = [
         member(name.encode("utf-8", "replace").decode() or "x", data, kind)
         for name, data, kind in members

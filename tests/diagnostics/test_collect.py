@@ -1,6 +1,5 @@
 """Diagnostics of finished runs, with models of a few hundred weights."""
 
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -24,7 +23,7 @@ NEWS_LABELS = [0, 1, 2, 3] * 2
 
 
 @pytest.fixture(autouse=True)
-def small_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_datasets(monkeypatch):
     """The checkpoint `base`, trained on AG News; the sample and AG News replaced by a few texts."""
     sample = small_runs.small_sample(monkeypatch)
     train, test = datasets.Texts(NEWS * 50, NEWS_LABELS * 50), datasets.Texts(NEWS, NEWS_LABELS)
@@ -45,7 +44,7 @@ def small_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def news_folder(tmp_path: Path) -> str:
+def news_folder(tmp_path):
     """A folder that exists; `load` above ignores what is in it."""
     return str(tmp_path)
 
@@ -69,7 +68,7 @@ def accuracy_on_news(ref: str) -> float:
     return float(np.mean(np.array(predictions) == NEWS_LABELS))
 
 
-def test_answers_are_those_of_the_best_weights() -> None:
+def test_answers_are_those_of_the_best_weights():
     diagnostics = diagnostics_of()
     assert diagnostics.truth.tolist() == [1, 0, 1, 0]
     accuracy = (diagnostics.probabilities.argmax(1) == diagnostics.truth).mean()
@@ -87,13 +86,13 @@ def test_answers_are_those_of_the_best_weights() -> None:
         ("scratch", {"word vectors"}),
     ],
 )
-def test_only_frozen_groups_did_not_move(mode: str, frozen: set[str]) -> None:
+def test_only_frozen_groups_did_not_move(mode, frozen):
     moved = diagnostics_of(mode=mode).moved
     assert list(moved) == ["head", "layer 2", "layer 1", "word vectors"]
     assert {name for name, distance in moved.items() if distance == 0} == frozen
 
 
-def test_distance_is_relative_to_the_starting_weights() -> None:
+def test_distance_is_relative_to_the_starting_weights():
     moved = diagnostics_of(train_embeddings=True).moved
     old, new = (
         checkpoint_files.load_model(checkpoints.find(ref)).embedding.weight.detach()
@@ -103,7 +102,7 @@ def test_distance_is_relative_to_the_starting_weights() -> None:
     assert moved["word vectors"] > 0
 
 
-def test_the_map_before_shows_the_checkpoint_and_is_shared_by_all_modes() -> None:
+def test_the_map_before_shows_the_checkpoint_and_is_shared_by_all_modes():
     full, head, scratch = (
         diagnostics_of(mode, mode=mode) for mode in ("full", "last-layer", "scratch")
     )
@@ -114,7 +113,7 @@ def test_the_map_before_shows_the_checkpoint_and_is_shared_by_all_modes() -> Non
     assert not np.allclose(full.map_before, scratch.map_before)
 
 
-def test_features_of_the_starting_body_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_of_the_starting_body_are_computed_once(monkeypatch):
     compute = Mock(wraps=cached_features.compute)
     monkeypatch.setattr(cached_features, "compute", compute)
     run("first")
@@ -123,7 +122,7 @@ def test_features_of_the_starting_body_are_computed_once(monkeypatch: pytest.Mon
     assert compute.call_count == 3
 
 
-def test_principal_components_are_ordered_and_keep_distances_in_a_plane() -> None:
+def test_principal_components_are_ordered_and_keep_distances_in_a_plane():
     plane = np.random.default_rng(0).normal(size=(50, 2)) * [5, 1] + 3
     rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(7, 7)))[0][:2]
     projected = collect.principal_components(plane @ rotation)
@@ -132,13 +131,13 @@ def test_principal_components_are_ordered_and_keep_distances_in_a_plane() -> Non
     assert distance == pytest.approx(np.linalg.norm(plane[3] - plane[9]), rel=1e-5)
 
 
-def test_sampled_rows_are_distinct_ascending_and_the_same_every_time() -> None:
+def test_sampled_rows_are_distinct_ascending_and_the_same_every_time():
     rows = collect.sample_rows(25_000, 2_000)
     assert len(rows) == 2_000 and (rows.diff() > 0).all()
     assert torch.equal(rows, collect.sample_rows(25_000, 2_000))
 
 
-def test_forgetting_is_measured_through_the_old_head(news_folder: str) -> None:
+def test_forgetting_is_measured_through_the_old_head(news_folder):
     forgot = diagnostics_of(source_task_data=news_folder, epochs=6).forgot
     assert forgot is not None
     assert (forgot["task"], forgot["texts"]) == ("AG News", 8)
@@ -160,7 +159,7 @@ def test_forgetting_is_measured_through_the_old_head(news_folder: str) -> None:
     assert forgot["after"] == accuracy_on_news("old head")
 
 
-def test_a_frozen_body_forgets_nothing(news_folder: str) -> None:
+def test_a_frozen_body_forgets_nothing(news_folder):
     """The source task's data is found through the checkpoint's record."""
     origin = {"config": {"source": news_folder}}
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base", origin=origin)
@@ -179,9 +178,7 @@ def test_a_frozen_body_forgets_nothing(news_folder: str) -> None:
         {"source_task_data": ""},
     ],
 )
-def test_forgetting_is_none_without_another_task_or_its_data(
-    values: dict[str, str], news_folder: str
-) -> None:
+def test_forgetting_is_none_without_another_task_or_its_data(values, news_folder):
     folder = paths.checkpoints_dir()
     small_runs.checkpoint(folder / "same task", "same task", imdb.LABELS, "sample")
     small_runs.checkpoint(folder / "unknown task", "unknown task", dataset="poems")
@@ -189,7 +186,7 @@ def test_forgetting_is_none_without_another_task_or_its_data(
     assert diagnostics_of(**{"source_task_data": news_folder} | values).forgot is None
 
 
-def test_failed_diagnostics_do_not_undo_the_run() -> None:
+def test_failed_diagnostics_do_not_undo_the_run():
     (checkpoints.run_path("run").parent / ARRAYS / "not a file").mkdir(parents=True)
     last = run()[-1]
     assert isinstance(last, Finished)
@@ -199,9 +196,7 @@ def test_failed_diagnostics_do_not_undo_the_run() -> None:
     assert Diagnostics.of_run("run") is None
 
 
-def test_stop_during_diagnostics_leaves_a_finished_run(
-    news_folder: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_stop_during_diagnostics_leaves_a_finished_run(news_folder, caplog):
     config = small_runs.config(epochs=1, source_task_data=news_folder)
     task = train.train(config, checkpoints.run_path("run"), "run")
     for event in task:

@@ -1,7 +1,5 @@
 """Diagnostics and dataset texts on disk."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -29,7 +27,7 @@ def dataset(texts: list[str]) -> datasets.TextDataset:
     return datasets.TextDataset("imdb", "Made", ("a", "b"), part, part, "x", False, "0123456789")
 
 
-def test_diagnostics_are_read_back_as_written() -> None:
+def test_diagnostics_are_read_back_as_written():
     EXAMPLE.write(checkpoints.run_path("one").parent)
     stored = Diagnostics.of_run("one")
     assert stored is not None
@@ -40,19 +38,19 @@ def test_diagnostics_are_read_back_as_written() -> None:
 
 @pytest.mark.parametrize("file", [ARRAYS, METADATA])
 @pytest.mark.parametrize("end", [0, 40, -30])
-def test_truncated_diagnostics_count_as_missing(tmp_path: Path, file: str, end: int) -> None:
+def test_truncated_diagnostics_count_as_missing(tmp_path, file, end):
     EXAMPLE.write(tmp_path)
     content = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(content[:end])
     assert Diagnostics.read(tmp_path) is None
 
 
-def test_an_unknown_run_has_no_diagnostics() -> None:
+def test_an_unknown_run_has_no_diagnostics():
     assert Diagnostics.of_run("nothing") is None
     assert Diagnostics.of_run("../nothing") is None
 
 
-def test_texts_are_stored_once_and_read_one_by_one() -> None:
+def test_texts_are_stored_once_and_read_one_by_one():
     texts = ["first", "zweite: grün, 电影, 🎬", " \n", "last"]
     dataset_texts.store(dataset(texts))
     stored = dataset_texts.load("0123456789")
@@ -67,7 +65,7 @@ def test_texts_are_stored_once_and_read_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("end", [0, 5, 20, -1])
-def test_truncated_texts_are_reported_until_they_are_stored_again(end: int) -> None:
+def test_truncated_texts_are_reported_until_they_are_stored_again(end):
     dataset_texts.store(dataset(["one", "two"]))
     file = dataset_texts.path("0123456789")
     file.write_bytes(file.read_bytes()[:end])
@@ -77,6 +75,6 @@ def test_truncated_texts_are_reported_until_they_are_stored_again(end: int) -> N
     assert list(dataset_texts.load("0123456789")) == ["one", "two"]
 
 
-def test_texts_of_the_sample_are_always_available() -> None:
+def test_texts_of_the_sample_are_always_available():
     sample = drain(datasets.load("sample"))
     assert list(dataset_texts.load(sample.fingerprint)) == sample.test.texts

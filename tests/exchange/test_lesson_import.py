@@ -7,8 +7,6 @@ import os
 import pickle
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -29,12 +27,12 @@ Change = Callable[[dict[str, Tensor]], object]
 
 
 @pytest.fixture
-def lesson(tmp_path: Path) -> Lesson:
+def lesson(tmp_path):
     return Lesson(tmp_path)
 
 
 @ALIGNMENTS
-def test_imported_model_gives_the_scores_of_the_lessons(lesson: Lesson, first_row: int) -> None:
+def test_imported_model_gives_the_scores_of_the_lessons(lesson, first_row):
     original = net(first_row)
     random_state = torch.get_rng_state()
     checkpoint = lesson.save(original, _use_new_zipfile_serialization=first_row == 0).run()
@@ -59,9 +57,7 @@ def test_imported_model_gives_the_scores_of_the_lessons(lesson: Lesson, first_ro
 
 
 @ALIGNMENTS
-def test_card_and_origin_state_what_was_imported_or_trained_further(
-    lesson: Lesson, first_row: int
-) -> None:
+def test_card_and_origin_state_what_was_imported_or_trained_further(lesson, first_row):
     original = net(first_row)
     checkpoint = lesson.save(original).run(words=50)
     origin = {"rows": 80 + first_row, "rows_kept": 52, "first_row": first_row, "agreement": 1.0}
@@ -82,7 +78,7 @@ def test_card_and_origin_state_what_was_imported_or_trained_further(
     assert rows.equal(trained[: len(rows)].half().float())
 
 
-def test_model_with_other_classes_is_not_measured(lesson: Lesson) -> None:
+def test_model_with_other_classes_is_not_measured(lesson):
     checkpoint = lesson.save(net(classes=2)).run(ag_news_source="/nowhere")
     assert (checkpoint.labels, checkpoint.metrics) == (("class 0", "class 1"), {})
     assert checkpoint.dataset != "ag_news" and "Not measured" in checkpoint.card
@@ -107,16 +103,14 @@ def test_model_with_other_classes_is_not_measured(lesson: Lesson) -> None:
         (lambda w: w.update({"emb.weight": w["emb.weight"][:1].clone()}), "does not hold"),
     ],
 )
-def test_other_model_is_refused(lesson: Lesson, change: Change, message: str) -> None:
+def test_other_model_is_refused(lesson, change, message):
     weights = dict(net().state_dict())
     change(weights)
     assert message in lesson.save(weights).refusal()
 
 
 @pytest.mark.parametrize("file_format", ["zip", "old", "pickle"])
-def test_file_with_code_is_refused_and_nothing_runs(
-    lesson: Lesson, tmp_path: Path, file_format: str
-) -> None:
+def test_file_with_code_is_refused_and_nothing_runs(lesson, tmp_path, file_format):
     marker = tmp_path / "it ran"
     content = {**net().state_dict(), "classifier.bias": Bomb(marker)}
     if file_format == "pickle":
@@ -130,7 +124,7 @@ def test_file_with_code_is_refused_and_nothing_runs(
     assert marker.exists(), "the file is not dangerous"
 
 
-def test_zip_bomb_is_refused(lesson: Lesson) -> None:
+def test_zip_bomb_is_refused(lesson):
     lesson.save({"emb.weight": torch.zeros(2_000_000)})
     with zipfile.ZipFile(lesson.file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -142,7 +136,7 @@ def test_zip_bomb_is_refused(lesson: Lesson) -> None:
     assert "unpacks to far more than its size" in lesson.refusal()
 
 
-def test_foreign_file_is_refused(lesson: Lesson, tmp_path: Path) -> None:
+def test_foreign_file_is_refused(lesson, tmp_path):
     for content in (b"<html>", b"hello there\n" * 50, b"PK\x03\x04" + bytes(90), os.urandom(999)):
         lesson.file.write_bytes(content)
         lesson.refusal()
@@ -158,7 +152,7 @@ def test_foreign_file_is_refused(lesson: Lesson, tmp_path: Path) -> None:
     assert "neither a file nor a folder" in lesson.refusal()
 
 
-def test_other_vectors_are_refused(lesson: Lesson) -> None:
+def test_other_vectors_are_refused(lesson):
     lesson.save(net())
     for vectors in (glove(seed=2), glove().flip(0)):
         glove_file(lesson.vectors, vectors)
@@ -175,13 +169,11 @@ def test_other_vectors_are_refused(lesson: Lesson) -> None:
     [({"heads": 3}, "are not divisible by 3 attention heads"), ({"heads": 0}, "heads is 0")]
     + [({"name": name}, "cannot name a checkpoint") for name in BAD_NAMES],
 )
-def test_wrong_option_is_refused(lesson: Lesson, option: dict[str, Any], message: str) -> None:
+def test_wrong_option_is_refused(lesson, option, message):
     assert message in lesson.save(net()).refusal(**option)
 
 
-def test_existing_checkpoint_is_not_replaced(
-    lesson: Lesson, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_existing_checkpoint_is_not_replaced(lesson, capsys):
     lesson.save(net())
     command = ["import", str(lesson.file), "--vectors", str(lesson.vectors), "--json"]
     command += ["--source", str(lesson.news), "--heads", "4"]
@@ -200,7 +192,7 @@ def test_existing_checkpoint_is_not_replaced(
     assert imported() == ["lesson"]
 
 
-def test_cancelled_import_leaves_nothing(lesson: Lesson) -> None:
+def test_cancelled_import_leaves_nothing(lesson):
     lesson.save(net()).run(name="complete")
     phases = [event.phase for event in lesson.events if isinstance(event, Progress)]
     assert list(dict.fromkeys(phases)) == ["reading", "vectors", "encoding", "testing", "saving"]
@@ -212,7 +204,7 @@ def test_cancelled_import_leaves_nothing(lesson: Lesson) -> None:
         assert imported() == ["complete"]
 
 
-def test_failed_import_leaves_nothing(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_import_leaves_nothing(lesson, monkeypatch):
     lesson.save(net())
     assert "is not there" in lesson.refusal(ag_news_source="/nowhere")
     monkeypatch.setattr(checkpoints, "CARD", "no such folder/README.md")  # fails while saving

@@ -29,7 +29,7 @@ HALF_A_POINT = 0.005
 
 
 @pytest.fixture
-def base() -> str:
+def base():
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
     return "base"
 
@@ -76,13 +76,13 @@ def check_script(run: Run, folder: Path) -> None:
     ],
     ids=str,
 )
-def test_script_reproduces_the_run(base: str, values: dict[str, object], tmp_path: Path) -> None:
+def test_script_reproduces_the_run(base, values, tmp_path):
     defaults = {"checkpoint": base, "limit": 200, "epochs": 2, "mode": "full"}
     check_script(train(**defaults | values), tmp_path)
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_script_reads_imdb_as_published(base: str, packed: bool, tmp_path: Path) -> None:
+def test_script_reads_imdb_as_published(base, packed, tmp_path):
     texts, labels, test_texts, test_labels = sample.generate()
     rows = [("train", *row) for row in zip(texts[:160], labels, strict=False)]
     rows += [("test", *row) for row in zip(test_texts, test_labels, strict=True)]
@@ -97,9 +97,7 @@ def test_script_reads_imdb_as_published(base: str, packed: bool, tmp_path: Path)
     check_script(train(checkpoint=base, dataset="imdb", source=str(source), epochs=2), tmp_path)
 
 
-def test_script_reads_ag_news_as_published_and_starts_from_a_run(
-    base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_script_reads_ag_news_as_published_and_starts_from_a_run(base, tmp_path, capsys):
     texts = sample.generate()[0][:160]
     rows = [(str(1 + number % 4), "Title", f"{text}\\more") for number, text in enumerate(texts)]
     source = csvs(tmp_path, rows) / "train.csv"
@@ -114,9 +112,7 @@ def test_script_reads_ag_news_as_published_and_starts_from_a_run(
 
 @pytest.mark.parametrize("mode", ["full", "last-layer", "gradual", "scratch"])
 @pytest.mark.parametrize("dataset", ["sample", "imdb", "ag_news"])
-def test_script_is_formatted_and_imports_torch_numpy_and_safetensors_alone(
-    mode: str, dataset: str
-) -> None:
+def test_script_is_formatted_and_imports_torch_numpy_and_safetensors_alone(mode, dataset):
     run_id = small_runs.run(mode=mode, dataset=dataset, dropout=0.1, saved=False)
     code = re.sub(r'Path\("[^"]*"\)', 'Path("folder")', script.script(run_id))
     packages = set(re.findall(r"^ *(?:from|import) (\w+)", code, re.MULTILINE))
@@ -138,13 +134,13 @@ def test_script_is_formatted_and_imports_torch_numpy_and_safetensors_alone(
         ({"checkpoint": "gone"}, "finished", "no checkpoint 'gone'"),
     ],
 )
-def test_run_without_a_script_is_refused(values: dict[str, str], status: str, message: str) -> None:
+def test_run_without_a_script_is_refused(values, status, message):
     run_id = small_runs.run(status, saved=False, **values)
     with pytest.raises(UnfreezeError, match=message):
         script.script(run_id)
 
 
-def test_sample_is_exported_as_files_and_as_a_zip(tmp_path: Path) -> None:
+def test_sample_is_exported_as_files_and_as_a_zip(tmp_path):
     assert main(["export-data", "sample", str(tmp_path / "new" / "sample")]) == 0
     with (tmp_path / "new" / "sample" / "train.csv").open(encoding="utf-8", newline="") as file:
         assert [row["text"] for row in csv.DictReader(file)] == sample.generate()[0]

@@ -20,7 +20,7 @@ from tests.helpers import fake_results, small_runs
 
 
 @pytest.fixture(autouse=True)
-def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bundled(tmp_path, monkeypatch):
     """An empty folder in place of the bundled experiments."""
     monkeypatch.setattr(paths, "BUNDLED_EXPERIMENTS", tmp_path / "bundled")
     return tmp_path / "bundled"
@@ -41,7 +41,7 @@ def exported(folder: Path) -> list[Result]:
     return catalog.load("one")
 
 
-def test_experiments_are_listed_newest_first_with_their_status() -> None:
+def test_experiments_are_listed_newest_first_with_their_status():
     statuses = {
         "running": ["finished", "running", "queued"],
         "queued": ["finished", "queued"],
@@ -59,7 +59,7 @@ def test_experiments_are_listed_newest_first_with_their_status() -> None:
     assert listed["name"][0] == "Finished"
 
 
-def test_an_unknown_experiment_is_refused() -> None:
+def test_an_unknown_experiment_is_refused():
     small_runs.run(saved=False)
     for name in ("nothing", "", "../x", catalog.BUNDLED):
         with pytest.raises(UnfreezeError, match="no experiment"):
@@ -67,12 +67,12 @@ def test_an_unknown_experiment_is_refused() -> None:
     assert catalog.experiments().empty
 
 
-def test_runs_are_loaded_in_the_given_order() -> None:
+def test_runs_are_loaded_in_the_given_order():
     run_ids = [small_runs.run(saved=False), small_runs.run(saved=False, mode="last-layer")][::-1]
     assert [result.run.run_id for result in catalog.load(run_ids)] == run_ids
 
 
-def test_a_run_that_goes_on_is_read_again() -> None:
+def test_a_run_that_goes_on_is_read_again():
     run_id = small_runs.run("running", saved=False, experiment="one")
     before = len(catalog.load("one")[0].history)
     with tracking.Recorder(run_id) as recorder:
@@ -81,9 +81,7 @@ def test_a_run_that_goes_on_is_read_again() -> None:
     assert len(catalog.load("one")[0].history) == before + 1
 
 
-def test_an_export_reads_back_without_the_record_and_is_listed_last(
-    bundled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_reads_back_without_the_record_and_is_listed_last(bundled, tmp_path, monkeypatch):
     before = exported(bundled / "sample")
     assert catalog.experiments()["experiment"].tolist() == ["one", "sample"]
     monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path / "another home"))
@@ -102,7 +100,7 @@ def test_an_export_reads_back_without_the_record_and_is_listed_last(
     assert (row["experiment"], row["name"], row["runs"]) == ("sample", "One", 2)
 
 
-def test_no_path_or_host_is_exported_and_a_lost_table_is_an_error(tmp_path: Path) -> None:
+def test_no_path_or_host_is_exported_and_a_lost_table_is_an_error(tmp_path):
     exported(tmp_path / "out")
     text = (tmp_path / "out" / "experiment.json").read_text()
     run = json.loads(text)["runs"][0]
@@ -113,7 +111,7 @@ def test_no_path_or_host_is_exported_and_a_lost_table_is_an_error(tmp_path: Path
         archive.read(tmp_path / "out")
 
 
-def test_only_ended_experiments_are_exported_and_only_to_new_folders(tmp_path: Path) -> None:
+def test_only_ended_experiments_are_exported_and_only_to_new_folders(tmp_path):
     small_runs.run("running", saved=False, experiment="two")
     with pytest.raises(UnfreezeError, match="not over"):
         catalog.export("two", tmp_path / "out")
@@ -123,7 +121,7 @@ def test_only_ended_experiments_are_exported_and_only_to_new_folders(tmp_path: P
     assert "out" not in os.listdir(tmp_path)
 
 
-def test_a_broken_export_is_refused_and_hides_nothing_else(bundled: Path) -> None:
+def test_a_broken_export_is_refused_and_hides_nothing_else(bundled):
     (bundled / "sample").mkdir(parents=True)
     for broken in ('{"format": 1}', '{"format": 2, "runs": []}'):
         (bundled / "sample" / "experiment.json").write_text(broken)
@@ -133,7 +131,7 @@ def test_a_broken_export_is_refused_and_hides_nothing_else(bundled: Path) -> Non
     assert catalog.experiments()["experiment"].tolist() == ["one"]
 
 
-def test_the_bundled_experiment_is_complete_and_small() -> None:
+def test_the_bundled_experiment_is_complete_and_small():
     """It has the format of an earlier version."""
     folder = paths.ROOT / "experiments" / catalog.BUNDLED
     results = archive.read(folder)

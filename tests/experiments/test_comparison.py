@@ -13,7 +13,7 @@ def pair(*results: Result) -> Pair:
     return Pair(*sides(results))
 
 
-def test_runs_that_differ_in_the_seed_alone_are_one_side() -> None:
+def test_runs_that_differ_in_the_seed_alone_are_one_side():
     full = [result("full", 920, seed=1), result("full", 900)]
     full_side, scratch, tfidf = sides([result("scratch", 700), *full, result("tfidf")])
     labels = (full_side.label, scratch.label, tfidf.label)
@@ -23,14 +23,14 @@ def test_runs_that_differ_in_the_seed_alone_are_one_side() -> None:
     assert low < 0.9 < 0.92 < high and scratch.seed_interval is None
 
 
-def test_sides_of_one_mode_are_named_by_their_settings() -> None:
+def test_sides_of_one_mode_are_named_by_their_settings():
     found = sides([result(epochs=2), result(epochs=8), result("gradual"), result("gradual")])
     names = [side.label for side in found]
     assert names[:2] == ["Full (epochs 2)", "Full (epochs 8)"]
     assert names[2:] == ["Gradual (gradual 0)", "Gradual (gradual 0)"]  # the same thing twice
 
 
-def test_text_vectors_of_an_earlier_run_count_as_training_time() -> None:
+def test_text_vectors_of_an_earlier_run_count_as_training_time():
     metrics = {"features_seconds": 8, "features_kept": 1}
     fresh = result("last-layer", 660, seconds=10, metrics=metrics | {"features_kept": 0})
     reused = result("last-layer", 660, seconds=2, metrics=metrics)
@@ -41,14 +41,14 @@ def test_text_vectors_of_an_earlier_run_count_as_training_time() -> None:
     assert sides([reused])[0].seconds_to(0.8) == pytest.approx(8 + 2 / 3)
 
 
-def test_an_accuracy_is_reached_when_every_seed_reached_it() -> None:
+def test_an_accuracy_is_reached_when_every_seed_reached_it():
     high, low = (0.5, 0.82, 0.9), (0.5, 0.79, 0.86)
     [side] = sides([result(seconds=10, curve=high), result(seconds=10, curve=low, seed=1)])
     assert side.seconds_to(0.80) == pytest.approx((5 + 10) / 2)
     assert side.seconds_to(0.85) == 10 and side.seconds_to(0.88) is None
 
 
-def test_pairing_takes_account_of_texts_on_which_both_fail() -> None:
+def test_pairing_takes_account_of_texts_on_which_both_fail():
     right = np.arange(TEXTS) < 900
     slightly = right & ~(np.arange(TEXTS) < 20)  # wrong on 20 more, right on none more
     paired = pair(result("full", right), result("last-layer", slightly))
@@ -61,7 +61,7 @@ def test_pairing_takes_account_of_texts_on_which_both_fail() -> None:
     assert pair(result("full", 900), other_texts).paired_correct is None
 
 
-def test_seeds_that_disagree_are_no_clear_difference() -> None:
+def test_seeds_that_disagree_are_no_clear_difference():
     full = [result("full", right, seed) for seed, right in enumerate((900, 960, 930))]
     last = [result("last-layer", right, seed) for seed, right in enumerate((925, 885, 920))]
     found = pair(*full, *last)
@@ -87,5 +87,5 @@ NETWORKS = [result("full"), result("last-layer"), result("tfidf")]
         ([result(), result("gradual", split="other")], {"split": ["other", "split-0-0"]}),
     ],
 )
-def test_unfair_differences(results: list[Result], differences: dict[str, list[str]]) -> None:
+def test_unfair_differences(results, differences):
     assert grouping.unfair_differences([result.run for result in results]) == differences

@@ -30,7 +30,7 @@ Files = dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Files:
+def exported(tmp_path_factory):
     """The files of a small exported experiment, by name."""
     folder = tmp_path_factory.mktemp("exported") / "one"
     results = fake_results.experiment(("full", "last-layer", "majority"), texts=40)
@@ -54,12 +54,12 @@ def read_and_draw(folder: Path, files: Files) -> list[Result] | None:
     return results
 
 
-def test_intact_experiment_is_drawn(exported: Files, tmp_path: Path) -> None:
+def test_intact_experiment_is_drawn(exported, tmp_path):
     results = read_and_draw(tmp_path / "intact", exported)
     assert results is not None and len(results) == 3 and results[0].diagnostics is not None
 
 
-def test_labels_may_have_commas(tmp_path: Path) -> None:
+def test_labels_may_have_commas(tmp_path):
     labels = ("Arts, Books", "Sport")
     results = fake_results.experiment(("full", "tfidf"), labels=labels)
     archive.write(results, tmp_path / "out")
@@ -70,7 +70,7 @@ def test_labels_may_have_commas(tmp_path: Path) -> None:
 
 @given(st.data())
 @examples(50)
-def test_damaged_file(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
+def test_damaged_file(exported, tmp_path, data):
     name = data.draw(st.sampled_from(sorted(exported)))
     read_and_draw(tmp_path, exported | {name: data.draw(damaged(exported[name]))})
 
@@ -78,9 +78,7 @@ def test_damaged_file(exported: Files, tmp_path: Path, data: st.DataObject) -> N
 @pytest.mark.parametrize("anywhere", [True, False], ids=["anywhere", "in a run"])
 @given(st.data())
 @examples(60)
-def test_odd_value_in_the_record(
-    exported: Files, tmp_path: Path, anywhere: bool, data: st.DataObject
-) -> None:
+def test_odd_value_in_the_record(exported, tmp_path, anywhere, data):
     record = json.loads(exported[RECORD])
     if anywhere:
         record = data.draw(altered_json(record))
@@ -93,7 +91,7 @@ def test_odd_value_in_the_record(
 
 @given(st.data())
 @examples(40)
-def test_odd_cells_in_tables(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
+def test_odd_cells_in_tables(exported, tmp_path, data):
     name = data.draw(st.sampled_from([name for name in sorted(exported) if name.endswith(".csv")]))
     rows = [line.split(",") for line in exported[name].decode().splitlines()]
     for _ in range(data.draw(st.integers(1, 4))):
@@ -106,14 +104,14 @@ def test_odd_cells_in_tables(exported: Files, tmp_path: Path, data: st.DataObjec
 @pytest.mark.parametrize(
     "content", [b"", b"null", b"[]", b"{}", DEEP_JSON.encode(), b"\xff", b"9" * 9999]
 )
-def test_other_content_is_refused(exported: Files, tmp_path: Path, content: bytes) -> None:
+def test_other_content_is_refused(exported, tmp_path, content):
     assert read_and_draw(tmp_path, exported | {RECORD: content}) is None
     assert read_and_draw(tmp_path / "missing", {}) is None
 
 
 @given(st.data())
 @examples(80)
-def test_odd_diagnostics_arrays(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
+def test_odd_diagnostics_arrays(exported, tmp_path, data):
     name = f"full-0/{ARRAYS}"
     with np.load(io.BytesIO(exported[name])) as stored:
         arrays = dict(stored)
@@ -126,7 +124,7 @@ def test_odd_diagnostics_arrays(exported: Files, tmp_path: Path, data: st.DataOb
 
 @given(st.data())
 @examples(60)
-def test_damaged_diagnostics(exported: Files, tmp_path: Path, data: st.DataObject) -> None:
+def test_damaged_diagnostics(exported, tmp_path, data):
     for name in (ARRAYS, METADATA):
         (tmp_path / name).write_bytes(exported[f"full-0/{name}"])
     file = tmp_path / data.draw(st.sampled_from([ARRAYS, METADATA]))
@@ -138,7 +136,7 @@ def test_damaged_diagnostics(exported: Files, tmp_path: Path, data: st.DataObjec
 
 
 @pytest.mark.parametrize("shape", ["(1000000000000,)", "(-1,)", "(3, 99999999999999999999)"])
-def test_diagnostics_of_terabytes_are_ignored(shape: str, exported: Files, tmp_path: Path) -> None:
+def test_diagnostics_of_terabytes_are_ignored(shape, exported, tmp_path):
     (tmp_path / METADATA).write_bytes(exported[f"full-0/{METADATA}"])
     header = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header

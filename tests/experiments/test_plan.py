@@ -26,7 +26,7 @@ TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "no
 
 
 @pytest.fixture(autouse=True)
-def starter(monkeypatch: pytest.MonkeyPatch) -> None:
+def starter(monkeypatch):
     """A checkpoint to start from, and a small dataset."""
     small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
     monkeypatch.setattr(datasets, "load", load)
@@ -47,7 +47,7 @@ def order(configs: Sequence[FineTuneConfig]) -> list[tuple[str, int]]:
     return [(config.mode, config.seed) for config in configs]
 
 
-def test_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
+def test_runs_differ_in_mode_seed_and_what_the_mode_sets():
     modes = ["full", "last-layer", "gradual"]
     configs = plan.plan(given(batch_size=8), modes, [3, 5])
     expected = [(mode, seed) for seed in (3, 5) for mode in modes]
@@ -64,7 +64,7 @@ def test_runs_differ_in_mode_seed_and_what_the_mode_sets() -> None:
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 30])
-def test_all_modes_have_equal_batches_and_twenty_evaluations(epochs: int) -> None:
+def test_all_modes_have_equal_batches_and_twenty_evaluations(epochs):
     settings = given(epochs=epochs, mode="last-layer")
     for config in plan.plan(settings, ["full", "last-layer"], [0], references=False):
         assert config.batch_size == mode_defaults("full").batch_size
@@ -72,7 +72,7 @@ def test_all_modes_have_equal_batches_and_twenty_evaluations(epochs: int) -> Non
         assert config.evaluations >= FineTuneConfig().evaluations
 
 
-def test_a_given_rate_replaces_that_of_the_mode() -> None:
+def test_a_given_rate_replaces_that_of_the_mode():
     modes = ["full", "last-layer", "gradual"]
     planned = plan.plan(given(), modes, [0], {"last-layer": 0.06}, references=False)
     full, gradual = mode_defaults("full").learning_rate, mode_defaults("gradual").learning_rate
@@ -82,21 +82,19 @@ def test_a_given_rate_replaces_that_of_the_mode() -> None:
     assert [(run.learning_rate, run.layer_decay) for run in planned[:3]] == [(full, 1.0)] * 3
 
 
-def test_references_come_once_and_only_if_asked_for() -> None:
+def test_references_come_once_and_only_if_asked_for():
     planned = plan.plan(given(), ["full", "tfidf", "full"], [1, 1, 2], references=False)
     assert order(planned) == [("full", 1), ("full", 2), ("tfidf", 1)]
 
 
 @pytest.mark.parametrize(("modes", "seeds"), [([], [0]), (["full"], []), (["half"], [0])])
-def test_an_impossible_plan_is_refused(modes: list[str], seeds: list[int]) -> None:
+def test_an_impossible_plan_is_refused(modes, seeds):
     with pytest.raises(UnfreezeError):
         plan.plan(given(), modes, seeds)
 
 
 @pytest.mark.slow
-def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same_steps(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same_steps(monkeypatch):
     shuffled = batches.shuffled_batches
 
     def recorded(seen: list[list[int]], *arguments: Any, **more: Any) -> list[torch.Tensor]:
@@ -132,9 +130,7 @@ def test_all_modes_see_the_same_texts_in_the_same_order_and_evaluate_at_the_same
     assert len(first) == 3 * epoch and first[:epoch] != first[epoch : 2 * epoch]
 
 
-def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(monkeypatch):
     """The disk is full from the second run on."""
     create_run, run_ids = tracking.create_run, []
 
@@ -153,7 +149,7 @@ def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(
     tracking.delete(run_id)
 
 
-def test_an_experiment_goes_through_the_queue_in_order() -> None:
+def test_an_experiment_goes_through_the_queue_in_order():
     configs = plan.plan(given(epochs=1), ["last-layer", "full"], [0])
     experiment = plan.submit(configs)
     try:
@@ -171,7 +167,7 @@ def test_an_experiment_goes_through_the_queue_in_order() -> None:
     assert row["name"].startswith("Last layer, Full · sample · ")
 
 
-def test_nothing_is_queued_if_one_run_cannot_be() -> None:
+def test_nothing_is_queued_if_one_run_cannot_be():
     config = FineTuneConfig.from_dict(given())
     with pytest.raises(UnfreezeError, match="no/where"):
         plan.submit([config, replace(config, source_task_data="no/where")])

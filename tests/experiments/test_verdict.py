@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from ftcore.experiments import verdict
-from ftcore.experiments.result import Result
 from tests.helpers.fake_results import TEXTS, result
 
 
@@ -50,7 +49,7 @@ SUMMARIES = [
 
 
 @pytest.mark.parametrize(("results", "part"), SUMMARIES)
-def test_summary(results: list[Result], part: str) -> None:
+def test_summary(results, part):
     assert part in verdict.summary(results)
 
 
@@ -62,7 +61,7 @@ def test_summary(results: list[Result], part: str) -> None:
         (3000, 2, "Last layer trained 1,500 times as fast as Full (2 s against 50 min)."),
     ],
 )
-def test_speed(full: float, last_layer: float, sentence: str) -> None:
+def test_speed(full, last_layer, sentence):
     results = [result("full", 931, seconds=full), result("last-layer", 660, seconds=last_layer)]
     assert sentence in verdict.summary(results)
 
@@ -91,7 +90,7 @@ FINDINGS = [
 
 
 @pytest.mark.parametrize(("others", "start"), FINDINGS)
-def test_first_finding(others: dict[str, int], start: str) -> None:
+def test_first_finding(others, start):
     results = [
         result(mode, noisy(right, seed), seconds=2)
         for seed, (mode, right) in zip((1, 3), others.items(), strict=False)
@@ -99,13 +98,13 @@ def test_first_finding(others: dict[str, int], start: str) -> None:
     assert verdict.findings([NINETY, *results])[0].startswith(start)
 
 
-def test_findings_do_not_repeat_the_summary() -> None:
+def test_findings_do_not_repeat_the_summary():
     results = [NINETY, result("scratch", noisy(980, 1))]
     assert "did not help" in verdict.summary(results)
     assert "retraining" not in " ".join(verdict.findings(results))
 
 
-def test_further_findings() -> None:
+def test_further_findings():
     stopped = result("gradual", status="stopped")
     results = [result("full"), result("last-layer", 660, curve=(0.5, 0.6, 0.66)), stopped]
     assert verdict.findings(results) == [

@@ -25,7 +25,7 @@ def completeness_error(ref: str, text: str) -> float:
 
 
 @pytest.mark.parametrize("ref", ["sentiment", "starter"])
-def test_contributions_add_up_to_the_score(ref: str) -> None:
+def test_contributions_add_up_to_the_score(ref):
     _, _, texts, _ = sample.generate()
     long_reviews = [" ".join(texts[start : start + 8])[:1400] for start in range(0, 64, 8)]
     errors = [completeness_error(ref, text) for text in [REVIEW, "Bad.", *long_reviews]]
@@ -33,7 +33,7 @@ def test_contributions_add_up_to_the_score(ref: str) -> None:
 
 
 @pytest.mark.parametrize("ref", ["sentiment", "starter"])
-def test_label_and_probability_are_those_of_the_prediction(ref: str) -> None:
+def test_label_and_probability_are_those_of_the_prediction(ref):
     [prediction] = predict(ref, [REVIEW])
     explanation = explain(ref, REVIEW)
     assert explanation.label == prediction.label
@@ -42,7 +42,7 @@ def test_label_and_probability_are_those_of_the_prediction(ref: str) -> None:
     assert explanation.tokens == prediction.tokens
 
 
-def test_praise_and_blame_point_in_opposite_directions() -> None:
+def test_praise_and_blame_point_in_opposite_directions():
     explanation = explain("sentiment", "a wonderful superb film with a terrible script")
     by_word = dict(zip(explanation.tokens, explanation.contributions, strict=True))
     sign = 1 if explanation.label == "positive" else -1
@@ -51,7 +51,7 @@ def test_praise_and_blame_point_in_opposite_directions() -> None:
     assert abs(by_word["with"]) < abs(by_word["terrible"])
 
 
-def test_hiding_the_strongest_word_lowers_the_probability_most() -> None:
+def test_hiding_the_strongest_word_lowers_the_probability_most():
     text = "the plot is dull and the actors walk through it with a lamp"
     explanation = explain("sentiment", text)
     words = explanation.tokens
@@ -60,14 +60,14 @@ def test_hiding_the_strongest_word_lowers_the_probability_most() -> None:
     assert left.index(min(left)) == explanation.contributions.index(max(explanation.contributions))
 
 
-def test_an_unknown_word_contributes_nothing() -> None:
+def test_an_unknown_word_contributes_nothing():
     explanation = explain("sentiment", "A zzyzx <pad> film.")
     assert explanation.known[1] is False
     assert explanation.contributions[1] == 0
     assert explain("sentiment", "zzyzx qwxv").contributions == [0, 0]
 
 
-def test_a_long_text_is_cut_as_the_model_cuts_it() -> None:
+def test_a_long_text_is_cut_as_the_model_cuts_it():
     path, truncation = paths.checkpoints_dir() / "base", Truncation(length=16, tail=0.5)
     base = small_runs.checkpoint(path, "base", truncation=truncation)
     explanation = explain("base", "good " * 20 + "film " * 20 + "bad " * 20)
@@ -78,18 +78,18 @@ def test_a_long_text_is_cut_as_the_model_cuts_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["\x00", "é́ 映画", '"', "<pad>", "a" * 100_000])
-def test_odd_texts_are_explained(text: str) -> None:
+def test_odd_texts_are_explained(text):
     assert completeness_error("sentiment", text) < 0.15
 
 
-def test_errors_are_those_of_a_prediction() -> None:
+def test_errors_are_those_of_a_prediction():
     with pytest.raises(UnfreezeError, match="empty"):
         explain("sentiment", "  ")
     with pytest.raises(UnfreezeError, match="no checkpoint 'gone'"):
         explain("gone", "good")
 
 
-def test_concurrent_predictions_are_not_disturbed() -> None:
+def test_concurrent_predictions_are_not_disturbed():
     [before] = predict("sentiment", [REVIEW])
     state = torch.get_rng_state()
     answers, done = [], threading.Event()

@@ -12,11 +12,11 @@ from tests.helpers import small_runs
 
 
 @pytest.fixture
-def base() -> checkpoints.Checkpoint:
+def base():
     return small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
-def test_a_text_gets_the_same_prediction_alone_and_in_a_batch(base: checkpoints.Checkpoint) -> None:
+def test_a_text_gets_the_same_prediction_alone_and_in_a_batch(base):
     texts = ["The film is good.", "Bad", "not " * 40, "the film is not bad, the film is good"] * 30
     batch = prediction.predict("base", texts)
     assert len(batch) == len(texts)
@@ -26,7 +26,7 @@ def test_a_text_gets_the_same_prediction_alone_and_in_a_batch(base: checkpoints.
         assert alone.probabilities == pytest.approx(in_batch.probabilities, abs=1e-5)
 
 
-def test_a_prediction_has_the_tokens_that_the_model_read(base: checkpoints.Checkpoint) -> None:
+def test_a_prediction_has_the_tokens_that_the_model_read(base):
     [answer] = prediction.predict("base", ["The zebra is GOOD. " * 10])
     assert answer.tokens[:5] == ["the", "zebra", "is", "good", "."]
     assert answer.known[:5] == [True, False, True, True, True]
@@ -37,18 +37,18 @@ def test_a_prediction_has_the_tokens_that_the_model_read(base: checkpoints.Check
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t"])
-def test_an_empty_text_is_an_error(base: checkpoints.Checkpoint, text: str) -> None:
+def test_an_empty_text_is_an_error(base, text):
     with pytest.raises(UnfreezeError, match="empty"):
         prediction.predict("base", ["good", text])
 
 
-def test_huge_and_binary_texts_get_probabilities(base: checkpoints.Checkpoint) -> None:
+def test_huge_and_binary_texts_get_probabilities(base):
     texts = ["a" * 1_000_000, "good " * 200_000, "\x00\xff\ufffd" * 50, "<pad> <pad>", '""']
     for answer in prediction.predict("base", texts):
         assert sum(answer.probabilities.values()) == pytest.approx(1)
 
 
-def test_new_weights_replace_cached_ones(base: checkpoints.Checkpoint) -> None:
+def test_new_weights_replace_cached_ones(base):
     [before] = prediction.predict("base", ["good"])
     small_runs.checkpoint(base.path, "base", seed=9)
     model = checkpoint_files.load_model(checkpoints.find("base"))
@@ -58,9 +58,7 @@ def test_new_weights_replace_cached_ones(base: checkpoints.Checkpoint) -> None:
     assert list(after.probabilities.values()) == pytest.approx(scores, abs=1e-6)
 
 
-def test_many_texts_keep_their_order_and_report_progress(
-    base: checkpoints.Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_texts_keep_their_order_and_report_progress(base, monkeypatch):
     texts = [("bad " * (n % 23) + "good. ") * (n % 3 + 1) for n in range(200)]
     one_batch = prediction.predict("base", texts)
     monkeypatch.setattr(devices, "batch_tokens", lambda device: 64)
@@ -74,7 +72,7 @@ def test_many_texts_keep_their_order_and_report_progress(
         assert answer.probabilities == pytest.approx(expected.probabilities, abs=0.02)
 
 
-def test_a_prediction_draws_no_random_number(base: checkpoints.Checkpoint) -> None:
+def test_a_prediction_draws_no_random_number(base):
     """All threads share a generator: a training with dropout would end with other weights."""
     torch.manual_seed(0)
     before = torch.get_rng_state()

@@ -20,11 +20,11 @@ from tests.helpers import small_runs
 
 
 @pytest.fixture
-def parent() -> Checkpoint:
+def parent():
     return small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
-def test_frozen_word_vectors_stay_with_the_parent(parent: Checkpoint) -> None:
+def test_frozen_word_vectors_stay_with_the_parent(parent):
     assert load_file(parent.path / WORDS)["embedding.weight"].dtype == torch.float16
     child = small_runs.checkpoint(paths.checkpoints_dir() / "child", "child", parent=parent)
     assert not (child.path / WORDS).exists() and child.words == "base"
@@ -34,7 +34,7 @@ def test_frozen_word_vectors_stay_with_the_parent(parent: Checkpoint) -> None:
     assert [checkpoint.ref for checkpoint in checkpoints.dependents("base")] == ["child"]
 
 
-def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent: Checkpoint) -> None:
+def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent):
     """The evaluation before training leaves no word vectors, which later ones would not replace."""
     model = checkpoint_files.load_model(parent)
     model.embedding.weight.requires_grad_(True)
@@ -56,7 +56,7 @@ def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent: Check
     assert checkpoint_files.load_model(tuned).embedding.weight.equal(model.embedding.weight)
 
 
-def test_inconsistent_or_newer_checkpoint_is_refused_and_hides_no_other(parent: Checkpoint) -> None:
+def test_inconsistent_or_newer_checkpoint_is_refused_and_hides_no_other(parent):
     small_runs.checkpoint(paths.checkpoints_dir() / "other", "other")
     swapped = [*small_runs.WORDS[:2], *reversed(small_runs.WORDS[2:])]
     (parent.path / VOCABULARY).write_text(json.dumps(swapped))
@@ -73,7 +73,7 @@ def test_inconsistent_or_newer_checkpoint_is_refused_and_hides_no_other(parent: 
     assert "other" in [checkpoint.ref for checkpoint in checkpoints.list_checkpoints()]
 
 
-def test_deletion_is_refused_while_others_use_the_word_vectors(parent: Checkpoint) -> None:
+def test_deletion_is_refused_while_others_use_the_word_vectors(parent):
     small_runs.checkpoint(paths.checkpoints_dir() / "child", "child", parent=parent)
     with pytest.raises(UnfreezeError, match="Child"):
         checkpoints.delete("base")
@@ -82,9 +82,7 @@ def test_deletion_is_refused_while_others_use_the_word_vectors(parent: Checkpoin
     assert not parent.path.exists()
 
 
-def test_failed_write_leaves_the_old_weights(
-    parent: Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_leaves_the_old_weights(parent, monkeypatch):
     before = checkpoint_files.load_model(parent).state_dict()
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="space"):
@@ -95,16 +93,14 @@ def test_failed_write_leaves_the_old_weights(
     assert {file.name for file in parent.path.iterdir()} == {CONFIG, VOCABULARY, WEIGHTS, WORDS}
 
 
-def test_cards_of_bundled_checkpoints_state_the_licence() -> None:
+def test_cards_of_bundled_checkpoints_state_the_licence():
     for ref in ("starter", "sentiment"):
         card = checkpoints.find(ref).card
         assert "AG News" in card
         assert "**Licence:** for research and other non-commercial use" in card
 
 
-def test_panic_of_safetensors_means_out_of_memory(
-    parent: Checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_panic_of_safetensors_means_out_of_memory(parent, monkeypatch):
     panic = Mock(side_effect=type("PanicException", (BaseException,), {}))  # as pyo3 raises it
     snapshots.path(parent.path).touch()
     monkeypatch.setattr("safetensors.torch.load_file", panic)
@@ -116,7 +112,7 @@ def test_panic_of_safetensors_means_out_of_memory(
     assert user_message(raised.value).startswith("Out of memory: reduce")
 
 
-def test_exported_copy_is_independent(parent: Checkpoint) -> None:
+def test_exported_copy_is_independent(parent):
     checkpoints.export(parent, paths.checkpoints_dir() / "copy", "A copy")
     shutil.rmtree(parent.path)
     copy = checkpoints.find("copy")

@@ -12,14 +12,12 @@ SPEC = ModelSpec(vocab_size=20, dim=8, classes=3, heads=2, layers=2, feedforward
 
 
 @pytest.fixture
-def model() -> TextClassifier:
+def model():
     torch.manual_seed(0)
     return TextClassifier(SPEC, torch.randn(20, 8), dropout=0.0).eval()
 
 
-def test_scores_depend_on_the_order_of_words_alone_not_on_padding_or_other_texts(
-    model: TextClassifier,
-) -> None:
+def test_scores_depend_on_the_order_of_words_alone_not_on_padding_or_other_texts(model):
     alone = model(torch.tensor([[4, 5, 6]]), torch.tensor([3]))
     for other in ([7, 8, 9, 10, 11], [15, 14, 13, 12, 11]):
         batch = model(torch.tensor([[4, 5, 6, 1, 1], other]), torch.tensor([3, 5]))
@@ -27,7 +25,7 @@ def test_scores_depend_on_the_order_of_words_alone_not_on_padding_or_other_texts
     assert not torch.allclose(alone, model(torch.tensor([[6, 5, 4]]), torch.tensor([3])), atol=1e-4)
 
 
-def test_layer_groups_hold_every_weight_once_and_layers_differ(model: TextClassifier) -> None:
+def test_layer_groups_hold_every_weight_once_and_layers_differ(model):
     sizes = {g.name: sum(w.numel() for w in g.parameters()) for g in model.layer_groups()}
     first, second = model.transformer_encoder.layers
     assert not torch.equal(first.linear1.weight, second.linear1.weight)
@@ -36,9 +34,7 @@ def test_layer_groups_hold_every_weight_once_and_layers_differ(model: TextClassi
     assert sum(sizes.values()) == sum(w.numel() for w in model.parameters()) == SPEC.parameters
 
 
-def test_both_ways_to_compute_attention_equal_pytorchs(
-    model: TextClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_ways_to_compute_attention_equal_pytorchs(model, monkeypatch):
     ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 3, 5, 1])
     layer = torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)
     reference = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
@@ -57,9 +53,7 @@ def test_both_ways_to_compute_attention_equal_pytorchs(
     assert not torch.equal(explicit, fused), "only one way was taken"
 
 
-def test_dropout_drops_features_of_whole_texts_and_words_in_training_only(
-    model: TextClassifier,
-) -> None:
+def test_dropout_drops_features_of_whole_texts_and_words_in_training_only(model):
     model.word_dropout = 0.9
     ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 9, 9, 9])
     assert not torch.allclose(model.train()(ids, lengths), model(ids, lengths))

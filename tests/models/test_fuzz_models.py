@@ -30,7 +30,7 @@ OTHER_CONTENTS += [DEEP_JSON.encode(), b'{"format": 2, "format": 1}', b'{"a":' *
 
 
 @pytest.fixture
-def valid(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def valid(home, monkeypatch):
     """A valid checkpoint's folder, which is not listed; small ones are bundled."""
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")
@@ -70,7 +70,7 @@ def prediction_if_valid() -> prediction.Prediction | None:
 
 @given(st.data())
 @examples(300)
-def test_damaged_or_odd_file(valid: Path, data: st.DataObject) -> None:
+def test_damaged_or_odd_file(valid, data):
     file = data.draw(st.sampled_from([CONFIG, *FILES]))
     contents = damaged((valid / file).read_bytes())
     if file == CONFIG:
@@ -82,7 +82,7 @@ def test_damaged_or_odd_file(valid: Path, data: st.DataObject) -> None:
 
 @given(st.data())
 @examples(40)
-def test_truncated_file_is_refused(valid: Path, data: st.DataObject) -> None:
+def test_truncated_file_is_refused(valid, data):
     file = data.draw(st.sampled_from(FILES))
     content = (valid / file).read_bytes()
     restore(valid, **{file: content[: data.draw(st.integers(0, len(content.rstrip()) - 1))]})
@@ -91,7 +91,7 @@ def test_truncated_file_is_refused(valid: Path, data: st.DataObject) -> None:
 
 @given(st.data())
 @examples(10)
-def test_pages_show_every_listed_checkpoint(valid: Path, data: st.DataObject) -> None:
+def test_pages_show_every_listed_checkpoint(valid, data):
     config = json.loads((valid / CONFIG).read_text())
     key = data.draw(st.sampled_from(list(config)))
     odd = (
@@ -106,15 +106,13 @@ def test_pages_show_every_listed_checkpoint(valid: Path, data: st.DataObject) ->
 
 @pytest.mark.parametrize("content", OTHER_CONTENTS)
 @pytest.mark.parametrize("file", FILES)
-def test_other_content_is_refused(valid: Path, file: str, content: bytes) -> None:
+def test_other_content_is_refused(valid, file, content):
     restore(valid, **{file: content})
     assert prediction_if_valid() is None
 
 
 @pytest.mark.parametrize("file", [*FILES, CARD])
-def test_folder_pipe_or_broken_link_in_place_of_a_file_beside_an_odd_folder(
-    valid: Path, file: str
-) -> None:
+def test_folder_pipe_or_broken_link_in_place_of_a_file_beside_an_odd_folder(valid, file):
     shutil.copytree(valid, paths.checkpoints_dir() / os.fsdecode(b"\xff\xfe"))  # no name
     path = paths.checkpoints_dir() / "bad" / file
     for create in (path.mkdir, lambda: os.mkfifo(path), lambda: path.symlink_to(path)):
@@ -143,7 +141,7 @@ CHANGES: dict[str, tuple[Callable[[Tensor], Tensor], bool | None]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ["embedding.weight", "classifier.weight", "classifier.bias"])
-def test_weights_of_another_kind(valid: Path, name: str, change: str) -> None:
+def test_weights_of_another_kind(valid, name, change):
     path = restore(valid) / (WORDS if name.startswith("embedding") else WEIGHTS)
     tensors = load_file(path)
     apply, usable = CHANGES[change]
@@ -156,7 +154,7 @@ SIZES += [{"layers": 200, "feedforward": 10**6}, {"heads": 10**6, "dim": 10**6},
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-def test_model_too_large_for_memory_is_refused(valid: Path, sizes: dict[str, int]) -> None:
+def test_model_too_large_for_memory_is_refused(valid, sizes):
     config = json.loads((valid / CONFIG).read_text())
     config["model"] |= sizes
     restore(valid, **{CONFIG: json.dumps(config).encode()})
@@ -164,7 +162,7 @@ def test_model_too_large_for_memory_is_refused(valid: Path, sizes: dict[str, int
 
 
 @pytest.fixture
-def lesson(tmp_path: Path) -> Lesson:
+def lesson(tmp_path):
     return Lesson(tmp_path)
 
 
@@ -172,7 +170,7 @@ def lesson(tmp_path: Path) -> Lesson:
 @pytest.mark.parametrize("older", [False, True])
 @given(st.data())
 @examples(60)
-def test_damaged_lesson_file(lesson: Lesson, older: bool, data: st.DataObject) -> None:
+def test_damaged_lesson_file(lesson, older, data):
     """Torch's present format has checksums: if accepted, the weights are the original ones."""
     original = net(classes=2)
     content = lesson.save(original, _use_new_zipfile_serialization=not older).file.read_bytes()

@@ -1,7 +1,5 @@
 """Fixtures for tests of pages."""
 
-from pathlib import Path
-
 import pytest
 
 from ftcore import paths
@@ -10,7 +8,7 @@ from tests.helpers import small_runs
 
 
 @pytest.fixture
-def small_checkpoints(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def small_checkpoints(home, monkeypatch):
     """The folder of the bundled checkpoints, with small ones in it; the slow imports are done."""
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")

@@ -87,7 +87,7 @@ def location(response: Any) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_without_a_sign_in_only_this_machine_is_let_in(path: str) -> None:
+def test_without_a_sign_in_only_this_machine_is_let_in(path):
     for kind in KINDS:
         for client in ("127.0.0.1", "::1"):
             assert (
@@ -105,7 +105,7 @@ def test_without_a_sign_in_only_this_machine_is_let_in(path: str) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:1", "127.0.0.1.evil.example", ""])
 @pytest.mark.parametrize("control", [access.LocalOnly(inner_app), password_sign_in()])
-def test_unknown_host_name_is_refused(control: access.AccessControl, host: str) -> None:
+def test_unknown_host_name_is_refused(control, host):
     for kind in KINDS:
         refused = request(control, client="127.0.0.1", kind=kind, host=host, cookie=cookie())
         assert refused.status_code == 403
@@ -113,7 +113,7 @@ def test_unknown_host_name_is_refused(control: access.AccessControl, host: str) 
 
 @pytest.mark.parametrize(("kind", "client"), [*itertools.product(KINDS, ["127.0.0.1", NETWORK])])
 @pytest.mark.parametrize("path", PATHS)
-def test_with_a_password_every_client_signs_in(path: str, kind: str, client: str) -> None:
+def test_with_a_password_every_client_signs_in(path, kind, client):
     control = password_sign_in()
     assert request(control, path, client=client, kind=kind, cookie=cookie()).status_code == 204
     expired = cookie(TOKEN_SECONDS + 1)
@@ -125,7 +125,7 @@ def test_with_a_password_every_client_signs_in(path: str, kind: str, client: str
             assert status == (401 if kind == "http" else 403)
 
 
-def test_page_leads_to_the_sign_in_and_back() -> None:
+def test_page_leads_to_the_sign_in_and_back():
     control = password_sign_in()
     redirect = request(control, "/train?run=abc&by=epoch", accept="text/html,*/*")
     target = "%2Ftrain%3Frun%3Dabc%26by%3Depoch"
@@ -152,7 +152,7 @@ FOREIGN += ["", "//[", "/\t/evil.example"]
 
 
 @pytest.mark.parametrize("target", FOREIGN)
-def test_sign_in_leads_to_this_server_only(target: str) -> None:
+def test_sign_in_leads_to_this_server_only(target):
     for value in (quote(target, safe=""), target):
         response = submit(password_sign_in(), password="open+sesame", next=value)
         assert re.match(r"/([^/\\]|$)", location(response))
@@ -160,7 +160,7 @@ def test_sign_in_leads_to_this_server_only(target: str) -> None:
         assert list(response.headers).count("set-cookie") == 1
 
 
-def test_wrong_passwords_are_reported_then_throttled() -> None:
+def test_wrong_passwords_are_reported_then_throttled():
     control = password_sign_in()
     for _ in range(FREE_ATTEMPTS):
         wrong = submit(control, password="open", next="/train")
@@ -185,11 +185,11 @@ def test_wrong_passwords_are_reported_then_throttled() -> None:
         ({"origin": "http://127.0.0.1:8501"}, 303),
     ],
 )
-def test_form_of_another_site_is_refused(headers: dict[str, str], status: int) -> None:
+def test_form_of_another_site_is_refused(headers, status):
     assert submit(password_sign_in(), password="open+sesame", **headers).status_code == status
 
 
-def test_malformed_form_is_refused_and_a_target_escaped() -> None:
+def test_malformed_form_is_refused_and_a_target_escaped():
     control = password_sign_in()
     for body in (b"x" * 5000, b"password=" + b"%" * 4000, b"\xff\xfe=\x00", b"", b"&&=&"):
         response = request(password_sign_in(), "/sign-in", "POST", body=body)
@@ -199,7 +199,7 @@ def test_malformed_form_is_refused_and_a_target_escaped() -> None:
         assert "<img" not in response.text and "&lt;img" in response.text
 
 
-def test_sign_in_below_a_base_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sign_in_below_a_base_path(monkeypatch):
     get_option = sign_in.st.get_option
     options = {"server.baseUrlPath": "/course/"}
     monkeypatch.setattr(
@@ -220,9 +220,7 @@ class Secrets(dict[str, object]):
         return bool(self)
 
 
-def test_password_comes_from_the_environment_or_the_secrets(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_password_comes_from_the_environment_or_the_secrets(monkeypatch):
     monkeypatch.setattr(sign_in.st, "secrets", secrets := Secrets())
     assert sign_in.password() is None and not sign_in.by_streamlit()
     secrets["password"] = SECRET
@@ -233,7 +231,7 @@ def test_password_comes_from_the_environment_or_the_secrets(
     assert sign_in.by_streamlit()
 
 
-def test_streamlit_sign_in_protects_uploads_and_media(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streamlit_sign_in_protects_uploads_and_media(monkeypatch):
     key = "k" * 32
     monkeypatch.setattr(access.starlette_websocket, "get_cookie_secret", lambda: key)
     control = access.StreamlitSignIn(inner_app)
@@ -252,7 +250,7 @@ def test_streamlit_sign_in_protects_uploads_and_media(monkeypatch: pytest.Monkey
     assert request(control, "/health", client="127.0.0.1").status_code == 204
 
 
-def test_rerun_leaves_the_import_path_unchanged() -> None:
+def test_rerun_leaves_the_import_path_unchanged():
     """Other threads import meanwhile; a changing sys.path makes them miss modules."""
     before = list(sys.path)
     with modified_sys_path(str(server.app.script_path)):

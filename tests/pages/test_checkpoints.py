@@ -1,7 +1,6 @@
 """Checkpoints: the list, the details of each, deletion, import and pretraining."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -26,7 +25,7 @@ def click(key: str) -> AppTest:
     return open_page("checkpoints").button(key=key).click().run()
 
 
-def test_cards_show_accuracy_classes_and_origin_on_pages_of_twelve(home: Path) -> None:
+def test_cards_show_accuracy_classes_and_origin_on_pages_of_twelve(home):
     for number in range(14):
         small_runs.checkpoint(home / "checkpoints" / f"n{number:02}", f"n{number:02}")
     small_runs.run(name="*Tuned*", mode="last-layer")
@@ -42,7 +41,7 @@ def test_cards_show_accuracy_classes_and_origin_on_pages_of_twelve(home: Path) -
     assert {"details-starter", "delete-n01"} <= keys and "delete-starter" not in keys
 
 
-def test_a_broken_checkpoint_does_not_hide_the_others(small_checkpoints: Path) -> None:
+def test_a_broken_checkpoint_does_not_hide_the_others(small_checkpoints):
     (small_checkpoints / "sentiment" / "config.json").write_text("{")
     app = open_page("checkpoints")
     assert "**Starter**" in text(app) and "Sentiment" not in text(app)
@@ -51,7 +50,7 @@ def test_a_broken_checkpoint_does_not_hide_the_others(small_checkpoints: Path) -
     assert not app.exception and "Pretrain one" in app.info[0].value
 
 
-def test_a_checkpoint_can_be_fine_tuned_or_asked() -> None:
+def test_a_checkpoint_can_be_fine_tuned_or_asked():
     app = click("tune-sentiment")
     assert app.title[0].value == "Train"
     assert app.selectbox(key="setting_checkpoint").value == "sentiment"
@@ -60,7 +59,7 @@ def test_a_checkpoint_can_be_fine_tuned_or_asked() -> None:
     assert app.multiselect(key="predict_models").value == ["starter", "sentiment"]
 
 
-def test_details_show_the_card_the_facts_and_the_ancestors(small_checkpoints: Path) -> None:
+def test_details_show_the_card_the_facts_and_the_ancestors(small_checkpoints):
     (small_checkpoints / "starter" / "README.md").write_text("# A card\n\nMade **so**.")
     app = click("details-starter")
     assert "Made **so**." in text(app)
@@ -77,7 +76,7 @@ def test_details_show_the_card_the_facts_and_the_ancestors(small_checkpoints: Pa
     assert checkpoints.run_path(second).exists()
 
 
-def test_import_names_what_is_missing_and_reads_files_by_path_and_by_upload(tmp_path: Path) -> None:
+def test_import_names_what_is_missing_and_reads_files_by_path_and_by_upload(tmp_path):
     lesson = tmp_path / "model_AG News small1.pth"
     torch.save(net().state_dict(), lesson)
     app = press(open_tab("Import"), "Import")
@@ -100,7 +99,7 @@ def test_import_names_what_is_missing_and_reads_files_by_path_and_by_upload(tmp_
     assert "already" in press(app, "Import").error[0].value
 
 
-def test_pretraining_queues_a_run_and_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pretraining_queues_a_run_and_opens_it(monkeypatch):
     monkeypatch.setattr(scheduler, "submit", tracking.create_run)
     app = open_tab("Pretrain")
     app.text_input(key="pretrain_vectors").set_value("words.txt")

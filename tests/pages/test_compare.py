@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,7 @@ MODES = ["full", "last-layer", "gradual", "scratch", *REFERENCES]
 
 
 @pytest.fixture(autouse=True)
-def empty_home(small_checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_home(small_checkpoints, monkeypatch):
     """No bundled experiment, and nothing cached by another test."""
     monkeypatch.setattr(paths, "BUNDLED_EXPERIMENTS", small_checkpoints / "none")
     st.cache_data.clear()
@@ -52,7 +51,7 @@ def run_labels(app: AppTest) -> list[str]:
     return [run["label"] for run in chart_header(app)["runs"]]
 
 
-def test_one_click_queues_an_experiment_with_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_click_queues_an_experiment_with_the_defaults(monkeypatch):
     small_runs.hold_experiments(monkeypatch)
     app = open_page("compare")
     assert not app.exception and app.title[0].value == "Compare"
@@ -69,7 +68,7 @@ def test_one_click_queues_an_experiment_with_the_defaults(monkeypatch: pytest.Mo
     assert text(app).count(">waiting<") == len(MODES) and "4 modes" in text(app)
 
 
-def test_the_form_decides_which_runs_are_queued(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_form_decides_which_runs_are_queued(monkeypatch):
     small_runs.hold_experiments(monkeypatch)
     app = open_page("compare")
     app.get("button_group")[0].set_value(["full", "custom"]).run()
@@ -87,7 +86,7 @@ def test_the_form_decides_which_runs_are_queued(monkeypatch: pytest.MonkeyPatch)
     assert "Full, seed 1" in text(app) and "2 seeds" in text(app)
 
 
-def test_missing_data_or_a_single_mode_is_reported_before_anything_is_queued() -> None:
+def test_missing_data_or_a_single_mode_is_reported_before_anything_is_queued():
     app = open_page("compare")
     app.selectbox(key="setting_dataset").set_value("imdb").run()
     app.text_input(key="setting_source").set_value("/nowhere/aclImdb").run()
@@ -97,7 +96,7 @@ def test_missing_data_or_a_single_mode_is_reported_before_anything_is_queued() -
     assert "two modes" in app.info[0].value and button(app, "Run the experiment").disabled
 
 
-def test_earlier_experiments_are_a_click_away() -> None:
+def test_earlier_experiments_are_a_click_away():
     record_finished()
     fake_results.record(result("full", status="queued"), "two", "*Another*")
     assert button(open_page("compare"), "\\*Another\\*")
@@ -106,7 +105,7 @@ def test_earlier_experiments_are_a_click_away() -> None:
     assert verdict(app).startswith("Full is the most accurate")
 
 
-def test_a_race_has_a_line_for_each_run_with_its_progress() -> None:
+def test_a_race_has_a_line_for_each_run_with_its_progress():
     record("full", seconds=12)
     record("last-layer", status="running")
     record("gradual", status="queued")
@@ -127,9 +126,7 @@ def test_a_race_has_a_line_for_each_run_with_its_progress() -> None:
         ("Resume", "resume", ["interrupted", "paused"]),
     ],
 )
-def test_a_button_reaches_all_runs_in_a_safe_order(
-    monkeypatch: pytest.MonkeyPatch, label: str, action: str, states: list[str]
-) -> None:
+def test_a_button_reaches_all_runs_in_a_safe_order(monkeypatch, label, action, states):
     """Waiting runs are stopped first, so that none of them starts; runs are resumed in their order."""
     record("full")
     order = states if action == "resume" else states[::-1]
@@ -140,13 +137,13 @@ def test_a_button_reaches_all_runs_in_a_safe_order(
     assert reached == [ids[state] for state in states] and not app.exception
 
 
-def test_a_run_of_another_process_cannot_be_stopped_here() -> None:
+def test_a_run_of_another_process_cannot_be_stopped_here():
     record("full", status="running")
     app = press(open_page("compare", experiment="one"), "Stop all")
     assert "stop it there" in app.error[0].value
 
 
-def test_ten_tabs_read_the_record_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ten_tabs_read_the_record_once_a_second(monkeypatch):
     run_id = record("full", status="running")
     reads: list[str] = []
     read = tracking.run
@@ -155,7 +152,7 @@ def test_ten_tabs_read_the_record_once_a_second(monkeypatch: pytest.MonkeyPatch)
     assert reads == [run_id] and len({snapshot.curves for snapshot in snapshots}) == 1
 
 
-def test_a_finished_experiment_shows_verdict_and_table() -> None:
+def test_a_finished_experiment_shows_verdict_and_table():
     record_finished()
     app = open_page("compare", experiment="one")
     assert not app.exception and not app.error and not app.warning
@@ -172,7 +169,7 @@ def test_a_finished_experiment_shows_verdict_and_table() -> None:
     assert tfidf["Trained parameters"] == formatting.MISSING and "Seeds" not in table
 
 
-def test_several_seeds_show_their_spread_and_a_band() -> None:
+def test_several_seeds_show_their_spread_and_a_band():
     for seed, right in enumerate((900, 930, 910)):
         record("full", right, seed)
         record("last-layer", right - 200, seed)
@@ -183,7 +180,7 @@ def test_several_seeds_show_their_spread_and_a_band() -> None:
     assert "low" in chart_header(app)["curves"][0]["parts"]
 
 
-def test_watched_sentences_are_replayed_by_the_clock_of_the_curves() -> None:
+def test_watched_sentences_are_replayed_by_the_clock_of_the_curves():
     for seed in (0, 1):
         for mode, seconds in (("last-layer", 5), ("full", 20)):
             record(mode, seed=seed, seconds=seconds, watch="A <b>fine</b> film.")
@@ -195,7 +192,7 @@ def test_watched_sentences_are_replayed_by_the_clock_of_the_curves() -> None:
     assert all(curve["x"] == curve["t"] and curve["y"] == [0.2, 0.9] for curve in chart["curves"])
 
 
-def test_any_runs_are_compared_and_unfair_differences_are_noted() -> None:
+def test_any_runs_are_compared_and_unfair_differences_are_noted():
     full = fake_results.record(result("full", 900))
     last_layer = fake_results.record(result("last-layer", 700, limit=2000))
     app = open_page("compare", runs=f"{full},{last_layer}")
@@ -205,18 +202,18 @@ def test_any_runs_are_compared_and_unfair_differences_are_noted() -> None:
 
 
 @pytest.mark.parametrize("query", [{"experiment": "gone"}, {"runs": "gone,too"}])
-def test_unknown_ids_are_reported_with_a_link_to_the_form(query: dict[str, str]) -> None:
+def test_unknown_ids_are_reported_with_a_link_to_the_form(query):
     app = open_page("compare", **query)
     assert not app.exception and "There is no" in app.error[0].value and app.get("page_link")
 
 
-def test_an_experiment_without_finished_runs_has_no_table() -> None:
+def test_an_experiment_without_finished_runs_has_no_table():
     record("full", status="failed")
     app = open_page("compare", experiment="one")
     assert not app.exception and "nothing to compare" in verdict(app) and not app.table
 
 
-def test_progress_counts_steps() -> None:
+def test_progress_counts_steps():
     history = pd.DataFrame({"step": [0, 50]})  # of 100
     states = {("running", "evaluating"): "training 50%", ("running", "reading"): "reading"}
     for (status, phase), state in (states | {("stopped", "done"): "stopped"}).items():
@@ -224,13 +221,13 @@ def test_progress_counts_steps() -> None:
         assert live_comparison.progress(run, history) == (0.5, state)
 
 
-def test_names_in_the_lines_of_a_race_are_escaped() -> None:
+def test_names_in_the_lines_of_a_race_are_escaped():
     run = replace(result("full").run, name="<b>")  # shown, as both are the same otherwise
     lanes = live_comparison.progress_lines([replace(result("full"), run=run) for _ in range(2)])
     assert "&lt;b&gt;" in lanes and "<b>" not in lanes
 
 
-def test_a_seed_that_still_trains_has_its_own_curve() -> None:
+def test_a_seed_that_still_trains_has_its_own_curve():
     finished = [result(seed=seed, curve=(0.5, end)) for seed, end in ((0, 0.7), (1, 0.9))]
     live = result("full", 900, 2, status="running")
     traces = run_curves.by_side([*finished, live, result("majority", 500)])
@@ -241,14 +238,14 @@ def test_a_seed_that_still_trains_has_its_own_curve() -> None:
     assert "accuracy_low" not in traces[1].history
 
 
-def test_the_axis_of_a_race_reaches_the_last_step() -> None:
+def test_the_axis_of_a_race_reaches_the_last_step():
     facts = {"steps": 40, "steps_per_epoch": 10, "train_texts": 320}
     unfinished = replace(result(), run=replace(result(epochs=4).run, facts=facts))
     ends = {axis: live_comparison.axis_end([unfinished], axis) for axis in AXES}
     assert ends == {"step": 40, "epoch": 4, "seconds": None, "examples": 1280}
 
 
-def test_only_names_of_sides_are_coloured_in_the_verdict() -> None:
+def test_only_names_of_sides_are_coloured_in_the_verdict():
     sides = comparison.sides([result("full", 900), result("last-layer", 700)])
     sentence = "Full, not Fuller: 5.2 ± 1.9 points. Last layer took 3 s."
     parts = summary.coloured_parts(sentence, sides)

@@ -1,7 +1,5 @@
 """Data: the figures of a dataset, where it is read from, and its texts."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,7 +9,7 @@ REVIEW = "A <b>bold</b> film number {}. <script>alert(1)</script>"
 
 
 @pytest.fixture
-def reviews(tmp_path: Path) -> Path:
+def reviews(tmp_path):
     """Twelve reviews per class and part in IMDB's layout; negative training reviews are long."""
     for folder in ("train/neg", "train/pos", "test/neg", "test/pos"):
         (tmp_path / "aclImdb" / folder).mkdir(parents=True)
@@ -32,7 +30,7 @@ def metrics(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 
 
-def test_sample_is_shown_at_once_and_called_synthetic() -> None:
+def test_sample_is_shown_at_once_and_called_synthetic():
     app = open_page("data")
     assert not app.exception and "dataset" not in app.query_params
     assert "Synthetic" in app.info[0].value
@@ -40,7 +38,7 @@ def test_sample_is_shown_at_once_and_called_synthetic() -> None:
     assert len(html(app)) == 10 and len(app.get("plotly_chart")) == 2
 
 
-def test_the_dataset_of_an_address_is_chosen_and_waits_for_a_click() -> None:
+def test_the_dataset_of_an_address_is_chosen_and_waits_for_a_click():
     app = open_page("data", dataset="imdb")
     for _ in range(2):
         assert app.query_params["dataset"] in ("imdb", ["imdb"])
@@ -51,7 +49,7 @@ def test_the_dataset_of_an_address_is_chosen_and_waits_for_a_click() -> None:
     assert app.get("button_group")[0].value == "ag_news"
 
 
-def test_a_local_folder_is_shown_and_read_again_once_it_has_changed(reviews: Path) -> None:
+def test_a_local_folder_is_shown_and_read_again_once_it_has_changed(reviews):
     app = load_imdb(reviews)
     assert not app.exception and not app.error and not app.info
     assert metrics(app) == {"Training": "22", "Validation": "2", "Test": "24", "Classes": "2"}
@@ -66,7 +64,7 @@ def test_a_local_folder_is_shown_and_read_again_once_it_has_changed(reviews: Pat
     assert metrics(load_imdb(reviews))["Test"] == "23"
 
 
-def test_examples_have_pages_a_search_and_a_class(reviews: Path) -> None:
+def test_examples_have_pages_a_search_and_a_class(reviews):
     app = load_imdb(reviews)
     assert "24 of 24 texts" in text(app)
     examples = html(app)

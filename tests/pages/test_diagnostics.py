@@ -23,7 +23,7 @@ CHANGES, WATCHED = "diagnostics.weight_changes", "diagnostics.watched_sentences"
 
 
 @pytest.fixture(autouse=True)
-def texts() -> None:
+def texts():
     store_texts()
     st.cache_data.clear()
 
@@ -74,7 +74,7 @@ def predictions(mode: str) -> RunPredictions:
     return RunPredictions(mode, fake_results.full_result(mode))
 
 
-def test_the_most_confident_mistakes_come_first_ten_at_a_time() -> None:
+def test_the_most_confident_mistakes_come_first_ten_at_a_time():
     app = view(TABLE)
     full = predictions("full")
     wrong = texts_in_cell(full, None, DIFFERENT)
@@ -88,7 +88,7 @@ def test_the_most_confident_mistakes_come_first_ten_at_a_time() -> None:
     assert (frame["x0"], frame["y0"]) == (0.5, -0.5)
 
 
-def test_two_runs_against_each_other() -> None:
+def test_two_runs_against_each_other():
     app = view(TABLE)
     app.selectbox(key="disagreements_second").set_value("last-layer-0").run()
     first, second = predictions("full"), predictions("last-layer")
@@ -99,19 +99,19 @@ def test_two_runs_against_each_other() -> None:
     assert first.correct[shown].all() and not second.correct[shown].any()
 
 
-def test_cells_of_many_classes_are_chosen_from_a_list() -> None:
+def test_cells_of_many_classes_are_chosen_from_a_list():
     app = view(TABLE, modes=("full",), labels=("a", "b", "c"))
     assert not app.exception and "a, said c" in app.selectbox(key="disagreements_truth").options
 
 
 @pytest.mark.parametrize("name", [MAP, TABLE])
-def test_a_choice_made_in_another_comparison_is_dropped(name: str) -> None:
+def test_a_choice_made_in_another_comparison_is_dropped(name):
     keys = ("disagreements_first", "disagreements_second", "text_map_run")
     app = view(name, state=dict.fromkeys(keys, "gone"))
     assert not app.exception and "Full" in title(app)
 
 
-def test_the_map_names_its_run_and_another_can_be_chosen() -> None:
+def test_the_map_names_its_run_and_another_can_be_chosen():
     app = view(MAP, seeds=(0, 1))
     assert title(app) == "What Full, seed 0 sees"
     app.button_group(key="text_map_run").set_value("gradual-1").run()
@@ -119,7 +119,7 @@ def test_the_map_names_its_run_and_another_can_be_chosen() -> None:
 
 
 @pytest.mark.parametrize("name", [MAP, TABLE])
-def test_deleted_texts_are_reported_and_come_back(name: str) -> None:
+def test_deleted_texts_are_reported_and_come_back(name):
     view(name)  # its figures are cached
     shutil.rmtree(paths.cache_dir())
     app = view(name)
@@ -131,7 +131,7 @@ def test_deleted_texts_are_reported_and_come_back(name: str) -> None:
     assert not app.info and figures(app) and (rows(app) or name == MAP)
 
 
-def test_a_figure_is_drawn_once_for_all_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_figure_is_drawn_once_for_all_viewers(monkeypatch):
     drawn: list[str] = []
     draw = diagnostics_figures.text_map
     monkeypatch.setattr(
@@ -140,7 +140,7 @@ def test_a_figure_is_drawn_once_for_all_viewers(monkeypatch: pytest.MonkeyPatch)
     assert figures(view(MAP)) and figures(view(MAP)) and drawn == ["Full"]
 
 
-def test_results_are_cached_by_key_and_state_of_the_runs() -> None:
+def test_results_are_cached_by_key_and_state_of_the_runs():
     runs = [fake_results.full_result()]
     assert [cached(runs, (key,), lambda key=key: key) for key in ("a", "b")] == ["a", "b"]
     interrupted = [replace(runs[0], run=replace(runs[0].run, status="interrupted"))]
@@ -148,7 +148,7 @@ def test_results_are_cached_by_key_and_state_of_the_runs() -> None:
     assert cached(interrupted, ("a",), lambda: "c") == "c"
 
 
-def test_watched_sentences_have_a_chart_each_of_the_chosen_class_and_axis() -> None:
+def test_watched_sentences_have_a_chart_each_of_the_chosen_class_and_axis():
     app = view(WATCHED)
     assert len(figures(app)) == 2 and title(app) == "“A fine film.”"
     assert title(app, "yaxis") == "positive"
@@ -158,7 +158,7 @@ def test_watched_sentences_have_a_chart_each_of_the_chosen_class_and_axis() -> N
 
 
 @pytest.mark.parametrize("name", [CHANGES, MAP, TABLE, WATCHED])
-def test_runs_without_diagnostics_say_how_to_get_them(name: str) -> None:
+def test_runs_without_diagnostics_say_how_to_get_them(name):
     app = view(name, inside=False, watch="")
     words = "Enter some" if name == WATCHED else "again"
     assert not app.exception and words in app.info[0].value and not figures(app)

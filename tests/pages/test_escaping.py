@@ -6,20 +6,20 @@ from pages.components.text.escaping import escape_formulas, escape_markdown
 from pages.components.text.html_fragments import example_text, mark_matches
 
 
-def test_markdown_is_escaped_and_joined_to_one_line() -> None:
+def test_markdown_is_escaped_and_joined_to_one_line():
     escaped = r"\*\*a\*\* \[b\]\(c\) \<d\> \$e\$ \:red\[f\]"
     assert escape_markdown("**a** [b](c) <d> $e$ :red[f]") == escaped
     assert "\n" not in escape_markdown("# a\n- b")
 
 
-def test_formulas_in_cells_and_headings_of_a_csv_are_escaped() -> None:
+def test_formulas_in_cells_and_headings_of_a_csv_are_escaped():
     table = pd.DataFrame({"=run": ["=1+1", "+1", "-1", "@a", "plain", "a=b"], "confidence": 0.5})
     escaped = escape_formulas(table)
     assert list(escaped["'=run"]) == ["'=1+1", "'+1", "'-1", "'@a", "plain", "a=b"]
     assert escaped["confidence"].eq(0.5).all()
 
 
-def test_matches_are_marked_ignoring_case_and_escaped() -> None:
+def test_matches_are_marked_ignoring_case_and_escaped():
     mark = '<mark style="background:#FDE68A;color:#11141A;border-radius:.2rem">'
     assert mark_matches("A <b> Film", "film") == f"A &lt;b&gt; {mark}Film</mark>"
     assert mark_matches("a <b>", "<B>") == f"a {mark}&lt;b&gt;</mark>"
@@ -27,7 +27,7 @@ def test_matches_are_marked_ignoring_case_and_escaped() -> None:
     assert mark_matches("<i>", "") == "&lt;i&gt;"
 
 
-def test_an_excerpt_shows_the_match_and_folds_the_rest() -> None:
+def test_an_excerpt_shows_the_match_and_folds_the_rest():
     example = example_text("a" * 900 + " needle " + "b" * 900, "x", "#000000", "needle", 400)
     head = example[: example.index("</summary>")]
     assert ">needle</mark>" in head and len(head) < 800

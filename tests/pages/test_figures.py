@@ -33,7 +33,7 @@ def predictions(mode: str = "full", **more: Any) -> RunPredictions:
     return RunPredictions(mode, fake_results.full_result(mode, **more))
 
 
-def test_tradeoff_has_a_marker_for_each_side_with_its_interval_and_seeds() -> None:
+def test_tradeoff_has_a_marker_for_each_side_with_its_interval_and_seeds():
     results = fake_results.experiment(seeds=(0, 1))
     fig = tradeoff(results)
     assert set(by_name(fig)) == set(NETWORKS)
@@ -47,7 +47,7 @@ def test_tradeoff_has_a_marker_for_each_side_with_its_interval_and_seeds() -> No
     assert list(seeds.x) == [60.0, 63.0] and seeds.marker.opacity < 0.5
 
 
-def test_references_are_level_lines_with_their_accuracy() -> None:
+def test_references_are_level_lines_with_their_accuracy():
     results = fake_results.experiment()
     fig = tradeoff(results)
     accuracy = {side.label: side.test_accuracy for side in sides(results) if side.is_reference}
@@ -59,32 +59,32 @@ def test_references_are_level_lines_with_their_accuracy() -> None:
 @pytest.mark.parametrize(
     ("modes", "kind"), [(("full", "last-layer"), "log"), (("full", "gradual"), "linear")]
 )
-def test_the_time_axis_is_logarithmic_for_a_wide_range(modes: tuple[str, ...], kind: str) -> None:
+def test_the_time_axis_is_logarithmic_for_a_wide_range(modes, kind):
     axis = tradeoff(fake_results.experiment(modes)).layout.xaxis
     assert axis.type == kind and ("log scale" in axis.title.text) == (kind == "log")
     at = [math.log10(tick) if kind == "log" else tick for tick in axis.tickvals]
     assert 2 <= len(at) <= 8 and axis.range[0] <= min(at) and max(at) <= axis.range[1]
 
 
-def test_ten_times_the_parameters_add_the_same_area_to_a_marker() -> None:
+def test_ten_times_the_parameters_add_the_same_area_to_a_marker():
     areas = [diameter(10**power) ** 2 for power in range(2, 8)]
     assert np.diff(areas) == pytest.approx(areas[1] - areas[0]) and diameter(0) == diameter(100)
 
 
-def test_tradeoff_of_unfinished_runs_is_empty() -> None:
+def test_tradeoff_of_unfinished_runs_is_empty():
     result = fake_results.full_result()
     running = replace(result, run=replace(result.run, status="running"))
     assert not tradeoff([running]).data
 
 
-def test_labels_of_close_markers_do_not_overlap() -> None:
+def test_labels_of_close_markers_do_not_overlap():
     heights = {"Full": 200, "Gradual": 196, "Scratch": 190}
     markers = [Marker(label, 250, y, 13) for label, y in heights.items()]
     anchors = place_labels(markers, [(0, 100, 180, 180 + LINE)], 300)
     assert len({(anchor["xanchor"], anchor["yanchor"]) for anchor in anchors}) == 3
 
 
-def test_curves_have_a_band_over_seeds_and_dashed_references() -> None:
+def test_curves_have_a_band_over_seeds_and_dashed_references():
     results = fake_results.experiment(seeds=(0, 1, 2))
     single = curve_figures.curves(fake_results.experiment(), "accuracy", "seconds")
     fig = curve_figures.curves(results, "accuracy", "seconds")
@@ -98,7 +98,7 @@ def test_curves_have_a_band_over_seeds_and_dashed_references() -> None:
     assert legend["Full"].y[-1] == pytest.approx(np.mean(last))
 
 
-def test_a_watched_sentence_is_a_line_for_each_side_within_its_band() -> None:
+def test_a_watched_sentence_is_a_line_for_each_side_within_its_band():
     results = fake_results.experiment(seeds=(0, 1))
     fig = curve_figures.watched_sentence(results, 1, 0, "seconds")
     assert "&lt;b&gt;bad&lt;/b&gt;" in fig.layout.title.text
@@ -110,7 +110,7 @@ def test_a_watched_sentence_is_a_line_for_each_side_within_its_band() -> None:
     assert band.y == pytest.approx(np.r_[np.max(rows, axis=0), np.min(rows, axis=0)[::-1]])
 
 
-def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen() -> None:
+def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen():
     result = fake_results.full_result()
     assert result.diagnostics is not None
     tiny = replace(result.diagnostics, moved={"head": 0.5, "word vectors": 0.0002})
@@ -127,14 +127,14 @@ def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen() -> None:
     assert shades == sorted(shades, reverse=True) and shades[0] == 1 and fig.data[1].z[1][0] == 0
 
 
-def test_forgetting_is_drawn_for_sides_where_it_was_measured() -> None:
+def test_forgetting_is_drawn_for_sides_where_it_was_measured():
     fig = diagnostics_figures.forgetting(networks())
     assert fig is not None and "AG News" in fig.layout.title.text
     rows = {trace.y[0] for trace in fig.data}
     assert "<b>Full</b><br>88.4% → 51.2%" in rows and len(rows) == 3  # not from scratch
 
 
-def test_the_map_shows_each_text_once_on_both_sides_and_escaped() -> None:
+def test_the_map_shows_each_text_once_on_both_sides_and_escaped():
     look = predictions(texts=3000).diagnostics
     texts = [f"{BAD} {row} " + "word " * 100 for row in range(3000)]
     fig = diagnostics_figures.text_map(look, texts, "it")
@@ -148,14 +148,14 @@ def test_the_map_shows_each_text_once_on_both_sides_and_escaped() -> None:
 
 
 @given(st.integers(2, 5), st.integers(0, 200), st.integers(0, 9))
-def test_count_pairs_counts_every_pair(classes: int, texts: int, seed: int) -> None:
+def test_count_pairs_counts_every_pair(classes, texts, seed):
     truth, predicted = np.random.default_rng(seed).integers(classes, size=(2, texts))
     expected = np.zeros((classes, classes), int)
     np.add.at(expected, (truth, predicted), 1)
     assert (matrix_figures.count_pairs(truth, predicted, classes) == expected).all()
 
 
-def test_names_and_labels_in_matrices_are_escaped() -> None:
+def test_names_and_labels_in_matrices_are_escaped():
     run = predictions(labels=(BAD, "b"))
     confusion = matrix_figures.confusion(run.diagnostics, BAD, "#112233", (0, 1))
     assert confusion.layout.yaxis.ticktext[0] == "is &lt;script&gt;alert(1)&lt;/script&gt;"
@@ -165,7 +165,7 @@ def test_names_and_labels_in_matrices_are_escaped() -> None:
 
 
 @pytest.mark.parametrize("pair", [False, True])
-def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair: bool) -> None:
+def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair):
     first, other = predictions("full"), predictions("last-layer")
     second = other if pair else None
     rows = ~first.correct if pair else first.diagnostics.truth
@@ -180,7 +180,7 @@ def test_texts_in_a_cell_are_those_it_counts_the_most_confident_first(pair: bool
     assert set(texts_in_cell(first, second, DIFFERENT)) == set(np.flatnonzero(different))
 
 
-def test_figures_of_25000_texts_take_less_than_a_second_each() -> None:
+def test_figures_of_25000_texts_take_less_than_a_second_each():
     results = fake_results.experiment(texts=25_000)
     first, second = (RunPredictions(result.run.name, result) for result in results[:2])
     pair, look = (first.correct, second.correct, ("a", "b")), first.diagnostics

@@ -1,7 +1,5 @@
 """Odd addresses and inputs on every page end in a page or an error message. See tests/helpers/fuzzing.py."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +44,7 @@ FIELDS: dict[str, tuple[dict[str, Any], list[str], str]] = {
 
 
 @pytest.fixture(scope="module")
-def known(session_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def known(session_home, tmp_path_factory):
     """A home with runs in many states, two of them unreadable; their run ids by state."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +67,7 @@ def known(session_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(autouse=True)
-def use_home(known: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def use_home(known, monkeypatch):
     monkeypatch.setenv("UNFREEZE_HOME", known["home"])
     st.cache_data.clear()
 
@@ -100,17 +98,13 @@ def addresses(draw: strategies.DrawFn, names: list[str]) -> dict[str, str | list
 @pytest.mark.parametrize("name", PAGES)
 @given(data=strategies.data())
 @examples(8)
-def test_any_address_opens_a_page(
-    known: dict[str, str], name: str, data: strategies.DataObject
-) -> None:
+def test_any_address_opens_a_page(known, name, data):
     names = [*known.values(), "sample", "one", "starter", "sentiment", "imdb", "loss", "step"]
     open_intact(name, **data.draw(addresses(names)))
 
 
 @pytest.mark.parametrize("state", ["broken", "newer", "failed", "queued", "interrupted"])
-def test_a_run_in_any_state_can_be_opened_listed_compared_and_asked(
-    known: dict[str, str], state: str
-) -> None:
+def test_a_run_in_any_state_can_be_opened_listed_compared_and_asked(known, state):
     run_id = known[state]
     run_ids = ",".join([run_id, known["finished"], run_id])  # duplicates are ignored
     for app in (open_intact("train", run=run_id), open_intact("compare", runs=run_ids)):
@@ -125,7 +119,7 @@ def test_a_run_in_any_state_can_be_opened_listed_compared_and_asked(
     open_intact("predict", models=run_ids)
 
 
-def test_health_reports_a_newest_failure_that_cannot_be_read(known: dict[str, str]) -> None:
+def test_health_reports_a_newest_failure_that_cannot_be_read(known):
     assert "newer version" in str(scheduler.health()["last_error"])
 
 
@@ -135,9 +129,7 @@ def test_health_reports_a_newest_failure_that_cannot_be_read(known: dict[str, st
 @example("x" * 200_000)
 @example("\u202e" * 500)
 @examples(8)
-def test_any_text_in_a_field_is_accepted_or_refused(
-    known: dict[str, str], name: str, text: str
-) -> None:
+def test_any_text_in_a_field_is_accepted_or_refused(known, name, text):
     query, fields, label = FIELDS[name]
     typed = text.encode("utf-8", "replace").decode()  # as a browser sends it
     if name == "data" and not typed.strip():
@@ -151,9 +143,7 @@ def test_any_text_in_a_field_is_accepted_or_refused(
 
 @given(strategies.data())
 @examples(10)
-def test_any_value_typed_into_the_form_is_accepted_or_refused(
-    known: dict[str, str], data: strategies.DataObject
-) -> None:
+def test_any_value_typed_into_the_form_is_accepted_or_refused(known, data):
     app = open_intact("train")
     odd_numbers = strategies.sampled_from([0, -1, 10**9, 2**53 - 1])
     for _ in range(3):

@@ -8,14 +8,14 @@ from tests.helpers.app_pages import open_page, press, text
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
 
 
-def test_home_counts_checkpoints_and_leads_to_training() -> None:
+def test_home_counts_checkpoints_and_leads_to_training():
     app = open_page()
     assert not app.exception and "Fine-tune" in app.title[0].value
     assert "None yet" in text(app) and "**2**, 0 of them" in text(app)
     assert press(app, "Start a first run").title[0].value == "Train"
 
 
-def test_home_links_to_the_run_in_training_and_offers_to_resume_an_interrupted_one() -> None:
+def test_home_links_to_the_run_in_training_and_offers_to_resume_an_interrupted_one():
     run_id = small_runs.run("interrupted", name="other")
     small_runs.run("running", name="mine")
     app = open_page()

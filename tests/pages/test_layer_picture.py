@@ -19,14 +19,14 @@ def states(mode: str, epoch: int | None = None, **settings: Any) -> list[str]:
     return [block["state"] for block in blocks(config, SPEC, epoch)]
 
 
-def test_blocks_are_the_layer_groups_with_their_sizes() -> None:
+def test_blocks_are_the_layer_groups_with_their_sizes():
     drawn = blocks(FineTuneConfig(), SPEC)
     titles = ["New last layer", "Layer 3", "Layer 2", "Layer 1", "Word vectors"]
     assert [block["title"] for block in drawn] == titles
     assert {block["name"]: block["count"] for block in drawn} == SPEC.group_sizes()
 
 
-def test_each_mode_trains_its_groups_and_freezes_the_rest() -> None:
+def test_each_mode_trains_its_groups_and_freezes_the_rest():
     for mode, count in (("full", 5), ("last-layer", 1), ("last-2", 2), ("last-3", 3)):
         assert states(mode) == ["trains"] * count + ["frozen"] * (5 - count)
     assert states("full", train_embeddings=False) == ["trains"] * 4 + ["frozen"]
@@ -36,7 +36,7 @@ def test_each_mode_trains_its_groups_and_freezes_the_rest() -> None:
     assert [block["state"] for block in blocks(None, SPEC)] == ["frozen"] * 5
 
 
-def test_gradual_unfreezes_one_group_per_epoch() -> None:
+def test_gradual_unfreezes_one_group_per_epoch():
     settings = {"train_embeddings": False, "epochs": 6}
     assert states("gradual", 0, **settings) == ["trains", "later", "later", "later", "frozen"]
     assert states("gradual", 2, **settings) == ["trains", "trains", "trains", "later", "frozen"]
@@ -46,5 +46,5 @@ def test_gradual_unfreezes_one_group_per_epoch() -> None:
 
 
 @pytest.mark.parametrize("colour", sorted(set(MODELS.values())))
-def test_text_on_the_colour_of_a_mode_is_legible(colour: str) -> None:
+def test_text_on_the_colour_of_a_mode_is_legible(colour):
     assert text_on(colour) in (DARK, LIGHT) and contrast(colour, text_on(colour)) >= 4.5

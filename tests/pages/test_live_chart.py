@@ -37,7 +37,7 @@ def unpack(data: bytes) -> tuple[dict, dict[tuple[int, str, str], dict[str, np.n
 
 
 @given(st.lists(FINITE, max_size=400), st.integers(4, 100))
-def test_decimation_keeps_ends_and_extremes(values: list[float], most: int) -> None:
+def test_decimation_keeps_ends_and_extremes(values, most):
     array = np.array(values)
     kept = decimate(array, most)
     assert most / 2 - 2 <= len(kept) <= most or len(kept) == len(values)
@@ -47,7 +47,7 @@ def test_decimation_keeps_ends_and_extremes(values: list[float], most: int) -> N
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), FINITE), min_size=1, max_size=60))
-def test_smoothing_is_the_mean_of_the_window(steps: list[tuple[float, float]]) -> None:
+def test_smoothing_is_the_mean_of_the_window(steps):
     at = np.cumsum([gap for gap, _ in steps])
     values = np.array([value for _, value in steps])
     smoothed = live_chart.smooth(values, at, 0.25)
@@ -56,7 +56,7 @@ def test_smoothing_is_the_mean_of_the_window(steps: list[tuple[float, float]]) -
         assert smoothed[index] == pytest.approx(window.mean(), rel=1e-6, abs=1e-4)
 
 
-def test_only_training_points_are_smoothed_and_those_that_are_not_finite_left_out() -> None:
+def test_only_training_points_are_smoothed_and_those_that_are_not_finite_left_out():
     rows = history("val", 50)
     assert points(rows, "val", "step", "loss")[1].tolist() == rows["loss"].tolist()
     gaps = rows[:4].assign(loss=[1, 0.5, np.inf, np.nan])
@@ -67,7 +67,7 @@ def test_only_training_points_are_smoothed_and_those_that_are_not_finite_left_ou
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_packed_charts_read_back(axis: str) -> None:
+def test_packed_charts_read_back(axis):
     full = pd.concat([history("train", 3000), history("val", 7)])
     traces = [Trace("a", "Größe", "#2563EB", full), Trace("b", "empty", "#F59E0B", full[:0])]
     head, curves = unpack(pack(traces, axis, "r"))
@@ -78,7 +78,7 @@ def test_packed_charts_read_back(axis: str) -> None:
     assert not len(curves[1, "loss", "train"]["x"]) and not len(curves[0, "loss", "test"]["x"])
 
 
-def test_a_band_and_the_time_of_each_point_are_packed_with_their_curve() -> None:
+def test_a_band_and_the_time_of_each_point_are_packed_with_their_curve():
     rows = history("val", 5)
     band = rows.assign(accuracy_low=rows["accuracy"] - 0.1, accuracy_high=rows["accuracy"] + 0.1)
     _, curves = unpack(pack([Trace("a", "Mean", "#2563EB", band)], "step", "r", timed=True))

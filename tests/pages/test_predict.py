@@ -2,7 +2,6 @@
 
 import shutil
 import tomllib
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -36,7 +35,7 @@ def leave_and_return(app: AppTest) -> AppTest:
     return app.switch_page("predict.py").run()
 
 
-def test_a_bundled_model_answers_before_anything_was_trained() -> None:
+def test_a_bundled_model_answers_before_anything_was_trained():
     app = open_page("predict")
     assert not app.exception and not app.error and models(app) == ["sentiment"]
     assert "negative" in html(app)[0] and "positive" in html(app)[0] and " ms" in text(app)
@@ -46,7 +45,7 @@ def test_a_bundled_model_answers_before_anything_was_trained() -> None:
         assert "airline" in html(app)[-1] and app.session_state["predict_example"] is None
 
 
-def test_a_link_to_a_run_adds_its_parent_and_the_default_model() -> None:
+def test_a_link_to_a_run_adds_its_parent_and_the_default_model():
     run_id = small_runs.run(mode="last-layer")
     tracking.rename(run_id, "Mine [now](http://x) <b>")
     app = open_page("predict", model=run_id)
@@ -59,7 +58,7 @@ def test_a_link_to_a_run_adds_its_parent_and_the_default_model() -> None:
     assert "model" not in app.query_params
 
 
-def test_the_address_names_the_models_and_missing_ones_are_counted() -> None:
+def test_the_address_names_the_models_and_missing_ones_are_counted():
     app = open_page("predict", model=small_runs.run("running", saved=False))
     assert "nothing saved yet" in app.info[0].value and models(app) == ["sentiment"]
     app = open_page("predict", model=small_runs.run("running"))
@@ -75,7 +74,7 @@ def test_the_address_names_the_models_and_missing_ones_are_counted() -> None:
     assert models(app) == ["sentiment", "starter"]
 
 
-def test_the_newest_full_and_last_layer_runs_are_suggested_until_the_user_chooses() -> None:
+def test_the_newest_full_and_last_layer_runs_are_suggested_until_the_user_chooses():
     for mode in ("full", "full", "last-layer", "scratch"):
         small_runs.run(name=mode, mode=mode)
     small_runs.run("stopped", name="cut short", mode="full")
@@ -92,7 +91,7 @@ def test_the_newest_full_and_last_layer_runs_are_suggested_until_the_user_choose
     assert models(leave_and_return(app)) == ["starter"]
 
 
-def test_words_are_marked_shaded_and_escaped() -> None:
+def test_words_are_marked_shaded_and_escaped():
     app = ask(open_page("predict", models="sentiment,starter"), "film <img src=x onerror=alert(1)>")
     assert "<img" not in html(app)[-1] and "&lt;img" in html(app)[-1]
     assert ">film</span>" in html(app)[-1] and 'title="Not in the vocabulary"' in html(app)[-1]
@@ -108,7 +107,7 @@ def test_words_are_marked_shaded_and_escaped() -> None:
     assert "As read" in text(app) and "every word known" in text(app)
 
 
-def test_of_a_million_characters_the_first_ones_are_read_and_an_empty_text_is_asked_for() -> None:
+def test_of_a_million_characters_the_first_ones_are_read_and_an_empty_text_is_asked_for():
     app = ask(open_page("predict"), "good film " * 100_000)
     assert "first 100,000 of 1,000,000 characters" in app.info[0].value
     assert html(app) and "only 16 read" in text(app) and "[…]" in html(app)[-1]
@@ -116,7 +115,7 @@ def test_of_a_million_characters_the_first_ones_are_read_and_an_empty_text_is_as
     assert "Type a text" in app.info[0].value and not html(app) and not app.error
 
 
-def test_broken_and_missing_checkpoints_are_messages(small_checkpoints: Path) -> None:
+def test_broken_and_missing_checkpoints_are_messages(small_checkpoints):
     (small_checkpoints / "sentiment" / "weights.safetensors").write_bytes(b"cut short")
     app = open_page("predict", models="sentiment,starter")
     assert "sentiment cannot be used" in app.error[0].value
@@ -126,7 +125,7 @@ def test_broken_and_missing_checkpoints_are_messages(small_checkpoints: Path) ->
     assert not app.exception and "Train one" in app.info[0].value
 
 
-def test_many_texts_become_a_table_and_a_missing_text_or_model_is_asked_for() -> None:
+def test_many_texts_become_a_table_and_a_missing_text_or_model_is_asked_for():
     app = open_page("predict", models="sentiment,starter")
     app = press(app, "Answer")
     assert "Paste some texts" in app.info[0].value and not app.dataframe
@@ -144,14 +143,14 @@ def test_many_texts_become_a_table_and_a_missing_text_or_model_is_asked_for() ->
     assert "first 2,000 of 2,500" in app.info[-1].value
 
 
-def test_words_are_coloured_by_sign_and_more_opaque_the_more_they_contribute() -> None:
+def test_words_are_coloured_by_sign_and_more_opaque_the_more_they_contribute():
     colours = explanation.word_colours([2.0, -1.0, 0.0], "#111111", "#222222")
     assert colours == ["#11111199", "#2222224c", "#11111100"]
     assert explanation.word_colours([0.0], "#111111", "#222222") == ["#11111100"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_text_is_legible_on_the_strongest_shade(theme: str) -> None:
+def test_text_is_legible_on_the_strongest_shade(theme):
     config = tomllib.loads((paths.ROOT / ".streamlit" / "config.toml").read_text())["theme"][theme]
     for colour in (*palette.CLASSES.values(), *palette.OTHER_CLASSES, explanation.AGAINST_COLOUR):
         background = blend(colour, config["backgroundColor"], explanation.MAX_OPACITY)

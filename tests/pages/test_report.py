@@ -18,12 +18,12 @@ BAD = '</script><script>alert("x")</script><img src=https://example.com/x>'
 
 
 @pytest.fixture(autouse=True)
-def texts(monkeypatch: pytest.MonkeyPatch) -> None:
+def texts(monkeypatch):
     monkeypatch.setattr(dataset_texts, "load", lambda fingerprint: [BAD] * 400)
 
 
 @pytest.fixture
-def document() -> str:
+def document():
     """A report of two seeds whose names, sentences, texts and experiment are malicious."""
     results = fake_results.experiment(seeds=(0, 1), watch=BAD, labels=("negative", BAD))
     runs = [replace(result.run, name=BAD, experiment_name=BAD) for result in results]
@@ -40,7 +40,7 @@ def figures(document: str) -> list[dict]:
     return json.loads(content)["figures"]
 
 
-def test_report_requests_nothing_and_contains_no_markup_of_users(document: str) -> None:
+def test_report_requests_nothing_and_contains_no_markup_of_users(document):
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', document)
     assert policy and policy[1].startswith("default-src 'none'") and "http" not in policy[1]
     markup = outside_scripts(document)
@@ -52,7 +52,7 @@ def test_report_requests_nothing_and_contains_no_markup_of_users(document: str) 
     assert not any("<script" in title or "<img" in title for title in titles)
 
 
-def test_report_contains_verdict_figures_table_and_settings() -> None:
+def test_report_contains_verdict_figures_table_and_settings():
     results = fake_results.experiment(seeds=(0, 1))
     document = report.html(results).decode()
     assert verdict.summary(results) in document
@@ -68,18 +68,18 @@ def test_report_contains_verdict_figures_table_and_settings() -> None:
     assert '<th scope="col">From seed to seed</th>' in markup and "127.0.0.1" not in markup
 
 
-def test_report_follows_the_theme_of_the_dashboard(document: str) -> None:
+def test_report_follows_the_theme_of_the_dashboard(document):
     colours = re.findall(r'Color = "(#\w+)"', report.STREAMLIT_CONFIG.read_text())
     assert len([colour for colour in colours if colour in document]) >= 2 * len(report.THEME)
 
 
-def test_report_of_unfinished_runs_says_so() -> None:
+def test_report_of_unfinished_runs_says_so():
     result = fake_results.full_result(inside=False)
     unfinished = replace(result, run=replace(result.run, status="stopped"))
     assert "No network finished" in report.html([unfinished]).decode()
 
 
-def test_csv_has_every_point_and_no_formula() -> None:
+def test_csv_has_every_point_and_no_formula():
     result = fake_results.full_result()
     malicious = replace(result, run=replace(result.run, name="=HYPERLINK(1)"))
     tfidf = fake_results.full_result("tfidf")

@@ -1,7 +1,5 @@
 """Runs: the list, the overlaid curves, the table of differences, and actions on runs."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -22,19 +20,19 @@ def open_runs(*run_ids: str) -> AppTest:
     return open_page("runs", runs=",".join(run_ids)) if run_ids else open_page("runs")
 
 
-def test_without_runs_the_next_step_is_one_click_away() -> None:
+def test_without_runs_the_next_step_is_one_click_away():
     app = open_runs()
     assert not app.exception and "No runs yet" in app.info[0].value
     assert press(app, "Start a first run").title[0].value == "Train"
 
 
-def test_an_unreadable_record_is_an_error_message(home: Path) -> None:
+def test_an_unreadable_record_is_an_error_message(home):
     (home / "mlflow.db").write_bytes(b"this is no database" * 100)
     app = open_runs()
     assert not app.exception and "record of runs" in app.error[0].value
 
 
-def test_runs_are_listed_newest_first_and_two_modes_on_the_same_texts_are_chosen() -> None:
+def test_runs_are_listed_newest_first_and_two_modes_on_the_same_texts_are_chosen():
     recorded = [("Before", "last-layer", 0), ("Last", "last-layer", 0), ("Few", "gradual", 300)]
     recorded += [("Same", "full", 0), ("Words", "tfidf", 0), ("Newest", "full", 0)]
     for name, mode, limit in recorded:
@@ -51,7 +49,7 @@ def test_runs_are_listed_newest_first_and_two_modes_on_the_same_texts_are_chosen
     assert [run["label"] for run in chart_header(app)["runs"]] == ["Newest", "Last"]
 
 
-def test_the_address_chooses_runs_and_deleted_ones_are_ignored() -> None:
+def test_the_address_chooses_runs_and_deleted_ones_are_ignored():
     first, second, _ = (small_runs.run(name=name) for name in ("Same", "Two", "Three"))
     third = small_runs.run(name="Same")
     app = open_runs(first, "gone", second, third)
@@ -61,7 +59,7 @@ def test_the_address_chooses_runs_and_deleted_ones_are_ignored() -> None:
     assert one["colour"] == model_colour("full") != three["colour"]
 
 
-def test_curves_of_a_running_run_grow_on_the_chosen_axis() -> None:
+def test_curves_of_a_running_run_grow_on_the_chosen_axis():
     def point_count(app: AppTest) -> int:
         return sum(curve["points"] for curve in chart_header(app)["curves"])
 
@@ -76,7 +74,7 @@ def test_curves_of_a_running_run_grow_on_the_chosen_axis() -> None:
     assert chart_header(app)["axis"] == "Seconds"
 
 
-def test_several_runs_show_only_their_differences_unless_all_is_asked_for() -> None:
+def test_several_runs_show_only_their_differences_unless_all_is_asked_for():
     first = small_runs.run(name="One", epochs=3, seed=1, dropout=0.25)
     second = small_runs.run(name="Two", epochs=5, seed=2, mode="last-layer", limit=50)
     app = open_runs(first, second)
@@ -103,7 +101,7 @@ def finished_reference(config: FineTuneConfig) -> str:
     return run_id
 
 
-def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reference_lines_are_added_once_and_drawn_level(monkeypatch):
     monkeypatch.setattr(scheduler, "submit", finished_reference)
     run_id = small_runs.run(seed=3)
     app = press(open_runs(run_id), "Reference lines")
@@ -121,7 +119,7 @@ def test_reference_lines_are_added_once_and_drawn_level(monkeypatch: pytest.Monk
     assert len(tracking.runs()) == 2 * (1 + len(REFERENCES))
 
 
-def test_a_reference_reaches_from_its_own_end_to_that_of_the_other_curves() -> None:
+def test_a_reference_reaches_from_its_own_end_to_that_of_the_other_curves():
     end = {"step": 0, "epoch": 0.0, "seconds": 5.0, "accuracy": 0.9}
     history = pd.DataFrame([{"split": "val", **end}, {"split": "test", **end}])
     axis_ends = pd.Series({"step": 40, "epoch": 2.0, "seconds": 60.0})
@@ -133,7 +131,7 @@ def test_a_reference_reaches_from_its_own_end_to_that_of_the_other_curves() -> N
     assert extended["t"].tolist() == [5.0, 5.0, 5.0]  # a replay shows all of it at once
 
 
-def test_a_run_can_be_opened_asked_renamed_and_deleted_after_confirmation() -> None:
+def test_a_run_can_be_opened_asked_renamed_and_deleted_after_confirmation():
     run_id = small_runs.run(name="Mine *own*")
     assert press(open_runs(run_id), "Open").query_params["run"] == run_id
     app = press(open_runs(run_id), "Predict")
@@ -144,7 +142,7 @@ def test_a_run_can_be_opened_asked_renamed_and_deleted_after_confirmation() -> N
     assert len(tracking.runs()) == 1
 
 
-def test_actions_that_a_choice_does_not_allow_are_disabled() -> None:
+def test_actions_that_a_choice_does_not_allow_are_disabled():
     app = open_runs(small_runs.run("running", saved=False))
     assert button(app, "Predict").disabled
     app = open_page("runs", runs="")

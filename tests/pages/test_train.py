@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -22,7 +21,7 @@ def layer_states(app: AppTest) -> list[str]:
     return [block["state"] for block in data["blocks"]]
 
 
-def test_form_describes_what_trains_how_long_and_that_the_head_is_replaced() -> None:
+def test_form_describes_what_trains_how_long_and_that_the_head_is_replaced():
     app = open_page("train")
     assert not app.exception
     assert "word vectors" in text(app) and "4 classes before, 2 now" in text(app)
@@ -35,7 +34,7 @@ def test_form_describes_what_trains_how_long_and_that_the_head_is_replaced() -> 
     assert "Epochs is -3" in text(app) and button(app, "Start").disabled
 
 
-def test_after_a_custom_run_the_form_shows_the_time_and_the_run_in_training() -> None:
+def test_after_a_custom_run_the_form_shows_the_time_and_the_run_in_training():
     app = open_page("train")
     assert not any(label.startswith("Watch") for label in button_labels(app))
     small_runs.run(mode="custom", groups="layer 1")
@@ -46,7 +45,7 @@ def test_after_a_custom_run_the_form_shows_the_time_and_the_run_in_training() ->
     assert not app.exception and "mine" in app.title[0].value
 
 
-def test_presets_and_modes_fill_the_form() -> None:
+def test_presets_and_modes_fill_the_form():
     app = open_page("train")
     assert app.segmented_control(key="preset").value == "Quick"
     app.segmented_control(key="setting_mode").set_value("last-layer").run()
@@ -62,7 +61,7 @@ def test_presets_and_modes_fill_the_form() -> None:
     assert app.segmented_control(key="setting_optimizer").value == "adamw"
 
 
-def test_every_setting_has_an_input_and_a_missing_path_is_an_error_before_a_run() -> None:
+def test_every_setting_has_an_input_and_a_missing_path_is_an_error_before_a_run():
     app = open_page("train")
     app.selectbox(key="setting_dataset").set_value("imdb").run()
     kinds = "selectbox", "number_input", "text_input", "text_area", "toggle", "segmented_control"
@@ -79,9 +78,7 @@ def test_every_setting_has_an_input_and_a_missing_path_is_an_error_before_a_run(
     assert "classes before" not in text(app)
 
 
-def test_form_keeps_its_values_and_start_queues_a_run_with_them(
-    small_checkpoints: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_form_keeps_its_values_and_start_queues_a_run_with_them(small_checkpoints, monkeypatch):
     monkeypatch.setattr(scheduler, "submit", tracking.create_run)
     app = open_page("train")
     app.number_input(key="setting_seed").set_value(5).run()
@@ -97,7 +94,7 @@ def test_form_keeps_its_values_and_start_queues_a_run_with_them(
     assert (run.config.seed, run.config.checkpoint) == (5, "starter")
 
 
-def test_modes_are_those_of_the_checkpoint_and_custom_groups_are_checked() -> None:
+def test_modes_are_those_of_the_checkpoint_and_custom_groups_are_checked():
     app = open_page("train")
     mode = app.segmented_control(key="setting_mode")
     titles = ["Full", "Last layer", "Last 2 groups", "Gradual", "From scratch", "Custom"]
@@ -110,7 +107,7 @@ def test_modes_are_those_of_the_checkpoint_and_custom_groups_are_checked() -> No
     assert "no group 'layer 7'" in text(app) and button(app, "Start").disabled
 
 
-def test_live_run_shows_its_phase_its_figures_its_settings_and_what_trains_now() -> None:
+def test_live_run_shows_its_phase_its_figures_its_settings_and_what_trains_now():
     app = open_page("train", run=small_runs.run("running", name="mine", mode="gradual"))
     assert not app.exception and app.title[0].value == "mine"
     figures = {metric.label: metric.value for metric in app.metric}
@@ -125,15 +122,13 @@ def test_live_run_shows_its_phase_its_figures_its_settings_and_what_trains_now()
 @pytest.mark.parametrize(
     ("status", "kind"), [("finished", "success"), ("stopped", "info"), ("failed", "error")]
 )
-def test_ended_run_shows_its_message_and_offers_no_model_without_a_checkpoint(
-    status: str, kind: str
-) -> None:
+def test_ended_run_shows_its_message_and_offers_no_model_without_a_checkpoint(status, kind):
     app = open_page("train", run=small_runs.run(status, saved=False))
     assert "That was it" in app.get(kind)[0].value
     assert not {"Stop and keep", "Try it"} & button_labels(app)
 
 
-def test_finished_run_can_be_tried_or_repeated_with_its_settings() -> None:
+def test_finished_run_can_be_tried_or_repeated_with_its_settings():
     run_id = small_runs.run(name="mine", mode="last-layer", epochs=3, seed=11, dropout=0.3)
     app = press(open_page("train", run=run_id), "Try it")
     assert app.title[0].value == "Predict" and run_id in app.query_params["models"]
@@ -146,7 +141,7 @@ def test_finished_run_can_be_tried_or_repeated_with_its_settings() -> None:
     assert not app.exception and "There is no run" in app.error[0].value
 
 
-def test_reference_has_figures_but_no_model_and_no_steps() -> None:
+def test_reference_has_figures_but_no_model_and_no_steps():
     run_id = tracking.create_run(FineTuneConfig(mode="tfidf"))
     with tracking.Recorder(run_id) as recorder:
         recorder.write(small_runs.Started({"steps": 1, "trains": "Logistic regression."}))

@@ -1,7 +1,5 @@
 """Fixtures of the tests of runs."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from ftcore import paths
@@ -12,7 +10,7 @@ from tests.helpers.controlled_training import ControlledTraining
 
 
 @pytest.fixture
-def training(monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlledTraining]:
+def training(monkeypatch):
     """Replaces all training; interrupts it and shuts down the scheduler at the end."""
     small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
     training = ControlledTraining()

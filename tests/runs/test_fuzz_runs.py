@@ -19,18 +19,18 @@ USUAL_SGD_RATES = {"full": 0.1, "last-layer": 1.0, "gradual": 1.0, "scratch": 0.
 
 
 @pytest.fixture(autouse=True)
-def sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def sample(monkeypatch):
     small_runs.small_sample(monkeypatch)
 
 
 @pytest.fixture
-def paused_run() -> str:
+def paused_run():
     return paused(small_runs.config())
 
 
 @given(st.data())
 @examples(60)
-def test_a_damaged_snapshot_is_refused_or_equal(paused_run: str, data: st.DataObject) -> None:
+def test_a_damaged_snapshot_is_refused_or_equal(paused_run, data):
     folder = checkpoints.run_path(paused_run)
     file = snapshots.path(folder)
     content, expected = file.read_bytes(), snapshots.load(folder)
@@ -66,7 +66,7 @@ def advice(**values: Any) -> str:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("mode", USUAL_SGD_RATES)
-def test_the_advice_for_too_high_a_rate_helps(mode: str, optimizer: str) -> None:
+def test_the_advice_for_too_high_a_rate_helps(mode, optimizer):
     settings = {"mode": mode, "optimizer": optimizer, "max_grad_norm": 0.0, "weight_decay": 0.01}
     message = advice(**settings, learning_rate=1e6)
     assert "Try a smaller learning rate than 1e+06" in message and "weight decay" not in message
@@ -77,7 +77,7 @@ def test_the_advice_for_too_high_a_rate_helps(mode: str, optimizer: str) -> None
     assert executed(**settings, learning_rate=rate).status == "finished"
 
 
-def test_the_advice_names_only_settings_that_can_be_the_cause() -> None:
+def test_the_advice_names_only_settings_that_can_be_the_cause():
     sgd = {"optimizer": "sgd", "max_grad_norm": 1.0, "learning_rate": 3.0}
     message = advice(**sgd, weight_decay=10.0)
     assert "a smaller weight decay than 10" in message and "clipping" not in message
@@ -90,7 +90,7 @@ def test_the_advice_names_only_settings_that_can_be_the_cause() -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"), [(float("nan"), "not all finite"), (3e38, "before the first step")]
 )
-def test_unusable_weights_are_blamed_and_not_the_rate(value: float, sentence: str) -> None:
+def test_unusable_weights_are_blamed_and_not_the_rate(value, sentence):
     file = paths.checkpoints_dir() / "base" / checkpoints.WEIGHTS
     tensors = load_file(file)
     tensors["transformer_encoder.layers.0.linear1.weight"].fill_(value)

@@ -58,7 +58,7 @@ def output(code: str, *arguments: str) -> list[int]:
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-def test_twenty_runs_leave_memory_level(device: str) -> None:
+def test_twenty_runs_leave_memory_level(device):
     if device == "cuda" and not pytest.importorskip("torch").cuda.is_available():
         pytest.skip("no GPU")
     used = output(RUNS, device)
@@ -67,6 +67,6 @@ def test_twenty_runs_leave_memory_level(device: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's heap")
-def test_freed_memory_goes_back_to_the_system() -> None:
+def test_freed_memory_goes_back_to_the_system():
     before, after = output(FREED)
     assert before < 50_000_000 < 150_000_000 < after

@@ -13,10 +13,10 @@ from ftcore.runs import queue
 from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
-from tests.helpers.controlled_training import ControlledTraining, call_concurrently, final_status
+from tests.helpers.controlled_training import call_concurrently, final_status
 
 
-def test_runs_are_executed_one_at_a_time_in_order(training: ControlledTraining) -> None:
+def test_runs_are_executed_one_at_a_time_in_order(training):
     first, second, third = training.submit("first", "second", "third")
     assert scheduler.queue.order() == [first, second, third]
     assert scheduler.health()["queue"] == {"running": first, "waiting": 2}
@@ -30,7 +30,7 @@ def test_runs_are_executed_one_at_a_time_in_order(training: ControlledTraining) 
     assert scheduler.health()["queue"] == {"running": None, "waiting": 0}
 
 
-def test_concurrent_submissions_start_one_run(training: ControlledTraining) -> None:
+def test_concurrent_submissions_start_one_run(training):
     configs = [FineTuneConfig(name=f"run {n}") for n in range(4)]
     run_ids = call_concurrently(*(partial(scheduler.submit, config) for config in configs))
     running, *waiting = scheduler.queue.order()
@@ -39,7 +39,7 @@ def test_concurrent_submissions_start_one_run(training: ControlledTraining) -> N
     assert scheduler.queue.running() == [running] and len(training.started) == 1
 
 
-def test_failed_run_says_why_and_the_next_starts(training: ControlledTraining) -> None:
+def test_failed_run_says_why_and_the_next_starts(training):
     broken, refused, fine = training.submit("broken", "refused", "fine")
     training.finish("fine")
     assert final_status(fine) == "finished"
@@ -48,7 +48,7 @@ def test_failed_run_says_why_and_the_next_starts(training: ControlledTraining) -
     assert scheduler.health()["last_error"] == tracking.run(refused).message == "Choose other data."
 
 
-def test_run_that_cannot_succeed_is_not_recorded(training: ControlledTraining) -> None:
+def test_run_that_cannot_succeed_is_not_recorded(training):
     for settings, message in (
         ({"dataset": "imbd"}, r"no dataset 'imbd'; did you mean imdb\? Choose one of sample, imdb"),
         ({"checkpoint": "startr"}, r"no checkpoint 'startr'; did you mean starter\? Choose one of"),
@@ -60,7 +60,7 @@ def test_run_that_cannot_succeed_is_not_recorded(training: ControlledTraining) -
     assert tracking.runs().empty
 
 
-def test_shutdown_interrupts_what_runs_and_keeps_what_waits(training: ControlledTraining) -> None:
+def test_shutdown_interrupts_what_runs_and_keeps_what_waits(training):
     first, second, third = training.submit("first", "second", "third")
     scheduler.queue.move(third, -1)
     scheduler.shutdown()
@@ -80,7 +80,7 @@ def test_shutdown_interrupts_what_runs_and_keeps_what_waits(training: Controlled
     assert training.started == ["first", "third", "first", "second"]
 
 
-def test_start_deletes_the_snapshots_of_ended_runs(training: ControlledTraining) -> None:
+def test_start_deletes_the_snapshots_of_ended_runs(training):
     """They remain where a process is killed between the last event and the deletion."""
     run_ids = [small_runs.run(status, saved=False) for status in ("stopped", "paused")]
     files = [snapshots.path(checkpoints.run_path(run_id)) for run_id in run_ids]
@@ -91,9 +91,7 @@ def test_start_deletes_the_snapshots_of_ended_runs(training: ControlledTraining)
     assert [file.exists() for file in files] == [False, True]
 
 
-def test_runs_that_cannot_start_on_a_full_disk_start_once_another_run_can(
-    training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_that_cannot_start_on_a_full_disk_start_once_another_run_can(training, monkeypatch):
     monkeypatch.setattr(queue, "RETRY_SECONDS", 60.0)
     first, second, third = training.submit("first", "second", "third")
     training.finish("second", "third", "fourth")
@@ -115,8 +113,8 @@ def test_runs_that_cannot_start_on_a_full_disk_start_once_another_run_can(
 
 
 def test_server_that_starts_on_a_full_disk_executes_the_queue_once_it_has_room(
-    training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    training, monkeypatch
+):
     monkeypatch.setattr(queue, "RETRY_SECONDS", 0.05)
     tracking.claim(small_runs.run("running", saved=False)).release()  # reads as interrupted
     run_id = tracking.create_run(FineTuneConfig(name="queued"), place=1.0)
@@ -127,7 +125,7 @@ def test_server_that_starts_on_a_full_disk_executes_the_queue_once_it_has_room(
     assert final_status(run_id) == "finished"
 
 
-def test_move_swaps_neighbours_in_queue_and_record(training: ControlledTraining) -> None:
+def test_move_swaps_neighbours_in_queue_and_record(training):
     _, one, two, three = training.submit("first", "one", "two", "three")
     scheduler.queue.move(three, -1)
     assert scheduler.queue.order()[1:] == [one, three, two]

@@ -6,7 +6,6 @@ import shlex
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -26,7 +25,7 @@ SETTINGS = shlex.split(
 
 
 @pytest.fixture(autouse=True)
-def base(home: Path) -> None:
+def base(home):
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
@@ -58,7 +57,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit() -> None:
+def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit():
     generator = random.Random(0)
     process = start("train", *SETTINGS)
     run_id = wait_for_training(process, generator.randrange(8, 34))
@@ -81,7 +80,7 @@ def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit() -
     assert "nothing to do" in error
 
 
-def test_two_processes_never_work_on_the_same_run() -> None:
+def test_two_processes_never_work_on_the_same_run():
     first = start("train", *SETTINGS, "--epochs=1000")  # long enough not to end during the test
     run_id = wait_for_training(first, 1)
     first.send_signal(signal.SIGSTOP)  # sends no heartbeat, and still has the run
@@ -95,7 +94,7 @@ def test_two_processes_never_work_on_the_same_run() -> None:
     assert tracking.run(run_id).status == "interrupted"
 
 
-def test_ctrl_c_and_a_full_disk_interrupt_a_run_and_harm_nothing() -> None:
+def test_ctrl_c_and_a_full_disk_interrupt_a_run_and_harm_nothing():
     """On the disk, files may not grow beyond a limit that the record keeps to, but not the snapshot."""
     process = start("train", *SETTINGS, "--checkpoint=starter")
     run_id = wait_for_training(process, 8)
@@ -145,8 +144,8 @@ print(json.dumps([run.status, run.message, " ".join(run.notes)]))
     ],
 )
 def test_out_of_memory_splits_batches_and_fails_only_if_one_text_does_not_fit(
-    room: int, status: str, sentence: str, tmp_path: Path
-) -> None:
+    room, status, sentence, tmp_path
+):
     """The address space may grow by so many bytes after the first texts are evaluated."""
     for name in ("train.csv", "test.csv"):
         rows = [f'"{row % 4 + 1}","Title {row}","{"word of news " * 170}"\n' for row in range(160)]

@@ -13,12 +13,12 @@ from ftcore.models import checkpoints
 from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
-from tests.helpers.controlled_training import ControlledTraining, call_concurrently, final_status
+from tests.helpers.controlled_training import call_concurrently, final_status
 
 pytestmark = pytest.mark.slow
 
 
-def test_stop_ends_a_running_run_and_takes_a_queued_one_off(training: ControlledTraining) -> None:
+def test_stop_ends_a_running_run_and_takes_a_queued_one_off(training):
     first, second = training.submit("first", "second")
     scheduler.stop(second)
     assert scheduler.queue.order() == [first]
@@ -30,7 +30,7 @@ def test_stop_ends_a_running_run_and_takes_a_queued_one_off(training: Controlled
     assert tracking.run(first).status == "stopped"
 
 
-def test_stop_of_a_queued_run_that_had_started_pauses_it(training: ControlledTraining) -> None:
+def test_stop_of_a_queued_run_that_had_started_pauses_it(training):
     [first] = training.submit("first")
     run_id = small_runs.run("paused", saved=False)
     snapshot = snapshots.path(checkpoints.run_path(run_id))
@@ -46,7 +46,7 @@ def test_stop_of_a_queued_run_that_had_started_pauses_it(training: ControlledTra
         scheduler.resume(run_id)
 
 
-def test_run_keeps_its_place_if_the_disk_is_full(training: ControlledTraining) -> None:
+def test_run_keeps_its_place_if_the_disk_is_full(training):
     first, second, third = training.submit("first", "second", "third")
     move = partial(scheduler.queue.move, by=1)
     for action in (scheduler.stop, scheduler.pause, scheduler.discard, move):
@@ -57,7 +57,7 @@ def test_run_keeps_its_place_if_the_disk_is_full(training: ControlledTraining) -
     assert scheduler.queue.order() == [first, third]
 
 
-def test_run_claimed_by_another_process_is_left_to_it(training: ControlledTraining) -> None:
+def test_run_claimed_by_another_process_is_left_to_it(training):
     run_id = tracking.create_run(FineTuneConfig(name="elsewhere"), place=1.0)
     claim = tracking.claim(run_id)
     scheduler.start()
@@ -68,7 +68,7 @@ def test_run_claimed_by_another_process_is_left_to_it(training: ControlledTraini
     claim.release()
 
 
-def test_paused_run_lets_the_next_start_and_resumes_first(training: ControlledTraining) -> None:
+def test_paused_run_lets_the_next_start_and_resumes_first(training):
     first, second, third = training.submit("first", "second", "third")
     scheduler.pause(first)
     training.wait_for("second")
@@ -82,7 +82,7 @@ def test_paused_run_lets_the_next_start_and_resumes_first(training: ControlledTr
     assert training.started == ["first", "second", "first", "third"]
 
 
-def test_resume_queues_no_run_if_one_cannot_be_resumed(training: ControlledTraining) -> None:
+def test_resume_queues_no_run_if_one_cannot_be_resumed(training):
     paused, interrupted, finished = (
         small_runs.run(status, saved=False) for status in ("paused", "interrupted", "finished")
     )
@@ -97,9 +97,7 @@ def test_resume_queues_no_run_if_one_cannot_be_resumed(training: ControlledTrain
     assert scheduler.queue.order() == [paused, interrupted]
 
 
-def test_all_runs_are_queued_or_none_if_the_second_cannot_be_recorded(
-    training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_runs_are_queued_or_none_if_the_second_cannot_be_recorded(training, monkeypatch):
     enqueue, places = tracking.enqueue, []
 
     def enqueue_on_a_disk_that_fills(run_id: str, place: float) -> None:
@@ -118,9 +116,7 @@ def test_all_runs_are_queued_or_none_if_the_second_cannot_be_recorded(
     assert not scheduler.queue.order() and not training.started
 
 
-def test_resume_fails_if_another_process_ends_the_run_meanwhile(
-    training: ControlledTraining, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resume_fails_if_another_process_ends_the_run_meanwhile(training, monkeypatch):
     run_id = small_runs.run("paused", saved=False)
     claim = tracking.claim
 
@@ -134,7 +130,7 @@ def test_resume_fails_if_another_process_ends_the_run_meanwhile(
     assert not scheduler.queue.order() and not training.started
 
 
-def test_discard_deletes_running_queued_and_paused_runs(training: ControlledTraining) -> None:
+def test_discard_deletes_running_queued_and_paused_runs(training):
     running, queued, paused = training.submit("running", "queued", "paused")
     scheduler.discard(queued)
     scheduler.discard(running)
@@ -145,7 +141,7 @@ def test_discard_deletes_running_queued_and_paused_runs(training: ControlledTrai
     assert tracking.runs().empty
 
 
-def test_concurrent_actions_raise_no_unexpected_error(training: ControlledTraining) -> None:
+def test_concurrent_actions_raise_no_unexpected_error(training):
     for name in ("first", "second", "third", "fourth"):
         [run_id] = training.submit(name)
         scheduler.pause(run_id)

@@ -1,7 +1,6 @@
 """The training loop, on a few short texts with a model of a few hundred weights."""
 
 import math
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -11,7 +10,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ftcore import events, paths
 from ftcore.config import FineTuneConfig
-from ftcore.data import datasets
 from ftcore.events import (
     Evaluation,
     Event,
@@ -39,7 +37,7 @@ EventType = TypeVar("EventType")
 
 
 @pytest.fixture(autouse=True)
-def sample(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
+def sample(monkeypatch):
     return small_runs.small_sample(monkeypatch)
 
 
@@ -69,7 +67,7 @@ def validations(events: list[Event]) -> list[Evaluation]:
 
 
 @pytest.mark.parametrize("mode", ["full", "last-layer", "scratch", "gradual", "last-2"])
-def test_a_run_learns_and_leaves_its_best_checkpoint(mode: str) -> None:
+def test_a_run_learns_and_leaves_its_best_checkpoint(mode):
     events = run(config(mode=mode, epochs=8))
     evaluations = validations(events)
     assert evaluations[0].step == 0
@@ -88,7 +86,7 @@ def test_a_run_learns_and_leaves_its_best_checkpoint(mode: str) -> None:
     assert (last_step.step, last_step.examples) == (8 * math.ceil(190 / 16), 8 * 190)
 
 
-def test_gradual_trains_a_layer_only_from_its_epoch_on() -> None:
+def test_gradual_trains_a_layer_only_from_its_epoch_on():
     """Two epochs open the head and layer 2; layer 1 opens in the third."""
     before = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
     two, three = (
@@ -101,7 +99,7 @@ def test_gradual_trains_a_layer_only_from_its_epoch_on() -> None:
     assert not all(torch.equal(three[name], before[name]) for name in layer_1)
 
 
-def test_watched_sentences_are_answered_at_every_validation() -> None:
+def test_watched_sentences_are_answered_at_every_validation():
     events = run(config(mode="last-layer", epochs=2, watch="the film is good\n\nbad film"))
     watched = of(Watched, events)
     assert [event.step for event in watched] == [event.step for event in validations(events)]
@@ -110,7 +108,7 @@ def test_watched_sentences_are_answered_at_every_validation() -> None:
     assert watched[0].probabilities != watched[-1].probabilities
 
 
-def test_training_on_cached_features_equals_training_through_the_whole_model() -> None:
+def test_training_on_cached_features_equals_training_through_the_whole_model():
     settings = config(mode="last-layer", epochs=2, schedule="constant", precision="fp32")
     setup = prepare(settings)
     trained_head = train_to_the_end(setup).model.classifier
@@ -132,7 +130,7 @@ def test_training_on_cached_features_equals_training_through_the_whole_model() -
         assert torch.allclose(weight, expected, atol=1e-5)
 
 
-def test_scratch_keeps_the_word_vectors_and_draws_the_rest_by_seed() -> None:
+def test_scratch_keeps_the_word_vectors_and_draws_the_rest_by_seed():
     base = checkpoint_files.load_model(checkpoints.find("base")).state_dict()
     first, same, other = (
         prepare(config(mode="scratch", seed=seed)).model.state_dict() for seed in (1, 1, 2)
@@ -153,7 +151,7 @@ def computed_features(ref: str, **values: object) -> int:
     return sum(event.done for event in done)
 
 
-def test_features_are_computed_once_for_the_same_body_and_texts(home: Path) -> None:
+def test_features_are_computed_once_for_the_same_body_and_texts(home):
     texts = 200 + len(small_runs.TEXTS)
     assert computed_features("first") == texts
     assert computed_features("again") == 0
@@ -171,7 +169,7 @@ def test_features_are_computed_once_for_the_same_body_and_texts(home: Path) -> N
     assert computed_features("other body") == texts
 
 
-def test_a_step_does_not_wait_for_the_device() -> None:
+def test_a_step_does_not_wait_for_the_device():
     """Reading a value of a tensor makes the program wait for all that the accelerator has still to do."""
     waits: list[str] = []
 
@@ -198,7 +196,7 @@ def test_a_step_does_not_wait_for_the_device() -> None:
     assert waits == []
 
 
-def test_a_new_head_is_announced_and_the_same_labels_keep_the_old_one() -> None:
+def test_a_new_head_is_announced_and_the_same_labels_keep_the_old_one():
     [start] = of(Started, run(config(), "first"))
     assert any("last layer is new" in note for note in start.notes)
     events = run(config(checkpoint="first", epochs=1), "further")
@@ -208,7 +206,7 @@ def test_a_new_head_is_announced_and_the_same_labels_keep_the_old_one() -> None:
     assert accuracy == checkpoints.find("first").metrics["val_accuracy"]
 
 
-def test_stop_ends_within_a_step_and_keeps_the_best() -> None:
+def test_stop_ends_within_a_step_and_keeps_the_best():
     task = train.train(config(epochs=500), checkpoints.run_path("run"), "run")
     for event in task:
         if isinstance(event, Progress) and event.phase == "training" and event.done == 7:
@@ -218,7 +216,7 @@ def test_stop_ends_within_a_step_and_keeps_the_best() -> None:
     assert checkpoint_files.load_model(checkpoints.find("run")).spec.classes == 2
 
 
-def test_a_new_model_starts_from_a_file_of_vectors(tmp_path: Path) -> None:
+def test_a_new_model_starts_from_a_file_of_vectors(tmp_path):
     words = small_runs.WORDS[2:]
     lines = [f"{word} {' '.join(map(str, torch.randn(8).tolist()))}\n" for word in words]
     vectors = tmp_path / "vectors.txt"
@@ -229,7 +227,7 @@ def test_a_new_model_starts_from_a_file_of_vectors(tmp_path: Path) -> None:
     assert checkpoint_files.load_vocabulary(fresh).itos == ["<unk>", "<pad>", *words]
 
 
-def test_one_cycle_warms_up_and_ends_at_zero() -> None:
+def test_one_cycle_warms_up_and_ends_at_zero():
     factors = [optimization.one_cycle_factor(step, 100) for step in range(100)]
     assert factors[:20] == sorted(factors[:20]) and factors[19] == 1.0
     assert factors[20:] == sorted(factors[20:], reverse=True) and factors[99] < 0.01

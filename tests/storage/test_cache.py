@@ -14,7 +14,7 @@ def names() -> set[str]:
     return {entry.name for entry in paths.cache_dir().iterdir()}
 
 
-def test_load_returns_the_arrays_stored_last() -> None:
+def test_load_returns_the_arrays_stored_last():
     arrays = {"ids": np.arange(5, dtype=np.int32), "scalar": np.array(1.5)}
     arrays |= {"empty": np.zeros((0, 3)), "transposed": np.arange(6).reshape(2, 3).T}
     cache.store("a", arrays)
@@ -31,7 +31,7 @@ def test_load_returns_the_arrays_stored_last() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 20, 200])
-def test_truncated_array_is_absent(size: int) -> None:
+def test_truncated_array_is_absent(size):
     cache.store("a", {"ids": np.arange(1000)})
     os.truncate(paths.cache_dir() / "a" / "ids.npy", size)
     assert cache.load("a") == {}
@@ -39,7 +39,7 @@ def test_truncated_array_is_absent(size: int) -> None:
     assert cache.load("a")["ids"].tolist() == [0, 1, 2]
 
 
-def test_least_recently_used_entries_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_least_recently_used_entries_are_removed(monkeypatch):
     monkeypatch.setenv("UNFREEZE_CACHE_GB", "0.0045")
     for seconds, name in enumerate((".staging", "a", "b", "c")):
         cache.store(name, MEGABYTE)

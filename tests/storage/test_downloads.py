@@ -5,7 +5,6 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ TOO_MUCH = "sends far more than it should"
 
 
 @pytest.fixture
-def server() -> Iterator[FileServer]:
+def server():
     with FileServer({"file.bin": DATA}) as server:
         yield server
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Path:
+def target(tmp_path):
     return tmp_path / "new" / "file.bin"
 
 
@@ -51,7 +50,7 @@ def interrupt(server: FileServer, target: Path, after: int = 300_000) -> None:
     server.breaks_after, server.sent = None, 0
 
 
-def test_interrupted_download_is_resumed(server: FileServer, target: Path) -> None:
+def test_interrupted_download_is_resumed(server, target):
     interrupt(server, target)
     assert names(target) == ["file.bin.part", "file.bin.part.tag"]
     arrived = (target.parent / "file.bin.part").stat().st_size
@@ -74,9 +73,7 @@ def test_interrupted_download_is_resumed(server: FileServer, target: Path) -> No
     [(DATA, '"1"', False), (DATA[::-1], '"2"', True), (DATA[:1000], '"1"', True)],
     ids=["no ranges", "changed", "shorter"],
 )
-def test_download_that_cannot_be_resumed_restarts(
-    server: FileServer, target: Path, content: bytes, etag: str, ranges: bool
-) -> None:
+def test_download_that_cannot_be_resumed_restarts(server, target, content, etag, ranges):
     server.ranges = ranges
     interrupt(server, target)
     server.files["file.bin"], server.etag = content, etag
@@ -86,13 +83,13 @@ def test_download_that_cannot_be_resumed_restarts(
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"1"'])
-def test_part_without_a_version_is_deleted(server: FileServer, target: Path, etag: str) -> None:
+def test_part_without_a_version_is_deleted(server, target, etag):
     server.etag = etag
     interrupt(server, target)
     assert names(target) == []
 
 
-def test_concurrent_download_waits_for_the_first(server: FileServer, target: Path) -> None:
+def test_concurrent_download_waits_for_the_first(server, target):
     first, second = (downloads.fetch(f"{server.url}/file.bin", target) for _ in range(2))
     next(first)
     assert next(second) == Progress("waiting", 0, None)
@@ -113,17 +110,13 @@ def test_concurrent_download_waits_for_the_first(server: FileServer, target: Pat
         ({"size": 5}, TOO_MUCH),
     ],
 )
-def test_wrong_size_or_checksum_is_deleted(
-    server: FileServer, target: Path, checks: dict[str, object], message: str
-) -> None:
+def test_wrong_size_or_checksum_is_deleted(server, target, checks, message):
     with pytest.raises(UnfreezeError, match=message):
         fetch(server, target, **checks)
     assert names(target) == []
 
 
-def test_response_without_a_length_is_limited(
-    server: FileServer, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_response_without_a_length_is_limited(server, target, monkeypatch):
     server.sends_length = False
     with monkeypatch.context() as patch:
         patch.setattr(downloads, "MAX_BYTES", 200_000)
@@ -142,13 +135,13 @@ def test_response_without_a_length_is_limited(
         ("ftp://127.0.0.1/file", "is not an address to download from"),
     ],
 )
-def test_wrong_url_is_reported(server: FileServer, target: Path, url: str, message: str) -> None:
+def test_wrong_url_is_reported(server, target, url, message):
     with pytest.raises(UnfreezeError, match=message):
         drain(downloads.fetch(url.format(server=server.url), target))
     assert names(target) == []
 
 
-def test_timeout_is_reported(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_is_reported(target, monkeypatch):
     monkeypatch.setattr(downloads, "TIMEOUT", (0.2, 0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/file.bin"
@@ -157,7 +150,7 @@ def test_timeout_is_reported(target: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_full_disk_and_invalid_folder_are_reported(server: FileServer, target: Path) -> None:
+def test_full_disk_and_invalid_folder_are_reported(server, target):
     target.parent.mkdir()
     (target.parent / "file.bin.part").symlink_to("/dev/full")
     with pytest.raises(UnfreezeError, match=r"disk is full .* free some space"):

@@ -11,9 +11,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.storage import files
 
 
-def test_concurrent_recovery_puts_the_new_files_in_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_recovery_puts_the_new_files_in_place(tmp_path, monkeypatch):
     """Every page that lists checkpoints recovers them, also while a run saves the next one."""
     (tmp_path / ".ready").mkdir()
     (tmp_path / ".ready" / "a").write_text("new")
@@ -32,7 +30,7 @@ def test_concurrent_recovery_puts_the_new_files_in_place(
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "file", "file/below", "folder"])
-def test_new_folder_refuses_an_invalid_target(name: str, tmp_path: Path) -> None:
+def test_new_folder_refuses_an_invalid_target(name, tmp_path):
     (tmp_path / "file").write_text("a file")
     (tmp_path / "folder").mkdir()
     with pytest.raises(UnfreezeError, match="; choose another"), files.new_folder(tmp_path / name):
@@ -40,7 +38,7 @@ def test_new_folder_refuses_an_invalid_target(name: str, tmp_path: Path) -> None
     assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
 
 
-def test_new_folder_is_complete_or_absent(tmp_path: Path) -> None:
+def test_new_folder_is_complete_or_absent(tmp_path):
     target = tmp_path / "a" / "b"
     with pytest.raises(UnfreezeError, match="No space left"), files.new_folder(target) as staging:
         files.write(staging / "file", b"1")

@@ -20,9 +20,7 @@ def pack(texts: list[list[int]]) -> Tokens:
     length=st.integers(1, 12),
     tail=st.floats(0, 1),
 )
-def test_start_and_end_of_a_longer_text_are_read(
-    sizes: list[int], length: int, tail: float
-) -> None:
+def test_start_and_end_of_a_longer_text_are_read(sizes, length, tail):
     texts = [[100 * row + place for place in range(size)] for row, size in enumerate(sizes, 1)]
     truncation = Truncation(length, tail)
     ids, lengths = pack(texts).batch(torch.arange(len(texts)).flip(0), truncation)
@@ -39,7 +37,7 @@ def test_start_and_end_of_a_longer_text_are_read(
     batch_size=st.integers(1, 40),
     seed=st.integers(0, 9),
 )
-def test_epoch_takes_each_row_once(lengths: list[int], batch_size: int, seed: int) -> None:
+def test_epoch_takes_each_row_once(lengths, batch_size, seed):
     rows = torch.arange(len(lengths)) * 2  # every other text of the dataset
     all_lengths = torch.tensor(lengths).repeat_interleave(2)
     shuffle = torch.Generator().manual_seed(seed)
@@ -49,7 +47,7 @@ def test_epoch_takes_each_row_once(lengths: list[int], batch_size: int, seed: in
     assert len(epoch) == -(-len(rows) // batch_size)
 
 
-def test_batches_have_similar_lengths_and_differ_between_epochs() -> None:
+def test_batches_have_similar_lengths_and_differ_between_epochs():
     lengths = torch.randint(1, 256, (4000,), generator=torch.Generator().manual_seed(0))
     shuffle = torch.Generator().manual_seed(0)
     first, second = (
@@ -63,9 +61,7 @@ def test_batches_have_similar_lengths_and_differ_between_epochs() -> None:
 
 
 @given(lengths=st.lists(st.integers(1, 300), min_size=1, max_size=60), tokens=st.integers(1, 2000))
-def test_sorted_batches_take_each_row_once_within_their_tokens(
-    lengths: list[int], tokens: int
-) -> None:
+def test_sorted_batches_take_each_row_once_within_their_tokens(lengths, tokens):
     sizes = torch.tensor(lengths)
     order = list(batches.sorted_batches(sizes, torch.arange(len(lengths)), tokens))
     assert sorted(torch.cat(order).tolist()) == list(range(len(lengths)))

@@ -20,7 +20,7 @@ ODD_LINES += ["\u202e 1 2 3".encode(), "word\u00a0x 1 2 3".encode(), b"w " + b"1
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(tmp_path_factory):
     return tmp_path_factory.mktemp("vectors") / "vectors.txt"
 
 
@@ -38,13 +38,13 @@ def is_valid(file: Path, max_words: int) -> bool:
 
 @given(st.data())
 @examples(80)
-def test_damaged_file(file: Path, data: st.DataObject) -> None:
+def test_damaged_file(file, data):
     file.write_bytes(data.draw(damaged(VALID)))
     is_valid(file, data.draw(st.sampled_from([1, WORDS, 1000])))
 
 
 @pytest.mark.parametrize("header", [b"", b"%d 6\n" % WORDS])
-def test_truncated_file_is_refused(file: Path, header: bytes) -> None:
+def test_truncated_file_is_refused(file, header):
     """Between two lines, only the count in word2vec's header tells."""
     for end in range(len(VALID)):
         file.write_bytes(header + VALID[:end])
@@ -57,10 +57,10 @@ SEPARATORS = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n"])
 
 @given(st.lists(st.sampled_from(ODD_LINES), max_size=6), SEPARATORS)
 @examples(120)
-def test_odd_lines(file: Path, lines: list[bytes], separator: bytes) -> None:
+def test_odd_lines(file, lines, separator):
     file.write_bytes(separator.join([*lines, b""]))
     is_valid(file, 4)
 
 
-def test_odd_path_is_refused() -> None:
+def test_odd_path_is_refused():
     assert not any(is_valid(Path(path), 10) for path in ODD_TEXTS)

@@ -28,7 +28,7 @@ def train(out: Path, texts: list[str], **settings: int) -> Path:
     return drain(vector_training.train_vectors(texts, out, dim=8, workers=1, **settings))
 
 
-def test_words_of_the_same_texts_get_similar_vectors(tmp_path: Path) -> None:
+def test_words_of_the_same_texts_get_similar_vectors(tmp_path):
     events: list[Event] = []
     out = tmp_path / "new" / "v.txt"
     task = vector_training.train_vectors(two_topics(), out, dim=8, epochs=12, workers=1)
@@ -42,7 +42,7 @@ def test_words_of_the_same_texts_get_similar_vectors(tmp_path: Path) -> None:
     assert [path.name for path in out.parent.iterdir()] == ["v.txt"]
 
 
-def test_most_frequent_words_come_first_and_the_seed_fixes_the_vectors(tmp_path: Path) -> None:
+def test_most_frequent_words_come_first_and_the_seed_fixes_the_vectors(tmp_path):
     texts = ["rare common most"] * 6 + ["common most"] * 6 + ["most"] * 6
     first, same, other = (
         train(tmp_path / "v.txt", texts, words=2, seed=seed).read_text() for seed in (0, 0, 1)
@@ -51,7 +51,7 @@ def test_most_frequent_words_come_first_and_the_seed_fixes_the_vectors(tmp_path:
     assert first == same != other
 
 
-def test_cancelled_training_keeps_the_old_file(tmp_path: Path) -> None:
+def test_cancelled_training_keeps_the_old_file(tmp_path):
     out = tmp_path / "v.txt"
     out.write_text("older")
     task = vector_training.train_vectors(two_topics(), out, dim=8)
@@ -62,7 +62,7 @@ def test_cancelled_training_keeps_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_corpus_never_holds_a_test_review(tmp_path: Path) -> None:
+def test_corpus_never_holds_a_test_review(tmp_path):
     files = REVIEWS | {"train/unsup/0_0.txt": b"Nobody rated this."}
     texts = {data.decode() for name, data in files.items() if name.startswith("train/")}
     reviews = archive(tmp_path / "imdb.tar.gz", files)
@@ -73,9 +73,7 @@ def test_corpus_never_holds_a_test_review(tmp_path: Path) -> None:
         assert len(list(vector_training.corpus([source, reviews]))) == 4 + len(texts)
 
 
-def test_missing_files_words_or_gensim_are_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_files_words_or_gensim_are_reported(tmp_path, monkeypatch):
     with pytest.raises(UnfreezeError, match="nowhere is not there"):
         list(vector_training.corpus([tmp_path / "nowhere"]))
     with pytest.raises(UnfreezeError, match="No word occurs 5 times"):

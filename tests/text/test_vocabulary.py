@@ -22,7 +22,7 @@ def encode(texts: list[str], max_length: int | None = None) -> list[list[int]]:
     return [ids[a:b].tolist() for a, b in pairwise(offsets)]
 
 
-def test_vocabulary_keeps_the_given_order() -> None:
+def test_vocabulary_keeps_the_given_order():
     tokens = [*SPECIALS, "zebra", "apple", "zoo", "'"]
     vocab = vocabulary.vocab_from_tokens(tokens)
     assert vocab.itos == tokens
@@ -38,15 +38,13 @@ def test_vocabulary_keeps_the_given_order() -> None:
         ([*SPECIALS, "a", "film", "a"], "has 'a' 2 times"),
     ],
 )
-def test_vocabulary_that_would_shift_its_vectors_is_refused(
-    tokens: list[str], message: str
-) -> None:
+def test_vocabulary_that_would_shift_its_vectors_is_refused(tokens, message):
     with pytest.raises(UnfreezeError, match=message):
         vocabulary.vocab_from_tokens(tokens)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", '"', ";:", "<br />", "<pad>"])
-def test_text_without_words_is_one_unknown_token(text: str) -> None:
+def test_text_without_words_is_one_unknown_token(text):
     assert encode([text, "a"]) == [[UNK], [2]]
 
 
@@ -57,7 +55,7 @@ def test_text_without_words_is_one_unknown_token(text: str) -> None:
     ),
     max_length=st.none() | st.integers(1, 20),
 )
-def test_tokens_are_those_of_the_lesson(texts: list[str], max_length: int | None) -> None:
+def test_tokens_are_those_of_the_lesson(texts, max_length):
     tokens = [basic_english(text)[:max_length] or ["<unk>"] for text in texts]
     expected = [[VOCAB.stoi.get(token, UNK) for token in text] for text in tokens]
     assert encode(texts, max_length) == expected

@@ -2,7 +2,6 @@
 
 import random
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ def load(path: Path, words: int = 100) -> tuple[list[str], torch.Tensor]:
 
 @pytest.mark.parametrize("header", [b"", b"2500 3\n"])
 @pytest.mark.parametrize("words", [1, 1000, 1001, 2500, 9000])
-def test_reads_the_requested_number_of_vectors(tmp_path: Path, words: int, header: bytes) -> None:
+def test_reads_the_requested_number_of_vectors(tmp_path, words, header):
     lines = "".join(f"w{n} {n} {n + 1 / 8} {n + 2 / 8}\n" for n in range(2500))
     (tmp_path / "v.txt").write_bytes(header + lines.encode())
     names, vectors = load(tmp_path / "v.txt", words)
@@ -30,7 +29,7 @@ def test_reads_the_requested_number_of_vectors(tmp_path: Path, words: int, heade
     assert vectors.dtype == torch.float32 and vectors.equal(expected)
 
 
-def test_skipped_words_do_not_shift_vectors(tmp_path: Path) -> None:
+def test_skipped_words_do_not_shift_vectors(tmp_path):
     words = [b"the", b"<pad>", b"\xff\xfe", b"a", b"the", b"<unk>", b"film"]
     lines = [b"%s %d 1 1\n" % (word, number) for number, word in enumerate(words, 1)]
     (tmp_path / "v.txt").write_bytes(b"".join(lines))
@@ -53,14 +52,14 @@ def test_skipped_words_do_not_shift_vectors(tmp_path: Path) -> None:
     ],
     ids=range(8),
 )
-def test_file_without_word_vectors_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_file_without_word_vectors_is_refused(tmp_path, content, message):
     (tmp_path / "v.txt").write_bytes(content)
     with pytest.raises(UnfreezeError, match=message):
         load(tmp_path / "v.txt")
 
 
 @pytest.fixture(scope="module")
-def glove(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def glove(tmp_path_factory):
     """A zip like GloVe's, of lines that hardly compress."""
     rng = random.Random(0)
     file = tmp_path_factory.mktemp("glove") / "glove.zip"
@@ -75,13 +74,13 @@ def glove(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def server(glove: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+def server(glove, monkeypatch):
     with FileServer({"glove.6B.zip": glove}) as server:
         monkeypatch.setenv("UNFREEZE_GLOVE_URL", f"{server.url}/glove.6B.zip")
         yield server
 
 
-def test_fetch_downloads_only_the_requested_words_once(server: FileServer, glove: bytes) -> None:
+def test_fetch_downloads_only_the_requested_words_once(server, glove):
     events: list[Event] = []
     path = drain(word_vectors.fetch_glove(2000), events.append)
     words, vectors = load(path, 2000)
@@ -95,9 +94,7 @@ def test_fetch_downloads_only_the_requested_words_once(server: FileServer, glove
     assert len(server.requests) == requests
 
 
-def test_fetch_downloads_the_zip_from_a_server_without_ranges(
-    server: FileServer, glove: bytes
-) -> None:
+def test_fetch_downloads_the_zip_from_a_server_without_ranges(server, glove):
     server.ranges = False
     path = drain(word_vectors.fetch_glove(2000))
     assert len(load(path, 2000)[0]) == 2000
@@ -107,7 +104,7 @@ def test_fetch_downloads_the_zip_from_a_server_without_ranges(
     assert len(server.requests) <= requests + 1, "the zip was downloaded twice"
 
 
-def test_cancelled_or_interrupted_fetch_leaves_no_file(server: FileServer) -> None:
+def test_cancelled_or_interrupted_fetch_leaves_no_file(server):
     task = word_vectors.fetch_glove(5000)
     next(task)
     task.close()
@@ -120,7 +117,7 @@ def test_cancelled_or_interrupted_fetch_leaves_no_file(server: FileServer) -> No
 
 @pytest.mark.parametrize("content", [b"<html>log in</html>" * 100, b"PK\x03\x04" + bytes(9000)])
 @pytest.mark.parametrize("ranges", [True, False])
-def test_damaged_zip_is_deleted(server: FileServer, content: bytes, ranges: bool) -> None:
+def test_damaged_zip_is_deleted(server, content, ranges):
     server.ranges = ranges
     server.files["glove.6B.zip"] = content
     with pytest.raises(UnfreezeError, match=r"no zip with glove\.6B\.100d\.txt"):
@@ -128,7 +125,7 @@ def test_damaged_zip_is_deleted(server: FileServer, content: bytes, ranges: bool
     assert not list(paths.downloads_dir().glob("glove*"))
 
 
-def test_missing_zip_and_unknown_dimensions_are_reported(server: FileServer) -> None:
+def test_missing_zip_and_unknown_dimensions_are_reported(server):
     with pytest.raises(UnfreezeError, match="no 64 dimensions"):
         drain(word_vectors.fetch_glove(100, dim=64))
     assert server.requests == []

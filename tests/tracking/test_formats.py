@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ def set_tags(run_id: str, **tags: str) -> None:
         client.set_tag(run_id, f"unfreeze.{key}", value)
 
 
-def test_runs_of_earlier_versions_open() -> None:
+def test_runs_of_earlier_versions_open():
     """Before 0.1.0 with the progress in one string, in 0.1.0 with labels joined by commas."""
     run_id = tracking.create_run(FineTuneConfig())
     set_tags(run_id, progress="40|100|texts", phase="encoding", facts='{"labels": "bad, good"}')
@@ -33,7 +32,7 @@ def test_runs_of_earlier_versions_open() -> None:
     assert (run.status, run.phase_done, run.facts) == ("finished", 0, {"labels": ["bad", "good"]})
 
 
-def test_run_of_a_newer_version_is_listed_but_cannot_be_used() -> None:
+def test_run_of_a_newer_version_is_listed_but_cannot_be_used():
     small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
     newer, ours = small_runs.run(name="Newer"), small_runs.run("running", saved=False, name="Ours")
     set_tags(newer, format="2", config='{"things": "unheard of"}', status="dreaming")
@@ -47,7 +46,7 @@ def test_run_of_a_newer_version_is_listed_but_cannot_be_used() -> None:
             use(newer)
 
 
-def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted() -> None:
+def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted():
     valid = tracking.create_run(FineTuneConfig(name="Valid"), "mine", "Mine")
     invalid = []
     configs = ["{", "[]", '"x"', '{"mode": "renamed"}', '{"mode": []}', '{"epochs": "many"}']
@@ -73,7 +72,7 @@ def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted() -> None:
     assert tracking.runs()["run_id"].tolist() == [valid]
 
 
-def test_word_vectors_of_the_starter_never_change() -> None:
+def test_word_vectors_of_the_starter_never_change():
     """Runs that did not train the word vectors load those of the starter."""
     starter = checkpoints.find("starter")
     vectors = (starter.path / checkpoints.WORDS).read_bytes()
@@ -81,7 +80,7 @@ def test_word_vectors_of_the_starter_never_change() -> None:
     assert hashlib.sha256(vectors).hexdigest()[:16] == "fb7965ced9d310d1"
 
 
-def test_diagnostics_may_lack_arrays_but_have_no_unknown_ones(tmp_path: Path) -> None:
+def test_diagnostics_may_lack_arrays_but_have_no_unknown_ones(tmp_path):
     probabilities = np.array([[0.6, 0.4], [0.2, 0.8]], np.float32)
     arrays = {"truth": np.array([0, 1]), "probabilities": probabilities}
     rest = {"labels": ["bad", "good"], "moved": {"head": 0.5}, "forgot": None}

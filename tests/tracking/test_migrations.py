@@ -27,7 +27,7 @@ MLFLOW_2_9 = "acf3f17fdcc7"  # schema revision of MLflow 2.9 (2023)
 
 
 @pytest.fixture(scope="module")
-def mlflow_2_9_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mlflow_2_9_store(tmp_path_factory):
     """A store with the schema of MLflow 2.9 that holds one run."""
     file = tmp_path_factory.mktemp("stores") / "mlflow.db"
     engine = sqlalchemy.create_engine(f"sqlite:///{file}")
@@ -53,7 +53,7 @@ def mlflow_2_9_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def old_store(mlflow_2_9_store: Path, home: Path) -> Path:
+def old_store(mlflow_2_9_store, home):
     """That store in the home of this test."""
     home.mkdir()
     return Path(shutil.copy(mlflow_2_9_store, paths.database_path()))
@@ -69,9 +69,7 @@ def revision(file: Path) -> str:
         return str(store.execute("SELECT version_num FROM alembic_version").fetchone()[0])
 
 
-def test_older_store_is_upgraded_and_a_copy_is_kept(
-    old_store: Path, home: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_older_store_is_upgraded_and_a_copy_is_kept(old_store, home, caplog):
     row = tracking.runs().iloc[0]
     assert (row["run_id"], row["name"], row["status"]) == ("old", "Long ago", "finished")
     assert tracking.history("old")["loss"].tolist() == [0.7, 0.5]
@@ -100,8 +98,8 @@ for home, seconds in (job.rsplit(":", 1) for job in sys.argv[1:]):
 
 
 def test_store_opens_after_a_process_was_killed_while_it_created_or_upgraded_it(
-    mlflow_2_9_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    mlflow_2_9_store, tmp_path, monkeypatch
+):
     moments = (0.03, 0.1, 0.2, 0.3, 0.4)
     homes = {tmp_path / f"{kind}-{moment}": moment for kind in ("new", "old") for moment in moments}
     for home in homes:
@@ -119,13 +117,13 @@ def test_store_opens_after_a_process_was_killed_while_it_created_or_upgraded_it(
         assert not list(home.glob("*.part"))
 
 
-def test_concurrent_openings_upgrade_a_store_once(old_store: Path, home: Path) -> None:
+def test_concurrent_openings_upgrade_a_store_once(old_store, home):
     prepare = partial(migrations.prepare, paths.tracking_uri())
     assert call_concurrently(prepare, prepare, prepare) == [None] * 3
     assert len(tracking.runs()) == len(copies(home)) == 1
 
 
-def test_newer_store_is_refused_and_unchanged(old_store: Path, home: Path) -> None:
+def test_newer_store_is_refused_and_unchanged(old_store, home):
     with closing(sqlite3.connect(old_store)) as store:
         store.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
         store.commit()
@@ -136,8 +134,8 @@ def test_newer_store_is_refused_and_unchanged(old_store: Path, home: Path) -> No
 
 
 def test_older_store_outside_the_home_is_refused_and_unchanged(
-    mlflow_2_9_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    mlflow_2_9_store, tmp_path, monkeypatch
+):
     shared = Path(shutil.copy(mlflow_2_9_store, tmp_path / "shared.db"))
     before = shared.read_bytes()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shared}")
@@ -147,9 +145,7 @@ def test_older_store_outside_the_home_is_refused_and_unchanged(
 
 
 @pytest.mark.parametrize("space", [100_000, 500_000], ids=["for no copy", "for the copy alone"])
-def test_store_is_unchanged_if_the_disk_is_too_full_to_upgrade_it(
-    space: int, old_store: Path, home: Path
-) -> None:
+def test_store_is_unchanged_if_the_disk_is_too_full_to_upgrade_it(space, old_store, home):
     before = old_store.read_bytes()
     with (
         disk_limit.limit_file_size(space),
@@ -161,9 +157,7 @@ def test_store_is_unchanged_if_the_disk_is_too_full_to_upgrade_it(
     assert len(tracking.runs()) == 1
 
 
-def test_upgrade_never_overwrites_what_another_program_writes_meanwhile(
-    old_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_upgrade_never_overwrites_what_another_program_writes_meanwhile(old_store, monkeypatch):
     initialize = mlflow_db._initialize_tables
 
     def initialize_and_write(engine: sqlalchemy.Engine) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -31,7 +30,7 @@ def mlflow_client() -> MlflowClient:
     return MlflowClient(tracking_uri=paths.tracking_uri())
 
 
-def test_recorded_run_is_read_back() -> None:
+def test_recorded_run_is_read_back():
     config = FineTuneConfig(mode="last-layer", name="Mine")
     run_id = tracking.create_run(config, "abc", "My experiment")
     assert tracking.run(run_id).status == "queued"
@@ -56,7 +55,7 @@ def test_recorded_run_is_read_back() -> None:
     assert (row["run_id"], row["mode"], row["val_accuracy"]) == (run_id, "last-layer", 0.9)
 
 
-def test_watched_sentences_are_read_back_by_sentence_and_label() -> None:
+def test_watched_sentences_are_read_back_by_sentence_and_label():
     run_id = tracking.create_run(FineTuneConfig())
     assert tracking.watched(run_id).empty and tracking.history(run_id).empty
     with tracking.Recorder(run_id) as recorder:
@@ -69,7 +68,7 @@ def test_watched_sentences_are_read_back_by_sentence_and_label() -> None:
     assert {column: last[column] for column in expected} == expected
 
 
-def test_phase_and_progress_are_visible_while_a_run_is_recorded() -> None:
+def test_phase_and_progress_are_visible_while_a_run_is_recorded():
     run_id = tracking.create_run(FineTuneConfig())
     with tracking.Recorder(run_id) as recorder:
         recorder.write(Progress("encoding", 0, 100, "texts"))
@@ -83,7 +82,7 @@ def test_phase_and_progress_are_visible_while_a_run_is_recorded() -> None:
 
 
 @pytest.mark.slow
-def test_run_whose_process_died_is_interrupted() -> None:
+def test_run_whose_process_died_is_interrupted():
     code = (
         "from ftcore import tracking; from ftcore.config import FineTuneConfig; import os;"
         "run_id = tracking.create_run(FineTuneConfig()); claim = tracking.claim(run_id);"
@@ -100,8 +99,8 @@ def test_run_whose_process_died_is_interrupted() -> None:
 
 
 def test_run_is_running_while_its_process_is_alive_or_sends_heartbeats_from_another_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    monkeypatch,
+):
     client, claimed = mlflow_client(), tracking.create_run(FineTuneConfig())
     claim = tracking.claim(claimed)
     with tracking.Recorder(claimed):
@@ -126,7 +125,7 @@ def test_run_is_running_while_its_process_is_alive_or_sends_heartbeats_from_anot
     assert tracking.run(silent).status == "interrupted"
 
 
-def test_rename_and_delete() -> None:
+def test_rename_and_delete():
     small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
     run_id = small_runs.run("finished")
     assert len(tracking.runs()) == 1
@@ -146,21 +145,19 @@ def test_rename_and_delete() -> None:
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "0" * 32, "../x", ""])
-def test_unknown_run_id_is_an_error(run_id: str) -> None:
+def test_unknown_run_id_is_an_error(run_id):
     with pytest.raises(UnfreezeError, match="no run"):
         tracking.run(run_id)
 
 
-def test_store_that_cannot_be_opened_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_that_cannot_be_opened_is_an_error(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
     with pytest.raises(UnfreezeError, match="MLFLOW_TRACKING_URI"):
         tracking.runs()
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["our database", "shared database"])
-def test_mlflow_shows_params_and_the_checkpoint_in_our_home(
-    shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mlflow_shows_params_and_the_checkpoint_in_our_home(shared, tmp_path, monkeypatch):
     if shared:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'shared.db'}")
     run_id = tracking.create_run(FineTuneConfig(epochs=7))
@@ -170,9 +167,7 @@ def test_mlflow_shows_params_and_the_checkpoint_in_our_home(
 
 
 @pytest.mark.slow
-def test_tracking_server_receives_run_curves_and_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tracking_server_receives_run_curves_and_checkpoint(tmp_path, monkeypatch):
     """From the command line, whose JSON lines MLflow's output must not disturb."""
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
     with socket.socket() as free:
@@ -201,7 +196,7 @@ def test_tracking_server_receives_run_curves_and_checkpoint(
         server.wait(20)
 
 
-def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch):
     """Also for a step recorded twice, as by a resumed run, and a loss that is not a number."""
     run_id = small_runs.run(watch="good film.")
     with tracking.Recorder(run_id) as resumed:
@@ -216,7 +211,7 @@ def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch: pytest.Mo
     pd.testing.assert_frame_equal(watched, tracking.watched(run_id), check_exact=True)
 
 
-def test_full_disk_is_an_error_and_changes_nothing() -> None:
+def test_full_disk_is_an_error_and_changes_nothing():
     run_id = small_runs.run(saved=False, name="Mine")
     actions = [
         lambda: tracking.create_run(FineTuneConfig()),
@@ -232,9 +227,7 @@ def test_full_disk_is_an_error_and_changes_nothing() -> None:
     assert tracking.run(run_id).status == "finished"
 
 
-def test_waiting_includes_a_run_whose_claim_another_process_just_checks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_waiting_includes_a_run_whose_claim_another_process_just_checks(monkeypatch):
     monkeypatch.setattr(recorder, "PROBE_SECONDS", 20.0)
     run_id = tracking.create_run(FineTuneConfig(), place=1.0)
     check = tracking.claim(run_id)

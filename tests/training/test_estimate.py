@@ -26,7 +26,7 @@ def past(config: FineTuneConfig, pace: float, status: str = "finished") -> pd.Da
         ({"dataset": "imdb", "mode": "last-layer"}, {"dataset": "imdb", "mode": "full"}),
     ],
 )
-def test_more_work_takes_longer(less: dict, more: dict) -> None:
+def test_more_work_takes_longer(less, more):
     assert seconds(FineTuneConfig(**less), NONE) < seconds(FineTuneConfig(**more), NONE)
 
 
@@ -38,7 +38,7 @@ def test_more_work_takes_longer(less: dict, more: dict) -> None:
         {"mode": "custom", "groups": "layer 1"},
     ],
 )
-def test_earlier_runs_of_any_settings_set_the_pace(settings: dict) -> None:
+def test_earlier_runs_of_any_settings_set_the_pace(settings):
     earlier = FineTuneConfig(**{"dataset": "imdb"} | settings)
     config = FineTuneConfig(dataset="imdb", mode=earlier.mode, groups="head")
     expected = pytest.approx(3 * seconds(config, NONE))
@@ -53,5 +53,5 @@ def test_earlier_runs_of_any_settings_set_the_pace(settings: dict) -> None:
         past(FineTuneConfig(), float("nan")),
     ],
 )
-def test_other_runs_do_not_count(runs: pd.DataFrame) -> None:
+def test_other_runs_do_not_count(runs):
     assert seconds(FineTuneConfig(), runs) == seconds(FineTuneConfig(), NONE)

@@ -3,13 +3,10 @@
 import math
 import random
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from ftcore import paths
 from ftcore.config import FineTuneConfig
@@ -24,11 +21,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def base() -> str:
+def base():
     return small_runs.checkpoint(paths.checkpoints_dir() / "base", "base").ref
 
 
-def test_the_smoothed_loss_does_not_show_the_difficulty_of_batches() -> None:
+def test_the_smoothed_loss_does_not_show_the_difficulty_of_batches():
     generator = random.Random(0)
     start_losses = [0.7 + generator.uniform(-0.2, 0.2) for _ in range(60)]
     losses = [loss - 0.3 * min(1, step / 40) for step, loss in enumerate(start_losses)]
@@ -47,15 +44,13 @@ def test_the_smoothed_loss_does_not_show_the_difficulty_of_batches() -> None:
         ([], None),
     ],
 )
-def test_the_suggestion_is_a_quarter_of_the_highest_stable_rate(
-    losses: list[float], suggestion: float | None
-) -> None:
+def test_the_suggestion_is_a_quarter_of_the_highest_stable_rate(losses, suggestion):
     rates = [1e-4, 1e-3, 1e-2, 1e-1][: len(losses)]
     assert lr_finder.suggest(rates, losses) == suggestion
 
 
 @pytest.mark.parametrize(("mode", "low", "high"), [("full", 3e-4, 1e-2), ("last-layer", 5e-3, 0.2)])
-def test_the_suggestion_is_near_the_best_rate(mode: str, low: float, high: float) -> None:
+def test_the_suggestion_is_near_the_best_rate(mode, low, high):
     """On the sample: by full runs 1e-3 was best of 1e-4 … 1e-2, for the last layer 3e-2 and 1e-1.
 
     One search is a matter of luck, and rounding differs between processors, hence the median of three.
@@ -75,7 +70,7 @@ def test_the_suggestion_is_near_the_best_rate(mode: str, low: float, high: float
 
 
 @pytest.mark.parametrize("mode", ["gradual", "last-2", "scratch"])
-def test_a_search_works_in_every_mode_and_saves_nothing(base: str, home: Path, mode: str) -> None:
+def test_a_search_works_in_every_mode_and_saves_nothing(base, home, mode):
     weights = (home / "checkpoints" / "base" / "weights.safetensors").read_bytes()
     config = FineTuneConfig(checkpoint=base, mode=mode, limit=40, watch="good", batch_size=8)
     search = drain(lr_finder.find_rate(config))  # fewer texts than a hundred steps take
@@ -84,12 +79,12 @@ def test_a_search_works_in_every_mode_and_saves_nothing(base: str, home: Path, m
     assert not (home / "runs").exists() and not (home / "mlflow.db").exists()
 
 
-def test_a_reference_has_no_rate() -> None:
+def test_a_reference_has_no_rate():
     with pytest.raises(UnfreezeError, match="no learning rate"):
         drain(lr_finder.find_rate(FineTuneConfig(mode="tfidf")))
 
 
-def test_a_subprocess_has_the_same_result_and_leaves_random_numbers_alone(base: str) -> None:
+def test_a_subprocess_has_the_same_result_and_leaves_random_numbers_alone(base):
     """So a training in this process is not disturbed."""
     config = FineTuneConfig(checkpoint=base, mode="last-layer", name="--json", limit=200)
     state = torch.get_rng_state()
@@ -98,12 +93,12 @@ def test_a_subprocess_has_the_same_result_and_leaves_random_numbers_alone(base: 
     assert search == drain(lr_finder.find_rate(config))
 
 
-def test_a_subprocess_raises_the_same_error() -> None:
+def test_a_subprocess_raises_the_same_error():
     with pytest.raises(UnfreezeError, match="no checkpoint 'gone'"):
         drain(lr_search.find_rate_in_subprocess(FineTuneConfig(checkpoint="gone")))
 
 
-def test_the_subprocess_ends_with_the_task(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_subprocess_ends_with_the_task(base, monkeypatch):
     processes: list[subprocess.Popen[str]] = []
 
     class RecordedPopen(subprocess.Popen[str]):
@@ -120,7 +115,7 @@ def test_the_subprocess_ends_with_the_task(base: str, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+def page(home, monkeypatch):
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")  # the subprocess of a search sees the real ones
     page = open_page("train")
@@ -129,7 +124,7 @@ def page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     scheduler.shutdown()
 
 
-def test_one_click_finds_a_rate_and_another_takes_it(page: AppTest) -> None:
+def test_one_click_finds_a_rate_and_another_takes_it(page):
     page.button(key="find_rate").click().run()
     assert not page.exception and not page.error
     use = page.button(key="use_rate")
@@ -140,7 +135,7 @@ def test_one_click_finds_a_rate_and_another_takes_it(page: AppTest) -> None:
     assert "use_rate" not in [button.key for button in page.button], "found for other settings"
 
 
-def test_a_search_while_a_run_trains_is_refused(page: AppTest) -> None:
+def test_a_search_while_a_run_trains_is_refused(page):
     run_id = scheduler.submit(FineTuneConfig(epochs=1000))
     page.button(key="find_rate").click().run()
     assert "A run is training" in page.error[0].value

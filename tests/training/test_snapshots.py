@@ -35,12 +35,12 @@ MODES = {
 
 
 @pytest.fixture(autouse=True)
-def sample(monkeypatch: pytest.MonkeyPatch) -> datasets.TextDataset:
+def sample(monkeypatch):
     return small_runs.small_sample(monkeypatch)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_run_paused_at_random_points_ends_the_same_bit_for_bit(mode: str) -> None:
+def test_a_run_paused_at_random_points_ends_the_same_bit_for_bit(mode):
     config = small_runs.config(mode=mode, watch="good film.", **MODES[mode])
     generator = random.Random(mode)
     run_id = tracking.create_run(config)
@@ -50,7 +50,7 @@ def test_a_run_paused_at_random_points_ends_the_same_bit_for_bit(mode: str) -> N
     assert_same_outcome(finished(config), run_id)
 
 
-def test_a_run_paused_during_its_diagnostics_ends_the_same() -> None:
+def test_a_run_paused_during_its_diagnostics_ends_the_same():
     run_id, request = tracking.create_run(small_runs.config()), execution.EndRequest()
     for event in execution.execute(run_id, request):
         if isinstance(event, Progress) and event.phase == "diagnostics":
@@ -61,7 +61,7 @@ def test_a_run_paused_during_its_diagnostics_ends_the_same() -> None:
     assert Diagnostics.of_run(run_id) is not None
 
 
-def test_predictions_in_another_thread_do_not_change_a_run() -> None:
+def test_predictions_in_another_thread_do_not_change_a_run():
     """All threads share torch's random numbers; a run must be the only one to draw any."""
     config = small_runs.config(dropout=0.1, word_dropout=0.3)
     undisturbed = finished(config)
@@ -81,9 +81,7 @@ def test_predictions_in_another_thread_do_not_change_a_run() -> None:
     assert_same_outcome(undisturbed, disturbed)
 
 
-def test_a_batch_that_does_not_fit_into_memory_is_split_and_trains_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_batch_that_does_not_fit_into_memory_is_split_and_trains_the_same(monkeypatch):
     config = small_runs.config(
         word_dropout=0.0, epochs=1, precision="fp32", optimizer="sgd", learning_rate=0.1
     )
@@ -102,7 +100,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_split_and_trains_the_same(
         torch.testing.assert_close(weight, weights(run_id)[name], atol=1e-5, rtol=1e-4)
 
 
-def test_curves_are_on_record_before_the_snapshot_that_follows_them() -> None:
+def test_curves_are_on_record_before_the_snapshot_that_follows_them():
     config = small_runs.config()
     run_id = tracking.create_run(config)
     count = 0
@@ -113,9 +111,7 @@ def test_curves_are_on_record_before_the_snapshot_that_follows_them() -> None:
     assert count == config.epochs * config.evaluations
 
 
-def test_a_run_resumes_only_with_the_data_it_began_with(
-    sample: datasets.TextDataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_resumes_only_with_the_data_it_began_with(sample, monkeypatch):
     run_id = paused(small_runs.config())
 
     def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
@@ -130,7 +126,7 @@ def test_a_run_resumes_only_with_the_data_it_began_with(
     assert_same_outcome(finished(small_runs.config()), run_id)
 
 
-def test_a_snapshot_of_the_first_version_resumes() -> None:
+def test_a_snapshot_of_the_first_version_resumes():
     run_id = paused(small_runs.config())
     file = snapshots.path(checkpoints.run_path(run_id))
     with safe_open(file, "pt") as stored:
@@ -141,7 +137,7 @@ def test_a_snapshot_of_the_first_version_resumes() -> None:
     assert_same_outcome(finished(small_runs.config()), run_id)
 
 
-def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> None:
+def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed():
     run_id = paused(small_runs.config())
     client, _ = store.connect()
     settings = {**tracking.run(run_id).config.to_dict(), "self_training": True, "unlabelled": ""}
@@ -153,7 +149,7 @@ def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed() -> 
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "newer"])
-def test_an_unreadable_snapshot_is_reported_and_the_best_model_stays(damage: str) -> None:
+def test_an_unreadable_snapshot_is_reported_and_the_best_model_stays(damage):
     run_id = paused(small_runs.config())
     file = snapshots.path(checkpoints.run_path(run_id))
     if damage == "newer":
@@ -170,7 +166,7 @@ def test_an_unreadable_snapshot_is_reported_and_the_best_model_stays(damage: str
     assert not file.exists()
 
 
-def test_a_run_that_does_not_resume_ignores_a_snapshot() -> None:
+def test_a_run_that_does_not_resume_ignores_a_snapshot():
     run_id = paused(small_runs.config())
     task = train.train(small_runs.config(), checkpoints.run_path(run_id), run_id)
     training = (

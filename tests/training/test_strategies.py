@@ -1,7 +1,5 @@
 """Which layer groups train, at which rates, and the sentences that say so."""
 
-from typing import Any
-
 import pytest
 
 from ftcore.config import FineTuneConfig
@@ -28,7 +26,7 @@ EVERYTHING = {"head", "layer 1", "layer 2", "word vectors"}
         ({"mode": "custom", "groups": "layer 1, Head"}, {"head", "layer 1"}),
     ],
 )
-def test_only_the_groups_of_the_mode_train(settings: dict[str, Any], trained: set[str]) -> None:
+def test_only_the_groups_of_the_mode_train(settings, trained):
     config, model = FineTuneConfig(**settings), TextClassifier(SPEC)
     strategies.freeze(model, config)
     for group in model.layer_groups():
@@ -39,7 +37,7 @@ def test_only_the_groups_of_the_mode_train(settings: dict[str, Any], trained: se
     assert f"{count:,} of {SPEC.parameters:,}" in strategies.describe(config, SPEC)
 
 
-def test_the_description_says_what_is_frozen_and_what_starts_random() -> None:
+def test_the_description_says_what_is_frozen_and_what_starts_random():
     line = strategies.describe(FineTuneConfig(mode="last-layer"), SPEC)
     assert line == (
         "Trains 18 of 9,218 parameters (0.20%): head. Frozen: layer 2, layer 1 and word vectors."
@@ -48,7 +46,7 @@ def test_the_description_says_what_is_frozen_and_what_starts_random() -> None:
     assert line.endswith("Nothing is frozen. Everything but the word vectors starts random.")
 
 
-def test_gradual_opens_a_group_an_epoch_from_the_top() -> None:
+def test_gradual_opens_a_group_an_epoch_from_the_top():
     config = FineTuneConfig(mode="gradual", epochs=5, train_embeddings=False)
     opened = [strategies.trained_groups(config, SPEC, epoch) for epoch in range(5)]
     assert opened[0] == {"head"}
@@ -59,7 +57,7 @@ def test_gradual_opens_a_group_an_epoch_from_the_top() -> None:
     assert rates["layer 1"] == pytest.approx(rates["layer 2"] / 2.6, rel=0.01)
 
 
-def test_word_vectors_that_train_have_a_rate_of_their_own() -> None:
+def test_word_vectors_that_train_have_a_rate_of_their_own():
     config = FineTuneConfig(learning_rate=0.01, embedding_rate=0.1)
     rates = strategies.learning_rates(config, SPEC)
     assert rates["head"] == rates["layer 1"] == 0.01
@@ -67,9 +65,8 @@ def test_word_vectors_that_train_have_a_rate_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "config",
-    [FineTuneConfig(mode="last-5"), FineTuneConfig(mode="custom", groups="head, layer 7")],
+    "config", [FineTuneConfig(mode="last-5"), FineTuneConfig(mode="custom", groups="head, layer 7")]
 )
-def test_groups_that_the_model_does_not_have_are_refused(config: FineTuneConfig) -> None:
+def test_groups_that_the_model_does_not_have_are_refused(config):
     with pytest.raises(UnfreezeError, match="This model has"):
         strategies.describe(config, SPEC)

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ftcore import __version__, paths
 from ftcore.cli import compare, exports, listings, training
@@ -66,8 +67,11 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    sub = add("app", app, json=False)
-    sub.add_argument("--port", type=int, default=8501, help="port (default: %(default)s)")
+    def option(parser: Any, name: str, default: str | int, help: str) -> None:
+        help = f"{help} (default: %(default)s)"
+        parser.add_argument(name, type=type(default), default=default, help=help)
+
+    option(add("app", app, json=False), "--port", 8501, "port")
 
     add("datasets", listings.datasets)
     add("checkpoints", listings.checkpoints)
@@ -85,25 +89,21 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("compare", compare.compare)
     add_arguments(sub, without=("mode", "seed"), defaults=compare.DEFAULTS)
-    modes = "full,last-layer,gradual,scratch"
-    sub.add_argument("--modes", default=modes, help="modes, by commas (default: %(default)s)")
-    seeds_help = "seeds, by commas; each mode runs with each (default: %(default)s)"
-    sub.add_argument("--seeds", default="0", help=seeds_help)
+    option(sub, "--modes", "full,last-layer,gradual,scratch", "modes, by commas")
+    option(sub, "--seeds", "0", "seeds, by commas; each mode runs with each")
     sub.add_argument("--references", action="store_true", help="also the reference lines")
     sub.add_argument("--export", default="", metavar="FOLDER", help="new folder to export to")
 
     sub = add("predict", listings.predict)
     source = sub.add_mutually_exclusive_group()
     source.add_argument("--run", default="", help="id of a run")
-    checkpoint_help = "name of a checkpoint (default: %(default)s)"
-    source.add_argument("--checkpoint", default="sentiment", help=checkpoint_help)
+    option(source, "--checkpoint", "sentiment", "name of a checkpoint")
     sub.add_argument("texts", nargs="+")
 
     sub = add("vectors", training.vectors)
     sub.add_argument("sources", nargs="*", help="IMDB archives and AG News folders; none: GloVe")
-    sub.add_argument("--words", type=int, default=30_000, help="words (default: %(default)s)")
-    dim_help = "numbers per word (default: %(default)s)"
-    sub.add_argument("--dim", type=int, default=100, help=dim_help)
+    option(sub, "--words", 30_000, "words")
+    option(sub, "--dim", 100, "numbers per word")
     for name, help in {
         "out": "file to write",
         "epochs": "passes over the texts",
@@ -116,10 +116,8 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("import", exports.import_lesson, file="the lesson's model file")
     sub.add_argument("--vectors", required=True, help="GloVe file that the model was trained with")
-    heads_help = "attention heads; not in the file (default: %(default)s)"
-    sub.add_argument("--heads", type=int, default=2, help=heads_help)
-    name_help = "name of the new checkpoint (default: %(default)s)"
-    sub.add_argument("--name", default="lesson", help=name_help)
+    option(sub, "--heads", 2, "attention heads; not in the file")
+    option(sub, "--name", "lesson", "name of the new checkpoint")
     sub.add_argument("--source", default="", help="AG News folder (default: download it)")
 
     ref, to = "a checkpoint's name or a run id", "folder to create"

@@ -128,7 +128,6 @@ def _report_end(run_id: str, last: Finished, out: Printer) -> int:
 
 
 def _figures(metrics: dict[str, float]) -> str:
-    """Accuracies, time and speed, as far as they are known."""
     figures = [
         f"{name} {metrics[key]:.2%}"
         for name, key in (("validation", "val_accuracy"), ("test", "test_accuracy"))

@@ -1,10 +1,9 @@
 """Lists and loads experiments: those in the record of runs, and the one bundled with Unfreeze."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -35,16 +34,10 @@ def experiments() -> pd.DataFrame:
 
 
 def _row(
-    experiment: str, name: str, started: Iterable[datetime], statuses: Iterable[str]
-) -> dict[str, Any]:
-    statuses = list(statuses)
-    return {
-        "experiment": experiment,
-        "name": name,
-        "started": min(started),
-        "runs": len(statuses),
-        "status": min(statuses, key=_STATUSES.index),
-    }
+    experiment: str, name: str, started: Iterable[datetime], statuses: Collection[str]
+) -> tuple[str, str, datetime, int, str]:
+    status = min(statuses, key=_STATUSES.index)
+    return experiment, name, min(started), len(statuses), status
 
 
 def run_ids(experiment: str) -> list[str]:
@@ -56,10 +49,8 @@ def run_ids(experiment: str) -> list[str]:
         ids = runs.loc[(runs["experiment"] == experiment) & (experiment != ""), "run_id"].tolist()
         ids.reverse()
     if not ids:
-        raise UnfreezeError(
-            f"There is no experiment {printable(experiment)!r}; the Compare page and "
-            "`python -m ftcore experiments` list those there are."
-        )
+        there = "the Compare page and `python -m ftcore experiments` list those there are"
+        raise UnfreezeError(f"There is no experiment {printable(experiment)!r}; {there}.")
     return ids
 
 

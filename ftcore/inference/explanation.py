@@ -56,16 +56,10 @@ def explain(ref: str, text: str) -> Explanation:
         scores = head(texts, torch.full((2,), ids.shape[1]))
     label = int(scores[0].argmax())
     score, baseline_score = _log_odds(scores, label).tolist()
-    return Explanation(
-        checkpoint.labels[label],
-        checkpoint.labels,
-        score,
-        baseline_score,
-        prediction.tokens,
-        prediction.known,
-        _integrated_gradients(head, texts[0], texts[1], label).tolist()[: len(words)],
-        prediction.gap,
-    )
+    labels, tokens, known = checkpoint.labels, prediction.tokens, prediction.known
+    shares = _integrated_gradients(head, texts[0], texts[1], label).tolist()[: len(words)]
+    numbers = (score, baseline_score)
+    return Explanation(labels[label], labels, *numbers, tokens, known, shares, prediction.gap)
 
 
 def _from_embeddings(model: TextClassifier) -> TextClassifier:
@@ -87,9 +81,8 @@ def _integrated_gradients(
     path = baseline + torch.tensor((nodes + 1) / 2).float()[:, None, None] * (text - baseline)
     batch = max(1, BATCH_TOKENS // len(text))
     gradient = torch.zeros_like(text)
-    for points, shares in zip(
-        path.split(batch), torch.tensor(weights / 2).float().split(batch), strict=True
-    ):
+    shares_of_all = torch.tensor(weights / 2).float()
+    for points, shares in zip(path.split(batch), shares_of_all.split(batch), strict=True):
         points.requires_grad_()
         scores = model(points, torch.full((len(points),), len(text)))
         [gradients] = torch.autograd.grad(_log_odds(scores, label).sum(), points)

@@ -96,9 +96,8 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
         precision = devices.precision("auto", device)
     if device != _CPU:
         model = copy.deepcopy(model).to(device)
-    classifier = row_classifier.whole_model(
-        model, tokens.to(device), checkpoint.truncation, precision
-    )
+    tokens = tokens.to(device)
+    classifier = row_classifier.whole_model(model, tokens, checkpoint.truncation, precision)
     scores = yield from classifier.predict(torch.arange(len(texts)), "testing")
     if not scores.isfinite().all():
         raise UnfreezeError(

@@ -27,10 +27,6 @@ def records(arguments: str, *texts: str) -> list[dict]:
     """Run a command that succeeds; returns its JSON lines."""
     process = ftcore(f"{arguments} --json", *texts)
     assert process.returncode == 0, process.stderr
-    return parsed(process)
-
-
-def parsed(process: subprocess.CompletedProcess[str]) -> list[dict]:
     return [json.loads(line) for line in process.stdout.splitlines()]
 
 
@@ -152,9 +148,8 @@ def test_an_error_is_one_line_and_its_status_tells_wrong_usage(arguments, status
     ],
 )
 def test_unknown_options_and_choices_are_wrong_usage(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit, match="2"):
         main(arguments.split())
-    assert ended.value.code == 2
     assert "usage: " in capsys.readouterr().err
 
 
@@ -186,19 +181,6 @@ def test_a_broken_pipe_ends_like_the_signal():
     assert (process.returncode, process.stderr) == (141, b"")
 
 
-def test_a_diverging_run_fails_with_advice_and_keeps_its_best_model():
-    process = ftcore(
-        "train --checkpoint base --limit 400 --optimizer sgd --schedule constant "
-        "--max-grad-norm 0 --learning-rate 1000000 --epochs 20 --json"
-    )
-    assert process.returncode != 0
-    assert "learning rate" in process.stderr
-    last = parsed(process)[-1]
-    assert last["status"] == "failed"
-    assert last["val_accuracy"] is not None
-    assert records(f"predict --run {last['run_id']} good")
-
-
 def test_a_full_disk_interrupts_a_run_and_leaves_no_partial_file(home, shared_data):
     """A limit on the size of files stands in for a full disk: the cache of encoded texts hits it."""
     ftcore("runs")  # creates the record
@@ -219,7 +201,6 @@ def test_a_record_that_cannot_grow_ends_a_run_with_a_sentence(home):
         store.execute("VACUUM")  # so that there is no room inside the file
     with disk_limit.limit_file_size((home / "mlflow.db").stat().st_size + 4_000):
         process = ftcore("train --checkpoint base --json")
-    assert process.returncode != 0
-    assert "Traceback" not in process.stderr
+    assert process.returncode != 0 and "Traceback" not in process.stderr
     assert "record of runs cannot be written" in process.stderr
     assert "interrupted" in ftcore("runs").stdout

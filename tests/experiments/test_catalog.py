@@ -42,19 +42,14 @@ def exported(folder: Path) -> list[Result]:
 
 
 def test_experiments_are_listed_newest_first_with_their_status():
-    statuses = {
-        "running": ["finished", "running", "queued"],
-        "queued": ["finished", "queued"],
-        "failed": ["finished", "failed"],
-        "stopped": ["stopped", "finished"],
-        "finished": ["finished", "finished"],
-    }
-    for experiment, runs in statuses.items():
-        for status in runs:
+    statuses = ["running", "queued", "failed", "stopped", "finished"]
+    for experiment in statuses:
+        others = ["queued"] if experiment == "running" else []
+        for status in ("finished", experiment, *others):
             small_runs.run(status, saved=False, experiment=experiment)
         small_runs.run(saved=False)  # belongs to none
     listed = catalog.experiments()
-    assert listed["experiment"].tolist() == listed["status"].tolist() == list(statuses)[::-1]
+    assert listed["experiment"].tolist() == listed["status"].tolist() == statuses[::-1]
     assert listed["runs"].tolist() == [2, 2, 2, 2, 3]
     assert listed["name"][0] == "Finished"
 

@@ -86,23 +86,16 @@ def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:
 
 def watched(seconds: float, sentences: int = 1, classes: int = 2, points: int = 2) -> pd.DataFrame:
     """Probabilities of each sentence, on their way to one class."""
-    rows = [
-        {
-            "sentence": sentence,
-            "label": label,
-            "step": round(100 * share),
-            "epoch": 4 * share,
-            "seconds": seconds * share,
-            "examples": round(3_200 * share),
-            "probability": sure if label == target else (1 - sure) / (classes - 1),
-        }
-        for sentence in range(sentences)
-        for share in np.linspace(0, 1, points).tolist()
-        for sure, target in [(0.2 + 0.7 * share, (sentence + 1) % classes)]
-        for label in range(classes)
-    ]
-    columns = ["sentence", "label", "step", "epoch", "seconds", "examples", "probability"]
-    return pd.DataFrame(rows, columns=columns)
+    axes = {"sentence": range(sentences), "share": np.linspace(0, 1, points)}
+    axes["label"] = range(classes)
+    table = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False)
+    share = table.pop("share").astype(float)
+    table["step"] = (100 * share).round().astype(int)
+    table["epoch"], table["seconds"] = 4 * share, seconds * share
+    table["examples"] = (3_200 * share).round().astype(int)
+    sure = 0.2 + 0.7 * share
+    right = table["label"] == (table["sentence"] + 1) % classes
+    return table.assign(probability=np.where(right, sure, (1 - sure) / (classes - 1)))
 
 
 def record(result: Result, experiment: str = "", name: str = "") -> str:

@@ -44,7 +44,9 @@ class Password:
 
     def __init__(self, password: str) -> None:
         if len(password) < MIN_PASSWORD_LENGTH:
-            raise UnfreezeError(f"The password has fewer than {MIN_PASSWORD_LENGTH} characters.")
+            raise UnfreezeError(
+                f"The password has fewer than {MIN_PASSWORD_LENGTH} characters; choose a longer one."
+            )
         # Slow on purpose (50 ms, once), so that a leaked cookie does not give the password away.
         self._key = hashlib.scrypt(_encode(password), salt=b"unfreeze", n=1 << 14, r=8, p=1)
         self._digest = self._hash(password)

@@ -25,6 +25,17 @@ PRODUCT = [file.name for file in ROOT.glob("requirements*.txt") if "-dev" not in
 HEAVY = {"torch", "torchtext", "mlflow", "gensim", "safetensors", "sklearn", "scipy"}
 
 
+def providers(files):
+    """The packages that the files import → the distributions that can provide each."""
+    installed = importlib.metadata.packages_distributions()
+    own = {"app", "ftcore", "pages", "tests", "benchmarks", *sys.stdlib_module_names}
+    source = "".join(file.read_text("utf-8") for file in files)
+    packages = (
+        set(re.findall(r"^\s*(?:from|import) (\w+)[\w.]*(?= import|$| as)", source, re.M)) - own
+    )
+    return {name: {one.lower() for one in installed.get(name, [])} for name in packages}
+
+
 def pinned(*names: str) -> dict[str, str]:
     """Pinned versions by package, in these files of requirements."""
     lines = [line for name in names for line in (ROOT / name).read_text("utf-8").splitlines()]
@@ -72,6 +83,15 @@ def test_requirements_are_installed_as_pinned_and_explained():
     assert installed == pins
     reasons = table_rows("decisions.md")
     assert reasons.keys() == pins.keys() and all(reasons.values())
+
+
+def test_every_import_is_required_and_every_requirement_imported():
+    product, dev = pinned(*PRODUCT).keys(), pinned("requirements-dev.txt").keys()
+    for files, pins in ((CORE + PAGES, product), (TESTS, product | dev)):
+        assert [name for name, names in providers(files).items() if not names & pins] == []
+    source = "".join(file.read_text("utf-8") for file in PAGES)
+    optional = set(re.findall(r'find_spec\("([^"]+)"\)', source))
+    assert product <= optional.union(*providers(CORE + PAGES).values())
 
 
 def test_every_setting_is_documented_with_its_default():

@@ -26,7 +26,8 @@ def read_rows(file: Path) -> Iterator[tuple[str, int]]:
                     )
                 if values[0] not in ("1", "2", "3", "4"):
                     raise UnfreezeError(
-                        f"{file.name}, row {row} has class {values[0][:40]!r}: it must be 1 to 4, no header."
+                        f"{file.name}, row {row} has class {values[0][:40]!r}: "
+                        "it must be 1 to 4, and the file must have no header row."
                     )
                 # A backslash stands for a line break of the article.
                 text = f"{values[1]} {values[2]}".replace("\\", " ")

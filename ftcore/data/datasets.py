@@ -98,7 +98,9 @@ def _build(spec: DatasetSpec, train: Texts, test: Texts, source: str) -> TextDat
         for split, part in (("training", train), ("test", test)):
             for label, name in enumerate(spec.labels):
                 if label not in part.labels:
-                    raise UnfreezeError(f"All {split} texts of class {name} in {source} are empty.")
+                    raise UnfreezeError(
+                        f"All {split} texts of class {name} in {source} are empty: give other data."
+                    )
         source += f" ({dropped} empty texts left out)"
     digest = hashlib.sha256(repr(spec.labels).encode())
     for part in (train, test):

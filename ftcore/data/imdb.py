@@ -18,6 +18,7 @@ from ftcore.events import Progress, Task
 LABELS = ("negative", "positive")
 _FOLDERS = ("train/neg", "train/pos", "test/neg", "test/pos")
 _REPORT_EVERY = 500  # reviews, or members of the archive
+_USE_OFFICIAL = "give the official archive."
 _MAX_REVIEW = 10_000_000  # bytes
 _MAX_HEADER = 1_000_000  # bytes of the names and comments of a member
 _MAX_ARCHIVE = 2_000_000_000  # bytes decompressed; the official one has about 0.4 billion
@@ -97,7 +98,9 @@ def _read_archive(archive: Path, folders: tuple[str, ...]) -> Task[list[Review]]
                     tar.pax_headers = {}
             _check_end(tar, unpacked)
     except _TooLarge as error:
-        raise UnfreezeError(f"{archive} unpacks to far more than reviews.") from error
+        raise UnfreezeError(
+            f"{archive} unpacks to far more than reviews: {_USE_OFFICIAL}"
+        ) from error
     except (EOFError, zlib.error, tarfile.ReadError, gzip.BadGzipFile) as error:
         raise UnfreezeError(
             f"{archive} is no tar.gz archive, is damaged, or is cut short: fetch it again."
@@ -143,10 +146,12 @@ def _check_member(archive: Path, member: tarfile.TarInfo, wanted: bool) -> None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
         raise UnfreezeError(
-            f"{archive} holds {member.name[:80]!r}, which leads out of the archive."
+            f"{archive} holds {member.name[:80]!r}, which leads out of the archive: {_USE_OFFICIAL}"
         )
     if member.size > (_MAX_REVIEW if wanted else _MAX_ARCHIVE):
-        raise UnfreezeError(f"{archive} holds far more than reviews ({member.name[:80]!r}).")
+        raise UnfreezeError(
+            f"{archive} holds far more than reviews ({member.name[:80]!r}): {_USE_OFFICIAL}"
+        )
 
 
 def _check_end(tar: tarfile.TarFile, unpacked: gzip.GzipFile) -> None:

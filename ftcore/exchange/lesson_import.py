@@ -195,7 +195,8 @@ def _align(path: Path, rows: Tensor, file: Path, vectors: Tensor) -> Alignment:
     """Compare the embedding's rows with the word vectors, from row 0 and from row 2 on."""
     if rows.shape[1] != vectors.shape[1]:
         raise UnfreezeError(
-            f"{file.name} has {vectors.shape[1]}-d vectors and {path.name} {rows.shape[1]}-d ones."
+            f"{file.name} has {vectors.shape[1]}-d vectors and {path.name} {rows.shape[1]}-d ones: "
+            "give the vectors that the model was made with."
         )
     alignments = []
     for first_row in (0, len(vocabulary.SPECIALS)):

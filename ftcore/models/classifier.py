@@ -44,7 +44,7 @@ class EncoderLayer(nn.TransformerEncoderLayer):
     """PyTorch's layer with the same weights and no dropout inside attention.
 
     On a CPU, in bf16 and up to WRITTEN_OUT tokens, two matrix products and a softmax are faster than the
-    fused kernel (benchmarks/training/attention.py). Otherwise the kernel is used, which needs less memory.
+    fused kernel (docs/performance.md). Otherwise the kernel is used, which needs less memory.
     """
 
     def __init__(self, dim: int, heads: int, feedforward: int, dropout: float) -> None:

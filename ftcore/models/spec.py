@@ -30,7 +30,8 @@ class ModelSpec:
                 raise UnfreezeError(f"The model's {name} is too large.")
         if self.dim % self.heads:
             raise UnfreezeError(
-                f"{self.dim}-d word vectors are not divisible by {self.heads} attention heads."
+                f"{self.dim}-d word vectors are not divisible by {self.heads} attention heads; "
+                f"choose a divisor of {self.dim}."
             )
 
     @classmethod

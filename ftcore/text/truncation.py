@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Truncation:
-    """At most `length` tokens of a text, from its start and end (head and tail, Sun et al. 2019)."""
+    """At most `length` tokens of a text, from its start and end (head and tail, Sun et al. 2019).
+
+    `text/batches.py` cuts whole batches the same way; a test holds both equal.
+    """
 
     length: int
     tail: float = 0.0  # fraction of `length` taken from the end of a longer text

@@ -1,4 +1,4 @@
-"""Runs whose process is killed, as by a power cut, and resumed from the command line."""
+"""Runs that are killed, interrupted, out of disk or out of memory, and resumed from the command line."""
 
 import json
 import random

@@ -2,6 +2,7 @@
 
 import copy
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,7 @@ def fit(
     classes: int,
 ) -> Task[Probe]:
     """Fit a head by L-BFGS for each penalty; return the one with the smallest validation loss."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression  # takes a second to import
     from threadpoolctl import threadpool_limits
 
@@ -76,7 +78,10 @@ def fit(
     for done, penalty in enumerate(PENALTIES, start=1):
         # Two classes share one weight vector w, which in a softmax is w/2 and -w/2.
         model.C = 1 / (len(labels) * penalty * (1 if len(present) == 2 else 2))
-        with threadpool_limits(1, "blas"):  # products this small are slower on several threads
+        # Products this small are slower on several threads. The weakest penalties may reach
+        # MAX_ITERATIONS on few texts; validation loss decides whether their head is of use.
+        with threadpool_limits(1, "blas"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(features, labels)
         probabilities = reference.predict(model, val_features, classes)
         loss = reference.evaluation("val", probabilities, val_labels, 0.0, 0).loss

@@ -179,10 +179,10 @@ def test_tracking_server_receives_run_curves_and_checkpoint(tmp_path, monkeypatc
     stores += ["--artifacts-destination", str(tmp_path / "artifacts")]
     server = subprocess.Popen([*command.split(), *stores], start_new_session=True)
     try:
-        retry = Retry(total=60, connect=60, backoff_factor=0.2, backoff_max=1)
+        retry = Retry(total=300, connect=300, backoff_factor=0.2, backoff_max=1)
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retry))
-            assert session.get(f"{uri}/health", timeout=60).ok
+            assert session.get(f"{uri}/health", timeout=300).ok
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         command = f"{sys.executable} -m ftcore train --checkpoint base --epochs 1 --limit 64 --json"
         out = subprocess.check_output(command.split(), text=True, cwd=paths.ROOT)

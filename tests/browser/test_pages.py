@@ -112,6 +112,7 @@ def test_a_run_is_renamed_and_deleted_after_confirmation(page, server):
     page.get_by_role("button", name=re.compile("Delete$")).click()
     expect(page.get_by_role("dialog")).to_contain_text("Nearly gone")
     dialog_button(page, "Keep").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name=re.compile("Delete$")).click()
     dialog_button(page, "Delete").click()
     expect(page.get_by_role("dialog")).to_have_count(0)

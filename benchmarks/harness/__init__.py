@@ -1,1 +1,5 @@
-"""What benchmarks share: data, timing in turns, the machine's limits, reports."""
+"""What benchmarks share.
+
+Sides of a comparison take turns (`throughput`), data and machine limits are measured once, and every
+benchmark prints tables and one line of JSON (`report`).
+"""

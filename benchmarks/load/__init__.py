@@ -1,1 +1,5 @@
-"""The server under visitors: page latency, and soaks in which it is killed and restarted."""
+"""The server under simulated visitors.
+
+`page_latency` measures reruns during training; `soak` kills and restarts the server and then audits
+every run.
+"""

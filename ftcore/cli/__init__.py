@@ -1,1 +1,4 @@
-"""The command line, `python -m ftcore`."""
+"""The command line, `python -m ftcore` or `unfreeze`.
+
+`main` holds the parser of all commands; each command imports what it needs when it runs.
+"""

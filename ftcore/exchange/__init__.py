@@ -1,1 +1,5 @@
-"""What comes in from elsewhere and what goes out: the lesson's .pth file, the plain script of a run."""
+"""What comes in from elsewhere and what goes out.
+
+`lesson_import` opens the lesson's .pth file without running code in it; `script` writes a run as a plain
+PyTorch script from `script.txt`.
+"""

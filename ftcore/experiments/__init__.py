@@ -1,1 +1,5 @@
-"""Paired experiments: plan, comparison, statistics and the verdict in sentences."""
+"""Paired experiments: several modes and seeds from the same start.
+
+`plan` queues them, `catalog` and `archive` find and export them, `comparison`, `statistics` and
+`verdict` say what they show.
+"""

@@ -1,1 +1,4 @@
-"""Predictions of a saved model, and explanations of them."""
+"""Predictions of saved models, and explanations of them.
+
+Loaded models are cached and share memory between callers.
+"""

@@ -109,7 +109,7 @@ def _backward(
     parts = zip(batch.chunk(state.parts), on_device.chunk(state.parts), strict=True)
     try:
         for part, rows in parts:
-            scores = classifier.scores(rows, classifier.longest(part))
+            scores = classifier.scores(rows, classifier.max_length(part))
             labels = classifier.labels[rows]
             loss = F.cross_entropy(scores, labels)
             (loss * (len(part) / len(batch))).backward()

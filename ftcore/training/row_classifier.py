@@ -42,7 +42,7 @@ class RowClassifier:
         with devices.autocast(self.device, self.precision):
             return self.network(*self.inputs(rows, longest)).float()
 
-    def longest(self, rows: Tensor) -> int:
+    def max_length(self, rows: Tensor) -> int:
         """The greatest length of some rows, which are on the CPU."""
         return int(self.lengths[rows].max())
 
@@ -67,7 +67,7 @@ class RowClassifier:
     def _scores_in_parts(self, batch: Tensor, on_device: Tensor) -> list[Tensor]:
         """Scores of a batch (rows on the CPU and on the device), halved until it fits into memory."""
         try:
-            return [self.scores(on_device, self.longest(batch))]
+            return [self.scores(on_device, self.max_length(batch))]
         except (RuntimeError, MemoryError) as error:
             if len(batch) == 1 or not is_out_of_memory(error):
                 raise

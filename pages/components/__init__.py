@@ -1,1 +1,4 @@
-"""Drawing that pages share."""
+"""What pages share, in packages that import downwards only.
+
+Components draw and call ftcore; they compute nothing.
+"""

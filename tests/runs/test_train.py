@@ -188,7 +188,7 @@ def test_a_step_does_not_wait_for_the_device():
     )
     classifier.network.train()
     rows = setup.train_rows[:16]
-    longest = classifier.longest(rows)
+    longest = classifier.max_length(rows)
     with Watch():
         F.cross_entropy(classifier.scores(rows, longest), classifier.labels[rows]).backward()
         torch.nn.utils.clip_grad_norm_(state.trained_weights, 1.0)

@@ -1,1 +1,4 @@
-"""Charts: live, still and replayed, their colours and the placement of their labels."""
+"""Charts: live, still and replayed.
+
+Figures are pure functions from results to plotly; `palette` gives each mode its colour.
+"""

@@ -98,8 +98,8 @@ def points(
         y = smooth(y, epoch, SMOOTHING)
         y[epoch < SMOOTHING / 2] = np.nan  # a mean over too few batches
     finite = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    kept = finite[decimate(y[finite], MAX_POINTS)]
-    return [x[kept], y[kept], *(rows[column].to_numpy(float)[kept] for column in columns)]
+    points = finite[decimate(y[finite], MAX_POINTS)]
+    return [x[points], y[points], *(rows[column].to_numpy(float)[points] for column in columns)]
 
 
 def smooth(values: np.ndarray, at: np.ndarray, width: float) -> np.ndarray:
@@ -118,7 +118,7 @@ def decimate(values: np.ndarray, most: int) -> np.ndarray:
     """
     if len(values) <= most:
         return np.arange(len(values))
-    kept = [0, len(values) - 1]
+    points = [0, len(values) - 1]
     for stretch in np.array_split(np.arange(1, len(values) - 1), (most - 2) // 2):
-        kept += [stretch[values[stretch].argmin()], stretch[values[stretch].argmax()]]
-    return np.unique(kept)
+        points += [stretch[values[stretch].argmin()], stretch[values[stretch].argmax()]]
+    return np.unique(points)

@@ -1,1 +1,4 @@
-"""The views of an experiment: its results, diagnostics, and the report to take away."""
+"""The views of an experiment: its results, diagnostics, and the report to take away.
+
+Each view is a function that a tab calls.
+"""

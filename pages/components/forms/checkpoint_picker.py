@@ -38,14 +38,14 @@ class CheckpointChoice:
 
 def checkpoint_choices() -> dict[str, CheckpointChoice]:
     """All usable checkpoints by ref: bundled, imported, then those of runs, newest first."""
-    found = checkpoints.list_checkpoints()
-    run_ids = tuple(checkpoint.ref for checkpoint in found if checkpoint.kind == "run")
+    listed = checkpoints.list_checkpoints()
+    run_ids = tuple(checkpoint.ref for checkpoint in listed if checkpoint.kind == "run")
     runs = run_names_and_states(run_ids) if run_ids else {}
     return {
         checkpoint.ref: CheckpointChoice(
             checkpoint, *runs.get(checkpoint.ref, (checkpoint.title, "finished"))
         )
-        for checkpoint in found
+        for checkpoint in listed
         if checkpoint.kind != "run" or checkpoint.ref in runs
     }
 

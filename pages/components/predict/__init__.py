@@ -1,1 +1,4 @@
-"""What the Predict page shows of a model: answers, the words behind them, and tables of answers."""
+"""What the Predict page shows of a model: answers, the words behind them, and tables of answers.
+
+Texts of users are escaped.
+"""

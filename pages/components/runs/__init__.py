@@ -1,1 +1,4 @@
-"""Runs on a page: live, queued, overlaid, side by side, and the buttons that control them."""
+"""Runs on a page: live, queued, compared side by side, and the buttons that control them.
+
+Everything is read from the record.
+"""

@@ -1,1 +1,4 @@
-"""Text on a page: escaping, formatting, and the words behind a prediction."""
+"""Text on a page: escaping, HTML fragments, labels, and the display of errors.
+
+Escaping happens here and nowhere else.
+"""

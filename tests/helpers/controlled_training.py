@@ -53,6 +53,11 @@ class ControlledTraining:
         for name in names:
             self._event(name).set()
 
+    def wait_for_any(self) -> bool:
+        """Wait until any run has started."""
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self.started), TIMEOUT)
+
     def wait_for(self, name: str) -> None:
         """Wait until a run of this name has started."""
         with self._changed:

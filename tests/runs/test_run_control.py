@@ -82,6 +82,27 @@ def test_paused_run_lets_the_next_start_and_resumes_first(training):
     assert training.started == ["first", "second", "first", "third"]
 
 
+def test_several_runs_resume_in_the_given_order(training, monkeypatch):
+    names = ["first", "second", "third"]
+    run_ids = training.submit(*names)
+    for run_id in reversed(run_ids):
+        scheduler.pause(run_id)
+        assert final_status(run_id) == "paused"
+    training.started.clear()
+    append = scheduler.queue.append
+
+    def append_and_wait_for_a_start(job):  # so the idle worker takes whichever comes first
+        append(job)
+        assert training.wait_for_any()
+
+    monkeypatch.setattr(scheduler.queue, "append", append_and_wait_for_a_start)
+    scheduler.resume(*run_ids)
+    assert scheduler.queue.order() == run_ids
+    training.finish(*names)
+    assert final_status(run_ids[-1]) == "finished"
+    assert training.started == names
+
+
 def test_resume_queues_no_run_if_one_cannot_be_resumed(training):
     paused, interrupted, finished = (
         small_runs.run(status, saved=False) for status in ("paused", "interrupted", "finished")

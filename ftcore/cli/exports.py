@@ -41,7 +41,7 @@ def export_experiment(options: argparse.Namespace, out: Printer) -> None:
 
 
 def export_data(options: argparse.Namespace, out: Printer) -> None:
-    """Write the built-in sample to a folder, as the code of a run reads it."""
+    """Write the built-in sample to a new folder, as the code of a run reads it."""
     from ftcore.exchange import script
 
     script.export_sample(Path(options.to))

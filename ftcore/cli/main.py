@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     option(sub, "--words", 30_000, "words")
     option(sub, "--dim", 100, "numbers per word")
     for name, help in {
-        "out": "file to write",
+        "out": "file to create",
         "epochs": "passes over the texts",
         "window": "words of context on each side",
         "seed": "seed of the training",
@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("export-data", exports.export_data)
     sub.add_argument("dataset", choices=["sample"], help="the built-in dataset")
-    sub.add_argument("to", help="folder for train.csv and test.csv")
+    sub.add_argument("to", help="folder to create, with train.csv and test.csv")
 
     add("code", exports.code, run="id of a run")
     return parser

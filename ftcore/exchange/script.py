@@ -78,12 +78,10 @@ def sample_files() -> dict[str, str]:
 
 
 def export_sample(folder: Path) -> None:
-    """Write the built-in sample into a folder. Raises UnfreezeError."""
-    try:
+    """Write the built-in sample to a new folder. Raises UnfreezeError."""
+    with files.new_folder(folder) as staging:
         for name, content in sample_files().items():
-            files.write(folder / name, content.encode())
-    except OSError as error:
-        raise UnfreezeError(f"{folder} cannot be written ({error.strerror}).") from error
+            files.write(staging / name, content.encode())
 
 
 def sample_archive() -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ftcore.data import ag_news, imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task, drain
+from ftcore.storage import files
 from ftcore.text.vocabulary import tokenize
 
 _REPORT_EVERY = 500  # texts
@@ -42,10 +43,11 @@ def train_vectors(
     seed: int = 0,
     workers: int | None = None,
 ) -> Task[Path]:
-    """Write the vectors of the `words` most frequent words, seen `min_count` times, to `out`.
+    """Write the vectors of the `words` most frequent words, seen `min_count` times, to a new file.
 
     The same seed gives the same vectors only with one worker. Raises UnfreezeError.
     """
+    files.check_free(out)
     try:
         from gensim.models import Word2Vec
     except ImportError as error:

@@ -146,6 +146,13 @@ def test_sample_is_exported_as_files_and_as_a_zip(tmp_path):
         assert [row["text"] for row in csv.DictReader(file)] == sample.generate()[0]
     with zipfile.ZipFile(io.BytesIO(script.sample_archive())) as archive:
         assert archive.namelist() == ["sample/train.csv", "sample/test.csv"]
-    (tmp_path / "file").write_text("")
     with pytest.raises(UnfreezeError, match="cannot be written"):
-        script.export_sample(tmp_path / "file")
+        script.export_sample(tmp_path / "new" / "sample" / "train.csv" / "below")
+
+
+def test_export_leaves_what_is_there(tmp_path, capsys):
+    (tmp_path / "train.csv").write_text("my own")
+    assert main(["export-data", "sample", str(tmp_path)]) == 1
+    assert "is already there; choose another name" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["train.csv"]
+    assert (tmp_path / "train.csv").read_text() == "my own"

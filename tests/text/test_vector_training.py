@@ -45,21 +45,28 @@ def test_words_of_the_same_texts_get_similar_vectors(tmp_path):
 def test_most_frequent_words_come_first_and_the_seed_fixes_the_vectors(tmp_path):
     texts = ["rare common most"] * 6 + ["common most"] * 6 + ["most"] * 6
     first, same, other = (
-        train(tmp_path / "v.txt", texts, words=2, seed=seed).read_text() for seed in (0, 0, 1)
+        train(tmp_path / f"{n}.txt", texts, words=2, seed=seed).read_text()
+        for n, seed in enumerate((0, 0, 1))
     )
     assert [line.split()[0] for line in first.splitlines()] == ["most", "common"]
     assert first == same != other
 
 
-def test_cancelled_training_keeps_the_old_file(tmp_path):
-    out = tmp_path / "v.txt"
-    out.write_text("older")
-    task = vector_training.train_vectors(two_topics(), out, dim=8)
+def test_cancelled_training_leaves_no_file(tmp_path):
+    task = vector_training.train_vectors(two_topics(), tmp_path / "v.txt", dim=8)
     while next(task).phase != "vectors":  # type: ignore[union-attr]
         pass
     task.close()
-    assert out.read_text() == "older"
-    assert list(tmp_path.iterdir()) == [out]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_there_is_refused_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gensim.models", None)  # not even looked for
+    (tmp_path / "v.txt").write_text("my own")
+    for out in (tmp_path / "v.txt", tmp_path):
+        with pytest.raises(UnfreezeError, match="is already there; choose another name"):
+            train(out, two_topics())
+    assert (tmp_path / "v.txt").read_text() == "my own"
 
 
 def test_corpus_never_holds_a_test_review(tmp_path):

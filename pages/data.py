@@ -37,10 +37,10 @@ def loaded_datasets() -> dict[tuple[str, str, float], TextDataset]:
 @st.cache_data(max_entries=20, show_spinner=False)
 def token_counts(fingerprint: str, _texts: list[str]) -> np.ndarray:
     """Tokens per text of a random sample of up to SAMPLE_SIZE texts, the same one each time."""
-    from ftcore.text.vocabulary import tokenize  # imports torch
+    from ftcore.text import tokenizers
 
     sample = random.Random(0).sample(_texts, min(SAMPLE_SIZE, len(_texts)))
-    return np.array([len(tokenize(text)) for text in sample])
+    return np.array([len(tokenizers.CURRENT.tokenize(text)) for text in sample])
 
 
 def modified(source: str) -> float:

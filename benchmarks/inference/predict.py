@@ -27,7 +27,7 @@ from ftcore.events import Evaluation, drain
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs.scheduler import scheduler
-from ftcore.text import vocabulary
+from ftcore.text import tokenizers
 from ftcore.training import encoding, loop
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
@@ -65,10 +65,10 @@ def compare(reviews: Path, counts: Counts) -> None:
     report.heading("Prediction and encoding")
     settings = unfreeze_loop.config(reviews)
     dataset = drain(datasets.load("imdb", str(reviews)))
-    vocab = checkpoint_files.load_vocabulary(checkpoints.find(settings.checkpoint))
+    start = checkpoints.find(settings.checkpoint)
     new = [replace(dataset, fingerprint=f"{number}") for number in range(counts.encodings)]
-    first = [_encode(each, vocab) for each in new]
-    cached = [_encode(new[0], vocab) for _ in range(3)]
+    first = [_encode(each, start) for each in new]
+    cached = [_encode(new[0], start) for _ in range(3)]
 
     ref = _save_untrained(unfreeze_loop.prepare(settings))
     texts = dataset.train.texts[:: max(1, len(dataset.train.texts) // counts.reviews)]
@@ -119,10 +119,11 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - clock
 
 
-def _encode(dataset: datasets.TextDataset, vocab: vocabulary.Vocab) -> float:
-    """Seconds to encode the training part."""
+def _encode(dataset: datasets.TextDataset, start: checkpoints.Checkpoint) -> float:
+    """Seconds to encode the training part for a checkpoint."""
+    vocab, tokenizer = checkpoint_files.load_vocabulary(start), tokenizers.find(start.tokenizer)
     test = datasets.Texts(dataset.test.texts[:1], dataset.test.labels[:1])
-    return _seconds(lambda: drain(encoding.encode(replace(dataset, test=test), vocab)))
+    return _seconds(lambda: drain(encoding.encode(replace(dataset, test=test), vocab, tokenizer)))
 
 
 def _save_untrained(run: TrainingSetup) -> str:

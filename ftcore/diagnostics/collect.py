@@ -125,7 +125,7 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     texts = [dataset.test.texts[row] for row in rows]
     labels = [dataset.test.labels[row] for row in rows]
     vocab = checkpoint_files.load_vocabulary(parent)
-    ids, offsets = yield from vocabulary.encode(texts, vocab, MAX_LENGTH)
+    ids, offsets = yield from vocabulary.encode(texts, vocab, setup.tokenizer, MAX_LENGTH)
     tokens = Tokens.pack(ids, offsets, labels).to(setup.device)
     vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
     head = checkpoint_files.load_model(parent).classifier

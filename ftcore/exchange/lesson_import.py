@@ -19,13 +19,14 @@ from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier, sinusoids, unfilled, weight_faults
 from ftcore.models.spec import ModelSpec
 from ftcore.storage import files
-from ftcore.text import vocabulary, word_vectors
+from ftcore.text import tokenizers, vocabulary, word_vectors
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import row_classifier
 
 WORDS = 40_000  # the most frequent words, whose vectors are imported
 TRUNCATION = Truncation(PRESETS["Lesson"]["max_length"])
+TOKENIZER = tokenizers.EARLIER  # the lesson's own
 
 # In GloVe, 1% of the words resemble the word two ranks on, and 90% still resemble themselves
 # after each vector was moved by as much as vectors differ.
@@ -97,6 +98,7 @@ def import_lesson(
             labels=labels,
             vocabulary=tokens,
             truncation=TRUNCATION,
+            tokenizer=TOKENIZER,
             dataset=dataset,
             metrics=metrics,
             origin=origin | asdict(alignment),
@@ -219,7 +221,9 @@ def _test(model: TextClassifier, words: list[str], source: str) -> Task[tuple[fl
     """Return the accuracy on the AG News test set, and its number of texts."""
     dataset = yield from datasets.load("ag_news", source)
     vocab = vocabulary.vocab_from_tokens(words)
-    ids, offsets = yield from vocabulary.encode(dataset.test.texts, vocab, TRUNCATION.length)
+    ids, offsets = yield from vocabulary.encode(
+        dataset.test.texts, vocab, TOKENIZER, TRUNCATION.length
+    )
     device = devices.pick()
     tokens = Tokens.pack(ids, offsets, dataset.test.labels).to(device)
     model.to(device)

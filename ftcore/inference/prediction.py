@@ -15,8 +15,9 @@ from ftcore.events import Task, drain
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
-from ftcore.text import vocabulary
+from ftcore.text import tokenizers, vocabulary
 from ftcore.text.batches import Tokens
+from ftcore.text.tokenizers import Tokenizer
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import row_classifier
 
@@ -37,10 +38,11 @@ class Prediction:
     text: str = field(repr=False)
     truncation: Truncation = field(repr=False)
     vocab: vocabulary.Vocab = field(repr=False, compare=False)
+    tokenizer: Tokenizer = field(repr=False)
 
     @cached_property
     def _words(self) -> list[str]:
-        return vocabulary.tokenize(self.text)[:MAX_LENGTH]
+        return self.tokenizer.tokenize(self.text)[:MAX_LENGTH]
 
     @cached_property
     def tokens(self) -> list[str]:
@@ -87,8 +89,9 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
     if not texts:
         return []
     model, vocab = load(checkpoint)
+    tokenizer = tokenizers.find(checkpoint.tokenizer)
     clock = time.perf_counter()
-    ids, offsets = yield from vocabulary.encode(texts, vocab, MAX_LENGTH)
+    ids, offsets = yield from vocabulary.encode(texts, vocab, tokenizer, MAX_LENGTH)
     tokens = Tokens.pack(ids, offsets, [0] * len(texts))
     device, precision = _CPU, "fp32"
     if tokens.lengths(checkpoint.truncation).sum() > devices.batch_tokens(_CPU):
@@ -112,6 +115,7 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
             text,
             checkpoint.truncation,
             vocab,
+            tokenizer,
         )
         for text, label, probabilities in zip(
             texts, scores.argmax(1).tolist(), scores.softmax(1).tolist(), strict=True

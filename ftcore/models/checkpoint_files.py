@@ -11,6 +11,7 @@ from ftcore.errors import UnfreezeError, panics_as_memory_errors
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import WEIGHTS, WORDS, Checkpoint, checkpoint_error, find
 from ftcore.storage import files
+from ftcore.text.tokenizers import Tokenizer
 from ftcore.text.truncation import Truncation
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
@@ -64,6 +65,7 @@ def save(
     labels: tuple[str, ...],
     vocabulary: list[str],
     truncation: Truncation,
+    tokenizer: Tokenizer,
     dataset: str,
     parent: Checkpoint | None = None,
     metrics: dict[str, float] | None = None,
@@ -92,6 +94,7 @@ def save(
         "model": asdict(model.spec),
         "max_length": truncation.length,
         "tail": truncation.tail,
+        "tokenizer": tokenizer.name,
         "dataset": dataset,
         "words": words,
         "words_fingerprint": fingerprint(vocabulary),

@@ -22,9 +22,10 @@ from ftcore import paths, validation
 from ftcore.errors import UnfreezeError
 from ftcore.models.spec import ModelSpec
 from ftcore.storage import files
+from ftcore.text import tokenizers
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
-FORMAT = 2  # format 1 had no `tail`
+FORMAT = 3  # format 1 had no `tail`, format 2 no `tokenizer`
 CONFIG, VOCABULARY, CARD = "config.json", "vocabulary.json", "README.md"
 WEIGHTS, WORDS = "weights.safetensors", "words.safetensors"
 
@@ -44,6 +45,7 @@ class Checkpoint:
     words: str  # the ref of the checkpoint that holds the vocabulary and the word vectors
     words_fingerprint: str
     tail: float = 0.0  # fraction of max_length read from the end of a longer text
+    tokenizer: str = tokenizers.EARLIER.name
     parent: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
@@ -174,6 +176,11 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         raise UnfreezeError(
             f"The checkpoint {validation.printable(ref)} is broken: its config.json cannot be read."
         ) from None
+    if checkpoint.tokenizer not in tokenizers.TOKENIZERS:
+        raise UnfreezeError(
+            f"The checkpoint {ref} has the tokenizer {validation.printable(checkpoint.tokenizer)}, "
+            "which this version does not know; update Unfreeze to open it."
+        )
     if len(checkpoint.labels) != checkpoint.model.classes:
         raise checkpoint_error(checkpoint, "its labels and its last layer disagree")
     return checkpoint

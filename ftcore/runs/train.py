@@ -24,7 +24,9 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     """
     began = time.perf_counter()
     snapshot = snapshots.load(output) if resume else None
-    setup = yield from preparation.prepare(config, output, ref)
+    setup = yield from preparation.prepare(
+        config, output, ref, snapshots.tokenizer(snapshot) if snapshot else None
+    )
     state = TrainingState.begin(setup, began)
     if snapshot:
         snapshots.restore(snapshot, setup, state)

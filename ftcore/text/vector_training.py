@@ -10,7 +10,7 @@ from ftcore.data import ag_news, imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task, drain
 from ftcore.storage import files
-from ftcore.text.vocabulary import tokenize
+from ftcore.text import tokenizers
 
 _REPORT_EVERY = 500  # texts
 _FIRST_RATE, _LAST_RATE = 0.025, 0.0001  # learning rates, the defaults of word2vec
@@ -94,6 +94,7 @@ def _write_tokens(texts: Iterable[str], file: Path, seed: int) -> Task[int]:
 
     Texts are shuffled, as neighbours share a class and the rate decays. Returns their number.
     """
+    tokenize = tokenizers.CURRENT.tokenize
     lines: list[str] = []
     for text in texts:
         lines.append(" ".join(tokenize(text)) + "\n")

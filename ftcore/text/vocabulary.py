@@ -1,28 +1,20 @@
-"""Tokenizer, vocabulary and encoding of texts as token ids; the only importer of torchtext."""
+"""Vocabulary, and encoding of texts as token ids."""
 
 from collections import Counter
 from collections.abc import Sequence
 from itertools import repeat
 
 import numpy as np
-from torchtext.data.utils import get_tokenizer
 from torchtext.vocab import Vocab as Vocab  # the type of a vocabulary, for other modules
 
 from ftcore import validation
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
+from ftcore.text.tokenizers import Tokenizer
 
 SPECIALS = ("<unk>", "<pad>")
 UNK, PAD = 0, 1  # ids of SPECIALS
 _CHUNK = 64  # texts between two yields, some milliseconds of work under the GIL
-
-_basic_english = get_tokenizer("basic_english")
-
-
-def tokenize(text: str) -> list[str]:
-    """Split a text into lower-case words and punctuation marks, like the lesson's `basic_english`."""
-    tokens: list[str] = _basic_english(text)
-    return tokens
 
 
 def vocab_from_tokens(tokens: Sequence[str]) -> Vocab:
@@ -42,12 +34,13 @@ def vocab_from_tokens(tokens: Sequence[str]) -> Vocab:
 
 
 def encode(
-    texts: Sequence[str], vocab: Vocab, max_length: int | None
+    texts: Sequence[str], vocab: Vocab, tokenizer: Tokenizer, max_length: int | None
 ) -> Task[tuple[np.ndarray, np.ndarray]]:
     """Return the ids of all texts, int32 [tokens], and their offsets, int64 [texts + 1].
 
     Each text has at most `max_length` tokens and at least one, which is <unk> for an empty text.
     """
+    tokenize = tokenizer.tokenize
     known = vocab.stoi.get  # stoi[...] would add each unknown word
     parts = [np.empty(0, np.int32)]
     offsets = np.zeros(len(texts) + 1, np.int64)

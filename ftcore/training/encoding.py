@@ -6,16 +6,19 @@ from ftcore.models.checkpoint_files import fingerprint
 from ftcore.storage import cache
 from ftcore.text import vocabulary
 from ftcore.text.batches import Tokens
+from ftcore.text.tokenizers import Tokenizer
 from ftcore.text.truncation import MAX_LENGTH
 
 
-def encode(dataset: TextDataset, vocab: vocabulary.Vocab) -> Task[tuple[Tokens, Tokens]]:
+def encode(
+    dataset: TextDataset, vocab: vocabulary.Vocab, tokenizer: Tokenizer
+) -> Task[tuple[Tokens, Tokens]]:
     """Return the train and test texts of a dataset as packed tokens, from the cache if possible."""
-    name = f"{dataset.fingerprint}-{fingerprint(list(vocab.itos))}"
+    name = f"{dataset.fingerprint}-{fingerprint(list(vocab.itos))}-{tokenizer.name}"
     texts, count = dataset.train.texts + dataset.test.texts, len(dataset.train.texts)
     stored = cache.load(name)
     if "ids" not in stored or len(stored.get("offsets", ())) != len(texts) + 1:
-        ids, offsets = yield from vocabulary.encode(texts, vocab, MAX_LENGTH)
+        ids, offsets = yield from vocabulary.encode(texts, vocab, tokenizer, MAX_LENGTH)
         stored = {"ids": ids, "offsets": offsets}
         cache.store(name, stored)
     ids, offsets = stored["ids"], stored["offsets"]

@@ -98,6 +98,7 @@ def _save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluat
         labels=setup.dataset.labels,
         vocabulary=setup.vocabulary,
         truncation=config.truncation,
+        tokenizer=setup.tokenizer,
         dataset=setup.dataset.name,
         parent=setup.parent,
         metrics={"val_accuracy": result.accuracy, "best_step": float(result.step)},

@@ -17,8 +17,9 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
-from ftcore.text import vocabulary, word_vectors
+from ftcore.text import tokenizers, vocabulary, word_vectors
 from ftcore.text.batches import Tokens
+from ftcore.text.tokenizers import Tokenizer
 from ftcore.text.truncation import MAX_LENGTH
 from ftcore.training import encoding, strategies
 
@@ -37,6 +38,7 @@ class TrainingSetup:
     parent: Checkpoint | None
     """The checkpoint that the run starts from; None for a new model."""
     vocabulary: list[str]
+    tokenizer: Tokenizer
     dataset: TextDataset
     split_fingerprint: str
     train: Tokens
@@ -69,8 +71,13 @@ class TrainingSetup:
         return {round(n * self.steps_per_epoch / per_epoch) for n in range(count + 1)}
 
 
-def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[TrainingSetup]:
-    """Load and encode the data, and load or create the model. Raises UnfreezeError."""
+def prepare(
+    config: FineTuneConfig, output: Path, ref: str, begun_with: Tokenizer | None = None
+) -> Task[TrainingSetup]:
+    """Load and encode the data, and load or create the model. Raises UnfreezeError.
+
+    A new model that is resumed keeps the tokenizer that it was `begun_with`.
+    """
     device = devices.pick(config.device)
     parent = None if config.checkpoint == NEW_MODEL else checkpoints.find(config.checkpoint)
     dataset = yield from datasets.load(config.dataset, config.source)
@@ -81,12 +88,13 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[TrainingSetu
     if config.limit > len(train_rows):
         notes.append(f"There are {len(train_rows):,} training texts, so all of them are used.")
     torch.manual_seed(config.seed)
+    tokenizer = tokenizers.find(parent.tokenizer) if parent else begun_with or tokenizers.CURRENT
     if parent is None:
         model, vocab = yield from _new_model(config, len(dataset.labels))
     else:
         model, vocab = _pretrained_model(config, parent, dataset.labels, notes)
     model.to(device)
-    train_tokens, test_tokens = yield from encoding.encode(dataset, vocab)
+    train_tokens, test_tokens = yield from encoding.encode(dataset, vocab, tokenizer)
     return TrainingSetup(
         config,
         output,
@@ -94,6 +102,7 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[TrainingSetu
         model,
         parent,
         list(vocab.itos),
+        tokenizer,
         dataset,
         datasets.split_fingerprint(dataset, train_rows, val_rows),
         train_tokens.to(device),
@@ -103,7 +112,7 @@ def prepare(config: FineTuneConfig, output: Path, ref: str) -> Task[TrainingSetu
         device,
         devices.precision(config.precision, device),
         tuple(notes),
-        _watched_tokens(config, vocab, device),
+        _watched_tokens(config, vocab, tokenizer, device),
     )
 
 
@@ -115,6 +124,7 @@ def facts(setup: TrainingSetup) -> Facts:
         "split_fingerprint": setup.split_fingerprint,
         "data_from": setup.dataset.source,
         "labels": list(setup.dataset.labels),
+        "tokenizer": setup.tokenizer.name,
         "train_texts": len(setup.train_rows),
         "val_texts": len(setup.val_rows),
         "test_texts": len(setup.test),
@@ -172,10 +182,10 @@ def _new_model(
 
 
 def _watched_tokens(
-    config: FineTuneConfig, vocab: vocabulary.Vocab, device: torch.device
+    config: FineTuneConfig, vocab: vocabulary.Vocab, tokenizer: Tokenizer, device: torch.device
 ) -> Tokens | None:
     """The watched sentences; their labels mean nothing."""
     if not config.watched:
         return None
-    ids, offsets = drain(vocabulary.encode(config.watched, vocab, MAX_LENGTH))
+    ids, offsets = drain(vocabulary.encode(config.watched, vocab, tokenizer, MAX_LENGTH))
     return Tokens.pack(ids, offsets, [0] * len(config.watched)).to(device)

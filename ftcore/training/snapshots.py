@@ -22,6 +22,8 @@ from torch import Tensor
 from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_errors
 from ftcore.events import Evaluation
 from ftcore.storage import files
+from ftcore.text import tokenizers
+from ftcore.text.tokenizers import Tokenizer
 from ftcore.training import strategies
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
@@ -59,6 +61,7 @@ def save(setup: TrainingSetup, state: TrainingState) -> None:
     values = {name: getattr(state, name) for name in COPIED} | {
         "format": FORMAT,
         "split": setup.split_fingerprint,
+        "tokenizer": setup.tokenizer.name,
         "seconds": time.perf_counter() - state.began,
         "best": asdict(state.best) if state.best else None,
         "evaluated": state.last_evaluated,
@@ -96,6 +99,11 @@ def load(output: Path) -> Snapshot | None:
             "The state of this run cannot be read; keep its best model, or run it again."
         )
     return Snapshot(tensors, values)
+
+
+def tokenizer(snapshot: Snapshot) -> Tokenizer:
+    """The tokenizer of a run. Raises UnfreezeError if it is unknown."""
+    return tokenizers.find(snapshot.values.get("tokenizer", tokenizers.EARLIER.name))
 
 
 def discard(output: Path) -> None:

@@ -15,6 +15,7 @@ from ftcore.inference.prediction import predict
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
 from ftcore.storage import downloads
+from ftcore.text import tokenizers
 from ftcore.training import cached_features
 from tests.helpers import small_runs
 
@@ -154,6 +155,7 @@ def test_forgetting_is_measured_through_the_old_head(news_folder):
         labels=ag_news.LABELS,
         vocabulary=small_runs.WORDS,
         truncation=base.truncation,
+        tokenizer=tokenizers.CURRENT,
         dataset="ag_news",
     )
     assert forgot["after"] == accuracy_on_news("old head")

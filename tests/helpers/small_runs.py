@@ -17,6 +17,7 @@ from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
 from ftcore.runs.checks import check_config
 from ftcore.runs.scheduler import scheduler
+from ftcore.text.tokenizers import CURRENT
 from ftcore.text.truncation import Truncation
 
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
@@ -41,7 +42,7 @@ def checkpoint(
     model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
     if parent is not None:
         model.embedding.weight.requires_grad_(False)
-    more = {"title": ref.capitalize(), "truncation": Truncation(16)} | more
+    more = {"title": ref.capitalize(), "truncation": Truncation(16), "tokenizer": CURRENT} | more
     more |= {"ref": ref, "labels": labels, "dataset": dataset, "parent": parent}
     checkpoint_files.save(model, path, vocabulary=WORDS, **more)
     return checkpoints.find(ref)

@@ -14,6 +14,7 @@ from ftcore.errors import UnfreezeError, user_message
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS, Checkpoint
 from ftcore.models.classifier import TextClassifier
+from ftcore.text import tokenizers
 from ftcore.text.truncation import Truncation
 from ftcore.training import snapshots
 from tests.helpers import small_runs
@@ -41,6 +42,7 @@ def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent):
 
     options = {"ref": "tuned", "title": "Tuned", "labels": parent.labels, "parent": parent}
     options |= {"vocabulary": small_runs.WORDS, "truncation": Truncation(16), "dataset": "news"}
+    options |= {"tokenizer": tokenizers.CURRENT}
 
     def save() -> Checkpoint:
         checkpoint_files.save(model, paths.checkpoints_dir() / "tuned", **options)
@@ -120,3 +122,15 @@ def test_exported_copy_is_independent(parent):
     assert isinstance(checkpoint_files.load_model(copy), TextClassifier)
     with pytest.raises(UnfreezeError, match="already there"):
         checkpoints.export(copy, paths.checkpoints_dir() / "copy")
+
+
+def test_a_checkpoint_keeps_its_tokenizer(parent):
+    """Checkpoints of before format 3 do not name theirs."""
+    config = json.loads((parent.path / CONFIG).read_text())
+    assert config["tokenizer"] == parent.tokenizer == tokenizers.CURRENT.name
+    del config["tokenizer"]
+    (parent.path / CONFIG).write_text(json.dumps(config | {"format": 2}))
+    assert checkpoints.find("base").tokenizer == "basic_english"
+    (parent.path / CONFIG).write_text(json.dumps(config | {"tokenizer": "of tomorrow"}))
+    with pytest.raises(UnfreezeError, match="has the tokenizer of tomorrow, which this version"):
+        checkpoints.find("base")

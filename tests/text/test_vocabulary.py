@@ -9,7 +9,7 @@ from torchtext.data.utils import get_tokenizer
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
-from ftcore.text import vocabulary
+from ftcore.text import tokenizers, vocabulary
 from ftcore.text.vocabulary import PAD, SPECIALS, UNK
 
 VOCAB = vocabulary.vocab_from_tokens([*SPECIALS, "a", "film", "fine", "."])
@@ -17,7 +17,7 @@ basic_english = get_tokenizer("basic_english")
 
 
 def encode(texts: list[str], max_length: int | None = None) -> list[list[int]]:
-    ids, offsets = drain(vocabulary.encode(texts, VOCAB, max_length))
+    ids, offsets = drain(vocabulary.encode(texts, VOCAB, tokenizers.EARLIER, max_length))
     assert (ids.dtype, offsets.dtype, len(ids)) == (np.int32, np.int64, offsets[-1])
     return [ids[a:b].tolist() for a, b in pairwise(offsets)]
 

@@ -1,0 +1,46 @@
+"""How a text becomes words: the tokenizers that checkpoints name, each with a version that never changes.
+
+Importable without torch; torchtext is imported by the first text.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ftcore.errors import UnfreezeError
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Splits texts into lower-case words and punctuation marks."""
+
+    name: str
+    """Name and version: in checkpoints and records, in fingerprints and cache keys."""
+    description: str
+    """What it does, for people."""
+
+    def tokenize(self, text: str) -> list[str]:
+        tokens: list[str] = _basic_english()(text)
+        return tokens
+
+
+EARLIER = Tokenizer("basic_english", "the lesson's basic_english")
+"""Of checkpoints that do not name theirs, and of the lesson's own models."""
+CURRENT = EARLIER
+"""Of new models; a fine-tuned one has its parent's."""
+TOKENIZERS = {tokenizer.name: tokenizer for tokenizer in (EARLIER,)}
+
+
+def find(name: str) -> Tokenizer:
+    """Return the tokenizer of a name. Raises UnfreezeError."""
+    if name not in TOKENIZERS:
+        raise UnfreezeError(f"The tokenizer {name!r} is unknown here: update Unfreeze.")
+    return TOKENIZERS[name]
+
+
+@functools.cache
+def _basic_english() -> Callable[[str], list[str]]:
+    from torchtext.data.utils import get_tokenizer  # imports torch
+
+    tokenize: Callable[[str], list[str]] = get_tokenizer("basic_english")
+    return tokenize

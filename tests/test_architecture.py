@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ftcore.config import PRESETS, SETTINGS, FineTuneConfig, add_arguments, given_settings
+from ftcore.cli.options import add_arguments, given_settings
+from ftcore.config import PRESETS, SETTINGS, FineTuneConfig
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "ftcore").rglob("*.py"))

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
-from ftcore import config as settings, paths
-from ftcore.config import EARLIER_NAMES, MODE_DEFAULTS, FineTuneConfig
+from ftcore import paths
+from ftcore.cli import options
+from ftcore.config import EARLIER_NAMES, MODE_DEFAULTS, FineTuneConfig, relevant_settings
 from ftcore.errors import UnfreezeError
 
 
@@ -12,8 +13,8 @@ def parsed(*arguments: str) -> FineTuneConfig:
     """The config of a command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", action="store_true")
-    settings.add_arguments(parser)
-    return FineTuneConfig.from_dict(settings.given_settings(parser.parse_args(arguments)))
+    options.add_arguments(parser)
+    return FineTuneConfig.from_dict(options.given_settings(parser.parse_args(arguments)))
 
 
 @pytest.mark.parametrize(
@@ -45,18 +46,21 @@ def test_a_stored_config_holds_the_values_used_and_reads_back():
     assert stored["learning_rate"] == MODE_DEFAULTS["last-layer"].learning_rate
     reference = FineTuneConfig(checkpoint="new", mode="tfidf", limit=100)
     assert reference.checkpoint == "", "a reference needs none"
-    names = [setting.name for setting in settings.relevant_settings(reference)]
+    names = [setting.name for setting in relevant_settings(reference)]
     assert names == ["dataset", "mode", "limit", "seed", "name"]
     for original in (config, reference):
         for read in (FineTuneConfig.from_dict, FineTuneConfig.from_record):
             assert read(json.loads(json.dumps(original.to_dict()))) == original
 
 
-@pytest.mark.parametrize("unset", [None, 0, 0.0, "0"])
-def test_none_and_zero_mean_the_default_of_the_mode(unset):
-    names = ("epochs", "learning_rate", "layer_decay", "batch_size")
-    assert FineTuneConfig.from_dict(dict.fromkeys(names, unset)) == FineTuneConfig()
-    assert FineTuneConfig(mode="tfidf", epochs=unset).epochs == 0  # type: ignore[arg-type]
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "layer_decay", "batch_size"])
+def test_none_means_the_default_of_the_mode_and_zero_only_in_a_record(name):
+    assert FineTuneConfig.from_dict({name: None}) == FineTuneConfig()
+    assert FineTuneConfig.from_record({name: 0}) == FineTuneConfig()
+    assert FineTuneConfig(mode="tfidf", epochs=None).epochs == 0  # type: ignore[arg-type]
+    for zero in (0, "0"):
+        with pytest.raises(UnfreezeError, match="choose from"):
+            FineTuneConfig.from_dict({name: zero})
 
 
 def test_a_record_of_another_version_opens():

@@ -11,10 +11,11 @@ from hypothesis import example, given, strategies as st
 
 from ftcore import tracking
 from ftcore.__main__ import main
-from ftcore.config import MODES, SETTINGS, FineTuneConfig, choices
+from ftcore.config import MODES, SETTINGS, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.runs import execution
 from ftcore.runs.checks import check_config
+from ftcore.settings import choices
 from tests.helpers import small_runs
 from tests.helpers.fuzzing import ODD_TEXTS, ODD_VALUES, accepted, examples
 

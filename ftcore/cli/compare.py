@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer
 from ftcore.cli.training import end_on_signal, execute
-from ftcore.config import FineTuneConfig, given_settings, mode_defaults, refuse_ignored
+from ftcore.config import FineTuneConfig, mode_defaults
 from ftcore.errors import UsageError
 from ftcore.formatting import duration, percent
 from ftcore.storage import files

@@ -9,8 +9,9 @@ from typing import Any
 
 from ftcore import __version__, paths
 from ftcore.cli import compare, exports, listings, training
+from ftcore.cli.options import add_arguments
 from ftcore.cli.printer import Printer, program
-from ftcore.config import add_arguments, mode_defaults
+from ftcore.config import mode_defaults
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.training import lr_search
 

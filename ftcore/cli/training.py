@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer, program
-from ftcore.config import NEW_MODEL, FineTuneConfig, given_settings, refuse_ignored
+from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished, Task, drain
 from ftcore.formatting import count, duration

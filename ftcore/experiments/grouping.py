@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import Field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ftcore.config import MODES, REFERENCES, FineTuneConfig, label, mode_title, relevant_settings
+from ftcore.config import MODES, REFERENCES, FineTuneConfig, mode_title, relevant_settings
+from ftcore.settings import label
 
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result

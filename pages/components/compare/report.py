@@ -13,7 +13,7 @@ from string import Template
 import pandas as pd
 import plotly.graph_objects as go
 
-from ftcore import __version__, config, formatting
+from ftcore import __version__, config, formatting, settings
 from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
@@ -160,7 +160,7 @@ def _settings_table(sides: Sequence[Side]) -> str:
     for side in sides:
         run_config = side.results[0].run.config
         relevant = config.relevant_settings(run_config)
-        names = {config.label(each): each.name for each in relevant if each.name not in HIDDEN}
+        names = {settings.label(each): each.name for each in relevant if each.name not in HIDDEN}
         columns.append({label: str(getattr(run_config, name)) for label, name in names.items()})
     rows = []
     for label in dict.fromkeys(chain(*columns)):

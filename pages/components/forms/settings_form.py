@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ftcore import config
+from ftcore import config, settings
 from ftcore.config import MODE_DEFAULTS, PRESETS, SETTINGS, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
@@ -152,12 +152,12 @@ def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
     setting = SETTINGS[name]
     help_text = setting.metadata["help"]
     common: dict[str, Any] = {
-        "label": config.label(setting),
+        "label": settings.label(setting),
         "key": key(name),
         "persist_state": "session",
         "help": None if explain else help_text,
     } | options
-    if allowed := config.choices(setting):
+    if allowed := settings.choices(setting):
         st.segmented_control(options=allowed, required=True, **common)
     elif setting.type is bool:
         st.toggle(**common)

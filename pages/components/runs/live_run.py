@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ftcore import config, formatting, tracking
+from ftcore import config, formatting, settings, tracking
 from ftcore.config import NEW_MODEL, mode_title
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
@@ -204,7 +204,7 @@ def _settings_and_notes(run: tracking.Run) -> None:
         "Split": facts.get("split_fingerprint", ""),
     }
     for setting in config.relevant_settings(run.config):
-        rows[config.label(setting)] = getattr(run.config, setting.name)
+        rows[settings.label(setting)] = getattr(run.config, setting.name)
     with st.expander("Settings and notes of this run"):
         for note in run.notes:
             st.markdown(f"- {escape_markdown(note)}")

@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting
-from ftcore.config import label, relevant_settings
+from ftcore.config import relevant_settings
 from ftcore.experiments import grouping
+from ftcore.settings import label
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels
 from pages.components.text.escaping import escape_markdown

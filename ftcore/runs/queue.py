@@ -1,7 +1,8 @@
 """The queue: which runs wait in this process, which run, and in what order; the workers of a queue.
 
 The queue is stored in the record: each queued run has a place there. A process claims the runs that it
-queues, so no other process executes them, and a restart loads all runs that are queued and unclaimed.
+queues, so no other process executes them. At its start and every few seconds it loads all runs that are
+queued and unclaimed: those of a process that died.
 """
 
 import contextlib
@@ -18,7 +19,9 @@ from ftcore.errors import UnfreezeError
 from ftcore.runs import execution
 from ftcore.runs.execution import Action, EndRequest
 
-RETRY_SECONDS = 5.0  # until a run that could not start is tried again
+RETRY_SECONDS = (
+    3.0  # until the record is read again for runs that could not start, or lost their process
+)
 log = logging.getLogger(__name__)
 
 
@@ -186,12 +189,13 @@ class ThreadWorker:
     def _work(self) -> None:
         errors = self.queue.start_errors
         while not self.queue.closed:
-            job = self.queue.take(timeout=RETRY_SECONDS if errors else None)
+            job = self.queue.take(RETRY_SECONDS)
             if job:
                 self._execute(job)
                 self.queue.done(job)
-            # Retry runs that could not start after a while, or once another run could.
-            if errors and not (job and job.run_id in errors):
+            # Take over the runs of a process that died; retry those that could not start, after a while
+            # or once another run could.
+            if not (job and job.run_id in errors):
                 with contextlib.suppress(Exception):  # the record may be unreadable, too
                     self.queue.load()
 

@@ -1,11 +1,14 @@
 """The order in which runs are executed, after restarts and errors, too, and on a full disk."""
 
+import subprocess
+import sys
+import time
 from functools import partial
 
 import pytest
 
 import app
-from ftcore import tracking
+from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
@@ -134,3 +137,37 @@ def test_move_swaps_neighbours_in_queue_and_record(training):
         assert scheduler.queue.order()[1:] == [three, one, two]
     places = [tracking.run(run_id).place for run_id in scheduler.queue.order()[1:]]
     assert places == sorted(places)
+
+
+ANOTHER_SERVER = """
+import sys, time
+from ftcore import tracking
+from ftcore.config import FineTuneConfig
+
+claims = []
+for place, name in enumerate(sys.argv[1:], start=1):
+    run_id = tracking.create_run(FineTuneConfig(name=name), place=float(place))
+    claims.append(tracking.claim(run_id))
+    print(run_id, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_queue_of_a_killed_server_is_taken_over_by_another_without_a_restart(training):
+    command = [sys.executable, "-c", ANOTHER_SERVER, "one", "two"]
+    pipe = subprocess.PIPE
+    server = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=pipe)
+    run_ids = [server.stdout.readline().strip() for _ in range(2)]
+    scheduler.start()
+    time.sleep(2 * queue.RETRY_SECONDS)
+    assert scheduler.queue.order() == []  # the other lives
+    server.kill()
+    server.communicate()
+    killed_at = time.monotonic()
+    training.wait_for("one")
+    assert time.monotonic() - killed_at < 10
+    training.finish("one", "two")
+    training.wait_for("two")
+    assert [final_status(run_id) for run_id in run_ids] == ["finished"] * 2
+    assert training.started == ["one", "two"]

@@ -20,8 +20,24 @@ OFFICIAL_AG_NEWS = (  # the folder of train.csv and test.csv
 
 
 def home() -> Path:
-    """Return the folder of all files that Unfreeze writes (`UNFREEZE_HOME`, by default ~/.unfreeze)."""
-    return Path(os.environ.get("UNFREEZE_HOME") or Path.home() / ".unfreeze").expanduser().resolve()
+    """Return the folder of all files that Unfreeze writes (`UNFREEZE_HOME`, by default ~/.unfreeze).
+
+    Raises UnfreezeError if it has no usable name.
+    """
+    name = os.environ.get("UNFREEZE_HOME")
+    try:
+        folder = Path(name or Path.home() / ".unfreeze").expanduser().resolve()
+        str(folder).encode()  # MLflow's addresses are UTF-8
+        return folder
+    except (
+        OSError,
+        RuntimeError,
+        UnicodeEncodeError,
+    ):  # RuntimeError: no such user, links in a circle
+        shown = ascii(name) if name else "not set"
+        raise UnfreezeError(
+            f"UNFREEZE_HOME is {shown}; give a folder with a usable name."
+        ) from None
 
 
 def restrict_permissions() -> None:
@@ -63,11 +79,6 @@ def checkpoints_dir() -> Path:
 def runs_dir() -> Path:
     """Return MLflow's artifacts: `<run id>/artifacts/checkpoint` is the checkpoint of a run."""
     return home() / "runs"
-
-
-def tracking_uri() -> str:
-    """Return MLflow's store: `MLFLOW_TRACKING_URI`, or SQLite in the home folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database_path()}"
 
 
 def database_path() -> Path:

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from ftcore import paths
 from ftcore.errors import UnfreezeError
+from ftcore.tracking.address import is_home_database
 
 LOCK_SECONDS = 300  # to wait for another process that creates or upgrades the store
 DATA_VERSION = "PRAGMA data_version"  # changes when another connection has written
@@ -38,7 +39,7 @@ def prepare(uri: str) -> None:
     if uri.partition(":")[0].partition("+")[0] not in DATABASE_ENGINES:
         return  # a tracking server upgrades its own store
     file = paths.database_path()
-    if uri == f"sqlite:///{file}":
+    if is_home_database():
         file.touch(mode=0o600)
         if _revision(uri) != known_revisions()[0]:
             with FileLock(file.with_name(f".{file.name}.lock"), timeout=LOCK_SECONDS):

@@ -15,8 +15,9 @@ from mlflow.exceptions import MlflowException
 
 from ftcore import paths
 from ftcore.errors import UnfreezeError
+from ftcore.tracking.address import is_home_database
 from ftcore.tracking.run_record import Run, created_at, from_mlflow, run_name
-from ftcore.tracking.store import connect, is_home_database, tag, version
+from ftcore.tracking.store import connect, tag, version
 from ftcore.validation import printable
 
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record

@@ -24,8 +24,9 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Finished
 from ftcore.models import checkpoints
 from ftcore.tracking import reader
+from ftcore.tracking.address import is_server, tracking_uri
 from ftcore.tracking.run_record import Run, UnreadableRun, is_claimed
-from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, is_server, tag, writing
+from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, tag, writing
 
 FLUSH_SECONDS = 0.5
 HEARTBEAT_SECONDS = 20.0
@@ -155,7 +156,7 @@ class Recorder:
     def _upload(self) -> None:
         """Upload the run's files to a tracking server; beside a database they stay in place."""
         folder = checkpoints.run_path(self.run_id)
-        if is_server(paths.tracking_uri()) and folder.exists():
+        if is_server(tracking_uri()) and folder.exists():
             try:
                 self._client.log_artifacts(self.run_id, str(folder), "checkpoint")
                 for file in (ARRAYS, METADATA):

@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.tracking import migrations
+from ftcore.tracking.address import is_home_database, is_server, tracking_uri
 
 EXPERIMENT = "unfreeze"
 FORMAT = 1  # of the tags of a run
@@ -27,7 +28,7 @@ def connect() -> tuple[MlflowClient, str]:
 
     Raises UnfreezeError if the store cannot be opened.
     """
-    uri = paths.tracking_uri()
+    uri = tracking_uri()
     with _lock:  # or two first visitors would both create the store
         return _open(uri)
 
@@ -66,16 +67,6 @@ def writing() -> Iterator[None]:
         raise UnfreezeError(
             "The record of runs cannot be written; free some space, or check the tracking server."
         ) from error
-
-
-def is_server(uri: str) -> bool:
-    """Whether artifacts are uploaded; those of runs in a database stay in our home."""
-    return uri.startswith(("http://", "https://"))
-
-
-def is_home_database() -> bool:
-    """Whether the store is the database in our home."""
-    return paths.tracking_uri() == f"sqlite:///{paths.database_path()}"
 
 
 def version() -> object:

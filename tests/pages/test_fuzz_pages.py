@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
 from ftcore.runs.scheduler import scheduler
+from ftcore.tracking.address import tracking_uri
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, open_page, press
@@ -59,7 +60,7 @@ def known(session_home, tmp_path_factory):
             for status in ("finished", "failed", "interrupted", "queued")
         }
         runs["last"] = small_runs.run(mode="last-layer", experiment="one")
-        client = MlflowClient(tracking_uri=paths.tracking_uri())
+        client = MlflowClient(tracking_uri=tracking_uri())
         for state, tag, value in (("broken", "config", "{"), ("newer", "format", "99")):
             runs[state] = small_runs.run("failed", saved=False, name=state, experiment="one")
             client.set_tag(runs[state], f"unfreeze.{tag}", value)

@@ -14,11 +14,12 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.experiments import catalog
 from ftcore.models import checkpoints
+from ftcore.tracking.address import tracking_uri
 from tests.helpers import small_runs
 
 
 def set_tags(run_id: str, **tags: str) -> None:
-    client = MlflowClient(tracking_uri=paths.tracking_uri())
+    client = MlflowClient(tracking_uri=tracking_uri())
     for key, value in tags.items():
         client.set_tag(run_id, f"unfreeze.{key}", value)
 

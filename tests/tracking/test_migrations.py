@@ -18,6 +18,7 @@ from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
 from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError
 from ftcore.tracking import migrations
+from ftcore.tracking.address import tracking_uri
 from tests.helpers import disk_limit
 from tests.helpers.controlled_training import call_concurrently
 
@@ -118,7 +119,7 @@ def test_store_opens_after_a_process_was_killed_while_it_created_or_upgraded_it(
 
 
 def test_concurrent_openings_upgrade_a_store_once(old_store, home):
-    prepare = partial(migrations.prepare, paths.tracking_uri())
+    prepare = partial(migrations.prepare, tracking_uri())
     assert call_concurrently(prepare, prepare, prepare) == [None] * 3
     assert len(tracking.runs()) == len(copies(home)) == 1
 

@@ -26,9 +26,9 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
 
 def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
     """Copy a checkpoint to a folder."""
-    from ftcore.models import checkpoints
+    from ftcore.models import checkpoint_files, checkpoints
 
-    checkpoints.export(checkpoints.find(options.ref), Path(options.to), options.title)
+    checkpoint_files.export(checkpoints.find(options.ref), Path(options.to), options.title)
     _exported(options.to, out)
 
 

@@ -25,7 +25,7 @@ CACHED_MODELS = 6  # kept in memory; the least recently used goes first
 
 _CPU = torch.device("cpu")
 _lock = threading.Lock()
-_models: OrderedDict[tuple[str, float], tuple[TextClassifier, vocabulary.Vocab]] = OrderedDict()
+_models: OrderedDict[tuple[str, str], tuple[TextClassifier, vocabulary.Vocab]] = OrderedDict()
 
 
 @dataclass(frozen=True)

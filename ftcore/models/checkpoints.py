@@ -7,9 +7,11 @@
     README.md               the model card, optional
 
 A fine-tuned model whose word vectors did not train has no words of its own: `words` in config.json is the
-ref of the checkpoint that holds them.
+ref of the checkpoint that holds them. config.json also has fingerprints of the weights and the word vectors,
+which `checkpoint_files` compares with what it loads, and a checksum of itself.
 """
 
+import hashlib
 import json
 import math
 import shutil
@@ -25,7 +27,7 @@ from ftcore.storage import files
 from ftcore.text import tokenizers
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
-FORMAT = 3  # format 1 had no `tail`, format 2 no `tokenizer`
+FORMAT = 3  # format 1 had no `tail`; formats 1 and 2 no `tokenizer`, fingerprints and checksum
 CONFIG, VOCABULARY, CARD = "config.json", "vocabulary.json", "README.md"
 WEIGHTS, WORDS = "weights.safetensors", "words.safetensors"
 
@@ -44,6 +46,8 @@ class Checkpoint:
     dataset: str
     words: str  # the ref of the checkpoint that holds the vocabulary and the word vectors
     words_fingerprint: str
+    vectors_fingerprint: str = ""  # of the word vectors, whoever holds them; "" if unknown
+    weights_fingerprint: str = ""  # of all other weights; "" if unknown
     tail: float = 0.0  # fraction of max_length read from the end of a longer text
     tokenizer: str = tokenizers.EARLIER.name
     parent: str = ""
@@ -70,9 +74,14 @@ class Checkpoint:
             return ""
 
     @property
-    def version(self) -> float:
-        """Modification time of the weights, which identifies them."""
-        return _modified(self.path / WEIGHTS)
+    def version(self) -> str:
+        """Changes with every file that the model's answers depend on."""
+        try:
+            owner = words_owner(self)
+        except UnfreezeError:
+            owner = self
+        files = (self.path / CONFIG, self.path / WEIGHTS, owner.path / WORDS)
+        return " ".join(_stamp(file) for file in (*files, owner.path / VOCABULARY))
 
 
 def list_checkpoints() -> list[Checkpoint]:
@@ -98,23 +107,37 @@ def find(ref: str) -> Checkpoint:
     )
 
 
+def words_owner(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the checkpoint that holds the vocabulary and the word vectors. Raises UnfreezeError."""
+    if checkpoint.words == checkpoint.ref:
+        return checkpoint
+    for kind, path in _folders():
+        if _ref(kind, path) == checkpoint.words:
+            return _read(kind, path)
+    name = validation.printable(checkpoint.words)
+    raise checkpoint_error(
+        checkpoint, f"its word vectors are those of {name!r}, which is not here; bring it back"
+    )
+
+
 def update(path: Path, title: str = "", metrics: dict[str, float] | None = None) -> None:
     """Change the title of the checkpoint in a folder, or add metrics."""
     config = json.loads((path / CONFIG).read_text("utf-8"))
     config["title"] = title or config["title"]
     config["metrics"] |= metrics or {}
-    files.write(path / CONFIG, json.dumps(config, indent=1).encode())
+    files.write(path / CONFIG, encode_config(config))
 
 
-def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
-    """Copy a checkpoint to a new folder, whose name becomes its ref. Raises UnfreezeError."""
-    with files.new_folder(target) as staging:
-        shutil.copytree(checkpoint.path, staging, dirs_exist_ok=True)
-        config = json.loads((staging / CONFIG).read_text("utf-8"))
-        config["title"] = title or config["title"]
-        if config["words"] == checkpoint.ref:
-            config["words"] = target.name
-        files.write(staging / CONFIG, json.dumps(config, indent=1).encode())
+def encode_config(config: dict[str, Any]) -> bytes:
+    """Return the content of config.json, with its checksum."""
+    if config["format"] >= 3:
+        config = config | {"checksum": _checksum(config)}
+    return json.dumps(config, indent=1).encode()
+
+
+def _checksum(config: dict[str, Any]) -> str:
+    others = {name: value for name, value in config.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def delete(ref: str) -> None:
@@ -157,6 +180,14 @@ def _modified(file: Path) -> float:
         return 0.0
 
 
+def _stamp(file: Path) -> str:
+    try:
+        status = file.stat()
+    except OSError:  # it is gone
+        return ""
+    return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+
+
 def _ref(kind: str, path: Path) -> str:
     return path.parent.parent.name if kind == "run" else path.name
 
@@ -168,6 +199,7 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         version = config.pop("format")
         if version > FORMAT:
             raise UnfreezeError(f"A newer Unfreeze wrote the checkpoint {ref}; update to open it.")
+        intact = config.pop("checksum", None) in (None, _checksum(config | {"format": version}))
         config["model"] = ModelSpec.from_dict(config["model"])
         config["labels"] = tuple(config["labels"])
         checkpoint = Checkpoint(ref=ref, path=path, kind=kind, **config)
@@ -176,6 +208,11 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         raise UnfreezeError(
             f"The checkpoint {validation.printable(ref)} is broken: its config.json cannot be read."
         ) from None
+    if not intact:
+        raise checkpoint_error(
+            checkpoint,
+            "its config.json is damaged; bring it back, or remove its checksum if you edited it",
+        )
     if checkpoint.tokenizer not in tokenizers.TOKENIZERS:
         raise UnfreezeError(
             f"The checkpoint {ref} has the tokenizer {validation.printable(checkpoint.tokenizer)}, "

@@ -2,7 +2,7 @@
 
 from ftcore.data.text_dataset import TextDataset
 from ftcore.events import Task
-from ftcore.models.checkpoint_files import fingerprint
+from ftcore.models.fingerprints import of_words
 from ftcore.storage import cache
 from ftcore.text import vocabulary
 from ftcore.text.batches import Tokens
@@ -14,7 +14,7 @@ def encode(
     dataset: TextDataset, vocab: vocabulary.Vocab, tokenizer: Tokenizer
 ) -> Task[tuple[Tokens, Tokens]]:
     """Return the train and test texts of a dataset as packed tokens, from the cache if possible."""
-    name = f"{dataset.fingerprint}-{fingerprint(list(vocab.itos))}-{tokenizer.name}"
+    name = f"{dataset.fingerprint}-{of_words(vocab.itos)}-{tokenizer.name}"
     texts, count = dataset.train.texts + dataset.test.texts, len(dataset.train.texts)
     stored = cache.load(name)
     if "ids" not in stored or len(stored.get("offsets", ())) != len(texts) + 1:

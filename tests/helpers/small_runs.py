@@ -39,6 +39,8 @@ def checkpoint(
     """Save a model of a few hundred random weights; it shares the word vectors of its parent, if any."""
     torch.manual_seed(seed)
     vectors = torch.randn(len(WORDS), 8).half()
+    if parent is not None:
+        vectors = checkpoint_files.load_model(parent, beside=True).embedding.weight.detach()
     model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
     if parent is not None:
         model.embedding.weight.requires_grad_(False)

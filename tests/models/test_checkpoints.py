@@ -65,6 +65,7 @@ def test_inconsistent_or_newer_checkpoint_is_refused_and_hides_no_other(parent):
     with pytest.raises(UnfreezeError, match="disagree"):
         checkpoint_files.load_vocabulary(parent)
     config = json.loads((parent.path / CONFIG).read_text())
+    del config["checksum"]
     config["model"]["feedforward"] += 1
     (parent.path / CONFIG).write_text(json.dumps(config))
     with pytest.raises(UnfreezeError, match=r"layers\.0\.linear1\.weight"):
@@ -115,20 +116,20 @@ def test_panic_of_safetensors_means_out_of_memory(parent, monkeypatch):
 
 
 def test_exported_copy_is_independent(parent):
-    checkpoints.export(parent, paths.checkpoints_dir() / "copy", "A copy")
+    checkpoint_files.export(parent, paths.checkpoints_dir() / "copy", "A copy")
     shutil.rmtree(parent.path)
     copy = checkpoints.find("copy")
     assert (copy.title, copy.words) == ("A copy", "copy")
     assert isinstance(checkpoint_files.load_model(copy), TextClassifier)
     with pytest.raises(UnfreezeError, match="already there"):
-        checkpoints.export(copy, paths.checkpoints_dir() / "copy")
+        checkpoint_files.export(copy, paths.checkpoints_dir() / "copy")
 
 
 def test_a_checkpoint_keeps_its_tokenizer(parent):
     """Checkpoints of before format 3 do not name theirs."""
     config = json.loads((parent.path / CONFIG).read_text())
     assert config["tokenizer"] == parent.tokenizer == tokenizers.CURRENT.name
-    del config["tokenizer"]
+    del config["tokenizer"], config["checksum"]
     (parent.path / CONFIG).write_text(json.dumps(config | {"format": 2}))
     assert checkpoints.find("base").tokenizer == "basic_english"
     (parent.path / CONFIG).write_text(json.dumps(config | {"tokenizer": "of tomorrow"}))

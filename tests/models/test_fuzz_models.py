@@ -38,6 +38,11 @@ def valid(home, monkeypatch):
     metrics = {"test_accuracy": 0.9, "best_step": 4.0}
     origin = {"run": "x", "config": {"mode": "full", "source": ""}, "trains": "all"}
     small_runs.checkpoint(path, "bad", metrics=metrics, origin=origin)
+    # As of an earlier version: with fingerprints and a checksum, any change is refused.
+    config = json.loads((path / CONFIG).read_text())
+    for name in ("checksum", "weights_fingerprint", "vectors_fingerprint"):
+        del config[name]
+    (path / CONFIG).write_text(json.dumps(config))
     shutil.copytree(path, home / "valid")
     (path / CARD).write_text("# Card")
     return home / "valid"

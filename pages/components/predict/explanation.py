@@ -33,7 +33,7 @@ def explanations(text: str, refs: Sequence[str]) -> None:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def explain(ref: str, version: float, text: str) -> "Explanation":
+def explain(ref: str, version: str, text: str) -> "Explanation":
     """A model's explanation, cached for a version of its weights."""
     from ftcore.inference import explanation  # imports torch
 

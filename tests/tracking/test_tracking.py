@@ -23,12 +23,12 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Resumable, Started, Step, Watched
 from ftcore.models import checkpoints
 from ftcore.tracking import reader, recorder
-from ftcore.tracking.address import tracking_uri
+from ftcore.tracking.store import connect
 from tests.helpers import disk_limit, small_runs
 
 
 def mlflow_client() -> MlflowClient:
-    return MlflowClient(tracking_uri=tracking_uri())
+    return connect()[0]
 
 
 def test_recorded_run_is_read_back():

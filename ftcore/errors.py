@@ -33,6 +33,11 @@ def user_message(error: Exception) -> str:
         return "Out of memory: reduce the batch size or the text length."
     if is_disk_full(error):
         return "The disk is full: free some space and try again."
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"{error.filename!r} cannot be used ({error.strerror}): check the path, its "
+            "permissions and UNFREEZE_HOME."
+        )
     return ""
 
 

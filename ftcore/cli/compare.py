@@ -2,10 +2,10 @@
 
 import argparse
 import statistics
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftcore.cli import streams
 from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer
 from ftcore.cli.training import end_on_signal, execute
@@ -70,14 +70,12 @@ def _execute_all(configs: list[FineTuneConfig], experiment: str, name: str, out:
     request = end_on_signal()
     for number, config in enumerate(configs, start=1):
         run_id = tracking.create_run(config, experiment, name)
-        out.record(
-            {"event": "created", "run_id": run_id, "config": config.to_dict()},
-            f"Run {run_id}, {number} of {len(configs)}: {config.name}",
-        )
-        last = execute(run_id, request, out)
+        values = {"event": "created", "run_id": run_id, "config": config.to_dict()}
+        line = f"Run {run_id}, {number} of {len(configs)}: {config.name}"
+        last = execute(run_id, values, line, request, out)
         out.event(last)
         if last.status in ("failed", "interrupted"):
-            print(last.message, file=sys.stderr)
+            streams.complain(last.message)
         if request.action:
             break
 

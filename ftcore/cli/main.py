@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ftcore import __version__, paths
-from ftcore.cli import compare, exports, listings, training
+from ftcore.cli import compare, exports, listings, streams, training
 from ftcore.cli.options import add_arguments
 from ftcore.cli.printer import Printer, program
 from ftcore.config import mode_defaults
-from ftcore.errors import UnfreezeError, UsageError
+from ftcore.errors import UsageError, user_message
 from ftcore.training import lr_search
 
 Command = Callable[[argparse.Namespace, Printer], int | None]
@@ -21,25 +21,31 @@ Command = Callable[[argparse.Namespace, Printer], int | None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     try:
-        try:
-            return _run(_parser().parse_args(arguments))
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # the reader of the output, such as head, has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
-        return 141  # 128 + SIGPIPE, as of a program that the signal ended
-
-
-def _run(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    try:
+        streams.prepare()
+        logging.basicConfig(level=logging.ERROR, format="%(message)s")
+        options = _parser().parse_args(arguments)
         return options.command(options, Printer(getattr(options, "json", False))) or 0
-    except UnfreezeError as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:  # the reader of the output, such as head, has ended
+        return 141  # 128 + SIGPIPE, as of a program that the signal ended
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        streams.complain("Interrupted.")
         return 130
+    except Exception as error:
+        message = user_message(error)
+        if not message:
+            raise
+        streams.complain(message)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help fails if it cannot be written; argparse ignores that."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is sys.stdout:
+            streams.write(message)
+        else:
+            streams.complain(message.rstrip("\n"))
 
 
 def app(options: argparse.Namespace, printer: Printer) -> None:
@@ -51,7 +57,7 @@ def app(options: argparse.Namespace, printer: Printer) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=program(), description="Fine-tune text classifiers from the command line."
     )
     parser.add_argument("--version", action="version", version=f"unfreeze {__version__}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ftcore import events
+from ftcore.cli import streams
 from ftcore.formatting import count, size
 
 
@@ -28,8 +29,8 @@ class Printer:
     def record(self, values: dict[str, Any], line: str) -> None:
         """Print a result: `values` as JSON, or `line`."""
         if self.as_json:
-            line = json.dumps(values, ensure_ascii=False, default=str)
-        print(line, flush=True)
+            line = json.dumps(values, default=str)  # ASCII, which any encoding can write
+        streams.write(f"{line}\n")
 
     def event(self, event: events.Event) -> None:
         """Print an event of a task; of progress in one phase, a line a second."""

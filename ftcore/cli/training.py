@@ -1,12 +1,13 @@
 """Commands that train: a run from its start or its snapshot, a rate search, word vectors."""
 
 import argparse
+import contextlib
 import signal
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftcore.cli import streams
 from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer, program
 from ftcore.config import NEW_MODEL, FineTuneConfig
@@ -44,8 +45,9 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     refuse_ignored(given, config)
     check_config(config)
     run_id = tracking.create_run(config)
-    out.record({"event": "created", "run_id": run_id, "config": config.to_dict()}, f"Run {run_id}")
-    return _report_end(run_id, execute(run_id, end_on_signal(), out), out)
+    values = {"event": "created", "run_id": run_id, "config": config.to_dict()}
+    last = execute(run_id, values, f"Run {run_id}", end_on_signal(), out)
+    return _report_end(run_id, last, out)
 
 
 def resume(options: argparse.Namespace, out: Printer) -> int:
@@ -55,7 +57,7 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
 
     run = tracking.run(options.run)
     if run.status == "finished":
-        print("There was nothing to do: this run is finished.", file=sys.stderr)
+        streams.complain("There was nothing to do: this run is finished.")
         return _report_end(run.run_id, Finished("finished", run.message, run.metrics), out)
     if not run.resumable and run.status != "queued":
         raise UnfreezeError(
@@ -63,8 +65,8 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
         )
     check_config(run.config)
     values = {"event": "resumed", "run_id": run.run_id, "config": run.config.to_dict()}
-    out.record(values, f"Run {run.run_id}")
-    return _report_end(run.run_id, execute(run.run_id, end_on_signal(), out), out)
+    last = execute(run.run_id, values, f"Run {run.run_id}", end_on_signal(), out)
+    return _report_end(run.run_id, last, out)
 
 
 def end_on_signal() -> "EndRequest":
@@ -85,17 +87,32 @@ def end_on_signal() -> "EndRequest":
     return request
 
 
-def execute(run_id: str, request: "EndRequest", out: Printer) -> Finished:
-    """Execute a run, print its events and return the last one."""
+def execute(
+    run_id: str, values: dict[str, Any], line: str, request: "EndRequest", out: Printer
+) -> Finished:
+    """Announce a run by `values` or `line`, execute it, print its events and return the last one.
+
+    The run is claimed before: if the output cannot be written it is interrupted, wherever that happens.
+    """
+    from ftcore import tracking
     from ftcore.runs import execution
 
     last = Finished("failed", "The run ended without a result.")
-    for event in execution.execute(run_id, request):
-        if isinstance(event, Finished):
-            last = event
-        else:
-            out.event(event)
-    return last
+    claim = tracking.claim(run_id)
+    try:
+        out.record(values, line)
+        with contextlib.closing(execution.execute(run_id, request, claim)) as events:
+            for event in events:
+                if isinstance(event, Finished):
+                    last = event
+                else:
+                    out.event(event)
+        return last
+    except streams.UnwritableOutput as error:
+        advice = f"The run is interrupted; resume it: {program()} resume {run_id}"
+        raise streams.UnwritableOutput(f"{error} {advice}") from error
+    finally:
+        claim.release()
 
 
 def _report_end(run_id: str, last: Finished, out: Printer) -> int:
@@ -116,7 +133,7 @@ def _report_end(run_id: str, last: Finished, out: Printer) -> int:
     outcome = f"{last.status}: {last.message}"
     failed = last.status in ("failed", "interrupted")
     if failed:
-        print(outcome, file=sys.stderr)
+        streams.complain(outcome)
     lines = [] if failed else [outcome]
     if figures := _figures(metrics):
         lines.append(figures)

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, user_message
 from ftcore.validation import printable
 
 _READY = ".ready"  # subfolder with complete files, to be moved into the folder above
@@ -85,6 +86,16 @@ def check_free(target: Path) -> None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unwritable(target, error) from None
     raise UnfreezeError(f"{printable(str(target))} is already there; choose another name.")
+
+
+def check_writable(folder: Path) -> None:
+    """Create a folder if it is missing. Raises UnfreezeError if no file can be created in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UnfreezeError(user_message(error)) from error
 
 
 def _unwritable(target: Path, error: Exception) -> UnfreezeError:

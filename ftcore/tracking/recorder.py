@@ -23,6 +23,7 @@ from ftcore.diagnostics.results import ARRAYS, METADATA
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Finished
 from ftcore.models import checkpoints
+from ftcore.storage import files
 from ftcore.tracking import reader
 from ftcore.tracking.address import is_server, tracking_uri
 from ftcore.tracking.run_record import Run, UnreadableRun, is_claimed
@@ -42,8 +43,9 @@ def create_run(
     """Record a new, queued run, optionally as part of an experiment, and return its run id.
 
     A run with a `place` in the queue waits for any process that loads the queue; without one, this process
-    executes it. Raises UnfreezeError if the record cannot be written.
+    executes it. Raises UnfreezeError if the record or the folder of runs cannot be written.
     """
+    files.check_writable(paths.runs_dir())
     time_of_day = f"{datetime.now():%H:%M:%S}"
     name = config.name or generated_name([config.mode], config.dataset, time_of_day)
     tags = {

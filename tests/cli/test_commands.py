@@ -1,7 +1,6 @@
 """The command line as a user calls it."""
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -170,15 +169,6 @@ def test_help_has_choices_and_defaults(command, shown, capsys):
         main([command, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert [words for words in shown if words not in text] == []
-
-
-def test_a_broken_pipe_ends_like_the_signal():
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-m", "ftcore", "datasets"]
-    process = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=paths.ROOT)
-    os.close(writing)
-    assert (process.returncode, process.stderr) == (141, b"")
 
 
 def test_a_full_disk_interrupts_a_run_and_leaves_no_partial_file(home, shared_data):

@@ -1,38 +1,24 @@
-"""Test texts of datasets, stored once per dataset for pages that show what runs answered.
+"""Test texts of datasets, cached once per dataset for pages that show what runs answered."""
 
-texts-<fingerprint>.bin    in the cache folder, see `StoredTexts`
-"""
-
-import contextlib
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import overload
 
 import numpy as np
 
-from ftcore import paths
 from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
-from ftcore.storage import cache, files
+from ftcore.storage import cache
 
 
 class StoredTexts(Sequence[str]):
-    """Texts in a file, each read when it is asked for. Raises ValueError if the file is cut short.
+    """Cached texts, each decoded when it is asked for."""
 
-    The file: int64 n, int64 [n + 1] offsets of the texts, the texts in UTF-8.
-    """
-
-    def __init__(self, file: Path) -> None:
-        content = np.memmap(file, np.uint8, "r")
-        count = int(content[:8].view("<i8")[0])
-        start = 8 * (count + 2)
-        self._offsets = content[8:start].view("<i8")
-        self._texts = content[start:]
-        if len(self._offsets) != count + 1 or self._offsets[-1] != len(self._texts):
-            raise ValueError(f"{file} is cut short")
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        self._offsets = arrays["offsets"]  # int64 [texts + 1]
+        self._texts = arrays["texts"]  # uint8, all texts in UTF-8
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -50,15 +36,12 @@ class StoredTexts(Sequence[str]):
 
 def store(dataset: TextDataset) -> None:
     """Write the test texts of a dataset unless they are already stored. Raises OSError."""
-    file = path(dataset.fingerprint)
-    with contextlib.suppress(OSError, ValueError):
-        StoredTexts(file)
+    name = _name(dataset.fingerprint)
+    if cache.load(name):
         return
     encoded = [text.encode() for text in dataset.test.texts]
-    offsets = np.cumsum([0, *map(len, encoded)], dtype="<i8")
-    files.write(
-        file, np.array([len(encoded)], "<i8").tobytes(), offsets.tobytes(), b"".join(encoded)
-    )
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    cache.store(name, {"offsets": offsets, "texts": np.frombuffer(b"".join(encoded), np.uint8)})
 
 
 def load(fingerprint: str) -> Sequence[str]:
@@ -66,23 +49,18 @@ def load(fingerprint: str) -> Sequence[str]:
 
     Raises UnfreezeError if they are not on this disk, for example because the cache was emptied.
     """
-    file = path(fingerprint)
-    try:
-        texts = StoredTexts(file)
-        cache.touch(file)
-        return texts
-    except (OSError, ValueError):
-        texts_of_sample, fingerprint_of_sample = _sample()
-        if fingerprint == fingerprint_of_sample:
-            return texts_of_sample
+    if arrays := cache.load(_name(fingerprint)):
+        return StoredTexts(arrays)
+    texts_of_sample, fingerprint_of_sample = _sample()
+    if fingerprint == fingerprint_of_sample:
+        return texts_of_sample
     raise UnfreezeError(
         "The test texts are not on this disk; one run on this dataset brings them back."
     )
 
 
-def path(fingerprint: str) -> Path:
-    """The file with the test texts of a dataset."""
-    return paths.cache_dir() / f"texts-{fingerprint}.bin"
+def _name(fingerprint: str) -> str:
+    return f"texts-{fingerprint}"
 
 
 @functools.cache

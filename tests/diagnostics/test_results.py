@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ftcore import paths
 from ftcore.data import datasets
 from ftcore.diagnostics import dataset_texts
 from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
@@ -58,21 +59,22 @@ def test_texts_are_stored_once_and_read_one_by_one():
     assert (stored[-1], stored[1:3], len(stored)) == ("last", texts[1:3], 4)
     with pytest.raises(IndexError):
         stored[4]
-    file = dataset_texts.path("0123456789")
+    [file] = paths.cache_dir().glob("texts-*/texts.npy")
     inode = file.stat().st_ino
     dataset_texts.store(dataset(texts))
     assert file.stat().st_ino == inode
 
 
-@pytest.mark.parametrize("end", [0, 5, 20, -1])
-def test_truncated_texts_are_reported_until_they_are_stored_again(end):
-    dataset_texts.store(dataset(["one", "two"]))
-    file = dataset_texts.path("0123456789")
-    file.write_bytes(file.read_bytes()[:end])
+@pytest.mark.parametrize("end", [0, 5, 20, -1, None])
+def test_damaged_texts_are_reported_until_they_are_stored_again(end):
+    dataset_texts.store(dataset(["grün", "blau"]))
+    [file] = paths.cache_dir().glob("texts-*/texts.npy")
+    content = file.read_bytes()
+    file.write_bytes(content[:end] if end is not None else content[:-1] + b"\xff")
     with pytest.raises(UnfreezeError, match="one run on this dataset"):
         dataset_texts.load("0123456789")
-    dataset_texts.store(dataset(["one", "two"]))
-    assert list(dataset_texts.load("0123456789")) == ["one", "two"]
+    dataset_texts.store(dataset(["grün", "blau"]))
+    assert list(dataset_texts.load("0123456789")) == ["grün", "blau"]
 
 
 def test_texts_of_the_sample_are_always_available():

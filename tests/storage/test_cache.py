@@ -57,3 +57,26 @@ def test_least_recently_used_entries_are_removed(monkeypatch):
     monkeypatch.setenv("UNFREEZE_CACHE_GB", "much")
     with pytest.raises(UnfreezeError, match="give a number"):
         cache.store("a", MEGABYTE)
+
+
+@pytest.mark.parametrize(
+    "damage", ["bit", "high bit", "other entry", "no checksums", "an array is gone"]
+)
+def test_a_damaged_entry_is_absent_until_it_is_stored_again(damage):
+    ids = np.arange(1000, dtype=np.int32)
+    for name in ("a", "b"):
+        cache.store(name, {"ids": ids, "offsets": np.arange(3) + ord(name)})
+    file = paths.cache_dir() / "a" / "ids.npy"
+    content = bytearray(file.read_bytes())
+    if damage in ("bit", "high bit"):
+        content[-1] ^= 1 if damage == "bit" else 128
+        file.write_bytes(content)
+    elif damage == "other entry":
+        (paths.cache_dir() / "b" / "offsets.npy").replace(file.with_name("offsets.npy"))
+    elif damage == "no checksums":
+        file.with_name(cache.CHECKSUMS).unlink()
+    else:
+        file.unlink()
+    assert cache.load("a") == {}
+    cache.store("a", {"ids": ids})
+    assert cache.load("a")["ids"].tolist() == ids.tolist()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ftcore.baselines import reference
-from ftcore.config import FineTuneConfig
+from ftcore.config import FineTuneConfig, mode_defaults
 from ftcore.events import Progress, Started, Task
 from ftcore.training import evaluation, preparation
 from ftcore.training.row_classifier import RowClassifier
@@ -31,7 +31,8 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     stored answers are those of the other modes. The last event is `Finished`. Raises UnfreezeError.
     """
     began = time.perf_counter()
-    last_layer = replace(config, mode="last-layer", watch="")
+    settings = vars(mode_defaults("last-layer"))  # a reference has none of these
+    last_layer = replace(config, mode="last-layer", watch="", **settings)
     setup = yield from preparation.prepare(last_layer, output or Path(), "")
     yield Started(
         preparation.facts(setup) | {"steps": 1, "steps_per_epoch": 1},

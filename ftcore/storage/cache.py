@@ -30,7 +30,9 @@ def load(name: str) -> dict[str, np.ndarray]:
     folder = paths.cache_dir() / name
     try:
         checksums = validation.read_json(folder / CHECKSUMS)
-        stored = {file: zlib.crc32(np.memmap(file, np.uint8, "r").data) for file in folder.glob("*.npy")}
+        stored = {
+            file: zlib.crc32(np.memmap(file, np.uint8, "r").data) for file in folder.glob("*.npy")
+        }
         if {file.stem: checksum for file, checksum in stored.items()} != checksums:
             raise ValueError("another checksum")
         arrays = {file.stem: np.load(file, mmap_mode="c") for file in stored}

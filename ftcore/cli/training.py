@@ -46,8 +46,7 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     check_config(config)
     run_id = tracking.create_run(config)
     values = {"event": "created", "run_id": run_id, "config": config.to_dict()}
-    last = execute(run_id, values, f"Run {run_id}", end_on_signal(), out)
-    return _report_end(run_id, last, out)
+    return _execute_and_report(run_id, config, values, out)
 
 
 def resume(options: argparse.Namespace, out: Printer) -> int:
@@ -58,15 +57,15 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
     run = tracking.run(options.run)
     if run.status == "finished":
         streams.complain("There was nothing to do: this run is finished.")
-        return _report_end(run.run_id, Finished("finished", run.message, run.metrics), out)
+        _report_end(run.run_id, run.config, Finished("finished", run.message, run.metrics), out)
+        return 0
     if not run.resumable and run.status != "queued":
         raise UnfreezeError(
             f"This run is {run.status}; only a paused or interrupted run can be resumed."
         )
     check_config(run.config)
     values = {"event": "resumed", "run_id": run.run_id, "config": run.config.to_dict()}
-    last = execute(run.run_id, values, f"Run {run.run_id}", end_on_signal(), out)
-    return _report_end(run.run_id, last, out)
+    return _execute_and_report(run.run_id, run.config, values, out)
 
 
 def end_on_signal() -> "EndRequest":
@@ -78,8 +77,8 @@ def end_on_signal() -> "EndRequest":
 
     request = EndRequest()
 
-    def interrupt(*_: object) -> None:
-        request.action = "interrupt"
+    def interrupt(number: int, _: object) -> None:
+        request.action, request.signal = "interrupt", number
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -115,20 +114,40 @@ def execute(
         claim.release()
 
 
-def _report_end(run_id: str, last: Finished, out: Printer) -> int:
-    """Print how a run ended and return the exit status."""
+def exit_status(request: "EndRequest", *ends: Finished) -> int:
+    """128 and the number of the signal that interrupted the program, as shells have it; 1 after a failure."""
+    statuses = {last.status for last in ends}
+    if request.signal and "interrupted" in statuses:
+        return 128 + request.signal
+    return int(bool(statuses & {"failed", "interrupted"}))
+
+
+def _execute_and_report(
+    run_id: str, config: FineTuneConfig, values: dict[str, Any], out: Printer
+) -> int:
+    """Execute a run, print how it ended and return the exit status."""
+    request = end_on_signal()
+    last = execute(run_id, values, f"Run {run_id}", request, out)
+    _report_end(run_id, config, last, out)
+    return exit_status(request, last)
+
+
+def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printer) -> None:
+    """Print how a run ended."""
     from ftcore import tracking
 
-    run, metrics = tracking.run(run_id), last.metrics
+    metrics, facts = last.metrics, {}
+    with contextlib.suppress(tracking.RecordUnavailable):  # the message says so
+        facts = tracking.run(run_id).facts
     record = {
         "run_id": run_id,
         "status": last.status,
         "message": last.message,
-        "mode": run.config.mode,
-        "dataset": run.config.dataset,
+        "mode": config.mode,
+        "dataset": config.dataset,
         **{name: metrics.get(name) for name in METRICS},
-        "trainable_parameters": run.facts.get("trainable_parameters"),
-        "parameters": run.facts.get("parameters"),
+        "trainable_parameters": facts.get("trainable_parameters"),
+        "parameters": facts.get("parameters"),
     }
     outcome = f"{last.status}: {last.message}"
     failed = last.status in ("failed", "interrupted")
@@ -142,7 +161,6 @@ def _report_end(run_id: str, last: Finished, out: Printer) -> int:
     if "best_step" in metrics:
         lines.append(f'Try it: {program()} predict --run {run_id} "a text"')
     out.record(record, "\n".join(lines))
-    return int(failed)
 
 
 def _figures(metrics: dict[str, float]) -> str:

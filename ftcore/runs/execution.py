@@ -12,7 +12,7 @@ from filelock import FileLock
 from ftcore import tracking
 from ftcore.config import REFERENCES, SELF_TRAINED
 from ftcore.errors import Diverged, UnfreezeError, UnreadableSnapshot, is_disk_full, user_message
-from ftcore.events import Event, Finished, Pause, Status, Stop, Task
+from ftcore.events import Event, Finished, Noted, Pause, Status, Stop, Task
 from ftcore.models import checkpoints
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ class EndRequest:
     """Asks a run to end at its next event; set by another thread or a signal handler."""
 
     action: Action | None = None
+    signal: int = 0  # that the program was sent
 
 
 def execute(
@@ -84,8 +85,11 @@ def _record_events(
                 if isinstance(event, Finished):
                     last = event
                 else:
+                    failure = recorder.failure
                     recorder.write(event)
                     yield event
+                    if bool(recorder.failure) != bool(failure):
+                        yield Noted(_outage(recorder.failure))
         return last
     except GeneratorExit:
         recorder.write(ended(run_id, "interrupted", "The program ended during this run."))
@@ -96,6 +100,13 @@ def _record_events(
         return ended(run_id, "paused", "Paused before training; it can be resumed.")
     except Exception as error:
         return _failed(run_id, error, resumable=snapshots.path(output).exists())
+
+
+def _outage(failure: str) -> str:
+    """What to tell users when the record can no longer be written, or can be written again."""
+    if not failure:
+        return "The run is recorded again, with all points since."
+    return f"{failure} The run goes on, and is recorded once that is possible."
 
 
 def _task(run_id: str, output: Path) -> Task[None]:
@@ -129,7 +140,8 @@ def _failed(run_id: str, error: Exception, resumable: bool) -> Finished:
     if not message:
         log.error("run %s failed", run_id, exc_info=error)
         message = f"Something unexpected went wrong ({type(error).__name__}: {error}); see the log."
-    if is_disk_full(error) or (resumable and not isinstance(error, Diverged)):
+    no_fault = is_disk_full(error) or isinstance(error, tracking.RecordUnavailable)
+    if no_fault or (resumable and not isinstance(error, Diverged)):
         advice = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."
         return ended(run_id, "interrupted", f"{message}{advice}")
     return ended(run_id, "failed", message)

@@ -9,7 +9,12 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for JSON lines
+# MLflow waits minutes for a tracking server that is gone: eight attempts of two minutes each.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds
+os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")
 
+from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import (
     Recorder,
@@ -24,6 +29,6 @@ from ftcore.tracking.recorder import (
 )
 from ftcore.tracking.run_record import Run, claim
 
-__all__ = ["Recorder", "Run", "claim", "close_interrupted", "create_run", "delete", "disk_use"]
-__all__ += ["enqueue", "find_runs", "finish", "history", "last_failure", "rename", "run", "runs"]
-__all__ += ["waiting", "watched"]
+__all__ = ["RecordUnavailable", "Recorder", "Run", "claim", "close_interrupted", "create_run"]
+__all__ += ["delete", "disk_use", "enqueue", "find_runs", "finish", "history", "last_failure"]
+__all__ += ["rename", "run", "runs", "waiting", "watched"]

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.tracking.address import is_home_database
+from ftcore.tracking.failures import unavailable
 
 LOCK_SECONDS = 300  # to wait for another process that creates or upgrades the store
 DATA_VERSION = "PRAGMA data_version"  # changes when another connection has written
@@ -100,6 +101,8 @@ def _upgrade(file: Path) -> None:
         if copy:
             copy.unlink()
         reason = getattr(error, "orig", None) or error  # without the SQL statement
+        if "locked" in str(reason):
+            raise unavailable(error) from error
         space = 2 * max(file.stat().st_size, 1_000_000) / 1e6
         raise UnfreezeError(
             f"The record of runs cannot be opened: its upgrade failed ({reason}) and left it "
@@ -128,4 +131,4 @@ def _keep_copy(store: sqlite3.Connection, file: Path) -> Path:
 def _raise_if_locked(status: int, remaining: int, total: int) -> None:
     """Raise sqlite3.OperationalError if a database was still locked after SQLite's own timeout."""
     if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        raise sqlite3.OperationalError("another program holds it")
+        raise sqlite3.OperationalError("database is locked")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 from mlflow.entities import Run as MlflowRun
-from mlflow.exceptions import MlflowException
 
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.tracking.address import is_home_database
+from ftcore.tracking.failures import NotInRecord, using_record
 from ftcore.tracking.run_record import Run, created_at, from_mlflow, run_name
 from ftcore.tracking.store import connect, tag, version
 from ftcore.validation import printable
@@ -81,7 +81,7 @@ def _row(mlflow_run: MlflowRun) -> dict[str, Any]:
 def run(run_id: str) -> Run:
     """The record of a run. Raises UnfreezeError if there is none, or it cannot be read."""
     client, _ = connect()
-    with contextlib.suppress(MlflowException):
+    with contextlib.suppress(NotInRecord):
         mlflow_run = client.get_run(run_id)
         if mlflow_run.info.lifecycle_stage == "active" and tag("config") in mlflow_run.data.tags:
             return from_mlflow(mlflow_run)
@@ -109,13 +109,8 @@ def search(condition: str) -> list[Run]:
 def last_failure() -> str | None:
     """The message of the run that failed last. Raises UnfreezeError if the record cannot be read."""
     client, experiment = connect()
-    try:
-        condition, order = f"tags.`{tag('status')}` = 'failed'", ["attributes.end_time DESC"]
-        failed = client.search_runs([experiment], condition, max_results=1, order_by=order)
-    except MlflowException as error:
-        raise UnfreezeError(
-            "The record of runs cannot be read: check the disk or the tracking server."
-        ) from error
+    condition, order = f"tags.`{tag('status')}` = 'failed'", ["attributes.end_time DESC"]
+    failed = client.search_runs([experiment], condition, max_results=1, order_by=order)
     try:
         return from_mlflow(failed[0]).message if failed else None
     except UnfreezeError as error:  # only this run is unreadable
@@ -167,7 +162,11 @@ def _points(run_id: str, metrics: Sequence[str]) -> dict[str, dict[int, float | 
             for point in client.get_metric_history(run_id, name):
                 points[name][point.step] = point.value
         return points
-    with contextlib.closing(sqlite3.connect(paths.database_path(), timeout=20)) as database:
+    database_file = paths.database_path()
+    with (
+        using_record(),
+        contextlib.closing(sqlite3.connect(database_file, timeout=20)) as database,
+    ):
         query = (
             "SELECT key, step, CASE is_nan WHEN 1 THEN NULL ELSE value END FROM metrics "
             "WHERE run_uuid = ? ORDER BY timestamp"

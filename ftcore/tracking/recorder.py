@@ -26,10 +26,13 @@ from ftcore.models import checkpoints
 from ftcore.storage import files
 from ftcore.tracking import reader
 from ftcore.tracking.address import is_server, tracking_uri
+from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.run_record import Run, UnreadableRun, is_claimed
-from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, tag, writing
+from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, tag
 
 FLUSH_SECONDS = 0.5
+MAX_PAUSE = 30.0  # seconds between two attempts while the record cannot be written
+END_SECONDS = 30.0  # to wait for a tracking server before the end of a run is given up
 HEARTBEAT_SECONDS = 20.0
 BATCH = 900  # MLflow takes at most 1,000 values at once
 PROBE_SECONDS = 0.1  # longer than another caller of `is_claimed` holds a lock
@@ -61,11 +64,10 @@ def create_run(
     } | _process()
     client, mlflow_experiment = connect()
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
-    with writing():
-        prefixed = {tag(key): tags[key] for key in tags}
-        run = client.create_run(mlflow_experiment, tags=prefixed, run_name=name)
-        client.log_batch(run.info.run_id, params=params)
-        client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
+    prefixed = {tag(key): tags[key] for key in tags}
+    run = client.create_run(mlflow_experiment, tags=prefixed, run_name=name)
+    client.log_batch(run.info.run_id, params=params)
+    client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
     return str(run.info.run_id)
 
 
@@ -77,7 +79,9 @@ class Recorder:
         self._client, _ = connect()
         self._metrics: list[Metric] = []
         self._tags: dict[str, str] = {}
+        self.failure = ""  # why the events wait in memory; empty if they are recorded
         self._last_flush = 0.0
+        self._pause = FLUSH_SECONDS
         self._phase = ""
         self._phase_began: dict[str, float] = {}  # when each first began; phases may alternate
         self._notes: list[str] = []
@@ -87,8 +91,7 @@ class Recorder:
         self._tags |= dict.fromkeys(("message", "place", "phase_progress"), "")
         self._tags |= {"status": "running", "phase": "waiting"} | _process()
         self._flush(required=True)
-        with writing():
-            self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
+        self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
         threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True).start()
         return self
 
@@ -109,7 +112,8 @@ class Recorder:
                 self._notes.append(event.note)
                 self._tags["notes"] = json.dumps(self._notes)
             case events.Resumable():  # a resumed run does not repeat the events before its snapshot
-                self._flush()
+                if not self.failure:
+                    self._flush()
                 return
             case events.Step():
                 self._point("train", event, accuracy=event.accuracy, loss=event.loss, lr=event.lr)
@@ -124,7 +128,7 @@ class Recorder:
             case Finished():
                 self._finish(event)
                 return
-        if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
+        if time.monotonic() - self._last_flush >= self._pause:
             self._flush()
 
     def __exit__(self, *exception: object) -> None:
@@ -150,10 +154,21 @@ class Recorder:
         now = int(time.time() * 1000)
         self._metrics += [Metric(key, value, now, 0) for key, value in event.metrics.items()]
         self._tags |= {"status": event.status, "message": event.message[:2000], "phase": "done"}
-        self._flush(required=True)
+        deadline = time.monotonic() + END_SECONDS
+        while True:
+            try:
+                self._flush(required=True)
+                break
+            except RecordUnavailable:
+                can_wait = is_server(tracking_uri()) and time.monotonic() < deadline
+                if event.status in ("paused", "interrupted") or not can_wait:
+                    raise
+                time.sleep(1.0)
         self._upload()
-        with writing():
+        try:
             self._client.set_terminated(self.run_id, MLFLOW_STATUS[event.status])
+        except UnfreezeError as error:  # the run has ended, whatever MLflow's own viewer shows
+            log.warning("run %s: MLflow's status is not recorded: %s", self.run_id, error)
 
     def _upload(self) -> None:
         """Upload the run's files to a tracking server; beside a database they stay in place."""
@@ -170,18 +185,24 @@ class Recorder:
     def _flush(self, required: bool = False) -> None:
         """Write the batch. If that fails, keep it for the next time, or raise UnfreezeError if `required`."""
         tags = [RunTag(tag(key), value) for key, value in self._tags.items()]
-        self._last_flush = time.monotonic()
         try:
-            with writing():
-                while self._metrics or tags:
-                    batch = self._metrics[:BATCH]
-                    self._client.log_batch(self.run_id, metrics=batch, tags=tags)
-                    del self._metrics[:BATCH]
-                    self._tags, tags = {}, []
-        except UnfreezeError:  # a locked database must not end hours of training
-            log.warning("run %s: not recorded yet", self.run_id)
+            while self._metrics or tags:
+                batch = self._metrics[:BATCH]
+                self._client.log_batch(self.run_id, metrics=batch, tags=tags)
+                del self._metrics[:BATCH]
+                self._tags, tags = {}, []
+        except UnfreezeError as error:  # must not end hours of training
+            if not self.failure:
+                log.warning("run %s is not recorded yet: %s", self.run_id, error)
+            self.failure = str(error)
+            # Nothing trains during an attempt, which may take seconds.
+            self._pause = min(2 * self._pause, MAX_PAUSE)
             if required:
                 raise
+        else:
+            self.failure, self._pause = "", FLUSH_SECONDS
+        finally:
+            self._last_flush = time.monotonic()
 
 
 def finish(run_id: str, event: Finished) -> None:
@@ -195,8 +216,7 @@ def rename(run_id: str, name: str) -> None:
     if not name:
         raise UnfreezeError("A run needs a name; type one.")
     client, _ = connect()
-    with writing():
-        client.update_run(run_id, name=name)
+    client.update_run(run_id, name=name)
     if checkpoints.run_path(run_id).exists():
         checkpoints.update(checkpoints.run_path(run_id), title=name)
 
@@ -210,8 +230,7 @@ def delete(run_id: str) -> None:
         names = ", ".join(checkpoint.title for checkpoint in dependents)
         raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
     client, _ = connect()
-    with writing():
-        client.delete_run(run_id)
+    client.delete_run(run_id)
     shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)
 
 
@@ -225,9 +244,8 @@ def enqueue(run_id: str, place: float) -> None:
     """Record a run as queued, at a place."""
     client, _ = connect()
     tags = {"status": "queued", "message": "", "place": str(place)}
-    with writing():
-        client.log_batch(run_id, tags=[RunTag(tag(key), value) for key, value in tags.items()])
-        client.update_run(run_id, status=MLFLOW_STATUS["queued"])
+    client.log_batch(run_id, tags=[RunTag(tag(key), value) for key, value in tags.items()])
+    client.update_run(run_id, status=MLFLOW_STATUS["queued"])
 
 
 def waiting() -> list[Run]:

@@ -2,18 +2,17 @@
 
 import functools
 import logging
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Any, cast
 
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.tracking import migrations
 from ftcore.tracking.address import is_home_database, is_server, tracking_uri
+from ftcore.tracking.failures import unavailable, using_record
 
 EXPERIMENT = "unfreeze"
 FORMAT = 1  # of the tags of a run
@@ -23,10 +22,27 @@ MLFLOW_STATUS["interrupted"] = "FAILED"
 _lock = threading.Lock()
 
 
+class _Client:
+    """MLflow's client; what any of its methods raises becomes the error of `using_record`."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+
+        @functools.wraps(method)
+        def call(*arguments: Any, **named: Any) -> Any:
+            with using_record():
+                return method(*arguments, **named)
+
+        return call
+
+
 def connect() -> tuple[MlflowClient, str]:
     """MLflow's client, and the id of the MLflow experiment that holds all runs of ours.
 
-    Raises UnfreezeError if the store cannot be opened.
+    Raises UnfreezeError if the store cannot be opened; so does each method of the client that fails.
     """
     uri = tracking_uri()
     with _lock:  # or two first visitors would both create the store
@@ -41,7 +57,7 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
     paths.restrict_permissions()
     try:
         migrations.prepare(uri)
-        client = MlflowClient(tracking_uri=uri)
+        client = cast(MlflowClient, _Client(MlflowClient(tracking_uri=uri)))
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
             return client, str(experiment.experiment_id)
@@ -50,30 +66,17 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
     except UnfreezeError:
         raise
     except Exception as error:
-        place = "MLFLOW_TRACKING_URI" if "MLFLOW_TRACKING_URI" in os.environ else paths.home()
-        raise UnfreezeError(
-            f"The record of runs cannot be opened ({type(error).__name__}); check the disk and {place}."
-        ) from error
+        raise unavailable(error) from error
     finally:
         paths.restrict_permissions()  # also of the file that MLflow has created
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """Raise UnfreezeError if MLflow cannot write, as on a full disk."""
-    try:
-        yield
-    except (MlflowException, OSError) as error:
-        raise UnfreezeError(
-            "The record of runs cannot be written; free some space, or check the tracking server."
-        ) from error
 
 
 def version() -> object:
     """Changes whenever the database in our home is written; another value each time for other stores."""
     if not is_home_database():
         return object()
-    stat = paths.database_path().stat()
+    with using_record():
+        stat = paths.database_path().stat()
     return paths.database_path(), stat.st_mtime_ns, stat.st_size
 
 

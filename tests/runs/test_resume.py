@@ -100,7 +100,7 @@ def test_ctrl_c_and_a_full_disk_interrupt_a_run_and_harm_nothing():
     run_id = wait_for_training(process, 8)
     process.send_signal(signal.SIGINT)
     last, error = finish(process)
-    assert process.returncode == 1 and "resume it" in error
+    assert process.returncode == 130 and "resume it" in error  # 128 + SIGINT
     assert last["status"] == tracking.run(run_id).status == "interrupted"
     assert checkpoints.find(run_id).metrics["val_accuracy"] == last["val_accuracy"]
     file = snapshots.path(checkpoints.run_path(run_id))

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -12,10 +11,7 @@ import time
 
 import pandas as pd
 import pytest
-import requests
 from mlflow.tracking import MlflowClient
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
@@ -25,6 +21,7 @@ from ftcore.models import checkpoints
 from ftcore.tracking import reader, recorder
 from ftcore.tracking.store import connect
 from tests.helpers import disk_limit, small_runs
+from tests.helpers.mlflow_server import MlflowServer
 
 
 def mlflow_client() -> MlflowClient:
@@ -171,20 +168,8 @@ def test_mlflow_shows_params_and_the_checkpoint_in_our_home(shared, tmp_path, mo
 def test_tracking_server_receives_run_curves_and_checkpoint(tmp_path, monkeypatch):
     """From the command line, whose JSON lines MLflow's output must not disturb."""
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}"
-    command = f"{sys.executable} -m mlflow server --host 127.0.0.1 --port {port} --workers 1"
-    stores = ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
-    stores += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    server = subprocess.Popen([*command.split(), *stores], start_new_session=True)
-    try:
-        retry = Retry(total=300, connect=300, backoff_factor=0.2, backoff_max=1)
-        with requests.Session() as session:
-            session.mount("http://", HTTPAdapter(max_retries=retry))
-            assert session.get(f"{uri}/health", timeout=300).ok
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with MlflowServer(tmp_path) as server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
         command = f"{sys.executable} -m ftcore train --checkpoint base --epochs 1 --limit 64 --json"
         out = subprocess.check_output(command.split(), text=True, cwd=paths.ROOT)
         last = [json.loads(line) for line in out.splitlines()][-1]
@@ -192,9 +177,6 @@ def test_tracking_server_receives_run_curves_and_checkpoint(tmp_path, monkeypatc
         assert tracking.runs().iloc[0]["run_id"] == last["run_id"]
         assert len(tracking.history(last["run_id"])) > 2
         assert list((tmp_path / "artifacts").rglob("checkpoint/weights.safetensors"))
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(20)
 
 
 def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch):

@@ -22,6 +22,7 @@ from pages.components.forms.layer_picture import layer_picture
 from pages.components.runs import run_controls
 from pages.components.runs.script_button import script_button
 from pages.components.text import labels
+from pages.components.text.errors import show_error
 from pages.components.text.escaping import escape_markdown
 
 SEPARATOR = "  ·  "
@@ -68,6 +69,9 @@ def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
     _count_tabs(run_id)
     try:
         run, history = _current_state(run_id)
+    except tracking.RecordUnavailable as error:  # the next tick may find it again
+        show_error(error)
+        return
     except UnfreezeError:  # the run was deleted; the rerun page shows that, or the form
         if run_controls.discarded_here(run_id):
             st.query_params.clear()

@@ -1,0 +1,149 @@
+"""A tracking server that is gone, a locked database: the reason is said soon, and no run is lost."""
+
+import socket
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+
+from ftcore import paths, tracking
+from ftcore.cli.main import main
+from ftcore.config import FineTuneConfig
+from ftcore.events import Evaluation, Finished, Noted, Step
+from ftcore.runs import execution
+from ftcore.tracking import failures, recorder
+from tests.helpers import small_runs
+from tests.helpers.mlflow_server import MlflowServer
+from tests.helpers.paused_runs import assert_same_outcome, finished
+
+ACTIONS = [
+    tracking.runs,
+    tracking.waiting,
+    tracking.last_failure,
+    lambda: tracking.run("0" * 32),
+    lambda: tracking.create_run(FineTuneConfig()),
+    lambda: tracking.delete("0" * 32),
+]
+
+
+@pytest.fixture
+def port():
+    """A port on which nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def refusals():
+    """What each action says; and they take no more than a few seconds together."""
+    began = time.monotonic()
+    messages = set()
+    for action in ACTIONS:
+        with pytest.raises(tracking.RecordUnavailable) as refused:
+            action()
+        messages.add(str(refused.value))
+    assert time.monotonic() - began < 10
+    return messages
+
+
+def test_a_server_that_is_gone_is_an_error_at_once_with_the_reason(port, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{port}")
+    message = (
+        f"The tracking server http://127.0.0.1:{port} cannot be used (Connection refused): "
+        "start it, or correct MLFLOW_TRACKING_URI."
+    )
+    assert refusals() == {message}
+    assert main(["runs"]) == 1
+    assert capsys.readouterr().err == f"{message}\n"
+
+
+def test_a_server_that_never_answers_is_an_error_within_seconds(port, monkeypatch):
+    monkeypatch.setattr(failures, "TRY_SECONDS", 1)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with socket.create_server(("127.0.0.1", port)):
+        [message] = refusals()
+    assert "(no answer in time)" in message
+
+
+@pytest.mark.slow
+def test_a_locked_database_is_said_to_be_locked():
+    run_id = small_runs.run(saved=False)
+    with closing(sqlite3.connect(paths.database_path(), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for action in (tracking.runs, lambda: tracking.history(run_id)):
+            with pytest.raises(tracking.RecordUnavailable, match="locked by another program"):
+                action()
+        other.execute("ROLLBACK")
+    assert len(tracking.history(run_id)) == 3
+
+
+class Outage:
+    """Executes a run, and stops the server while it trains."""
+
+    def __init__(self, server: MlflowServer, run_id: str, start_again_after: int | None) -> None:
+        self.notes: list[str] = []
+        points = 0
+        for event in execution.execute(run_id):
+            if isinstance(event, Noted):
+                self.notes.append(event.note)
+            if isinstance(event, Finished):
+                self.last = event
+            points += isinstance(event, Step | Evaluation)
+            if points == 6 and isinstance(event, Step | Evaluation):
+                server.stop()
+            if self.notes and start_again_after is not None and points > start_again_after:
+                server.start()
+                start_again_after = None
+                failures._tries.clear()  # as some seconds later
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)
+    small_runs.small_sample(monkeypatch)
+    with MlflowServer(tmp_path) as server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        yield server
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_without_its_server_and_is_recorded_when_it_is_back(server):
+    expected = finished(small_runs.config())
+    run_id = tracking.create_run(small_runs.config())
+    outage = Outage(server, run_id, start_again_after=12)
+    assert outage.last.status == "finished"
+    assert "Connection refused" in outage.notes[0] and "The run goes on" in outage.notes[0]
+    assert_same_outcome(expected, run_id)
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_without_its_server_is_interrupted_and_can_be_resumed(server, monkeypatch):
+    monkeypatch.setattr(recorder, "END_SECONDS", 0.0)
+    expected = finished(small_runs.config())
+    run_id = tracking.create_run(small_runs.config())
+    last = Outage(server, run_id, start_again_after=None).last
+    assert last.status == "interrupted"
+    assert "Connection refused" in last.message and last.message.endswith("Then resume the run.")
+    server.start()
+    failures._tries.clear()
+    assert tracking.run(run_id).status == "interrupted"
+    *_, last = execution.execute(run_id)
+    assert last.status == "finished"
+    assert_same_outcome(expected, run_id)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_back_before_the_end_is_given_up_records_it(server, monkeypatch):
+    run_id = tracking.create_run(small_runs.config())
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            server.start()
+            failures._tries.clear()
+
+    monkeypatch.setattr(recorder.time, "sleep", sleep)
+    assert Outage(server, run_id, start_again_after=None).last.status == "finished"
+    assert tracking.run(run_id).status == "finished" and len(pauses) == 2

@@ -153,4 +153,4 @@ with listed.container():
                 st.query_params["experiment"] = row.experiment
                 st.rerun()
             st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
-            st.caption(f"{row.runs} runs")
+            st.caption(f"{row.finished} of {row.runs} runs finished")

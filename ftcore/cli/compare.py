@@ -1,23 +1,30 @@
 """The command that trains several modes and compares them."""
 
 import argparse
+import contextlib
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftcore.cli import streams
 from ftcore.cli.options import given_settings, refuse_ignored
-from ftcore.cli.printer import Printer
-from ftcore.cli.training import end_on_signal, execute
+from ftcore.cli.printer import Printer, program
+from ftcore.cli.training import end_on_signal, execute, exit_status
 from ftcore.config import FineTuneConfig, mode_defaults
-from ftcore.errors import UsageError
+from ftcore.errors import UnfreezeError, UsageError
+from ftcore.events import Finished
 from ftcore.formatting import duration, percent
 from ftcore.storage import files
 from ftcore.validation import printable
 
 if TYPE_CHECKING:
-    from ftcore.experiments.result import Result
+    from filelock import FileLock
 
+    from ftcore.experiments.result import Result
+    from ftcore.runs.execution import EndRequest
+    from ftcore.tracking import Run
+
+MODES, SEEDS = "full,last-layer,gradual,scratch", "0"  # by default
 DEFAULTS = {  # for help; `experiments.plan` sets them
     "epochs": mode_defaults("gradual").epochs,
     "batch_size": mode_defaults("full").batch_size,
@@ -27,31 +34,62 @@ DEFAULTS = {  # for help; `experiments.plan` sets them
 
 def compare(options: argparse.Namespace, out: Printer) -> int:
     """Train in several modes from the same start, and compare the results."""
-    from ftcore.experiments import catalog, plan, verdict
+    from ftcore.experiments import catalog, plan
+    from ftcore.runs import scheduler
+
+    if options.export:
+        files.check_free(Path(options.export))
+    if options.resume:
+        experiment, runs = options.resume, _unfinished(options)
+        name = catalog.load(experiment)[0].run.experiment_name
+        claims = scheduler.claim_unfinished([run.run_id for run in runs])
+    else:
+        configs = _plan(options)
+        name = given_settings(options).get("name") or plan.default_name(configs)
+        experiment = plan.new_id()
+        claims = scheduler.record_experiment(configs, experiment, name)
+    request = end_on_signal()
+    out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
+    ends = _execute_all(claims, request, out)
+    results = catalog.load(experiment)
+    _report(experiment, results, out)
+    if options.export:
+        catalog.export(experiment, Path(options.export))
+    failed = any(result.run.status == "failed" for result in results)
+    return exit_status(request, *ends) or int(failed)
+
+
+def _plan(options: argparse.Namespace) -> list[FineTuneConfig]:
+    """The runs that the options describe. Raises UnfreezeError if one of them cannot succeed."""
+    from ftcore.experiments import plan
     from ftcore.runs.checks import check_config
 
+    given = {"modes": MODES, "seeds": SEEDS, "references": False} | vars(options)
     settings = given_settings(options)
-    modes = [mode.strip() for mode in options.modes.split(",") if mode.strip()]
-    configs = plan.plan(settings, modes, _seeds(options.seeds), references=options.references)
+    modes = [mode.strip() for mode in given["modes"].split(",") if mode.strip()]
+    configs = plan.plan(settings, modes, _seeds(given["seeds"]), references=given["references"])
     refuse_ignored(settings, *configs)
     for config in configs:
         check_config(config)
-    if options.export:
-        files.check_free(Path(options.export))
-    experiment, name = plan.new_id(), settings.get("name") or plan.default_name(configs)
-    out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
-    _execute_all(configs, experiment, name, out)
-    results = catalog.load(experiment)
-    rows = _rows(results)
-    summary, findings = verdict.summary(results), verdict.findings(results)
-    outcome = {"modes": rows, "verdict": summary, "further": findings}
-    out.record(
-        {"experiment": experiment, "name": name, **outcome},
-        "\n".join(["", *_table(rows), "", summary, *findings, "", f"Experiment {experiment}"]),
-    )
-    if options.export:
-        catalog.export(experiment, Path(options.export))
-    return int(any(result.run.status == "failed" for result in results))
+    return configs
+
+
+def _unfinished(options: argparse.Namespace) -> "list[Run]":
+    """The runs of the experiment `--resume` that are left, those that had begun first."""
+    from ftcore.experiments import catalog
+    from ftcore.runs.checks import check_config
+
+    others = [name for name in ("modes", "seeds", "references") if name in options]
+    if given := [*given_settings(options), *others]:
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise UsageError(f"--resume goes on with the settings of the experiment: omit {names}.")
+    runs = [result.run for result in catalog.load(options.resume)]
+    left = [run for run in runs if run.live or run.resumable]
+    if not left:
+        streams.complain("There was nothing to do: this experiment is over.")
+    for run in left:
+        check_config(run.config)
+    return sorted(left, key=lambda run: not run.facts)
 
 
 def _seeds(text: str) -> list[int]:
@@ -62,22 +100,54 @@ def _seeds(text: str) -> list[int]:
         raise UsageError(message) from None
 
 
-def _execute_all(configs: list[FineTuneConfig], experiment: str, name: str, out: Printer) -> None:
-    """Execute one run after the other, until a signal asks to end."""
+def _execute_all(
+    claims: "dict[str, FileLock]", request: "EndRequest", out: Printer
+) -> list[Finished]:
+    """Execute claimed runs one after the other, until a signal asks to end; return their last events."""
     from ftcore import tracking
 
     out.brief = True
-    request = end_on_signal()
-    for number, config in enumerate(configs, start=1):
-        run_id = tracking.create_run(config, experiment, name)
-        values = {"event": "created", "run_id": run_id, "config": config.to_dict()}
-        line = f"Run {run_id}, {number} of {len(configs)}: {config.name}"
-        last = execute(run_id, values, line, request, out)
-        out.event(last)
-        if last.status in ("failed", "interrupted"):
-            streams.complain(last.message)
-        if request.action:
-            break
+    ends: list[Finished] = []
+    waiting = dict(claims)
+    try:
+        for number, run_id in enumerate(claims, start=1):
+            run = tracking.run(run_id)
+            event = "resumed" if run.facts else "created"
+            values = {"event": event, "run_id": run_id, "config": run.config.to_dict()}
+            line = f"Run {run_id}, {number} of {len(claims)}: {run.name}"
+            ends.append(execute(run_id, values, line, request, out, waiting.pop(run_id)))
+            out.event(ends[-1])
+            if ends[-1].status in ("failed", "interrupted"):
+                streams.complain(ends[-1].message)
+            if request.action:
+                break
+    finally:
+        end = Finished("interrupted", "The program ended before this run began.")
+        for run_id, claim in waiting.items():
+            with contextlib.suppress(UnfreezeError):
+                if tracking.run(run_id).status == "queued":
+                    tracking.finish(run_id, end)
+            claim.release()
+    return ends + [end] * len(waiting)
+
+
+def _report(experiment: str, results: "list[Result]", out: Printer) -> None:
+    """Print the table, the verdict and, of an experiment that is not over, how it goes on."""
+    from ftcore.experiments import catalog, verdict
+
+    name, rows = results[0].run.experiment_name, _rows(results)
+    statuses = [result.run.status for result in results]
+    finished = statuses.count("finished")
+    summary, findings = verdict.summary(results), verdict.findings(results)
+    lines = ["", *_table(rows), "", summary, *findings, "", f"Experiment {experiment}"]
+    if finished < len(results):
+        lines[-1] += f": {finished} of {len(results)} runs are finished."
+    if any(result.run.resumable for result in results):
+        lines.append(f"Resume it: {program()} compare --resume {experiment}")
+    status = catalog.status_of(statuses)
+    count = {"status": status, "runs": len(results), "finished": finished}
+    outcome = {"modes": rows, "verdict": summary, "further": findings}
+    out.record({"experiment": experiment, "name": name, **count, **outcome}, "\n".join(lines))
 
 
 def _rows(results: "list[Result]") -> list[dict[str, Any]]:

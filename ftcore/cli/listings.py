@@ -48,7 +48,8 @@ def experiments(options: argparse.Namespace, out: Printer) -> None:
 
     for row in catalog.experiments().to_dict("records"):
         row["started"] = row["started"].isoformat(timespec="seconds")
-        line = f"{row['experiment']:12}  {row['status']:11} {row['runs']:3} runs  {row['name']}"
+        finished = f"{row['finished']:2} of {row['runs']:2} finished"
+        line = f"{row['experiment']:12}  {row['status']:11}  {finished}  {row['name']}"
         out.record(row, line)
 
 

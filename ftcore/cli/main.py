@@ -96,10 +96,15 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("compare", compare.compare)
     add_arguments(sub, without=("mode", "seed"), defaults=compare.DEFAULTS)
-    option(sub, "--modes", "full,last-layer,gradual,scratch", "modes, by commas")
-    option(sub, "--seeds", "0", "seeds, by commas; each mode runs with each")
-    sub.add_argument("--references", action="store_true", help="also the reference lines")
+    help = f"modes, by commas (default: {compare.MODES})"
+    sub.add_argument("--modes", default=argparse.SUPPRESS, help=help)
+    help = f"seeds, by commas; each mode runs with each (default: {compare.SEEDS})"
+    sub.add_argument("--seeds", default=argparse.SUPPRESS, help=help)
+    help = "also the reference lines"
+    sub.add_argument("--references", action="store_true", default=argparse.SUPPRESS, help=help)
     sub.add_argument("--export", default="", metavar="FOLDER", help="new folder to export to")
+    help = "id of an experiment that was interrupted or paused: go on with what is left of it"
+    sub.add_argument("--resume", default="", metavar="ID", help=help)
 
     sub = add("predict", listings.predict)
     source = sub.add_mutually_exclusive_group()

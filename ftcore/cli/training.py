@@ -16,6 +16,8 @@ from ftcore.events import Finished, Task, drain
 from ftcore.formatting import count, duration
 
 if TYPE_CHECKING:
+    from filelock import FileLock
+
     from ftcore.runs.execution import EndRequest
 
 PRETRAIN_DATASET = "ag_news"
@@ -87,17 +89,22 @@ def end_on_signal() -> "EndRequest":
 
 
 def execute(
-    run_id: str, values: dict[str, Any], line: str, request: "EndRequest", out: Printer
+    run_id: str,
+    values: dict[str, Any],
+    line: str,
+    request: "EndRequest",
+    out: Printer,
+    claim: "FileLock | None" = None,
 ) -> Finished:
     """Announce a run by `values` or `line`, execute it, print its events and return the last one.
 
-    The run is claimed before: if the output cannot be written it is interrupted, wherever that happens.
+    The run is claimed before, unless a `claim` is given: if the output cannot be written it is interrupted, wherever that happens.
     """
     from ftcore import tracking
     from ftcore.runs import execution
 
     last = Finished("failed", "The run ended without a result.")
-    claim = tracking.claim(run_id)
+    claim = claim or tracking.claim(run_id)
     try:
         out.record(values, line)
         with contextlib.closing(execution.execute(run_id, request, claim)) as events:

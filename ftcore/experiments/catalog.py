@@ -1,7 +1,7 @@
 """Lists and loads experiments: those in the record of runs, and the one bundled with Unfreeze."""
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +20,10 @@ _STATUSES = ("running", "queued", "paused", "failed", "interrupted", "stopped", 
 
 
 def experiments() -> pd.DataFrame:
-    """All experiments, newest first, the bundled one last: experiment, name, started, runs, status."""
+    """All experiments, newest first, the bundled one last.
+
+    Columns: experiment, name, started, runs and finished (how many), status.
+    """
     runs = tracking.runs()
     rows = [
         _row(str(experiment), group["experiment_name"].iloc[0], group["started"], group["status"])
@@ -30,14 +33,20 @@ def experiments() -> pd.DataFrame:
         started = [run.created for run in bundled]
         statuses = [run.status for run in bundled]
         rows.append(_row(BUNDLED, bundled[0].experiment_name, started, statuses))
-    return pd.DataFrame(rows, columns=["experiment", "name", "started", "runs", "status"])
+    columns = ["experiment", "name", "started", "runs", "finished", "status"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _row(
-    experiment: str, name: str, started: Iterable[datetime], statuses: Collection[str]
-) -> tuple[str, str, datetime, int, str]:
-    status = min(statuses, key=_STATUSES.index)
-    return experiment, name, min(started), len(statuses), status
+    experiment: str, name: str, started: Iterable[datetime], statuses: Sequence[str]
+) -> tuple[str, str, datetime, int, int, str]:
+    finished = list(statuses).count("finished")
+    return experiment, name, min(started), len(statuses), finished, status_of(statuses)
+
+
+def status_of(statuses: Iterable[str]) -> str:
+    """The status of an experiment, from those of its runs."""
+    return min(statuses, key=_STATUSES.index)
 
 
 def run_ids(experiment: str) -> list[str]:
@@ -64,8 +73,12 @@ def load(which: str | Sequence[str]) -> list[Result]:
 def export(experiment: str, target: Path) -> None:
     """Write an experiment to a new folder (see `archive`). Raises UnfreezeError if it is not over."""
     results = load(experiment)
-    if any(result.run.live for result in results):
-        raise UnfreezeError("This experiment is not over; export it when it is.")
+    if any(result.run.live or result.run.resumable for result in results):
+        finished = sum(result.run.status == "finished" for result in results)
+        raise UnfreezeError(
+            f"This experiment is not over, {finished} of {len(results)} runs are finished; resume it, "
+            "or end its other runs, and export it then."
+        )
     archive.write(results, target)
 
 

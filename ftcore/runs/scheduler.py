@@ -66,18 +66,11 @@ class Scheduler:
         for config in configs:
             check_config(config)
         self.start()
-        claims: dict[str, FileLock] = {}
+        claims = record_experiment(configs, experiment, experiment_name)
         try:
-            for config in configs:
-                # Without a place, so that no process executes it while the others may still fail.
-                run_id = tracking.create_run(config, experiment, experiment_name)
-                claims[run_id] = tracking.claim(run_id)
             self._enqueue(claims, time.time())
         except BaseException:
-            for run_id, claim in claims.items():
-                claim.release()
-                with contextlib.suppress(UnfreezeError):
-                    tracking.delete(run_id)
+            _withdraw(claims)
             raise
         return list(claims)
 
@@ -92,13 +85,8 @@ class Scheduler:
                     )
                 check_config(run.config)
             self.start()
-            claims: dict[str, FileLock] = {}
+            claims = claim_unfinished(run_ids)
             try:
-                for run_id in run_ids:
-                    claims[run_id] = tracking.claim(run_id)
-                    status = tracking.run(run_id).status  # another process may have ended it
-                    if status in ("finished", "stopped", "failed"):
-                        raise UnfreezeError(f"This run is {status}: another process has ended it.")
                 self._enqueue(claims, self.queue.first_place() - len(runs), runs)
             except BaseException:
                 for claim in claims.values():
@@ -191,6 +179,51 @@ class Scheduler:
             raise
         job.claim.release()
         return True
+
+
+def record_experiment(
+    configs: Sequence[FineTuneConfig], experiment: str, name: str
+) -> dict[str, FileLock]:
+    """Record new runs, claimed by this process: all or, with an error, none.
+
+    Without a place in the queue, so that no other process executes them.
+    """
+    claims: dict[str, FileLock] = {}
+    try:
+        for config in configs:
+            run_id = tracking.create_run(config, experiment, name)
+            claims[run_id] = tracking.claim(run_id)
+    except BaseException:
+        _withdraw(claims)
+        raise
+    return claims
+
+
+def claim_unfinished(run_ids: Sequence[str]) -> dict[str, FileLock]:
+    """Claim runs that are to go on: all or, with an error, none.
+
+    Raises UnfreezeError if another process works on one, or has ended it.
+    """
+    claims: dict[str, FileLock] = {}
+    try:
+        for run_id in run_ids:
+            claims[run_id] = tracking.claim(run_id)
+            status = tracking.run(run_id).status
+            if status in ("finished", "stopped", "failed"):
+                raise UnfreezeError(f"This run is {status}: another process has ended it.")
+    except BaseException:
+        for claim in claims.values():
+            claim.release()
+        raise
+    return claims
+
+
+def _withdraw(claims: dict[str, FileLock]) -> None:
+    """Delete claimed runs that have not begun."""
+    for run_id, claim in claims.items():
+        claim.release()
+        with contextlib.suppress(UnfreezeError):
+            tracking.delete(run_id)
 
 
 def _unclaimed(run_id: str) -> tracking.Run:

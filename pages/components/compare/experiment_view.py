@@ -60,8 +60,11 @@ def _head(runs: Sequence[Run], live: bool) -> None:
             width="content",
         )
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
-            if not live:
-                for status in sorted({run.status for run in runs} - {"finished"}):
+            others = sorted({run.status for run in runs} - {"finished"})
+            if others and not live:
+                finished = sum(run.status == "finished" for run in runs)
+                st.caption(f"{finished} of {len(runs)} finished", width="content")
+                for status in others:
                     st.badge(status.capitalize(), color=BADGES.get(status, "gray"))
             if resumable := [run.run_id for run in runs if run.resumable]:
                 live_comparison.resume_button(resumable)

@@ -53,10 +53,15 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     ends = _execute_all(claims, request, out)
     results = catalog.load(experiment)
     _report(experiment, results, out)
-    if options.export:
-        catalog.export(experiment, Path(options.export))
     failed = any(result.run.status == "failed" for result in results)
-    return exit_status(request, *ends) or int(failed)
+    status = exit_status(request, *ends) or int(failed)
+    if options.export:
+        try:
+            catalog.export(experiment, Path(options.export))
+        except UnfreezeError as error:
+            streams.complain(f"Not exported: {error}")
+            return status or 1
+    return status
 
 
 def _plan(options: argparse.Namespace) -> list[FineTuneConfig]:
@@ -64,10 +69,9 @@ def _plan(options: argparse.Namespace) -> list[FineTuneConfig]:
     from ftcore.experiments import plan
     from ftcore.runs.checks import check_config
 
-    given = {"modes": MODES, "seeds": SEEDS, "references": False} | vars(options)
-    settings = given_settings(options)
-    modes = [mode.strip() for mode in given["modes"].split(",") if mode.strip()]
-    configs = plan.plan(settings, modes, _seeds(given["seeds"]), references=given["references"])
+    settings, seeds = given_settings(options), _seeds(getattr(options, "seeds", SEEDS))
+    modes = [mode.strip() for mode in getattr(options, "modes", MODES).split(",") if mode.strip()]
+    configs = plan.plan(settings, modes, seeds, references="references" in options)
     refuse_ignored(settings, *configs)
     for config in configs:
         check_config(config)

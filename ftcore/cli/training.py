@@ -98,7 +98,8 @@ def execute(
 ) -> Finished:
     """Announce a run by `values` or `line`, execute it, print its events and return the last one.
 
-    The run is claimed before, unless a `claim` is given: if the output cannot be written it is interrupted, wherever that happens.
+    The run is claimed before, unless a `claim` is given: if the output cannot be written it is
+    interrupted, wherever that happens.
     """
     from ftcore import tracking
     from ftcore.runs import execution

@@ -51,6 +51,7 @@ def test_experiments_are_listed_newest_first_with_their_status():
     listed = catalog.experiments()
     assert listed["experiment"].tolist() == listed["status"].tolist() == statuses[::-1]
     assert listed["runs"].tolist() == [2, 2, 2, 2, 3]
+    assert listed["finished"].tolist() == [2, 1, 1, 1, 1]
     assert listed["name"][0] == "Finished"
 
 

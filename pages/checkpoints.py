@@ -4,11 +4,11 @@ import streamlit as st
 
 from ftcore import formatting
 from ftcore.data import datasets
-from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from pages.components.charts.palette import BADGES
 from pages.components.forms import settings_form
 from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
+from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.forms.import_form import import_form
 from pages.components.forms.pretrain_form import pretrain_form
 from pages.components.text.errors import show_errors
@@ -115,16 +115,16 @@ def ancestors(checkpoint: Checkpoint) -> list[str]:
 
 @st.dialog("Delete for good?")
 def confirm_delete(choice: CheckpointChoice) -> None:
+    from ftcore import tracking
+    from ftcore.runs.scheduler import scheduler
+
+    ref = choice.checkpoint.ref
     st.markdown(f"**{escape_markdown(choice.title)}**, {formatting.size(choice.checkpoint.bytes)}")
     if choice.checkpoint.kind == "run":
         st.caption("Its run stays, with all curves and figures.")
-    with st.container(horizontal=True):
-        if st.button("Delete", type="primary", icon=":material/delete:"):
-            with show_errors():
-                checkpoints.delete(choice.checkpoint.ref)
-                st.rerun()
-        if st.button("Keep"):
-            st.rerun()
+    delete_buttons(
+        lambda: tracking.checkpoint_dependents(ref), lambda: scheduler.delete_checkpoint(ref)
+    )
 
 
 def cards(choices_of_kind: list[CheckpointChoice], kind: str) -> None:

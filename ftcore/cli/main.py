@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ftcore import __version__, paths
-from ftcore.cli import compare, exports, listings, streams, training
+from ftcore.cli import compare, exports, listings, removal, streams, training
 from ftcore.cli.options import add_arguments
 from ftcore.cli.printer import Printer, program
 from ftcore.config import mode_defaults
@@ -63,12 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"unfreeze {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    as_json, ref = "JSON lines instead of text", "a checkpoint's name or a run id"
+
     def add(
         name: str, command: Command, json: bool = True, **positionals: str
     ) -> argparse.ArgumentParser:
         sub = subparsers.add_parser(name, help=command.__doc__, description=command.__doc__)
         if json:
-            sub.add_argument("--json", action="store_true", help="JSON lines instead of text")
+            sub.add_argument("--json", action="store_true", help=as_json)
         for positional, positional_help in positionals.items():
             sub.add_argument(positional, help=positional_help)
         sub.set_defaults(command=command)
@@ -81,7 +83,16 @@ def _parser() -> argparse.ArgumentParser:
     option(add("app", app, json=False), "--port", 8501, "port")
 
     add("datasets", listings.datasets)
-    add("checkpoints", listings.checkpoints)
+    sub = add("checkpoints", listings.checkpoints)
+    actions = sub.add_subparsers(metavar="ACTION", title="other actions")
+    help = removal.remove_checkpoint.__doc__
+    sub = actions.add_parser("remove", help=help, description=help)
+    sub.add_argument("ref", metavar="REF", help=ref)
+    sub.add_argument(
+        "--end-dependents", action="store_true", help="stop the runs that need it first"
+    )
+    sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=as_json)
+    sub.set_defaults(command=removal.remove_checkpoint)
     add("runs", listings.runs)
     add("experiments", listings.experiments)
 
@@ -132,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     option(sub, "--name", "lesson", "name of the new checkpoint")
     sub.add_argument("--source", default="", help="AG News folder (default: download it)")
 
-    ref, to = "a checkpoint's name or a run id", "folder to create"
+    to = "folder to create"
     sub = add("export", exports.export_checkpoint, ref=ref, to=to)
     sub.add_argument("--title", default="", help="its new title (default: the checkpoint's)")
 

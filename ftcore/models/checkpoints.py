@@ -14,7 +14,6 @@ which `checkpoint_files` compares with what it loads, and a checksum of itself.
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,22 +137,6 @@ def encode_config(config: dict[str, Any]) -> bytes:
 def _checksum(config: dict[str, Any]) -> str:
     others = {name: value for name, value in config.items() if name != "checksum"}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def delete(ref: str) -> None:
-    """Delete an imported checkpoint or a run's. Raises UnfreezeError if others use its word vectors."""
-    checkpoint = find(ref)
-    if checkpoint.kind == "bundled":
-        raise UnfreezeError(f"{checkpoint.title} came with Unfreeze and cannot be deleted.")
-    if users := dependents(ref):
-        names = ", ".join(other.title for other in users)
-        raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
-    shutil.rmtree(checkpoint.path)
-
-
-def dependents(ref: str) -> list[Checkpoint]:
-    """Return the checkpoints that use the word vectors of this one."""
-    return [other for other in list_checkpoints() if other.words == ref and other.ref != ref]
 
 
 def run_path(run_id: str) -> Path:

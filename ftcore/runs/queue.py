@@ -90,7 +90,7 @@ class RunQueue:
             self._changed.notify_all()
 
     def remove(self, run_id: str) -> Job | None:
-        """Remove a waiting run and return it, still claimed; None if it does not wait here."""
+        """Remove a waiting run and return it, still claimed; None if it waits in another process, or not."""
         with self._changed:
             if any(job.run_id == run_id for job in self._running):
                 return None
@@ -98,8 +98,10 @@ class RunQueue:
             if job := next((job for job in self._waiting if job.run_id == run_id), None):
                 self._waiting.remove(job)
                 return job
-        if could_not_start:
-            return Job(run_id, tracking.run(run_id).place, tracking.claim(run_id))
+        run = tracking.run(run_id)
+        if could_not_start or (run.status == "queued" and run.place):
+            with contextlib.suppress(UnfreezeError):  # another process has claimed it
+                return Job(run_id, run.place, tracking.claim(run_id))
         return None
 
     def take(self, timeout: float | None = None) -> Job | None:

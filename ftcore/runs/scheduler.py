@@ -17,6 +17,8 @@ from ftcore.runs import execution
 from ftcore.runs.checks import check_config
 from ftcore.runs.queue import Job, RunQueue, ThreadWorker, Worker
 
+END_SECONDS = 60.0  # for a run to end its step, or a call into another library
+
 
 class Scheduler:
     """Acts on the runs of a queue and starts the workers that execute them."""
@@ -123,12 +125,40 @@ class Scheduler:
                 _unclaimed(run_id)
 
     def discard(self, run_id: str) -> None:
-        """End a run and delete it. Raises UnfreezeError if it belongs to another process."""
+        """End a run and delete it.
+
+        Raises UnfreezeError if it belongs to another process, or something depends on it.
+        """
         with self.queue.lock:
+            tracking.run_dependents(run_id).refuse()
             event = Finished("stopped", "Discarded before it started.")
             if self._leave_queue(run_id, event) or not self.queue.request_end(run_id, "discard"):
                 _unclaimed(run_id)
                 tracking.delete(run_id)
+
+    def end(self, *run_ids: str) -> None:
+        """Stop runs and wait until they have ended. Raises UnfreezeError if one cannot be ended now."""
+        for run_id in run_ids:
+            while (
+                run := tracking.run(run_id)
+            ).live or run.resumable:  # off the queue, it may be paused
+                self.stop(run_id)
+                if not self.queue.join(run_id, END_SECONDS):
+                    raise UnfreezeError(f"{run.name} has not ended yet; try again in a minute.")
+
+    def delete_checkpoint(self, ref: str) -> None:
+        """Delete a checkpoint, after ending the runs that need it. Raises UnfreezeError."""
+        found = tracking.checkpoint_dependents(ref)
+        found.without_runs().refuse()  # before a run is ended in vain
+        self.end(*(run.run_id for run in found.runs))
+        tracking.delete_checkpoint(ref)
+
+    def delete(self, *run_ids: str) -> None:
+        """Delete runs, after ending those that start from them. Raises UnfreezeError."""
+        found = tracking.run_dependents(*run_ids)
+        found.without_runs().refuse()
+        self.end(*(run.run_id for run in found.runs))
+        tracking.delete(*run_ids)
 
     def health(self) -> dict[str, Any]:
         """Device, queue and the last failure. Raises UnfreezeError if the record cannot be used."""

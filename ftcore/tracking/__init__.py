@@ -14,13 +14,19 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds
 os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")
 
+from ftcore.tracking.deletion import (
+    Dependents,
+    checkpoint_dependents,
+    delete,
+    delete_checkpoint,
+    run_dependents,
+)
 from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import (
     Recorder,
     close_interrupted,
     create_run,
-    delete,
     disk_use,
     enqueue,
     finish,
@@ -29,6 +35,7 @@ from ftcore.tracking.recorder import (
 )
 from ftcore.tracking.run_record import Run, claim
 
-__all__ = ["RecordUnavailable", "Recorder", "Run", "claim", "close_interrupted", "create_run"]
-__all__ += ["delete", "disk_use", "enqueue", "find_runs", "finish", "history", "last_failure"]
-__all__ += ["rename", "run", "runs", "waiting", "watched"]
+__all__ = ["Dependents", "RecordUnavailable", "Recorder", "Run", "checkpoint_dependents", "claim"]
+__all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
+__all__ += ["find_runs", "finish", "history", "last_failure", "rename", "run", "run_dependents"]
+__all__ += ["runs", "waiting", "watched"]

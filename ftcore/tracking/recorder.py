@@ -1,4 +1,4 @@
-"""Writes the record: new runs, their events, names, places in the queue, ends and deletion."""
+"""Writes the record: new runs, their events, names, places in the queue and ends."""
 
 import contextlib
 import functools
@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import threading
@@ -27,7 +26,7 @@ from ftcore.storage import files
 from ftcore.tracking import reader
 from ftcore.tracking.address import is_server, tracking_uri
 from ftcore.tracking.failures import RecordUnavailable
-from ftcore.tracking.run_record import Run, UnreadableRun, is_claimed
+from ftcore.tracking.run_record import Run, is_claimed
 from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, tag
 
 FLUSH_SECONDS = 0.5
@@ -219,19 +218,6 @@ def rename(run_id: str, name: str) -> None:
     client.update_run(run_id, name=name)
     if checkpoints.run_path(run_id).exists():
         checkpoints.update(checkpoints.run_path(run_id), title=name)
-
-
-def delete(run_id: str) -> None:
-    """Delete a run and its files. Raises UnfreezeError if it is live, or another checkpoint needs it."""
-    with contextlib.suppress(UnreadableRun):
-        if reader.run(run_id).live:
-            raise UnfreezeError("This run is not over; stop it first.")
-    if dependents := checkpoints.dependents(run_id):
-        names = ", ".join(checkpoint.title for checkpoint in dependents)
-        raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
-    client, _ = connect()
-    client.delete_run(run_id)
-    shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)
 
 
 def disk_use(run_id: str) -> int:

@@ -32,7 +32,6 @@ def test_frozen_word_vectors_stay_with_the_parent(parent):
     vectors = checkpoint_files.load_model(child).embedding.weight
     assert vectors.equal(checkpoint_files.load_model(parent).embedding.weight)
     assert checkpoint_files.load_vocabulary(child).itos == small_runs.WORDS
-    assert [checkpoint.ref for checkpoint in checkpoints.dependents("base")] == ["child"]
 
 
 def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent):
@@ -74,15 +73,6 @@ def test_inconsistent_or_newer_checkpoint_is_refused_and_hides_no_other(parent):
     with pytest.raises(UnfreezeError, match="newer"):
         checkpoints.find("base")
     assert "other" in [checkpoint.ref for checkpoint in checkpoints.list_checkpoints()]
-
-
-def test_deletion_is_refused_while_others_use_the_word_vectors(parent):
-    small_runs.checkpoint(paths.checkpoints_dir() / "child", "child", parent=parent)
-    with pytest.raises(UnfreezeError, match="Child"):
-        checkpoints.delete("base")
-    checkpoints.delete("child")
-    checkpoints.delete("base")
-    assert not parent.path.exists()
 
 
 def test_failed_write_leaves_the_old_weights(parent, monkeypatch):

@@ -11,7 +11,7 @@ from ftcore.config import NEW_MODEL
 from ftcore.models import checkpoints
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_runs
-from tests.helpers.app_pages import open_page, press, text
+from tests.helpers.app_pages import button_labels, open_page, press, text
 from tests.helpers.lesson_files import glove, glove_file, net, news
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
@@ -74,6 +74,18 @@ def test_details_show_the_card_the_facts_and_the_ancestors(small_checkpoints):
     assert facts["On disk"].endswith("its words in starter")
     assert "Its run stays, with all curves and figures." in text(click(f"delete-{second}"))
     assert checkpoints.run_path(second).exists()
+
+
+def test_the_question_before_deletion_names_what_depends_on_the_checkpoint(home):
+    parent = small_runs.checkpoint(home / "checkpoints" / "own", "own")
+    small_runs.run("paused", saved=False, checkpoint="own", name="*Unfinished*")
+    app = click("delete-own")
+    assert "Still needed by **\\*Unfinished\\*** (paused)" in app.markdown[-1].value
+    assert "End and delete" in button_labels(app) and parent.path.exists()
+    small_runs.checkpoint(home / "checkpoints" / "child", "child", parent=parent)
+    app = click("delete-own")
+    assert "Delete first what uses its word vectors: Child" in text(app)
+    assert not {"Delete", "End and delete"} & button_labels(app)
 
 
 def test_import_names_what_is_missing_and_reads_files_by_path_and_by_upload(tmp_path):

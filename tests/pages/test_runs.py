@@ -10,7 +10,7 @@ from ftcore.runs.scheduler import scheduler
 from pages.components.charts import run_curves
 from pages.components.charts.palette import model_colour
 from tests.helpers import small_runs
-from tests.helpers.app_pages import button, chart_header, open_page, press, text
+from tests.helpers.app_pages import button, button_labels, chart_header, open_page, press, text
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
 
@@ -140,6 +140,10 @@ def test_a_run_can_be_opened_asked_renamed_and_deleted_after_confirmation():
     assert "- Mine \\*own\\*" in [element.value for element in app.markdown]
     assert press(app, "Rename").text_input[0].value == "Mine *own*"
     assert len(tracking.runs()) == 1
+    small_runs.run("paused", saved=False, checkpoint=run_id, name="Child")
+    app = press(open_runs(run_id), "Delete")
+    assert "Still needed by **Child** (paused)" in text(app)
+    assert "End and delete" in button_labels(app)
 
 
 def test_actions_that_a_choice_does_not_allow_are_disabled():

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from ftcore import tracking
+from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
@@ -160,6 +160,31 @@ def test_discard_deletes_running_queued_and_paused_runs(training):
     assert final_status(paused) == "paused"
     scheduler.discard(paused)
     assert tracking.runs().empty
+
+
+def test_deletion_ends_the_runs_that_need_the_checkpoint(training, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", tmp_path / "none")
+    running, started, waiting = training.submit("running", "started", "waiting")
+    snapshot = snapshots.path(checkpoints.run_path(started))  # taken off the queue, it is paused
+    snapshot.parent.mkdir(parents=True, exist_ok=True)
+    snapshot.write_bytes(b"state")
+    with pytest.raises(UnfreezeError, match=r"running \(running\)"):
+        tracking.delete_checkpoint("starter")
+    scheduler.delete_checkpoint("starter")
+    assert {tracking.run(run).status for run in (running, started, waiting)} == {"stopped"}
+    assert not (paths.checkpoints_dir() / "starter").exists()
+
+
+def test_discard_is_refused_while_another_run_needs_the_model(training):
+    first = small_runs.run("paused")
+    training.submit("busy")
+    second = scheduler.submit(FineTuneConfig(checkpoint=first, name="second"))
+    with pytest.raises(UnfreezeError, match=r"second \(queued\)"):
+        scheduler.discard(first)
+    scheduler.delete(first)
+    assert tracking.run(second).status == "stopped"
+    with pytest.raises(UnfreezeError, match="no run"):
+        tracking.run(first)
 
 
 def test_concurrent_actions_raise_no_unexpected_error(training):

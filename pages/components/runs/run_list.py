@@ -7,8 +7,10 @@ import streamlit as st
 
 from ftcore import formatting, tracking
 from ftcore.config import mode_title
+from ftcore.runs.scheduler import scheduler
 from pages.components.charts.palette import BADGES, model_colour
 from pages.components.forms.checkpoint_picker import run_names_and_states
+from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 
@@ -112,16 +114,13 @@ def delete_dialog(names: Mapping[str, str]) -> None:
     """Ask before the runs, their names by run id, are deleted."""
     st.markdown("\n".join(f"- {escape_markdown(name)}" for name in names.values()))
     st.caption("Deletes their curves, figures and fine-tuned models.")
-    with st.container(horizontal=True):
-        if st.button("Delete", type="primary", icon=":material/delete:"):
-            with show_errors():
-                for run_id in names:
-                    tracking.delete(run_id)
-                st.query_params.pop("runs", None)
-                _forget_cached_runs()
-                st.rerun()
-        if st.button("Keep"):
-            st.rerun()
+
+    def delete() -> None:
+        scheduler.delete(*names)
+        st.query_params.pop("runs", None)
+        _forget_cached_runs()
+
+    delete_buttons(lambda: tracking.run_dependents(*names), delete)
 
 
 def _forget_cached_runs() -> None:

@@ -1,0 +1,81 @@
+"""What depends on a checkpoint, and the deletion of runs and checkpoints on which nothing depends."""
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+
+from ftcore import paths
+from ftcore.errors import UnfreezeError
+from ftcore.models import checkpoints
+from ftcore.models.checkpoints import Checkpoint
+from ftcore.tracking import reader
+from ftcore.tracking.run_record import Run, UnreadableRun
+from ftcore.tracking.store import connect
+
+
+@dataclass(frozen=True)
+class Dependents:
+    """What could no longer be used, or finished, without some checkpoints."""
+
+    runs: list[Run]
+    """Not over: they made one of the checkpoints, or start from it and read it again when resumed."""
+    checkpoints: list[Checkpoint]
+    """Their word vectors are those of one of the checkpoints."""
+
+    def without_runs(self) -> "Dependents":
+        """What ending runs does not change."""
+        return Dependents([], self.checkpoints)
+
+    def refuse(self, way_out: str = "finish or stop that first") -> None:
+        """Raise UnfreezeError if there are any."""
+        if self.checkpoints:
+            names = ", ".join(checkpoint.title for checkpoint in self.checkpoints)
+            raise UnfreezeError(f"Delete first what uses its word vectors: {names}.")
+        if self.runs:
+            names = ", ".join(f"{run.name} ({run.status})" for run in self.runs)
+            raise UnfreezeError(f"This is still needed by {names}: {way_out}.")
+
+
+def checkpoint_dependents(ref: str) -> Dependents:
+    """What depends on a checkpoint; a finished run does not. Raises UnfreezeError if it stays anyway."""
+    checkpoint = checkpoints.find(ref)
+    if checkpoint.kind == "bundled":
+        raise UnfreezeError(f"{checkpoint.title} came with Unfreeze and cannot be deleted.")
+    return _dependents(ref)
+
+
+def run_dependents(*run_ids: str) -> Dependents:
+    """What depends on the checkpoints of runs, except for these runs."""
+    found = _dependents(*run_ids)
+    return Dependents([run for run in found.runs if run.run_id not in run_ids], found.checkpoints)
+
+
+def delete_checkpoint(ref: str) -> None:
+    """Delete an imported checkpoint or a run's. Raises UnfreezeError if something depends on it."""
+    checkpoint_dependents(ref).refuse()
+    shutil.rmtree(checkpoints.find(ref).path)
+
+
+def delete(*run_ids: str) -> None:
+    """Delete runs and their files. Raises UnfreezeError if one is live, or something else depends on it."""
+    for run_id in run_ids:
+        with contextlib.suppress(UnreadableRun):
+            if reader.run(run_id).live:
+                raise UnfreezeError("This run is not over; stop it first.")
+    run_dependents(*run_ids).refuse()
+    client, _ = connect()
+    for run_id in run_ids:
+        client.delete_run(run_id)
+        shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)
+
+
+def _dependents(*refs: str) -> Dependents:
+    unfinished = (run for run in reader.search("") if run.live or run.resumable)
+    return Dependents(
+        [run for run in unfinished if run.run_id in refs or run.config.checkpoint in refs],
+        [
+            checkpoint
+            for checkpoint in checkpoints.list_checkpoints()
+            if checkpoint.words in refs and checkpoint.ref not in refs
+        ],
+    )

@@ -5,6 +5,7 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.data import datasets
 from ftcore.models.checkpoints import Checkpoint
+from ftcore.text import tokenizers
 from pages.components.charts.palette import BADGES
 from pages.components.forms import settings_form
 from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
@@ -79,6 +80,7 @@ def details(checkpoint: Checkpoint) -> None:
             "train.py", label="Its run", icon=":material/show_chart:", query_params=address
         )
     groups = checkpoint.model.group_sizes()
+    tokenizer = tokenizers.find(checkpoint.tokenizer)
     reads = f"{checkpoint.max_length} tokens"
     if checkpoint.tail:
         from_end = checkpoint.max_length - checkpoint.truncation.head
@@ -97,6 +99,7 @@ def details(checkpoint: Checkpoint) -> None:
         **{f"… {name}": formatting.count(size) for name, size in groups.items()},
         "Attention heads": str(checkpoint.model.heads),
         "Reads at most": reads,
+        "Tokenizer": f"{tokenizer.name}: {tokenizer.description}",
         "On disk": on_disk,
         "Name for the command line": checkpoint.ref,
     }

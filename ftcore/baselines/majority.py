@@ -14,7 +14,7 @@ from ftcore.events import Task
 def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     """Measure the majority class; see `reference.measure`."""
     trains = "Always says the class that most training texts have."
-    return reference.measure(config, output, fit, trains)
+    return reference.measure(config, output, fit, {"trains": trains})
 
 
 def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:

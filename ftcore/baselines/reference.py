@@ -12,7 +12,7 @@ from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import results
 from ftcore.diagnostics.results import Diagnostics
-from ftcore.events import Evaluation, Finished, Progress, Started, Task
+from ftcore.events import Evaluation, Facts, Finished, Progress, Started, Task
 
 Scorer = Callable[[Sequence[str]], np.ndarray]
 """Texts → probabilities [texts, classes]."""
@@ -22,9 +22,9 @@ def measure(
     config: FineTuneConfig,
     output: Path | None,
     fit: Callable[[TextDataset, Sequence[int]], Scorer],
-    trains: str,
+    facts: Facts,
 ) -> Task[None]:
-    """Fit a scorer of texts and evaluate it on the validation and test texts.
+    """Fit a scorer of texts and evaluate it on the validation and test texts; `facts` go into the record.
 
     It sees the same split as a training with these settings and leaves its answers, but no checkpoint, in
     the folder `output`. The last event is `Finished`. Raises UnfreezeError if the data cannot be used.
@@ -42,7 +42,7 @@ def measure(
             "val_texts": len(val_rows),
             "test_texts": len(dataset.test.texts),
             "steps": 1,
-            "trains": trains,
+            **facts,
         },
         ("A reference line: no network is trained, and no model is kept.",),
     )

@@ -1,4 +1,7 @@
-"""A reference line: logistic regression on TF-IDF of words and pairs of words."""
+"""A reference line: logistic regression on TF-IDF of words and pairs of words.
+
+It reads what the networks beside it read: texts as the tokenizer of new models normalises them.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +12,15 @@ from ftcore.baselines import reference
 from ftcore.config import FineTuneConfig
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
-from ftcore.events import Task
+from ftcore.events import Facts, Task
+from ftcore.text import tokenizers
 
 
 def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     """Measure TF-IDF with logistic regression; see `reference.measure`."""
     trains = "Logistic regression on TF-IDF of words and pairs of words."
-    return reference.measure(config, output, fit, trains)
+    facts: Facts = {"trains": trains, "tokenizer": tokenizers.CURRENT.name}
+    return reference.measure(config, output, fit, facts)
 
 
 def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:
@@ -25,7 +30,10 @@ def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:
 
     texts = [dataset.train.texts[row] for row in rows]
     labels = [dataset.train.labels[row] for row in rows]
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
+    options = {"ngram_range": (1, 2), "min_df": 2, "sublinear_tf": True, "dtype": np.float32}
+    vectorizer = TfidfVectorizer(
+        preprocessor=lambda text: tokenizers.CURRENT.normalize(text).lower(), **options
+    )
     try:
         model = LogisticRegression(C=10, max_iter=300).fit(vectorizer.fit_transform(texts), labels)
     except ValueError:

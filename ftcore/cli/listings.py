@@ -6,7 +6,7 @@ from typing import Any
 from ftcore.cli.printer import Printer
 from ftcore.formatting import percent
 
-CHECKPOINT_FIELDS = ("ref", "title", "kind", "dataset", "labels", "bytes")
+CHECKPOINT_FIELDS = ("ref", "title", "kind", "dataset", "labels", "bytes", "tokenizer")
 
 
 def datasets(options: argparse.Namespace, out: Printer) -> None:
@@ -65,9 +65,11 @@ def predict(options: argparse.Namespace, out: Printer) -> None:
             "label": answer.label,
             "probabilities": probabilities,
         }
+        notes = [prediction.SAYS_NOTHING] if answer.says_nothing else []
         values |= {"milliseconds": round(answer.milliseconds, 3), "unknown": answer.unknown}
+        values |= {"known_tokens": answer.known.count(True), "notes": notes}
         line = f"{answer.label:12} {scores}  ({answer.milliseconds:.1f} ms)  {answer.text[:80]}"
-        out.record(values, line)
+        out.record(values, "\n".join([line, *notes]))
 
 
 def _accuracy(share: float | None) -> str:

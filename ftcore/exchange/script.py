@@ -14,7 +14,10 @@ from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.data import datasets, sample
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
+from ftcore.models.checkpoints import Checkpoint
 from ftcore.storage import files
+from ftcore.text import normalization, tokenizers
+from ftcore.text.tokenizers import Tokenizer
 from ftcore.training import strategies
 
 TEMPLATE = Path(__file__).with_name("script.txt")
@@ -105,6 +108,7 @@ def _template_values(
     from ftcore.training import cached_features
 
     parent = checkpoints.find(config.checkpoint)
+    tokenizer = _tokenizer(parent, facts)
     words = parent if parent.words == parent.ref else checkpoints.find(parent.words)
     labels = datasets.SPECS[config.dataset].labels
     bf16 = facts["precision"] == "bf16"
@@ -123,6 +127,7 @@ def _template_values(
         "new_head": parent.labels != labels,
         "bf16": bf16,
         "explicit_attention": bf16 and facts["device"] == "cpu",
+        "plain_forms": tokenizer is tokenizers.CURRENT,
         "long_texts": config.max_length > classifier.WRITTEN_OUT,
     }
     # A run may have any name, which must not end the script's docstring.
@@ -134,6 +139,8 @@ def _template_values(
         "words": _quoted(words.path),
         "data": _quoted(_data(config)),
         "labels": json.dumps(labels),
+        "tokenizer": f"{tokenizer.name}, {tokenizer.description}",
+        "normalization": _normalization(),
         "device": facts["device"],
         "head_tokens": config.truncation.head,
         "evaluations": config.evaluations,
@@ -152,6 +159,23 @@ def _template_values(
         **{name: getattr(parent.model, name) for name in _SIZES},
         **{name: getattr(config, name) for name in _SETTINGS},
     }
+
+
+def _tokenizer(parent: Checkpoint, facts: dict[str, Any]) -> Tokenizer:
+    """The tokenizer that a run used; records of before the second one do not name theirs."""
+    used = tokenizers.find(facts.get("tokenizer", tokenizers.EARLIER.name))
+    if used.name != parent.tokenizer:
+        raise UnfreezeError(
+            f"{parent.title} was made again since this run began, so the code of this run would end "
+            "with another accuracy."
+        )
+    return used
+
+
+def _normalization() -> str:
+    """The source of `normalization.normalize`, without its docstring and imports."""
+    source = Path(normalization.__file__).read_text("utf-8")
+    return source.partition("import unicodedata\n")[2].strip()
 
 
 def _data(config: FineTuneConfig) -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore.config import MODES, REFERENCES, FineTuneConfig, mode_title, relevant_settings
 from ftcore.settings import label
+from ftcore.text import tokenizers
 
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result
@@ -86,6 +87,12 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
         "training texts": [f"{run.config.limit:,}" if run.config.limit else "all" for run in runs],
         "seed": [", ".join(map(str, sorted(group))) for group in seeds.values()],
     }
+    # Records of before the second tokenizer do not name theirs.
+    values["tokenizer"] = [
+        run.facts.get("tokenizer", tokenizers.EARLIER.name)
+        for run in runs
+        if "split_fingerprint" in run.facts and run.config.mode != "majority"
+    ]
     distinct = {name: list(dict.fromkeys(each)) for name, each in values.items()}
     differences = {name: each for name, each in distinct.items() if len(each) > 1}
     splits: dict[int, set[str]] = {}

@@ -21,6 +21,7 @@ from ftcore.text.tokenizers import Tokenizer
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import row_classifier
 
+SAYS_NOTHING = "No word of this text is known to the model: its answer says nothing about it."
 CACHED_MODELS = 6  # kept in memory; the least recently used goes first
 
 _CPU = torch.device("cpu")
@@ -53,6 +54,11 @@ class Prediction:
     def known(self) -> list[bool]:
         """Whether each token is in the vocabulary."""
         return [token in self.vocab.stoi for token in self.tokens]
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the model knows no word of the text; punctuation marks are no words."""
+        return not vocabulary.known_words(self.tokens, self.vocab)
 
     @property
     def gap(self) -> int | None:

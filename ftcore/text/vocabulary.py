@@ -33,6 +33,11 @@ def vocab_from_tokens(tokens: Sequence[str]) -> Vocab:
     return Vocab(Counter(), specials=list(tokens))
 
 
+def known_words(tokens: Sequence[str], vocab: Vocab) -> list[str]:
+    """The tokens that are in the vocabulary and are words or numbers, no punctuation marks."""
+    return [token for token in tokens if token in vocab.stoi and any(map(str.isalnum, token))]
+
+
 def encode(
     texts: Sequence[str], vocab: Vocab, tokenizer: Tokenizer, max_length: int | None
 ) -> Task[tuple[np.ndarray, np.ndarray]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ftcore import devices
+from ftcore import devices, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
@@ -95,6 +95,7 @@ def prepare(
         model, vocab = _pretrained_model(config, parent, dataset.labels, notes)
     model.to(device)
     train_tokens, test_tokens = yield from encoding.encode(dataset, vocab, tokenizer)
+    notes += _unreadable_sentences(config, vocab, tokenizer)
     return TrainingSetup(
         config,
         output,
@@ -189,3 +190,15 @@ def _watched_tokens(
         return None
     ids, offsets = drain(vocabulary.encode(config.watched, vocab, tokenizer, MAX_LENGTH))
     return Tokens.pack(ids, offsets, [0] * len(config.watched)).to(device)
+
+
+def _unreadable_sentences(
+    config: FineTuneConfig, vocab: vocabulary.Vocab, tokenizer: Tokenizer
+) -> list[str]:
+    """Notes on the watched sentences of which no word is known."""
+    return [
+        f"No word of the watched sentence {validation.printable(sentence)!r} is known to the model: "
+        "its answers say nothing about it."
+        for sentence in config.watched
+        if not vocabulary.known_words(tokenizer.tokenize(sentence), vocab)
+    ]

@@ -136,3 +136,24 @@ def test_a_reference_leaves_a_record_and_answers_but_no_checkpoint(mode):
     assert accuracy == run.metrics["test_accuracy"]
     assert answers.probabilities.sum(1) == pytest.approx(1)
     assert len(dataset_texts.load(run.facts["dataset_fingerprint"])) == len(answers.truth)
+
+
+def test_tfidf_reads_typographic_texts_like_plain_ones():
+    """The networks beside it do so, too; a word of one letter or a mark would else be another feature."""
+    plain = ["don't like it - at all", "so good/great", "naïve fun", "it's fine"] * 3
+    typographic = [
+        "don\u2019t like it \u2014 at all",
+        "so \u201cgood\u201d\u2044great",
+        "nai\u0308ve fun",
+    ]
+    typographic = [*typographic, "it\u200b\u2019s \ufeff\uff46ine"] * 3
+    labels = [0, 1, 1, 0] * 3
+
+    def scores(texts):
+        part = datasets.Texts(texts, labels)
+        dataset = datasets.TextDataset("x", "X", imdb.LABELS, part, part, "", True, "0")
+        return tfidf.fit(dataset, range(len(texts)))([*plain, *typographic])
+
+    of_plain = scores(plain)
+    np.testing.assert_allclose(of_plain[:12], of_plain[12:])
+    np.testing.assert_allclose(of_plain, scores(typographic))

@@ -194,3 +194,14 @@ def test_a_record_that_cannot_grow_ends_a_run_with_a_sentence(home):
     assert process.returncode != 0 and "Traceback" not in process.stderr
     assert "record of runs cannot be written" in process.stderr
     assert "interrupted" in ftcore("runs").stdout
+
+
+def test_predict_says_if_no_word_is_known():
+    """In the line below the answer, and with --json in its notes."""
+    known, unknown = records("predict --checkpoint base", "a good film", "qwerty asdf")
+    assert (known["notes"], known["known_tokens"]) == ([], 2)
+    assert unknown["known_tokens"] == 0 and unknown["notes"] == [
+        "No word of this text is known to the model: its answer says nothing about it."
+    ]
+    lines = ftcore("predict --checkpoint base", "qwerty asdf").stdout.splitlines()
+    assert len(lines) == 2 and lines[1] == unknown["notes"][0]

@@ -1,5 +1,7 @@
 """Sides, pairs and what makes a comparison unfair."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,13 @@ NETWORKS = [result("full"), result("last-layer"), result("tfidf")]
 )
 def test_unfair_differences(results, differences):
     assert grouping.unfair_differences([result.run for result in results]) == differences
+
+
+def test_runs_with_other_tokenizers_are_no_fair_race():
+    """A record of before the second tokenizer does not name its own, which was the first one."""
+    runs = [result("full").run, result("tfidf").run, result("majority").run]
+    named = [replace(run, facts=run.facts | {"tokenizer": "basic_english"}) for run in runs[:2]]
+    assert grouping.unfair_differences([*runs, *named]) == {}
+    newer = replace(runs[1], facts=runs[1].facts | {"tokenizer": "basic_english-2"})
+    differences = {"tokenizer": ["basic_english", "basic_english-2"]}
+    assert grouping.unfair_differences([runs[0], newer]) == differences

@@ -6,8 +6,9 @@ import torch
 from ftcore import devices, paths
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
-from ftcore.inference import prediction
+from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoint_files, checkpoints
+from ftcore.text.tokenizers import EARLIER
 from tests.helpers import small_runs
 
 
@@ -84,3 +85,32 @@ def test_a_prediction_draws_no_random_number(base):
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, beside.state_dict()[name])
     assert torch.equal(model.positions, beside.positions)
+
+
+@pytest.mark.parametrize(
+    ("text", "says_nothing"),
+    [
+        ("zebra", True),
+        ("Zebra, zebra.", True),  # known marks are no words
+        ("...", True),
+        ("\U0001f44d\U0001f44d", True),
+        ("<unk> <pad>", True),
+        ("zebra good", False),
+        ("\u201cGOOD\u201d", False),
+        ("zebra " * 40 + "good", True),  # which is not read
+    ],
+)
+def test_an_answer_says_nothing_if_no_word_is_known(base, text, says_nothing):
+    [answer] = prediction.predict("base", [text])
+    assert answer.says_nothing == says_nothing
+
+
+def test_a_checkpoint_reads_with_its_own_tokenizer(base):
+    old = small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", tokenizer=EARLIER)
+    plain, typographic = 'The film isn\'t "good"', "The film isn\u2019t \u201cgood\u201d"
+    for checkpoint, alike in ((base, True), (old, False)):
+        answers = prediction.predict(checkpoint.ref, [plain, typographic])
+        assert (answers[0].probabilities == answers[1].probabilities) == alike
+        assert (answers[0].tokens == answers[1].tokens) == alike
+        reasons = [explanation.explain(checkpoint.ref, text) for text in (plain, typographic)]
+        assert (reasons[0].contributions == reasons[1].contributions) == alike

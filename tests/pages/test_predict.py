@@ -164,3 +164,14 @@ def blend(colour: str, below: str, opacity: float) -> str:
         for i in (1, 3, 5)
     )
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def test_an_answer_to_a_text_of_which_no_word_is_known_says_so():
+    app = ask(open_page("predict", models="sentiment"), "qwertyuiop asdfghjkl!")
+    assert [w.value[:29] for w in app.warning] == ["No word of this text is known"]
+    assert not ask(app, "A fine film").warning
+    app.text_area(key="predict_many").set_value("good film\nqwertyuiop").run()
+    table = press(app, "Answer").dataframe[0].value
+    answers = list(table["Sentiment"])
+    assert answers[0] in ("negative", "positive") and answers[1] == "no word known"
+    assert list(table["Sentiment, confidence"].isna()) == [False, True]

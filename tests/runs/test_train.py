@@ -1,6 +1,8 @@
 """The training loop, on a few short texts with a model of a few hundred weights."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -10,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ftcore import events, paths
 from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
 from ftcore.events import (
     Evaluation,
     Event,
@@ -23,9 +26,10 @@ from ftcore.events import (
 )
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
-from ftcore.text import batches
+from ftcore.text import batches, vocabulary
+from ftcore.text.tokenizers import CURRENT, EARLIER
 from ftcore.text.truncation import Truncation
-from ftcore.training import evaluation, loop, optimization, preparation
+from ftcore.training import encoding, evaluation, loop, optimization, preparation, snapshots
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
 from tests.helpers import small_runs
@@ -231,3 +235,46 @@ def test_one_cycle_warms_up_and_ends_at_zero():
     factors = [optimization.one_cycle_factor(step, 100) for step in range(100)]
     assert factors[:20] == sorted(factors[:20]) and factors[19] == 1.0
     assert factors[20:] == sorted(factors[20:], reverse=True) and factors[99] < 0.01
+
+
+def test_a_watched_sentence_of_unknown_words_is_noted():
+    [started] = [
+        e for e in run(config(watch="a good film\nqwerty!")) if isinstance(e, events.Started)
+    ]
+    notes = [note for note in started.notes if "watched" in note]
+    assert notes == [
+        "No word of the watched sentence 'qwerty!' is known to the model: its answers say nothing about it."
+    ]
+
+
+def test_a_run_has_its_parents_tokenizer_and_a_new_model_the_current_one(tmp_path):
+    """A new model that was begun with the earlier one goes on with that."""
+    small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", tokenizer=EARLIER)
+    setup = prepare(config(checkpoint="old"))
+    assert setup.tokenizer is EARLIER and preparation.facts(setup)["tokenizer"] == EARLIER.name
+    run(config(checkpoint="old", mode="last-layer", epochs=1), "child")
+    assert checkpoints.find("child").tokenizer == EARLIER.name
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("".join(f"{word} 1 2 3 4\n" for word in small_runs.WORDS[2:]))
+    fresh = config(checkpoint="new", vectors=str(vectors), words=100, heads=2, feedforward=8)
+    assert prepare(fresh).tokenizer is CURRENT
+    task = train.train(fresh, checkpoints.run_path("fresh"), "fresh")
+    next(event for event in task if isinstance(event, events.Saved))
+    task.throw(events.Pause)
+    snapshot = snapshots.load(checkpoints.run_path("fresh"))
+    assert snapshot is not None and snapshots.tokenizer(snapshot) is CURRENT
+    del snapshot.values["tokenizer"]  # as an earlier version wrote it
+    assert snapshots.tokenizer(snapshot) is EARLIER
+    begun = drain(preparation.prepare(fresh, Path(), "", snapshots.tokenizer(snapshot)))
+    assert begun.tokenizer is EARLIER
+
+
+def test_token_ids_are_cached_by_tokenizer(sample):
+    vocab = vocabulary.vocab_from_tokens(small_runs.WORDS)
+    text = "The \u201cgood\u201d film"
+    part = datasets.Texts([text, text], [0, 1])
+    dataset = replace(sample, train=part, test=part)
+    first, other = (
+        drain(encoding.encode(dataset, vocab, each))[0].ids for each in (EARLIER, CURRENT)
+    )
+    assert first.tolist() == [2, 0, 3] * 2 and other.tolist() == [2, 5, 3] * 2

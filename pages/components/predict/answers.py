@@ -26,7 +26,7 @@ def answers(text: str, refs: Sequence[str], choices: Mapping[str, CheckpointChoi
 
 
 def _draw(text: str, refs: Sequence[str], training: Sequence[str]) -> None:
-    from ftcore.inference.prediction import predict  # imports torch
+    from ftcore.inference.prediction import SAYS_NOTHING, predict  # imports torch
 
     choices = checkpoint_choices()
     if any(ref not in choices or not choices[ref].training for ref in training):
@@ -43,6 +43,8 @@ def _draw(text: str, refs: Sequence[str], training: Sequence[str]) -> None:
                     raise UnfreezeError("This model no longer exists; choose another.")
                 [prediction] = predict(ref, [text])
                 _answer(choices[ref], prediction)
+                if prediction.says_nothing:
+                    st.warning(SAYS_NOTHING, icon=":material/help:")
                 key = (*prediction.tokens, *prediction.known, prediction.gap)
                 readings.setdefault(key, (prediction, []))[1].append(choices[ref].title)
     shades = "Shades each word by what it adds to a model's answer."

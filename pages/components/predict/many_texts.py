@@ -13,6 +13,7 @@ from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_formulas, escape_markdown
 
 MAX_TEXTS = 2_000
+NOT_READ = "no word known"  # in place of an answer that says nothing
 
 
 def many_texts(refs: Sequence[str], choices: Mapping[str, CheckpointChoice]) -> None:
@@ -55,9 +56,13 @@ def _answer(
 
             predictions = drain(predict_many(ref, texts), show)
             name = title if title not in columns else f"{title} ({ref[:8]})"
-            columns[name] = [prediction.label for prediction in predictions]
+            columns[name] = [
+                NOT_READ if prediction.says_nothing else prediction.label
+                for prediction in predictions
+            ]
             columns[f"{name}, confidence"] = [
-                max(prediction.probabilities.values()) for prediction in predictions
+                None if prediction.says_nothing else max(prediction.probabilities.values())
+                for prediction in predictions
             ]
     finally:
         bar.empty()

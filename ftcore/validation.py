@@ -3,6 +3,7 @@
 import difflib
 import errno
 import json
+import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,10 +35,7 @@ def existing_path(path: str) -> Path:
 
 def expand_home(path: str) -> Path:
     """Expand `~` and `~user` at the start of a path, if there is such a user."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
+    return Path(os.path.expanduser(path))  # Path.expanduser raises an error if there is none
 
 
 def printable(text: str) -> str:

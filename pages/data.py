@@ -100,6 +100,8 @@ with st.grid(columns=4, min_column_width=150, border=True):
     st.metric("Test", formatting.count(len(dataset.test.texts)))
     st.metric("Classes", len(dataset.labels))
 st.caption(f"Source: {escape_markdown(dataset.source)} · fingerprint {dataset.fingerprint}")
+for note in dataset.reading.notes:
+    st.info(escape_markdown(note))
 
 
 @st.fragment

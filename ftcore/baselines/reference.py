@@ -44,7 +44,10 @@ def measure(
             "steps": 1,
             **facts,
         },
-        ("A reference line: no network is trained, and no model is kept.",),
+        (
+            *dataset.reading.notes,
+            "A reference line: no network is trained, and no model is kept.",
+        ),
     )
     yield Progress("training", 0, None)
     clock = time.perf_counter()

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import statistics
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftcore.cli import streams
@@ -15,7 +14,7 @@ from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished
 from ftcore.formatting import duration, percent
 from ftcore.storage import files
-from ftcore.validation import printable
+from ftcore.validation import expand_home, printable
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -38,7 +37,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     from ftcore.runs import scheduler
 
     if options.export:
-        files.check_free(Path(options.export))
+        files.check_free(expand_home(options.export))
     if options.resume:
         experiment, runs = options.resume, _unfinished(options)
         name = catalog.load(experiment)[0].run.experiment_name
@@ -57,7 +56,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     status = exit_status(request, *ends) or int(failed)
     if options.export:
         try:
-            catalog.export(experiment, Path(options.export))
+            catalog.export(experiment, expand_home(options.export))
         except UnfreezeError as error:
             streams.complain(f"Not exported: {error}")
             return status or 1
@@ -67,11 +66,12 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
 def _plan(options: argparse.Namespace) -> list[FineTuneConfig]:
     """The runs that the options describe. Raises UnfreezeError if one of them cannot succeed."""
     from ftcore.experiments import plan
-    from ftcore.runs.checks import check_config
+    from ftcore.runs.checks import check_config, refuse_unused_paths
 
     settings, seeds = given_settings(options), _seeds(getattr(options, "seeds", SEEDS))
     modes = [mode.strip() for mode in getattr(options, "modes", MODES).split(",") if mode.strip()]
     configs = plan.plan(settings, modes, seeds, references="references" in options)
+    refuse_unused_paths(*configs)
     refuse_ignored(settings, *configs)
     for config in configs:
         check_config(config)
@@ -150,7 +150,8 @@ def _report(experiment: str, results: "list[Result]", out: Printer) -> None:
         lines.append(f"Resume it: {program()} compare --resume {experiment}")
     status = catalog.status_of(statuses)
     count = {"status": status, "runs": len(results), "finished": finished}
-    outcome = {"modes": rows, "verdict": summary, "further": findings}
+    notes = list(dict.fromkeys(note for result in results for note in result.run.notes))
+    outcome = {"modes": rows, "verdict": summary, "further": findings, "notes": notes}
     out.record({"experiment": experiment, "name": name, **count, **outcome}, "\n".join(lines))
 
 

@@ -1,18 +1,18 @@
 """Commands that import and export: the lesson's model, checkpoints, experiments, data, code."""
 
 import argparse
-from pathlib import Path
 
 from ftcore.cli.printer import Printer
 from ftcore.events import drain
 from ftcore.formatting import percent
+from ftcore.validation import expand_home
 
 
 def import_lesson(options: argparse.Namespace, out: Printer) -> None:
     """Import the lesson's .pth file."""
     from ftcore.exchange import lesson_import
 
-    files = (Path(options.file), Path(options.vectors))
+    files = (expand_home(options.file), expand_home(options.vectors))
     task = lesson_import.import_lesson(
         *files, heads=options.heads, name=options.name, ag_news_source=options.source
     )
@@ -21,6 +21,7 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
     accuracy = checkpoint.metrics.get("test_accuracy")
     measured = "" if accuracy is None else f": {percent(accuracy)} on the AG News test set"
     values = {"ref": checkpoint.ref, "parameters": checkpoint.model.parameters}
+    values |= {"notes": out.notes}
     out.record(values | checkpoint.metrics, f"Imported as {checkpoint.ref}{measured}.")
 
 
@@ -28,7 +29,7 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
     """Copy a checkpoint to a folder."""
     from ftcore.models import checkpoint_files, checkpoints
 
-    checkpoint_files.export(checkpoints.find(options.ref), Path(options.to), options.title)
+    checkpoint_files.export(checkpoints.find(options.ref), expand_home(options.to), options.title)
     _exported(options.to, out)
 
 
@@ -36,7 +37,7 @@ def export_experiment(options: argparse.Namespace, out: Printer) -> None:
     """Write an experiment to a folder: its runs, curves and diagnostics."""
     from ftcore.experiments import catalog
 
-    catalog.export(options.experiment, Path(options.to))
+    catalog.export(options.experiment, expand_home(options.to))
     _exported(options.to, out)
 
 
@@ -44,7 +45,7 @@ def export_data(options: argparse.Namespace, out: Printer) -> None:
     """Write the built-in sample to a new folder, as the code of a run reads it."""
     from ftcore.exchange import script
 
-    script.export_sample(Path(options.to))
+    script.export_sample(expand_home(options.to))
     _exported(options.to, out)
 
 
@@ -57,4 +58,4 @@ def code(options: argparse.Namespace, out: Printer) -> None:
 
 
 def _exported(folder: str, out: Printer) -> None:
-    out.record({"exported": str(Path(folder))}, f"Exported to {Path(folder)}")
+    out.record({"exported": str(expand_home(folder))}, f"Exported to {expand_home(folder)}")

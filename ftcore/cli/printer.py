@@ -23,6 +23,7 @@ class Printer:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self.brief = False
+        self.notes: list[str] = []  # of the events so far, each once
         self._progress_time = 0.0
         self._progress_phase = ""
 
@@ -34,6 +35,11 @@ class Printer:
 
     def event(self, event: events.Event) -> None:
         """Print an event of a task; of progress in one phase, a line a second."""
+        match event:
+            case events.Started(notes=notes):
+                self.notes += [note for note in notes if note not in self.notes]
+            case events.Noted(note=note) if note not in self.notes:
+                self.notes.append(note)
         hidden: list[type] = [events.Resumable]
         if self.brief:
             hidden += [events.Progress, events.Step, events.Saved, events.Watched]

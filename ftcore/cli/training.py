@@ -14,6 +14,7 @@ from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished, Task, drain
 from ftcore.formatting import count, duration
+from ftcore.validation import expand_home
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -41,9 +42,10 @@ def pretrain(options: argparse.Namespace, out: Printer) -> int:
 
 def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     from ftcore import tracking
-    from ftcore.runs.checks import check_config
+    from ftcore.runs.checks import check_config, refuse_unused_paths
 
     config = FineTuneConfig.from_dict(others | given)
+    refuse_unused_paths(config)
     refuse_ignored(given, config)
     check_config(config)
     run_id = tracking.create_run(config)
@@ -144,9 +146,10 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
     """Print how a run ended."""
     from ftcore import tracking
 
-    metrics, facts = last.metrics, {}
+    metrics, facts, notes = last.metrics, {}, out.notes
     with contextlib.suppress(tracking.RecordUnavailable):  # the message says so
-        facts = tracking.run(run_id).facts
+        run = tracking.run(run_id)
+        facts, notes = run.facts, run.notes
     record = {
         "run_id": run_id,
         "status": last.status,
@@ -156,6 +159,7 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
         **{name: metrics.get(name) for name in METRICS},
         "trainable_parameters": facts.get("trainable_parameters"),
         "parameters": facts.get("parameters"),
+        "notes": notes,
     }
     outcome = f"{last.status}: {last.message}"
     failed = last.status in ("failed", "interrupted")
@@ -186,11 +190,14 @@ def _figures(metrics: dict[str, float]) -> str:
 
 def find_rate(options: argparse.Namespace, out: Printer) -> None:
     """Find a learning rate: one short run in which it rises until the loss explodes."""
+    from ftcore.runs.checks import check_config, refuse_unused_paths
     from ftcore.training import lr_finder, lr_search
 
     given = given_settings(options)
     config = FineTuneConfig.from_dict(given)
+    refuse_unused_paths(config)
     refuse_ignored(given, config)
+    check_config(config)
     search = drain(lr_finder.find_rate(config), out.event)
     line = lr_search.NOTHING
     if search.suggestion:
@@ -198,7 +205,7 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
             f"Try --learning-rate {search.suggestion:g}, a quarter of the highest that still "
             "reduced the loss."
         )
-    out.record(asdict(search), line)
+    out.record(asdict(search), "\n".join([*search.notes, line]))
 
 
 def vectors(options: argparse.Namespace, out: Printer) -> None:
@@ -208,9 +215,9 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
     task: Task[Path]
     given = VECTOR_DEFAULTS.keys() & vars(options).keys()
     if options.sources:
-        texts = vector_training.corpus([Path(source) for source in options.sources])
+        texts = drain(vector_training.corpus(options.sources), out.event)
         settings = VECTOR_DEFAULTS | {name: getattr(options, name) for name in given}
-        out_file = Path(settings.pop("out"))
+        out_file = expand_home(settings.pop("out"))
         task = vector_training.train_vectors(
             texts, out_file, dim=options.dim, words=options.words, **settings
         )
@@ -220,4 +227,4 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
     else:
         task = word_vectors.fetch_glove(options.words, options.dim)
     path = drain(task, out.event)
-    out.record({"vectors": str(path)}, f"Vectors: {path}")
+    out.record({"vectors": str(path), "notes": out.notes}, f"Vectors: {path}")

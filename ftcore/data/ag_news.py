@@ -1,78 +1,156 @@
 """AG News, news items in four topics (Zhang et al. 2015), from its official CSV files."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from ftcore import paths
-from ftcore.data.text_dataset import DatasetSpec, Texts
+from ftcore import paths, validation
+from ftcore.data import archives, decoding, folders
+from ftcore.data.text_dataset import DatasetSpec, Reading, Texts
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
 LABELS = ("World", "Sports", "Business", "Sci/Tech")
+FILES = ("train.csv", "test.csv")
+_CLASSES = ("1", "2", "3", "4")
+_SEPARATORS = (",", ";", "\t", "|")
 _REPORT_EVERY = 500  # texts
+_MAX_FILE = 1_000_000_000  # bytes of a file in an archive
+_WANTED = "give the folder that has train.csv and test.csv, or an archive of it."
+
+csv.field_size_limit(archives.MAX_MEMBER)  # characters; Python's own limit is 131,072
 
 
-def read_rows(file: Path) -> Iterator[tuple[str, int]]:
-    """Yield the text and label of each row. Raises UnfreezeError if the file is not official."""
-    row = 0
+def read_file(file: Path) -> Task[tuple[Texts, Reading]]:
+    """Read one file of rows. Raises UnfreezeError if it is not in the official form."""
+    return (yield from _parse(_content(file), file.name))
+
+
+def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
+    check_source(path)
+    folder = find_folder(path)
+    contents = _read_folder(folder) if folder else (yield from _read_archive(path))
+    train, train_reading = yield from _parse(contents["train.csv"], "train.csv")
+    test, test_reading = yield from _parse(contents["test.csv"], "test.csv")
+    for texts, name in zip((train, test), FILES, strict=True):
+        for label, topic in enumerate(LABELS):
+            if label not in texts.labels:
+                raise UnfreezeError(f"{name} has no row of class {topic}: fetch the official file.")
+    notes = (*train_reading.notes, *test_reading.notes)
+    reading = replace(train_reading, notes=notes)
+    if reading != replace(test_reading, notes=notes):
+        reading = Reading(notes, "", "")
+    return train, test, reading
+
+
+def find_folder(path: Path) -> Path | None:
+    """Return the folder with both files: of one of them, or at or below a folder."""
+
+    def holds(folder: Path) -> bool:
+        return all((folder / name).is_file() for name in FILES)
+
+    if path.is_dir():
+        return folders.find_folder(path, holds)
+    return path.parent if path.name in FILES and holds(path.parent) else None
+
+
+def check_source(path: Path) -> None:
+    """Raise UnfreezeError unless a path is a folder with both files, one of them, or an archive."""
+    if find_folder(path) or archives.is_archive(path):
+        return
+    folder = path if path.is_dir() else path.parent
+    shown = validation.printable(str(path))
+    if path != folder and path.name not in FILES:
+        raise UnfreezeError(f"{shown} is one file, and AG News has two: {_WANTED}")
+    missing = next(name for name in FILES if not (folder / name).is_file())
+    raise UnfreezeError(f"{shown} has no {missing}: {_WANTED}")
+
+
+def _read_folder(folder: Path) -> dict[str, bytes]:
+    return {name: _content(folder / name) for name in FILES}
+
+
+def _content(file: Path) -> bytes:
     try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-            for row, values in enumerate(csv.reader(lines, strict=True), start=1):
-                if len(values) != 3:
-                    raise UnfreezeError(
-                        f"{file.name}, row {row} has {len(values)} columns: it must have three."
-                    )
-                if values[0] not in ("1", "2", "3", "4"):
-                    raise UnfreezeError(
-                        f"{file.name}, row {row} has class {values[0][:40]!r}: "
-                        "it must be 1 to 4, and the file must have no header row."
-                    )
-                # A backslash stands for a line break of the article.
-                text = f"{values[1]} {values[2]}".replace("\\", " ")
-                yield text, int(values[0]) - 1
-        if row and not _ends_with_newline(file):
-            raise UnfreezeError(f"{file.name} ends within row {row}, cut short: fetch it again.")
-    except csv.Error as error:
-        raise UnfreezeError(f"{file.name}, after row {row}: {error}; fetch it again.") from error
+        return file.read_bytes()
     except OSError as error:
         raise UnfreezeError(f"{file} cannot be read ({error.strerror}).") from error
 
 
-def _ends_with_newline(file: Path) -> bool:
-    with file.open("rb") as content:
-        content.seek(-1, io.SEEK_END)
-        return content.read() in b"\r\n"
+def _read_archive(archive: Path) -> Task[dict[str, bytes]]:
+    """Return the contents of both files in an archive, by name."""
+    members = yield from archives.read_members(
+        archive, lambda name: Path(name).name in FILES and folders.is_visible(name), _MAX_FILE
+    )
+    found = {file: dict[str, bytes]() for file in FILES}
+    for member, content in members:
+        folder, _, file = member.rpartition("/")
+        found[file][folder] = content
+    both = found[FILES[0]].keys() & found[FILES[1]].keys()
+    if not both:
+        name = validation.printable(str(archive))
+        raise UnfreezeError(f"{name} does not hold train.csv and test.csv: {_WANTED}")
+    folder = folders.only(archive, both)
+    return {file: found[file][folder] for file in FILES}
 
 
-def _read(path: Path) -> Task[tuple[Texts, Texts]]:
-    folder = path if path.is_dir() else path.parent
-    train, test = files = folder / "train.csv", folder / "test.csv"
-    for file in files:
-        if not file.is_file():
-            raise UnfreezeError(f"{path} has no {file.name}: give the folder that has both files.")
-    return (yield from _read_file(train)), (yield from _read_file(test))
+def _parse(content: bytes, name: str) -> Task[tuple[Texts, Reading]]:
+    """Read the rows of a file, each a class, a title and a description; blank lines are no rows."""
+    decoded = decoding.decode([content], [name], "files")
+    text, notes = decoded.texts[0], decoded.notes
+    separator = _separator(text)
+    texts: list[str] = []
+    labels: list[int] = []
+    number = 0
+    try:
+        for number, values in enumerate(_rows(text, separator), start=1):
+            if len(values) != 3:
+                raise UnfreezeError(
+                    f"{name}, row {number} has {len(values)} columns: it must have three."
+                )
+            if values[0] not in _CLASSES:
+                raise UnfreezeError(
+                    f"{name}, row {number} has class {values[0][:40]!r}: "
+                    "it must be 1 to 4, and the file must have no header row."
+                )
+            # A backslash stands for a line break of the article.
+            texts.append(f"{values[1]} {values[2]}".replace("\\", " "))
+            labels.append(int(values[0]) - 1)
+            if number % _REPORT_EVERY == 0:
+                yield Progress("reading", number, None, "texts")
+    except csv.Error as error:
+        raise UnfreezeError(
+            f"{name} cannot be read after row {number} ({error}): correct it, or fetch it again."
+        ) from error
+    if text and not text.endswith(("\n", "\r")):
+        notes += (f"{name} ends without a line break, so its last row may be cut short.",)
+    return Texts(texts, labels), Reading(notes, decoded.encoding, separator)
 
 
-def _read_file(file: Path) -> Task[Texts]:
-    texts, labels = [], []
-    for text, label in read_rows(file):
-        texts.append(text)
-        labels.append(label)
-        if len(texts) % _REPORT_EVERY == 0:
-            yield Progress("reading", len(texts), None, "texts")
-    for label, topic in enumerate(LABELS):
-        if label not in labels:
-            raise UnfreezeError(
-                f"{file.name} has no row of class {topic}: fetch the official file."
-            )
-    return Texts(texts, labels)
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
+    lines = io.StringIO(text, newline="")
+    for values in csv.reader(lines, delimiter=separator, strict=True):
+        if any(map(str.strip, values)):
+            yield values
+
+
+def _separator(text: str) -> str:
+    """Return the separator with which the first rows have a class and two texts; a comma if none."""
+    for separator in _SEPARATORS:
+        with contextlib.suppress(csv.Error):
+            rows = list(islice(_rows(text, separator), 3))
+            if rows and all(len(values) == 3 and values[0] in _CLASSES for values in rows):
+                return separator
+    return _SEPARATORS[0]
 
 
 def _files() -> dict[str, str]:
     url = paths.ag_news_url().rstrip("/")
-    return {f"ag_news_csv/{name}": f"{url}/{name}" for name in ("train.csv", "test.csv")}
+    return {f"ag_news_csv/{name}": f"{url}/{name}" for name in FILES}
 
 
 SPEC = DatasetSpec(
@@ -88,6 +166,7 @@ SPEC = DatasetSpec(
     ),
     origin=paths.ag_news_url,
     read=_read,
+    check_source=check_source,
     files=_files,
     checksums={
         f"{paths.OFFICIAL_AG_NEWS}/train.csv": (29_470_338, "b1a00f826fdfbd249f79597b59e1dc12"),

@@ -1,13 +1,19 @@
 """The datasets by name: loading, fingerprints, and the split into training and validation rows."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ftcore import paths, validation
 from ftcore.data import ag_news, imdb, sample
-from ftcore.data.text_dataset import DatasetSpec, TextDataset as TextDataset, Texts as Texts
+from ftcore.data.text_dataset import (
+    DatasetSpec,
+    Reading,
+    TextDataset as TextDataset,
+    Texts as Texts,
+)
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Task
 from ftcore.storage import downloads
@@ -30,12 +36,17 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
         size, md5 = spec.checksums.get(url, (None, None))
         yield from downloads.fetch(url, file, size=size, md5=md5)
     try:
-        train, test = yield from spec.read(files[0])
+        content = yield from spec.read(files[0])
     except UnfreezeError:
         for file in files:  # a mirror may have sent an error page, which must not be read again
             file.unlink(missing_ok=True)
         raise
-    return _build(spec, train, test, spec.origin())
+    return _build(spec, *content, spec.origin())
+
+
+def check_source(name: str, source: str) -> None:
+    """Raise UnfreezeError if a path cannot be the source of a dataset; reads next to nothing of it."""
+    find_spec(name).check_source(validation.existing_path(source))
 
 
 def find_spec(name: str) -> DatasetSpec:
@@ -90,8 +101,10 @@ def split_fingerprint(dataset: TextDataset, train: list[int], val: list[int]) ->
     return digest.hexdigest()[:16]
 
 
-def _build(spec: DatasetSpec, train: Texts, test: Texts, source: str) -> TextDataset:
-    """Drop empty texts, count them in `source`, and compute the fingerprint."""
+def _build(
+    spec: DatasetSpec, train: Texts, test: Texts, reading: Reading, source: str
+) -> TextDataset:
+    """Drop empty texts, count them in the notes, and compute the fingerprint."""
     size = len(train.texts) + len(test.texts)
     train, test = _without_empty(train), _without_empty(test)
     if dropped := size - len(train.texts) - len(test.texts):
@@ -101,7 +114,8 @@ def _build(spec: DatasetSpec, train: Texts, test: Texts, source: str) -> TextDat
                     raise UnfreezeError(
                         f"All {split} texts of class {name} in {source} are empty: give other data."
                     )
-        source += f" ({dropped} empty texts left out)"
+        are = "1 empty text was" if dropped == 1 else f"{dropped:,} empty texts were"
+        reading = replace(reading, notes=(*reading.notes, f"{are} left out."))
     digest = hashlib.sha256(repr(spec.labels).encode())
     for part in (train, test):
         for text, label in zip(part.texts, part.labels, strict=True):
@@ -110,7 +124,15 @@ def _build(spec: DatasetSpec, train: Texts, test: Texts, source: str) -> TextDat
         digest.update(b"|")
     fingerprint = digest.hexdigest()[:16]
     return TextDataset(
-        spec.name, spec.title, spec.labels, train, test, source, spec.synthetic, fingerprint
+        spec.name,
+        spec.title,
+        spec.labels,
+        train,
+        test,
+        source,
+        spec.synthetic,
+        fingerprint,
+        reading,
     )
 
 

@@ -16,6 +16,15 @@ class Texts:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How files were read: in which form, and what a viewer of the results should know."""
+
+    notes: tuple[str, ...] = ()
+    encoding: str = "utf-8"  # "" if the files have several
+    separator: str = ","  # of columns
+
+
+@dataclass(frozen=True)
 class TextDataset:
     """A dataset in memory, with its official test split."""
 
@@ -27,6 +36,7 @@ class TextDataset:
     source: str  # the path, address or author of the texts, for display
     synthetic: bool
     fingerprint: str  # hash of the labels and all texts
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,8 @@ class DatasetSpec:
     mean_tokens: int  # of a text
     examples: tuple[str, ...]  # sentences to watch, unless the user writes others
     origin: Callable[[], str]  # the address of the publisher, or the author
-    read: Callable[[Path], Task[tuple[Texts, Texts]]]  # training and test texts of a path
+    read: Callable[[Path], Task[tuple[Texts, Texts, Reading]]]  # training and test texts of a path
+    check_source: Callable[[Path], None] = lambda path: None  # raises for what `read` cannot use
     files: Callable[[], dict[str, str]] = dict  # URL by path below the downloads folder
     checksums: dict[str, tuple[int, str]] = field(default_factory=dict)  # size, MD5 by official URL
     synthetic: bool = False

@@ -11,7 +11,7 @@ from torch import Tensor
 from ftcore.data import datasets
 from ftcore.diagnostics import dataset_texts, results
 from ftcore.diagnostics.results import Diagnostics
-from ftcore.events import Pause, Progress, Stop, Task
+from ftcore.events import Noted, Pause, Progress, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
@@ -113,12 +113,20 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     setup, parent = bodies.setup, bodies.pretrained
     if parent is None or parent.dataset == setup.dataset.name:
         return None
-    sources = [setup.config.source_task_data, parent.origin.get("config", {}).get("source", "")]
-    candidates = [*filter(None, sources), ""]
-    available = [source for source in candidates if datasets.is_available(parent.dataset, source)]
+    available = (
+        [given]
+        if (given := setup.config.source_task_data)
+        else [
+            source
+            for source in dict.fromkeys([parent.origin.get("config", {}).get("source", ""), ""])
+            if datasets.is_available(parent.dataset, source)
+        ]
+    )
     if not available:
         return None
     dataset = yield from datasets.load(parent.dataset, available[0])
+    for note in dataset.reading.notes:
+        yield Noted(f"{dataset.title}: {note}")
     if dataset.labels != parent.labels:
         return None
     rows = sample_rows(len(dataset.test.texts), SOURCE_TASK_TEXTS).tolist()

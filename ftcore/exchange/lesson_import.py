@@ -12,8 +12,8 @@ from torch import Tensor
 from ftcore import devices, paths, validation
 from ftcore.config import PRESETS
 from ftcore.data import ag_news, datasets
-from ftcore.errors import UnfreezeError
-from ftcore.events import Progress, Task
+from ftcore.errors import UnfreezeError, UsageError
+from ftcore.events import Noted, Progress, Task
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier, sinusoids, unfilled, weight_faults
@@ -70,6 +70,11 @@ def import_lesson(
     validation.refuse_special_files(path, vectors)
     weights = yield from _read_weights(path)
     spec = _model_spec(path, weights, heads)
+    if ag_news_source and spec.classes != len(ag_news.LABELS):
+        raise UsageError(
+            f"{path.name} has {spec.classes} classes, so it is not measured on AG News, which has 4: "
+            "omit the folder of AG News (--source)."
+        )
     rows = spec.vocab_size
     known, glove = yield from word_vectors.load_vectors(vectors, max(1, min(words, rows - 2)))
     embedding = weights[_EMBEDDING][: len(glove) + len(vocabulary.SPECIALS)].float()
@@ -220,6 +225,8 @@ def _align(path: Path, rows: Tensor, file: Path, vectors: Tensor) -> Alignment:
 def _test(model: TextClassifier, words: list[str], source: str) -> Task[tuple[float, int]]:
     """Return the accuracy on the AG News test set, and its number of texts."""
     dataset = yield from datasets.load("ag_news", source)
+    for note in dataset.reading.notes:
+        yield Noted(note)
     vocab = vocabulary.vocab_from_tokens(words)
     ids, offsets = yield from vocabulary.encode(
         dataset.test.texts, vocab, TOKENIZER, TRUNCATION.length

@@ -4,14 +4,15 @@ import csv
 import io
 import json
 import math
+import tarfile
 import zipfile
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from ftcore import tracking
+from ftcore import tracking, validation
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
-from ftcore.data import datasets, sample
+from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
@@ -38,6 +39,11 @@ def script(run_id: str) -> str:
         raise UnfreezeError("This run has not begun to train; show its code once it has.")
     if run.facts["steps_per_epoch"] > math.ceil(run.facts["train_texts"] / config.batch_size):
         raise UnfreezeError("This run also learned from unlabelled texts, so it has no code.")
+    if run.facts.get("data_encoding") == "":
+        raise UnfreezeError(
+            "The files of this run's data have several encodings or separators, which no code reads: "
+            "save them alike, and train again."
+        )
     return fill(TEMPLATE.read_text("utf-8"), *_template_values(run.name, config, run.facts))
 
 
@@ -138,6 +144,9 @@ def _template_values(
         "checkpoint": _quoted(parent.path),
         "words": _quoted(words.path),
         "data": _quoted(_data(config)),
+        "encoding": facts.get("data_encoding", decoding.UTF_8),
+        "separator": repr(facts.get("data_separator", ",")).replace("'", '"'),
+        "longest": archives.MAX_MEMBER,
         "labels": json.dumps(labels),
         "tokenizer": f"{tokenizer.name}, {tokenizer.description}",
         "normalization": _normalization(),
@@ -179,11 +188,19 @@ def _normalization() -> str:
 
 
 def _data(config: FineTuneConfig) -> Path:
+    """Return where the code reads the data. Raises UnfreezeError for an archive that it does not read."""
     if config.dataset == "sample":
         return Path(SAMPLE)
-    source = config.source or datasets.download_paths(config.dataset)[0]
-    path = Path(source).expanduser()
-    return path.parent if config.dataset == "ag_news" and path.suffix == ".csv" else path
+    source = config.source or str(datasets.download_paths(config.dataset)[0])
+    path = validation.expand_home(source)
+    if path.exists() and archives.is_archive(path):
+        if config.dataset != "imdb" or not tarfile.is_tarfile(path):
+            raise UnfreezeError(
+                f"The code does not read {path.name}: unpack it, and train from its folder."
+            )
+        return path
+    find = {"imdb": imdb.find_root, "ag_news": ag_news.find_folder}[config.dataset]
+    return find(path) or path
 
 
 def _module(group: str) -> str:

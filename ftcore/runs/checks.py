@@ -5,7 +5,7 @@ import json
 from ftcore import validation
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.data import datasets
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 
 MAX_CONFIG_CHARACTERS = 8_000  # a tracking server limits the length of a tag
@@ -21,6 +21,44 @@ def check_config(config: FineTuneConfig) -> None:
     datasets.find_spec(config.dataset)
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         checkpoints.find(config.checkpoint)
-    for path in (config.source, config.vectors, config.source_task_data):
-        if path:
-            validation.existing_path(path)
+    if config.source:
+        datasets.check_source(config.dataset, config.source)
+    if config.vectors and validation.existing_path(config.vectors).is_dir():
+        raise UnfreezeError(
+            f"{validation.printable(config.vectors)} is a folder: give a file in it."
+        )
+    if config.source_task_data:
+        task = _source_task(config)
+        datasets.check_source(task, config.source_task_data) if task else None
+
+
+def refuse_unused_paths(*configs: FineTuneConfig) -> None:
+    """Raise UsageError if a path is given that none of these runs reads, as if it had been read."""
+    if any(config.source and config.dataset == "sample" for config in configs):
+        raise UsageError(
+            "The sample is built in and takes no source: choose the dataset imdb or ag_news, or omit "
+            "the source (--source)."
+        )
+    new = any(config.checkpoint == NEW_MODEL for config in configs)
+    if not new and any(config.vectors for config in configs):
+        raise UsageError(
+            "Word vectors are for a new model, as a checkpoint has its own: omit them (--vectors), or "
+            "pretrain."
+        )
+    with_data = [config for config in configs if config.source_task_data]
+    if with_data and not any(map(_source_task, with_data)):
+        raise UsageError(
+            "Forgetting is not measured here, for want of a pretrained body that learned another "
+            "task: omit the data of the checkpoint's own task (--source-task-data)."
+        )
+
+
+def _source_task(config: FineTuneConfig) -> str:
+    """Return the dataset of the task that a run may forget; "" if there is none to measure."""
+    if config.mode in (*REFERENCES, "scratch") or config.checkpoint == NEW_MODEL:
+        return ""
+    parent = checkpoints.find(config.checkpoint)
+    known = parent.dataset != config.dataset and parent.dataset in datasets.SPECS
+    return (
+        parent.dataset if known and datasets.SPECS[parent.dataset].labels == parent.labels else ""
+    )

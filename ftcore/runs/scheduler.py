@@ -14,7 +14,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.models import checkpoints
 from ftcore.runs import execution
-from ftcore.runs.checks import check_config
+from ftcore.runs.checks import check_config, refuse_unused_paths
 from ftcore.runs.queue import Job, RunQueue, ThreadWorker, Worker
 
 END_SECONDS = 60.0  # for a run to end its step, or a call into another library
@@ -54,6 +54,7 @@ class Scheduler:
 
     def submit(self, config: FineTuneConfig) -> str:
         """Queue a run and return its id. Raises UnfreezeError if it is refused or not recorded."""
+        refuse_unused_paths(config)
         check_config(config)
         place = time.time()
         run_id = tracking.create_run(config, place=place)
@@ -65,6 +66,7 @@ class Scheduler:
         self, configs: Sequence[FineTuneConfig], experiment: str, experiment_name: str
     ) -> list[str]:
         """Queue runs and return their ids. Raises UnfreezeError, and queues none, if one fails."""
+        refuse_unused_paths(*configs)
         for config in configs:
             check_config(config)
         self.start()

@@ -3,32 +3,37 @@
 import os
 import random
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
+from ftcore import validation
 from ftcore.data import ag_news, imdb
 from ftcore.errors import UnfreezeError
-from ftcore.events import Progress, Task, drain
+from ftcore.events import Noted, Progress, Task
 from ftcore.storage import files
 from ftcore.text import tokenizers
 
 _REPORT_EVERY = 500  # texts
+_FOLDERS = ("train/pos", "train/neg", "train/unsup")
 _FIRST_RATE, _LAST_RATE = 0.025, 0.0001  # learning rates, the defaults of word2vec
 
 
-def corpus(sources: Iterable[Path]) -> Iterator[str]:
-    """Yield the training texts, `unsup` included, of aclImdb and AG News files."""
-    for source in sources:
-        if not source.exists():
-            raise UnfreezeError(f"{source} is not there: correct the path.")
-        rows = source / "train.csv" if (source / "train.csv").is_file() else source
-        if rows.suffix == ".csv":
-            yield from (text for text, _ in ag_news.read_rows(rows))
-            continue
-        reviews = drain(imdb.read_reviews(source, ("train/pos", "train/neg", "train/unsup")))
-        if not reviews:
-            raise UnfreezeError(f"{source} has no reviews in aclImdb/train: give another archive.")
-        yield from (text for _, text in reviews)
+def corpus(sources: Iterable[str]) -> Task[list[str]]:
+    """Return the training texts, `unsup` included, of aclImdb and AG News files."""
+    texts: list[str] = []
+    for path in map(validation.existing_path, sources):
+        rows = path / "train.csv" if (path / "train.csv").is_file() else path
+        if rows.suffix.lower() == ".csv":
+            rows_of_file, reading = yield from ag_news.read_file(rows)
+            texts += rows_of_file.texts
+        else:
+            reviews, reading = yield from imdb.read_reviews(path, _FOLDERS)
+            if not reviews:
+                raise UnfreezeError(f"{path} has no reviews in aclImdb/train: give other texts.")
+            texts += (text for _, text in reviews)
+        for note in reading.notes:
+            yield Noted(note)
+    return texts
 
 
 def train_vectors(

@@ -65,7 +65,7 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
         smooth = smoothed(losses, start_losses)
         if smooth[-1] > EXPLODED * min(smooth):
             break
-    return Search(rates, smooth, suggest(rates, smooth))
+    return Search(rates, smooth, suggest(rates, smooth), state.notes)
 
 
 def smoothed(losses: list[float], start_losses: list[float]) -> list[float]:

@@ -26,6 +26,8 @@ class Search:
     """Smoothed training loss at each rate."""
     suggestion: float | None
     """The rate to try; None if the loss hardly fell."""
+    notes: list[str]
+    """What a run with these settings would note."""
 
 
 def find_rate_in_subprocess(config: FineTuneConfig) -> Task[Search]:

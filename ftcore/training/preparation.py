@@ -82,7 +82,7 @@ def prepare(
     parent = None if config.checkpoint == NEW_MODEL else checkpoints.find(config.checkpoint)
     dataset = yield from datasets.load(config.dataset, config.source)
     train_rows, val_rows = datasets.split(len(dataset.train.texts), config.seed, config.limit)
-    notes = []
+    notes = [*dataset.reading.notes]
     if dataset.synthetic:
         notes.append("The sample is synthetic, built to show the difference between the modes.")
     if config.limit > len(train_rows):
@@ -124,6 +124,8 @@ def facts(setup: TrainingSetup) -> Facts:
         "dataset_fingerprint": setup.dataset.fingerprint,
         "split_fingerprint": setup.split_fingerprint,
         "data_from": setup.dataset.source,
+        "data_encoding": setup.dataset.reading.encoding,
+        "data_separator": setup.dataset.reading.separator,
         "labels": list(setup.dataset.labels),
         "tokenizer": setup.tokenizer.name,
         "train_texts": len(setup.train_rows),
@@ -168,7 +170,7 @@ def _new_model(
 ) -> Task[tuple[TextClassifier, vocabulary.Vocab]]:
     """Random layers over word vectors, with a vector for each of the two special tokens."""
     if config.vectors:
-        path = Path(config.vectors)
+        path = validation.existing_path(config.vectors)
     else:
         path = yield from word_vectors.fetch_glove(config.words)
     words, vectors = yield from word_vectors.load_vectors(path, config.words)

@@ -12,6 +12,7 @@ from ftcore import paths
 from ftcore.cli.main import main
 from ftcore.config import REFERENCES
 from tests.helpers import disk_limit, small_runs
+from tests.helpers.dataset_files import ROWS, csvs
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +52,16 @@ def test_a_trained_run_predicts_and_is_listed():
         assert answer["milliseconds"] > 0
     assert [row["run_id"] for row in records("runs")] == [last["run_id"]]
     assert {"base", last["run_id"]} <= {row["ref"] for row in records("checkpoints")}
+
+
+def test_how_files_were_read_is_noted_in_the_last_line(tmp_path):
+    csvs(tmp_path, [("1", "Caf\u00e9", "It\u2019s late"), *ROWS, *ROWS])
+    for file in tmp_path.glob("*.csv"):
+        file.write_bytes(file.read_text("utf-8").encode("cp1252"))
+    for arguments in ("train --mode majority", "compare --modes majority"):
+        *_, last = records(f"{arguments} --dataset ag_news --source {tmp_path}")
+        for part in ("train", "test"):
+            assert f"{part}.csv was read in the encoding windows-1252." in last["notes"]
 
 
 def test_a_reference_needs_no_checkpoint():

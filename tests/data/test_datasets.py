@@ -28,7 +28,7 @@ def test_fingerprint_depends_on_every_text_and_label(tmp_path):
 def test_empty_texts_are_dropped_and_counted(tmp_path):
     dataset = load("imdb", folder(tmp_path, REVIEWS | {"train/pos/5_9.txt": b" \n"}))
     assert len(dataset.train.texts) == len(dataset.train.labels) == 3
-    assert dataset.source.endswith("(1 empty texts left out)")
+    assert dataset.reading.notes == ("1 empty text was left out.",)
 
 
 @pytest.mark.parametrize(

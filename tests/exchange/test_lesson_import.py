@@ -81,7 +81,8 @@ def test_card_and_origin_state_what_was_imported_or_trained_further(lesson, firs
 
 
 def test_model_with_other_classes_is_not_measured(lesson):
-    checkpoint = lesson.save(net(classes=2)).run(ag_news_source="/nowhere")
+    assert "omit the folder of AG News" in lesson.save(net(classes=2)).refusal()
+    checkpoint = lesson.run(ag_news_source="")
     assert (checkpoint.labels, checkpoint.metrics) == (("class 0", "class 1"), {})
     assert checkpoint.dataset != "ag_news" and "Not measured" in checkpoint.card
 

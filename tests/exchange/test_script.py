@@ -110,6 +110,17 @@ def test_script_reads_ag_news_as_published_and_starts_from_a_run(base, tmp_path,
     check_script(run, tmp_path)
 
 
+def test_script_reads_other_encodings_separators_and_blank_lines(base, tmp_path):
+    texts = sample.generate()[0][:160]
+    for part in ("train", "test"):
+        lines = [f"{1 + n % 4};Title;Caf\u00e9 {text}" for n, text in enumerate(texts)]
+        content = "\r\n".join([*lines, "", ""]).encode("utf-16")
+        (tmp_path / f"{part}.csv").write_bytes(content)
+    run = train(checkpoint=base, dataset="ag_news", source=str(tmp_path), epochs=1)
+    assert run.notes[0] == "train.csv was read in the encoding UTF-16."
+    check_script(run, tmp_path)
+
+
 @pytest.mark.parametrize("mode", ["full", "last-layer", "gradual", "scratch"])
 @pytest.mark.parametrize("dataset", ["sample", "imdb", "ag_news"])
 def test_script_is_formatted_and_imports_torch_numpy_and_safetensors_alone(mode, dataset):

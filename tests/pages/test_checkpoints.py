@@ -103,6 +103,9 @@ def test_import_names_what_is_missing_and_reads_files_by_path_and_by_upload(tmp_
     assert app.text_input(key="import_path").value.endswith("none.pth")
     app.file_uploader(key="import_file").set_value((lesson.name, lesson.read_bytes(), ""))
     app = press(app, "Import")
+    assert "Both a path and an upload are given" in app.error[0].value
+    app.text_input(key="import_path").set_value("")
+    app = press(app, "Import")
     assert not app.exception and not app.error
     assert "Imported as My lesson" in app.success[0].value
     checkpoint = checkpoints.find("My lesson")

@@ -74,15 +74,15 @@ def test_corpus_never_holds_a_test_review(tmp_path):
     texts = {data.decode() for name, data in files.items() if name.startswith("train/")}
     reviews = archive(tmp_path / "imdb.tar.gz", files)
     for source in (reviews, folder(tmp_path / "aclImdb", files)):
-        assert set(vector_training.corpus([source])) == texts
+        assert set(drain(vector_training.corpus([str(source)]))) == texts
     news = csvs(tmp_path / "ag")
     for source in (news, news / "train.csv"):
-        assert len(list(vector_training.corpus([source, reviews]))) == 4 + len(texts)
+        assert len(drain(vector_training.corpus([str(source), str(reviews)]))) == 4 + len(texts)
 
 
 def test_missing_files_words_or_gensim_are_reported(tmp_path, monkeypatch):
     with pytest.raises(UnfreezeError, match="nowhere is not there"):
-        list(vector_training.corpus([tmp_path / "nowhere"]))
+        drain(vector_training.corpus([str(tmp_path / "nowhere")]))
     with pytest.raises(UnfreezeError, match="No word occurs 5 times"):
         train(tmp_path / "v.txt", ["each word once"])
     monkeypatch.setitem(sys.modules, "gensim.models", None)

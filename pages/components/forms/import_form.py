@@ -63,6 +63,11 @@ def _import(model: "Source", glove: "Source", options: dict[str, Any]) -> Checkp
 def _local_file(source: "Source", folder: str) -> Path:
     """The path of the file; an upload is first written below `folder`."""
     path, upload = source
+    if upload is not None and path.strip():
+        raise UnfreezeError(
+            f"Both a path and an upload are given, {validation.printable(path)} and "
+            f"{validation.printable(upload.name)}: remove one of them."
+        )
     if upload is not None:
         file = Path(tempfile.mkdtemp(dir=folder), Path(upload.name).name[-60:])
         file.write_bytes(upload.getbuffer())

@@ -5,8 +5,9 @@ from typing import TypeVar
 
 import streamlit as st
 
-from ftcore.events import Event, Progress, Task, drain
+from ftcore.events import Event, Noted, Progress, Task, drain
 from ftcore.formatting import count, size
+from pages.components.text.escaping import escape_markdown
 from pages.components.text.labels import PHASE_TITLES
 
 REDRAW_SECONDS = 0.1
@@ -14,12 +15,14 @@ T = TypeVar("T")
 
 
 def run_task(task: Task[T]) -> T:
-    """Run the task under a progress bar, remove the bar and return the task's result."""
+    """Run the task under a progress bar, draw its notes in the place of the bar, return its result."""
     bar = st.progress(0.0, "Starting")
     drawn = 0.0
 
     def draw(event: Event) -> None:
         nonlocal drawn
+        if isinstance(event, Noted):
+            st.info(escape_markdown(event.note))
         if isinstance(event, Progress) and time.monotonic() - drawn > REDRAW_SECONDS:
             drawn = time.monotonic()
             share = min(event.done / event.total, 1.0) if event.total else 0.0

@@ -1,0 +1,197 @@
+"""Reads members of tar and zip archives in one pass without unpacking them, safe against malicious ones."""
+
+import bz2
+import gzip
+import io
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from ftcore import validation
+from ftcore.errors import UnfreezeError
+from ftcore.events import Progress, Task
+
+MAX_MEMBER = 10_000_000  # bytes of a wanted member, unless the caller allows more
+MAX_ARCHIVE = 2_000_000_000  # bytes decompressed; the official IMDB has about 0.4 billion
+_MAX_HEADER = 1_000_000  # bytes of the names and comments of a member
+_REPORT_EVERY = 500  # members
+_USE_OTHER = "give the official archive, or a folder."
+_COMPRESSIONS: dict[bytes, Callable[..., BinaryIO]] = {
+    b"\x1f\x8b": gzip.GzipFile,  # type: ignore[dict-item]
+    b"BZh": bz2.BZ2File,  # type: ignore[dict-item]
+    b"\xfd7zXZ\0": lzma.LZMAFile,  # type: ignore[dict-item]
+}
+ZIP = b"PK\3\4"
+_UNREAD = {
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!": "RAR",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"\x1f\x9d": "compress",
+}
+Member = tuple[str, bytes]  # path in the archive, content
+
+
+def read_members(
+    archive: Path, wanted: Callable[[str], bool], max_member: int = MAX_MEMBER
+) -> Task[list[Member]]:
+    """Read the members whose path is `wanted`. Raises UnfreezeError for a damaged, unsafe or huge archive."""
+    try:
+        start = _first_bytes(archive)
+        if kind := next((kind for magic, kind in _UNREAD.items() if start.startswith(magic)), ""):
+            raise UnfreezeError(f"{archive} is a {kind} file: unpack it and give the folder.")
+        read = _read_zip if start.startswith(ZIP) else _read_tar
+        return (yield from read(archive, wanted, max_member))
+    except _TooLarge as error:
+        raise UnfreezeError(f"{archive} unpacks to far more than texts: {_USE_OTHER}") from error
+    except NotImplementedError as error:
+        raise UnfreezeError(
+            f"{archive} is compressed in a way that is not read: unpack it."
+        ) from error
+    except RuntimeError as error:  # of zipfile
+        raise UnfreezeError(f"{archive} is encrypted: unpack it and give the folder.") from error
+    except OSError as error:
+        if error.strerror:
+            raise UnfreezeError(f"{archive} cannot be read ({error.strerror}).") from error
+        raise _damaged(archive) from error  # of gzip and bz2
+    except (EOFError, zlib.error, lzma.LZMAError, tarfile.ReadError, zipfile.BadZipFile) as error:
+        raise _damaged(archive) from error
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is an archive, or compressed. Raises UnfreezeError if it cannot be read."""
+    try:
+        start = _first_bytes(path) if path.is_file() else b""
+    except OSError as error:
+        raise UnfreezeError(f"{path} cannot be read ({error.strerror}).") from error
+    kinds = (ZIP, *_COMPRESSIONS, *_UNREAD)
+    return start.startswith(kinds) or start[257:262] == b"ustar"
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(512)
+
+
+def decompressed(file: BinaryIO) -> BinaryIO:
+    """Return the content of a gzip, bz2 or xz file, or the file itself if it is none of these."""
+    start = file.read(6)
+    file.seek(0)
+    for magic, opened in _COMPRESSIONS.items():
+        if start.startswith(magic):
+            return opened(file) if magic != b"\x1f\x8b" else opened(fileobj=file, mode="rb")
+    return file
+
+
+def _damaged(archive: Path) -> UnfreezeError:
+    return UnfreezeError(
+        f"{archive} is no tar or zip archive, is damaged, or is cut short: fetch it again."
+    )
+
+
+def _read_tar(archive: Path, wanted: Callable[[str], bool], max_member: int) -> Task[list[Member]]:
+    members: list[Member] = []
+    size = archive.stat().st_size
+    with (
+        archive.open("rb") as file,
+        decompressed(file) as content,
+        tarfile.open(fileobj=(bounded := _Bounded(content)), mode="r:") as tar,  # type: ignore[call-overload]
+    ):
+        number = -1
+        for number, member in enumerate(tar):
+            name = member.name.removeprefix("./")
+            is_plain = member.isreg() or member.isdir()
+            is_wanted = wanted(name)
+            _check_member(archive, member.name, is_plain, member.size, is_wanted, max_member)
+            if is_wanted and member.isreg():
+                data = tar.extractfile(member)
+                assert data is not None  # true of regular members
+                pieces = iter(lambda: data.read(1 << 16), b"")  # noqa: B023  used at once
+                members.append((name, b"".join(pieces)))
+            if number % _REPORT_EVERY == 0:
+                yield Progress("reading", file.tell(), size, "bytes")
+                # tarfile keeps a record of all 100,000 members, which is not needed.
+                tar.members.clear()
+                tar.pax_headers = {}
+        if number < 0:
+            raise tarfile.ReadError("no members")
+        _check_end(tar, bounded)
+    yield Progress("reading", size, size, "bytes")
+    return members
+
+
+def _read_zip(archive: Path, wanted: Callable[[str], bool], max_member: int) -> Task[list[Member]]:
+    members: list[Member] = []
+    with zipfile.ZipFile(archive) as content:
+        infos = content.infolist()
+        if sum(info.file_size for info in infos) > MAX_ARCHIVE:
+            raise _TooLarge
+        for number, info in enumerate(infos):
+            name = info.filename.replace("\\", "/").removeprefix("./")
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if made on Windows
+            is_plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
+            is_wanted = wanted(name) and not info.is_dir()
+            _check_member(archive, name, is_plain, info.file_size, is_wanted, max_member)
+            if is_wanted:
+                members.append((name, content.read(info)))
+            if number % _REPORT_EVERY == 0:
+                yield Progress("reading", number, len(infos), "texts")
+    return members
+
+
+def _check_member(
+    archive: Path, name: str, is_plain: bool, size: int, is_wanted: bool, max_member: int
+) -> None:
+    """Refuse paths out of the archive, links and devices, though nothing is written to disk."""
+    path, shown = PurePosixPath(name), validation.printable(name[:80])
+    if path.is_absolute() or ".." in path.parts or not is_plain:
+        raise UnfreezeError(
+            f"{archive} holds {shown!r}, which leads out of the archive: {_USE_OTHER}"
+        )
+    if size > (max_member if is_wanted else MAX_ARCHIVE):
+        raise UnfreezeError(f"{archive} holds far more than texts ({shown!r}): {_USE_OTHER}")
+
+
+class _TooLarge(Exception):
+    """The archive decompresses to more than texts can be."""
+
+
+class _Bounded:
+    """A decompressed file with limits on its size and on the size of each read.
+
+    tarfile trusts a header that states the length of the next header and reads that much into
+    memory: two megabytes of archive became two gigabytes.
+    """
+
+    def __init__(self, content: BinaryIO) -> None:
+        self._content = content
+        self.tell = content.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _MAX_HEADER or self.tell() > MAX_ARCHIVE:
+            raise _TooLarge
+        return self._content.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < self.tell():
+            raise tarfile.ReadError("a negative size leads back, in an endless loop")
+        if offset > MAX_ARCHIVE:
+            raise _TooLarge
+        return self._content.seek(offset, whence)
+
+
+def _check_end(tar: tarfile.TarFile, content: _Bounded) -> None:
+    """Raise ReadError unless the archive ends with its end mark, and nothing but padding after it.
+
+    tarfile takes a damaged header, or the end of the file, for the end of the archive. Reading to the
+    end also lets gzip verify its checksum.
+    """
+    if content.tell() == tar.offset:
+        raise tarfile.ReadError("no end mark")
+    while rest := content.read(_MAX_HEADER):
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("members after the end mark")

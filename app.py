@@ -18,7 +18,14 @@ from starlette.routing import Route
 
 from ftcore import __version__, access
 from ftcore.errors import UnfreezeError
-from pages.components.shell import access_control, assets, sign_in, warm_imports
+from pages.components.shell import (
+    access_control,
+    assets,
+    log_limit,
+    sign_in,
+    uvicorn_server,
+    warm_imports,
+)
 from pages.components.shell.security_headers import HEADERS, SecurityHeaders
 from pages.components.text.escaping import escape_markdown
 
@@ -45,6 +52,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 def start_queue() -> None:
     """Close the runs that a crash interrupted, then start the queue."""
     warm_imports.preload().result()
+    log_limit.install()
     from ftcore import tracking
     from ftcore.runs.scheduler import scheduler
 
@@ -110,20 +118,26 @@ async def server_error(request: Request, error: Exception) -> Response:
 
 
 def middleware() -> list[Middleware]:
-    """Return the middleware; exit if the server would be open to a network without a sign-in."""
+    """Return the middleware; exit if the server would be open to a network without a sign-in.
+
+    Also limits the connections, which come before any middleware, and the log.
+    """
+    log_limit.install()
     by_streamlit = sign_in.by_streamlit()
     try:
         password = sign_in.password()
         has_sign_in = by_streamlit or password is not None
+        proxies = access.trusted_proxies()
         access.check_server_address(st.get_option("server.address") or "", has_sign_in)
     except UnfreezeError as error:
         raise SystemExit(str(error)) from None
+    uvicorn_server.install(proxies)
     if by_streamlit and not find_spec("authlib"):
         log.warning("Streamlit's sign-in needs the package Authlib: install it to let visitors in.")
     if by_streamlit:
         control = Middleware(access_control.StreamlitSignIn)
     elif password is not None:
-        control = Middleware(access_control.PasswordSignIn, password=password)
+        control = Middleware(access_control.PasswordSignIn, password=password, proxies=proxies)
     else:
         control = Middleware(access_control.LocalOnly)
     return [Middleware(SecurityHeaders), control]

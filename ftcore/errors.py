@@ -7,6 +7,10 @@ from contextlib import contextmanager
 # The last one is from oneDNN, which multiplies matrices on a CPU.
 _NO_MEMORY = ("allocate memory", "out of memory", "out_of_memory", "could not create a primitive")
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_NO_FILE_LEFT = (errno.EMFILE, errno.ENFILE)
+TOO_MANY_FILES = (
+    "Too many files are open: raise the limit of open files (ulimit -n), or close other programs."
+)
 
 
 class UnfreezeError(Exception):
@@ -33,6 +37,8 @@ def user_message(error: Exception) -> str:
         return "Out of memory: reduce the batch size or the text length."
     if is_disk_full(error):
         return "The disk is full: free some space and try again."
+    if is_out_of_files(error):
+        return TOO_MANY_FILES
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"{error.filename!r} cannot be used ({error.strerror}): check the path, its "
@@ -64,3 +70,9 @@ def panics_as_memory_errors() -> Iterator[None]:
 def is_disk_full(error: Exception) -> bool:
     """Whether an error means that the disk is full."""
     return isinstance(error, OSError) and error.errno in _DISK_FULL
+
+
+def is_out_of_files(error: Exception) -> bool:
+    """Whether an error means that no further file can be opened; Rust code gives the text alone."""
+    by_number = isinstance(error, OSError) and error.errno in _NO_FILE_LEFT
+    return by_number or any(f"(os error {number})" in str(error) for number in _NO_FILE_LEFT)

@@ -81,6 +81,10 @@ def runs_dir() -> Path:
     return home() / "runs"
 
 
+def sign_outs_file() -> Path:
+    return home() / "sign_outs.json"  # sign-ins that have ended
+
+
 def database_path() -> Path:
     """Return the SQLite database of runs, used unless `MLFLOW_TRACKING_URI` is set."""
     return home() / "mlflow.db"

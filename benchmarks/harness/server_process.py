@@ -29,18 +29,22 @@ class ServerProcess:
         address: where it answers, without a slash at the end.
         process: the current one, or the last.
         log: what the current process writes, in its home; one file a start.
+
+    `open_files`: the hard limit of open files, by default that of the caller.
     """
 
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+    def __init__(self, home: Path, *options: str, open_files: int = 0, **environment: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
         self._home = home
         self._command = command(port, *options)
+        if open_files:
+            self._command = ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh", *self._command]
         self._environment = os.environ | {"UNFREEZE_HOME": str(home)} | environment
         self._starts = 0
 

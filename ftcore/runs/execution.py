@@ -11,9 +11,17 @@ from filelock import FileLock
 
 from ftcore import tracking
 from ftcore.config import REFERENCES, SELF_TRAINED
-from ftcore.errors import Diverged, UnfreezeError, UnreadableSnapshot, is_disk_full, user_message
+from ftcore.errors import (
+    Diverged,
+    UnfreezeError,
+    UnreadableSnapshot,
+    is_disk_full,
+    is_out_of_files,
+    user_message,
+)
 from ftcore.events import Event, Finished, Noted, Pause, Status, Stop, Task
 from ftcore.models import checkpoints
+from ftcore.storage import open_files
 
 log = logging.getLogger(__name__)
 Action = Literal["stop", "discard", "pause", "interrupt"]
@@ -33,7 +41,8 @@ def execute(
     """Execute a run, or resume it from its snapshot; record and yield its events.
 
     An error becomes the run's last event. Claims the run unless a `claim` is given, and releases it at the
-    end. Raises UnfreezeError if another process has claimed the run, or its start cannot be recorded.
+    end. Raises UnfreezeError if another process has claimed the run, its start cannot be recorded, or too
+    many files are open.
     """
     # Imported late: torch takes seconds, and a page submits a run without it.
     from ftcore import devices
@@ -43,6 +52,7 @@ def execute(
     request = request or EndRequest()
     output = checkpoints.run_path(run_id)
     try:
+        open_files.check_room()
         with tracking.Recorder(run_id) as recorder:
             last = yield from _record_events(run_id, output, request, recorder)
             if last.status == "paused" and request.action == "interrupt":
@@ -140,7 +150,11 @@ def _failed(run_id: str, error: Exception, resumable: bool) -> Finished:
     if not message:
         log.error("run %s failed", run_id, exc_info=error)
         message = f"Something unexpected went wrong ({type(error).__name__}: {error}); see the log."
-    no_fault = is_disk_full(error) or isinstance(error, tracking.RecordUnavailable)
+    no_fault = (
+        is_disk_full(error)
+        or is_out_of_files(error)
+        or isinstance(error, tracking.RecordUnavailable)
+    )
     if no_fault or (resumable and not isinstance(error, Diverged)):
         advice = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."
         return ended(run_id, "interrupted", f"{message}{advice}")

@@ -1,5 +1,6 @@
 """A training that ends when the test says so, for tests of the queue and its worker."""
 
+import errno
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ class ControlledTraining:
             raise ZeroDivisionError("a bug")
         if config.name == "refused":
             raise UnfreezeError("Choose other data.")
+        if config.name == "out of files":
+            raise OSError(errno.EMFILE, "Too many open files")
         try:
             while not self._event(config.name).is_set():
                 yield Progress("training", 1, 2, "steps")

@@ -4,6 +4,9 @@ import itertools
 import re
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +19,8 @@ from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 import app as server
-from ftcore.access import FREE_ATTEMPTS, SECONDS_PER_ATTEMPT, TOKEN_SECONDS, Password
+from ftcore import paths
+from ftcore.access import FREE_FAILURES, TOKEN_SECONDS, Networks, Password, SignInPace
 from pages.components.shell import access_control as access, sign_in
 from pages.components.shell.access_control import COOKIE
 
@@ -30,15 +34,18 @@ PASSWORD = Password(SECRET)
 
 
 async def inner_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stands for the dashboard: answers with status 204, accepts WebSockets."""
+    """Stands for the dashboard: answers with status 204, sends back what a WebSocket brings."""
     if scope["type"] == "websocket":
-        await WebSocket(scope, receive, send).accept()
+        await (socket := WebSocket(scope, receive, send)).accept()
+        with suppress(WebSocketDisconnect):
+            while True:
+                await socket.send_text(await socket.receive_text())
     else:
         await Response(status_code=204)(scope, receive, send)
 
 
-def password_sign_in() -> access.PasswordSignIn:
-    return access.PasswordSignIn(inner_app, PASSWORD)
+def password_sign_in(proxies: str = "") -> access.PasswordSignIn:
+    return access.PasswordSignIn(inner_app, PASSWORD, Networks(proxies, "X"))
 
 
 def cookie(age: float = 0.0) -> str:
@@ -117,7 +124,7 @@ def test_with_a_password_every_client_signs_in(path, kind, client):
     control = password_sign_in()
     assert request(control, path, client=client, kind=kind, cookie=cookie()).status_code == 204
     expired = cookie(TOKEN_SECONDS + 1)
-    for bad in ("", expired, f"{COOKIE}=", f"{COOKIE}=9999999999.{'0' * 64}", "x=\xff"):
+    for bad in ("", expired, f"{COOKIE}=", f"{COOKIE}=9999999999.{'0' * 32}.{'0' * 64}", "x=\xff"):
         status = request(control, path, client=client, kind=kind, cookie=bad).status_code
         if path == "/health" and client == "127.0.0.1":
             assert status == 204, "monitoring on this machine needs no password"
@@ -160,18 +167,109 @@ def test_sign_in_leads_to_this_server_only(target):
         assert list(response.headers).count("set-cookie") == 1
 
 
-def test_wrong_passwords_are_reported_then_throttled():
+class Pace(SignInPace):
+    """A pace that writes down whose password is checked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts: list[str] = []
+
+    def may_check(self, host: str) -> bool:
+        if passes := super().may_check(host):
+            self.hosts.append(host)
+        return passes
+
+
+def test_wrong_passwords_are_reported_and_the_right_one_is_let_in_a_little_later():
     control = password_sign_in()
-    for _ in range(FREE_ATTEMPTS):
+    for _ in range(FREE_FAILURES + 1):
         wrong = submit(control, password="open", next="/train")
         assert wrong.status_code == 403 and access.WRONG_PASSWORD in wrong.text
         assert "set-cookie" not in wrong.headers and 'value="/train"' in wrong.text
-    throttled = submit(control, password="open+sesame")
-    assert throttled.status_code == 429
-    assert 0 < int(throttled.headers["retry-after"]) <= SECONDS_PER_ATTEMPT
-    assert "Too many wrong passwords; try again in" in throttled.text
-    assert "set-cookie" not in throttled.headers, "the right password must not be told apart"
+    began = time.monotonic()
+    assert submit(control, password="open+sesame").status_code == 303, "nobody is locked out"
+    assert 0.05 < time.monotonic() - began < 2
     assert submit(control, client="192.0.2.8", password="open+sesame").status_code == 303
+
+
+def test_many_at_once_are_checked_one_after_another(monkeypatch):
+    monkeypatch.setattr(access, "MAX_WAIT", 0.5)
+    monkeypatch.setattr(access, "MAX_WAITING_OF_ONE", 20)
+    control = password_sign_in()
+    with ThreadPoolExecutor(40) as pool:
+        answers = [pool.submit(submit, control, password="open") for _ in range(40)]
+        statuses = Counter(answer.result().status_code for answer in answers)
+    assert statuses[403] < 10 and statuses[403] + statuses[429] == 40
+    assert not control.waiting
+    answer = submit(control, password="open+sesame")
+    assert answer.status_code in (303, 429)
+    assert answer.status_code == 303 or int(answer.headers["retry-after"]) >= 0
+
+
+def test_a_header_changes_the_address_behind_a_named_proxy_only():
+    for proxies, hosts in (("", [NETWORK] * 2), (NETWORK, ["203.0.113.1", "203.0.113.2"])):
+        control = password_sign_in(proxies)
+        control.pace = Pace()
+        for last in "12":
+            for header in ("x_forwarded_for", "x_real_ip", "forwarded"):
+                address = f"203.0.113.{last}"
+                sent = {header: f"for={address}" if header == "forwarded" else address}
+                if header == "x_forwarded_for":
+                    request(control, "/sign-in", "POST", body=b"password=open", **sent)
+                else:
+                    request(password_sign_in(proxies), "/sign-in", "POST", body=b"x=y", **sent)
+        assert control.pace.hosts == hosts
+
+
+def test_a_copied_cookie_is_void_after_sign_out_and_others_are_not():
+    control, other_server = password_sign_in(), password_sign_in()
+    mine, other = cookie(), cookie()
+    for server_ in (control, other_server):
+        assert request(server_, cookie=mine).status_code == 204
+    request(control, "/sign-out", cookie=f"{COOKIE}=9999999999.{'0' * 32}.{'0' * 64}")
+    assert not paths.sign_outs_file().exists(), "a stranger ends no sign-in"
+    assert location(request(control, "/sign-out", cookie=mine)) == "/sign-in"
+    for server_ in (control, other_server, password_sign_in()):  # the last: after a restart
+        assert request(server_, cookie=mine).status_code == 401
+        assert request(server_, cookie=mine, kind="websocket").status_code == 403
+        assert request(server_, cookie=other).status_code == 204
+
+
+def test_sign_out_ends_an_open_web_socket(monkeypatch):
+    monkeypatch.setattr(access, "RECHECK_SECONDS", 0.01)
+    control, headers = password_sign_in(), {"host": "127.0.0.1:8501"}
+    mine, other = cookie(), cookie()
+    app = TestClient(control)
+    with (
+        app.websocket_connect("/", headers=headers | {"cookie": mine}) as ended,
+        app.websocket_connect("/", headers=headers | {"cookie": other}) as open_,
+    ):
+        request(control, "/sign-out", cookie=mine)
+        with pytest.raises(WebSocketDisconnect) as closed:
+            ended.receive_text()
+        assert closed.value.code == 1008
+        open_.send_text("a message")
+        assert open_.receive_text() == "a message"
+
+
+def test_damaged_list_of_sign_outs_ends_all_sign_ins_until_then():
+    control, before = password_sign_in(), cookie(age=5)
+    assert request(control, cookie=before).status_code == 204
+    paths.sign_outs_file().parent.mkdir(parents=True, exist_ok=True)
+    for damaged in (b"{", b"\xff", b"[]", b'{"ended": {"a": "b"}, "all_before": 0}', b"{}"):
+        paths.sign_outs_file().write_bytes(damaged)
+        control = password_sign_in()
+        assert request(control, cookie=before).status_code == 401
+        assert request(control, cookie=cookie()).status_code == 204
+        assert request(password_sign_in(), cookie=before).status_code == 401, "after a restart"
+
+
+def test_sign_out_that_cannot_be_stored_holds_until_the_server_ends(caplog):
+    paths.sign_outs_file().mkdir(parents=True)
+    control, mine = password_sign_in(), cookie()
+    assert location(request(control, "/sign-out", cookie=mine)) == "/sign-in"
+    assert request(control, cookie=mine).status_code == 401
+    assert "a restart undoes it" in caplog.text
 
 
 @pytest.mark.parametrize(

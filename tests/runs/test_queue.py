@@ -10,12 +10,13 @@ import pytest
 import app
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, user_message
 from ftcore.models import checkpoints
 from ftcore.runs import queue
 from ftcore.runs.scheduler import scheduler
+from ftcore.storage import open_files
 from ftcore.training import snapshots
-from tests.helpers import disk_limit, small_runs
+from tests.helpers import disk_limit, open_file_limit, small_runs
 from tests.helpers.controlled_training import call_concurrently, final_status
 
 
@@ -126,6 +127,33 @@ def test_server_that_starts_on_a_full_disk_executes_the_queue_once_it_has_room(
     training.finish("queued")
     training.wait_for("queued")
     assert final_status(run_id) == "finished"
+
+
+def test_run_waits_while_too_many_files_are_open(training, monkeypatch):
+    monkeypatch.setattr(queue, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(open_files, "NEEDED", 400)
+    first, second = training.submit("first", "second")
+    with open_file_limit.limit_open_files(200):
+        training.finish("first", "second")
+        assert final_status(first) == "finished"
+        end = time.monotonic() + 60
+        while second not in scheduler.queue.start_errors and time.monotonic() < end:
+            time.sleep(0.01)
+        assert "Too many files are open" in scheduler.queue.start_errors[second]
+        assert tracking.run(second).status == "queued"
+        with pytest.raises(UnfreezeError, match="limit of open files"):
+            scheduler.health()
+    training.wait_for("second")
+    assert final_status(second) == "finished"
+
+
+def test_run_that_lacks_a_file_is_interrupted(training):
+    [run_id] = training.submit("out of files")
+    assert final_status(run_id) == "interrupted"
+    run = tracking.run(run_id)
+    assert run.resumable and "Too many files are open" in run.message
+    rust = RuntimeError("I/O error: Too many open files (os error 24)")  # of safetensors
+    assert user_message(rust) == run.message.removesuffix(" The run can be resumed.")
 
 
 def test_move_swaps_neighbours_in_queue_and_record(training):

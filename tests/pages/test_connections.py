@@ -1,0 +1,77 @@
+"""A real server whose connections, open files and log somebody tries to exhaust."""
+
+import resource
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+import requests
+
+from benchmarks.harness.server_process import ServerProcess
+from ftcore import tracking
+from ftcore.config import FineTuneConfig
+
+pytestmark = pytest.mark.slow
+
+SECRET = "open sesame"
+OPEN_FILES = 1024
+FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
+HALF_REQUESTS = [
+    "",
+    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+    f"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\n{FORM}Content-Length: 40\r\n\r\npassword=",
+    "GET /_stcore/stream HTTP/1.1\r\nUpgrade: websocket\r\n",
+]
+
+
+@pytest.fixture
+def open_files():
+    """As many open files as this process may have, for the clients of the test."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def sign_in(address: str) -> dict[str, str]:
+    """The cookie of somebody who has signed in."""
+    answer = requests.post(
+        f"{address}/sign-in", {"password": SECRET}, allow_redirects=False, timeout=20
+    )
+    assert answer.status_code == 303
+    return dict(answer.cookies)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.2)
+
+
+def test_half_open_connections_end_no_run(home, open_files):
+    runs = [
+        tracking.create_run(
+            FineTuneConfig(mode="full", epochs=1, limit=1500, name=name), place=place
+        )
+        for name, place in (("first", 1.0), ("second", 2.0))
+    ]
+    server = ServerProcess(home, open_files=OPEN_FILES, UNFREEZE_PASSWORD=SECRET)
+    with server, ExitStack() as clients:
+        port = int(server.address.rpartition(":")[2])
+        cookies = sign_in(server.address)
+        wait_until(lambda: tracking.run(runs[0]).status == "running")
+        for number in range(1_100):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            client.sendall(HALF_REQUESTS[number % len(HALF_REQUESTS)].encode())
+        end = time.monotonic() + 240
+        while tracking.run(runs[1]).status in ("queued", "running") and time.monotonic() < end:
+            answer = requests.get(f"{server.address}/health", cookies=cookies, timeout=20)
+            assert answer.status_code == 200, answer.text
+            time.sleep(1)
+        assert [tracking.run(run_id).status for run_id in runs] == ["finished"] * 2
+        assert sign_in(server.address), "others still get in"
+    log = server.log.read_text()
+    assert len(log) < 10_000 and "Traceback" not in log, log[:5_000]

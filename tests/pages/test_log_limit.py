@@ -1,0 +1,35 @@
+"""Repeated log lines."""
+
+import logging
+
+from pages.components.shell import log_limit
+from pages.components.shell.log_limit import LINES, SECONDS, RepeatLimit
+
+log = logging.getLogger("unfreeze.test")
+
+
+def test_a_repeated_line_is_left_out_and_counted(caplog):
+    now = [0.0]
+    caplog.handler.addFilter(limit := RepeatLimit(lambda: now[0]))
+    try:
+        for round_ in range(2):
+            for number in range(1_000):
+                log.warning("visitor %d", number)
+            log.warning("another line")
+            now[0] += SECONDS
+            assert len(caplog.messages) == (round_ + 1) * (LINES + 1)
+    finally:
+        caplog.handler.removeFilter(limit)
+    assert caplog.messages[LINES + 1] == "visitor 0 (980 similar lines are left out)"
+    assert caplog.messages.count("another line") == 2, "others are written"
+
+
+def test_all_handlers_are_limited_once(caplog):
+    log.addHandler(handler := logging.NullHandler())
+    try:
+        log_limit.install()
+        log_limit.install()
+        assert handler.filters == [log_limit.LIMIT]
+        assert logging.lastResort and log_limit.LIMIT in logging.lastResort.filters
+    finally:
+        log.removeHandler(handler)

@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,11 +112,18 @@ def words_owner(checkpoint: Checkpoint) -> Checkpoint:
         return checkpoint
     for kind, path in _folders():
         if _ref(kind, path) == checkpoint.words:
-            return _read(kind, path)
+            owner, earlier = _read(kind, path), _earlier_words(checkpoint)
+            replaced = kind == "bundled" and owner.words_fingerprint != checkpoint.words_fingerprint
+            return replace(owner, path=earlier) if replaced and earlier.is_dir() else owner
     name = validation.printable(checkpoint.words)
     raise checkpoint_error(
         checkpoint, f"its word vectors are those of {name!r}, which is not here; bring it back"
     )
+
+
+def _earlier_words(checkpoint: Checkpoint) -> Path:
+    """Where the words and vectors of an earlier version's bundled checkpoint lie, if it was that one's."""
+    return paths.BUNDLED_CHECKPOINTS / "earlier-words" / checkpoint.words_fingerprint
 
 
 def update(path: Path, title: str = "", metrics: dict[str, float] | None = None) -> None:

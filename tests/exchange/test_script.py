@@ -19,6 +19,7 @@ from ftcore.data import sample
 from ftcore.errors import UnfreezeError
 from ftcore.exchange import script
 from ftcore.runs import execution
+from ftcore.text.tokenizers import CURRENT, EARLIER
 from ftcore.tracking import Run
 from tests.helpers import small_runs
 from tests.helpers.dataset_files import archive, csvs, folder
@@ -99,7 +100,10 @@ def test_script_reads_imdb_as_published(base, packed, tmp_path):
 
 def test_script_reads_ag_news_as_published_and_starts_from_a_run(base, tmp_path, capsys):
     texts = sample.generate()[0][:160]
-    rows = [(str(1 + number % 4), "Title", f"{text}\\more") for number, text in enumerate(texts)]
+    rows = [
+        (str(1 + number % 4), "Title", f"\u201c{text}\u201d isn\u2019t\\more")
+        for number, text in enumerate(texts)
+    ]
     source = csvs(tmp_path, rows) / "train.csv"
     data = {"dataset": "ag_news", "source": str(source), "epochs": 2}
     first = train(checkpoint=base, **data)
@@ -119,6 +123,18 @@ def test_script_reads_other_encodings_separators_and_blank_lines(base, tmp_path)
     run = train(checkpoint=base, dataset="ag_news", source=str(tmp_path), epochs=1)
     assert run.notes[0] == "train.csv was read in the encoding UTF-16."
     check_script(run, tmp_path)
+
+
+def test_script_reads_with_the_tokenizer_of_the_run(base, tmp_path):
+    """That of its checkpoint; a run is refused if the checkpoint was made again with another one."""
+    old = small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", tokenizer=EARLIER)
+    run = train(checkpoint="old", limit=200, epochs=2)
+    assert "unicodedata" not in script.script(run.run_id)
+    check_script(run, tmp_path)
+    assert "unicodedata" in script.script(train(checkpoint=base, limit=200, epochs=1).run_id)
+    small_runs.checkpoint(old.path, "old", tokenizer=CURRENT)
+    with pytest.raises(UnfreezeError, match="Old was made again since this run began"):
+        script.script(run.run_id)
 
 
 @pytest.mark.parametrize("mode", ["full", "last-layer", "gradual", "scratch"])

@@ -24,7 +24,7 @@ WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
 FACTS: Facts = {"steps": 8, "steps_per_epoch": 4, "train_texts": 512, "trainable_parameters": 18}
 FACTS |= {"device": "cpu", "precision": "fp32", "labels": ["negative", "positive"]}
-FACTS |= {"dataset_fingerprint": "tiny"}
+FACTS |= {"dataset_fingerprint": "tiny", "tokenizer": CURRENT.name}
 
 
 def checkpoint(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.experiments import catalog
-from ftcore.models import checkpoints
+from ftcore.models import checkpoints, fingerprints
 from ftcore.tracking.address import tracking_uri
 from tests.helpers import small_runs
 
@@ -73,12 +74,19 @@ def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted():
     assert tracking.runs()["run_id"].tolist() == [valid]
 
 
-def test_word_vectors_of_the_starter_never_change():
-    """Runs that did not train the word vectors load those of the starter."""
-    starter = checkpoints.find("starter")
-    vectors = (starter.path / checkpoints.WORDS).read_bytes()
-    assert starter.words_fingerprint == "e16397cedffc2849"
-    assert hashlib.sha256(vectors).hexdigest()[:16] == "fb7965ced9d310d1"
+@pytest.mark.parametrize(
+    ("words", "vectors"),
+    [("e16397cedffc2849", "fb7965ced9d310d1"), ("040e26c5489c4e77", "28a1975820851c55")],
+)
+def test_word_vectors_of_each_starter_stay(words, vectors):
+    """Runs that did not train the word vectors load those of the starter that they began with."""
+    run_id = small_runs.run(saved=False)
+    old = replace(checkpoints.find("starter"), ref=run_id, words="starter", words_fingerprint=words)
+    owner = checkpoints.words_owner(old)
+    content = (owner.path / checkpoints.WORDS).read_bytes()
+    assert hashlib.sha256(content).hexdigest()[:16] == vectors
+    stored = json.loads((owner.path / checkpoints.VOCABULARY).read_text("utf-8"))
+    assert fingerprints.of_words(stored) == words
 
 
 def test_diagnostics_may_lack_arrays_but_have_no_unknown_ones(tmp_path):

@@ -1,10 +1,12 @@
 """A real server whose connections, open files and log somebody tries to exhaust."""
 
+import itertools
 import resource
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
@@ -75,3 +77,48 @@ def test_half_open_connections_end_no_run(home, open_files):
         assert sign_in(server.address), "others still get in"
     log = server.log.read_text()
     assert len(log) < 10_000 and "Traceback" not in log, log[:5_000]
+
+
+@pytest.fixture(scope="module")
+def protected(tmp_path_factory):
+    """The address of a dashboard with a password."""
+    home = tmp_path_factory.mktemp("protected")
+    with ServerProcess(home, UNFREEZE_PASSWORD=SECRET) as server:
+        yield server.address
+    assert "Traceback" not in server.log.read_text()
+
+
+def try_passwords(address: str, seconds: float) -> int:
+    """How many wrong passwords are answered by 40 clients, each try with other forwarding headers."""
+    end = time.monotonic() + seconds
+
+    def client(number: int) -> int:
+        tries = itertools.count()
+        wrong = 0
+        with requests.Session() as session:
+            while (left := end - time.monotonic()) > 0:
+                host = f"198.51.{number}.{next(tries) % 256}"
+                headers = {"X-Forwarded-For": host, "X-Real-IP": host, "Forwarded": f"for={host}"}
+                with suppress(requests.Timeout):
+                    url, form = f"{address}/sign-in", {"password": f"guess {host}"}
+                    answer = session.post(url, form, headers=headers, timeout=left)
+                    wrong += answer.status_code == 403
+        return wrong
+
+    with ThreadPoolExecutor(40) as pool:
+        return sum(pool.map(client, range(40)))
+
+
+def test_wrong_passwords_are_slow_whatever_headers_say_and_the_right_one_is_not(protected):
+    assert try_passwords(protected, 3.0) < 20
+    began = time.monotonic()
+    assert sign_in(protected)
+    assert time.monotonic() - began < 5
+
+
+def test_copied_cookie_is_void_after_sign_out(protected):
+    copied, other = sign_in(protected), sign_in(protected)
+    assert requests.get(protected, cookies=copied, timeout=20).status_code == 200
+    requests.get(f"{protected}/sign-out", cookies=copied, timeout=20)
+    assert requests.get(protected, cookies=copied, timeout=20).status_code == 401
+    assert requests.get(protected, cookies=other, timeout=20).status_code == 200

@@ -95,6 +95,13 @@ class Resumable:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """A resumed run goes on behind these points; the record lacks those it could not take before."""
+
+    points: "tuple[Point, ...]"
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a run, with its final metrics."""
 
@@ -111,7 +118,8 @@ class Pause(Exception):
     """Thrown into the task of a run to end it at its next event with a snapshot to resume from."""
 
 
-Event = Progress | Started | Step | Evaluation | Watched | Saved | Noted | Resumable | Finished
+Point = Step | Evaluation | Watched
+Event = Progress | Started | Point | Saved | Noted | Resumable | Restored | Finished
 T = TypeVar("T")
 Task = Generator[Event, None, T]
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,7 +55,7 @@ class Scheduler:
         """Queue a run and return its id. Raises UnfreezeError if it is refused or not recorded."""
         refuse_unused_paths(config)
         check_config(config)
-        place = time.time()
+        place = tracking.next_place()
         run_id = tracking.create_run(config, place=place)
         self.start()
         self.queue.add(run_id, place)
@@ -72,7 +71,7 @@ class Scheduler:
         self.start()
         claims = record_experiment(configs, experiment, experiment_name)
         try:
-            self._enqueue(claims, time.time())
+            self._enqueue(claims, tracking.next_place())
         except BaseException:
             _withdraw(claims)
             raise
@@ -141,12 +140,14 @@ class Scheduler:
     def end(self, *run_ids: str) -> None:
         """Stop runs and wait until they have ended. Raises UnfreezeError if one cannot be ended now."""
         for run_id in run_ids:
+            run = tracking.run(run_id)
             while (
-                run := tracking.run(run_id)
-            ).live or run.resumable:  # off the queue, it may be paused
+                run.live or run.resumable
+            ):  # one that had begun is paused when it leaves the queue
                 self.stop(run_id)
                 if not self.queue.join(run_id, END_SECONDS):
                     raise UnfreezeError(f"{run.name} has not ended yet; try again in a minute.")
+                run = tracking.run(run_id)
 
     def delete_checkpoint(self, ref: str) -> None:
         """Delete a checkpoint, after ending the runs that need it. Raises UnfreezeError."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ftcore.config import FineTuneConfig
 from ftcore.diagnostics import collect
-from ftcore.events import Evaluation, Finished, Pause, Started, Status, Stop, Task
+from ftcore.events import Evaluation, Finished, Pause, Restored, Started, Status, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.training import evaluation, loop, preparation, snapshots
 from ftcore.training.preparation import TrainingSetup
@@ -31,6 +31,8 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     if snapshot:
         snapshots.restore(snapshot, setup, state)
     yield Started(preparation.facts(setup), tuple(state.notes))
+    if snapshot:
+        yield Restored(tuple(state.points))
     status: Status = "finished"
     test_metrics = {}
     try:

@@ -30,6 +30,7 @@ from ftcore.tracking.recorder import (
     disk_use,
     enqueue,
     finish,
+    next_place,
     rename,
     waiting,
 )
@@ -37,5 +38,14 @@ from ftcore.tracking.run_record import Run, claim
 
 __all__ = ["Dependents", "RecordUnavailable", "Recorder", "Run", "checkpoint_dependents", "claim"]
 __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
-__all__ += ["find_runs", "finish", "history", "last_failure", "rename", "run", "run_dependents"]
+__all__ += [
+    "find_runs",
+    "finish",
+    "history",
+    "last_failure",
+    "next_place",
+    "rename",
+    "run",
+    "run_dependents",
+]
 __all__ += ["runs", "waiting", "watched"]

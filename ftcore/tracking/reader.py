@@ -6,7 +6,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -43,7 +43,11 @@ def runs() -> pd.DataFrame:
 
 @functools.lru_cache(maxsize=1)
 def _runs(version: object, second: int) -> pd.DataFrame:
-    rows = [_row(run) for run in _search_all() if tag("config") in run.data.tags]
+    # MLflow sorts by when they began, and clocks are set back; earlier versions recorded no sequence.
+    newest_first = sorted(
+        _search_all(), key=lambda run: run.data.tags.get(tag("sequence"), ""), reverse=True
+    )
+    rows = [_row(run) for run in newest_first if tag("config") in run.data.tags]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
@@ -106,6 +110,29 @@ def search(condition: str) -> list[Run]:
     return runs
 
 
+def last_sequence() -> int:
+    """The number of the newest run, in the order of creation; 0 if there is none."""
+    client, experiment = connect()
+    order = [f"tags.`{tag('sequence')}` DESC"]
+    newest = client.search_runs([experiment], max_results=1, order_by=order)
+    number = newest[0].data.tags.get(tag("sequence"), "") if newest else ""
+    return int(number) if number.isdecimal() else 0
+
+
+def last_timestamp(run_id: str) -> int:
+    """The timestamp of the last point of a run in milliseconds, 0 if there is none."""
+    if is_home_database():
+        query = "SELECT max(timestamp) FROM metrics WHERE run_uuid = ?"
+        with _home_database() as database:
+            return database.execute(query, (run_id,)).fetchone()[0] or 0
+    client, _ = connect()
+    # All of a point are recorded at once; those without a slash at an end of the run.
+    latest = client.get_run(run_id).data.metrics
+    names = [name for name in latest if "/" not in name or name.endswith("/seconds")]
+    histories = [client.get_metric_history(run_id, name) for name in names]
+    return max([0, *(point.timestamp for history in histories for point in history)])
+
+
 def last_failure() -> str | None:
     """The message of the run that failed last. Raises UnfreezeError if the record cannot be read."""
     client, experiment = connect()
@@ -120,7 +147,7 @@ def last_failure() -> str | None:
 def history(run_id: str) -> pd.DataFrame:
     """Loss and accuracy of a run: split, step, epoch, seconds, examples, loss, accuracy, lr; by step."""
     names = [f"{split}/{column}" for split, columns in _SPLITS.items() for column in columns]
-    points = _points(run_id, names)
+    points = points_by_step(run_id, names)
     parts = []
     for split, columns in _SPLITS.items():
         curves = {column: pd.Series(points[f"{split}/{column}"], dtype=float) for column in columns}
@@ -136,7 +163,9 @@ def watched(run_id: str) -> pd.DataFrame:
     client, _ = connect()
     names = [name for name in client.get_run(run_id).data.metrics if _WATCHED.fullmatch(name)]
     shared = ["epoch", "seconds", "examples"]
-    points = _points(run_id, [*names, *(f"watch/{column}" for column in shared)]) if names else {}
+    points = (
+        points_by_step(run_id, [*names, *(f"watch/{column}" for column in shared)]) if names else {}
+    )
     rows = [
         {"sentence": int(sentence), "label": int(label), "step": step, "probability": probability}
         | {column: points[f"watch/{column}"].get(step) for column in shared}
@@ -149,7 +178,7 @@ def watched(run_id: str) -> pd.DataFrame:
     return table.sort_values(["sentence", "label", "step"], ignore_index=True)
 
 
-def _points(run_id: str, metrics: Sequence[str]) -> dict[str, dict[int, float | None]]:
+def points_by_step(run_id: str, metrics: Iterable[str]) -> dict[str, dict[int, float | None]]:
     """Values by step of each of these metrics; the last where a step was recorded twice.
 
     MLflow takes 50 ms for the curves of a run, one query of the database in our home 3 ms; a live
@@ -159,14 +188,11 @@ def _points(run_id: str, metrics: Sequence[str]) -> dict[str, dict[int, float | 
     if not is_home_database():
         client, _ = connect()
         for name in metrics:
-            for point in client.get_metric_history(run_id, name):
+            history = client.get_metric_history(run_id, name)
+            for point in sorted(history, key=lambda point: point.timestamp):
                 points[name][point.step] = point.value
         return points
-    database_file = paths.database_path()
-    with (
-        using_record(),
-        contextlib.closing(sqlite3.connect(database_file, timeout=20)) as database,
-    ):
+    with _home_database() as database:
         query = (
             "SELECT key, step, CASE is_nan WHEN 1 THEN NULL ELSE value END FROM metrics "
             "WHERE run_uuid = ? ORDER BY timestamp"
@@ -175,3 +201,12 @@ def _points(run_id: str, metrics: Sequence[str]) -> dict[str, dict[int, float | 
             if name in points:
                 points[name][step] = value
     return points
+
+
+@contextlib.contextmanager
+def _home_database() -> Iterator[sqlite3.Connection]:
+    with (
+        using_record(),
+        contextlib.closing(sqlite3.connect(paths.database_path(), timeout=20)) as database,
+    ):
+        yield database

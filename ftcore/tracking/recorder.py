@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Self
@@ -20,7 +21,7 @@ from ftcore import __version__, events, paths
 from ftcore.config import FineTuneConfig, generated_name
 from ftcore.diagnostics.results import ARRAYS, METADATA
 from ftcore.errors import UnfreezeError
-from ftcore.events import Event, Finished
+from ftcore.events import Event, Finished, Point
 from ftcore.models import checkpoints
 from ftcore.storage import files
 from ftcore.tracking import reader
@@ -62,6 +63,7 @@ def create_run(
         "place": f"{place or ''}",
     } | _process()
     client, mlflow_experiment = connect()
+    tags["sequence"] = f"{reader.last_sequence() + 1:012}"
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
     prefixed = {tag(key): tags[key] for key in tags}
     run = client.create_run(mlflow_experiment, tags=prefixed, run_name=name)
@@ -76,13 +78,16 @@ class Recorder:
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self._client, _ = connect()
+        self._last_timestamp = reader.last_timestamp(run_id)
         self._metrics: list[Metric] = []
         self._tags: dict[str, str] = {}
         self.failure = ""  # why the events wait in memory; empty if they are recorded
         self._last_flush = 0.0
         self._pause = FLUSH_SECONDS
         self._phase = ""
-        self._phase_began: dict[str, float] = {}  # when each first began; phases may alternate
+        self._phase_began: dict[
+            str, float
+        ] = {}  # `monotonic` when each first began; they may alternate
         self._notes: list[str] = []
         self._closed = threading.Event()
 
@@ -100,9 +105,10 @@ class Recorder:
             case events.Progress():
                 if event.phase != self._phase:
                     self._phase = event.phase
-                    began = self._phase_began.setdefault(event.phase, time.time())
-                    self._tags |= {"phase": event.phase, "phase_began": str(began)}
+                    self._phase_began.setdefault(event.phase, time.monotonic())
+                    self._tags["phase"] = event.phase
                 progress = {"done": event.done, "total": event.total, "unit": event.unit}
+                progress["seconds"] = time.monotonic() - self._phase_began[event.phase]
                 self._tags["phase_progress"] = json.dumps(progress)
             case events.Started():
                 self._notes = list(event.notes)
@@ -114,16 +120,10 @@ class Recorder:
                 if not self.failure:
                     self._flush()
                 return
-            case events.Step():
-                self._point("train", event, accuracy=event.accuracy, loss=event.loss, lr=event.lr)
-            case events.Evaluation():
-                self._point(event.split, event, accuracy=event.accuracy, loss=event.loss)
-            case events.Watched():
-                rows = enumerate(event.probabilities)
-                cells = {
-                    f"{n}/{label}": value for n, row in rows for label, value in enumerate(row)
-                }
-                self._point("watch", event, **cells)
+            case events.Step() | events.Evaluation() | events.Watched():
+                self._metrics += self._to_metrics(event)
+            case events.Restored():
+                self._metrics += self._missing(event.points)
             case Finished():
                 self._finish(event)
                 return
@@ -140,17 +140,44 @@ class Recorder:
             with contextlib.suppress(Exception):  # the next one may succeed
                 self._client.set_tag(self.run_id, tag("heartbeat"), str(time.time()))
 
-    def _point(
-        self, split: str, event: events.Step | events.Evaluation | events.Watched, **values: float
-    ) -> None:
-        now = int(time.time() * 1000)
-        values |= {"seconds": event.seconds, "epoch": event.epoch, "examples": event.examples}
-        self._metrics += [
-            Metric(f"{split}/{key}", value, now, event.step) for key, value in values.items()
+    def _to_metrics(self, point: Point) -> list[Metric]:
+        shared = {"seconds": point.seconds, "epoch": point.epoch, "examples": point.examples}
+        values: dict[str, float] = {}
+        match point:
+            case events.Watched():
+                split = "watch"
+                for sentence, row in enumerate(point.probabilities):
+                    values |= {f"{sentence}/{label}": value for label, value in enumerate(row)}
+            case events.Evaluation():
+                split, values = point.split, {"loss": point.loss, "accuracy": point.accuracy}
+            case events.Step():
+                values = {"loss": point.loss, "accuracy": point.accuracy, "lr": point.lr}
+                split = "train"
+        now = self._timestamp()
+        return [
+            Metric(f"{split}/{key}", value, now, point.step)
+            for key, value in (values | shared).items()
         ]
 
+    def _missing(self, points: Sequence[Point]) -> list[Metric]:
+        """What the record lacks of these points, because it could not be written before a process died."""
+        metrics = [metric for point in points for metric in self._to_metrics(point)]
+        try:
+            recorded = reader.points_by_step(self.run_id, {metric.key for metric in metrics})
+        except RecordUnavailable:  # then they are recorded twice; the last one counts
+            return metrics
+        return [metric for metric in metrics if metric.step not in recorded[metric.key]]
+
+    def _timestamp(self) -> int:
+        """Milliseconds since 1970, but never less than for an earlier point of this run.
+
+        Of two values for one step, MLflow takes the one with the later timestamp, and clocks are set back.
+        """
+        self._last_timestamp = max(int(time.time() * 1000), self._last_timestamp + 1)
+        return self._last_timestamp
+
     def _finish(self, event: Finished) -> None:
-        now = int(time.time() * 1000)
+        now = self._timestamp()
         self._metrics += [Metric(key, value, now, 0) for key, value in event.metrics.items()]
         self._tags |= {"status": event.status, "message": event.message[:2000], "phase": "done"}
         deadline = time.monotonic() + END_SECONDS
@@ -236,10 +263,18 @@ def enqueue(run_id: str, place: float) -> None:
 
 def waiting() -> list[Run]:
     """The queued runs that no process has claimed, by place."""
-    # By our own tag, since a process killed while it queues a run does not set MLflow's status.
-    queued = [run for run in reader.search(f"tags.`{tag('status')}` = 'queued'") if run.place]
-    unclaimed = [run for run in queued if not is_claimed(run.run_id, timeout=PROBE_SECONDS)]
+    unclaimed = [run for run in _queued() if not is_claimed(run.run_id, timeout=PROBE_SECONDS)]
     return sorted(unclaimed, key=lambda run: run.place)
+
+
+def next_place() -> float:
+    """The place behind all queued runs: the time, unless the clock was set back meanwhile."""
+    return max([time.time(), *(run.place + 1 for run in _queued())])
+
+
+def _queued() -> list[Run]:
+    # By our own tag, since a process killed while it queues a run does not set MLflow's status.
+    return [run for run in reader.search(f"tags.`{tag('status')}` = 'queued'") if run.place]
 
 
 def close_interrupted() -> None:

@@ -4,6 +4,7 @@ A claim is a file lock, which the system releases when the process that holds it
 """
 
 import json
+import math
 import socket
 import time
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from ftcore.tracking.store import FORMAT
 CLAIM_SECONDS = 1.0  # longer than `is_claimed` holds a lock
 POLL_SECONDS = 0.01
 STALE_SECONDS = 120  # a run on another machine without a heartbeat for so long is interrupted
+_heartbeats: dict[
+    str, tuple[str, float]
+] = {}  # the last of each run elsewhere, and when it arrived
 
 
 class UnreadableRun(UnfreezeError):
@@ -44,7 +48,7 @@ class Run:
     phase_done: float
     phase_total: float | None
     phase_unit: str
-    phase_seconds: float  # since the phase first began
+    phase_seconds: float  # from the beginning of the phase to this progress
     metrics: dict[str, float]
     created: datetime
     host: str
@@ -115,7 +119,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         phase_done=float(progress.get("done", 0)),
         phase_total=None if total is None else float(total),
         phase_unit=str(progress.get("unit", "")),
-        phase_seconds=time.time() - float(tags.get("phase_began", time.time())),
+        phase_seconds=float(progress.get("seconds", 0)),
         metrics={  # without those of its last end while a resumed run goes on
             name: value
             for name, value in mlflow_run.data.metrics.items()
@@ -139,10 +143,23 @@ def _current_status(run_id: str, tags: dict[str, str]) -> tuple[str, str]:
     if status == "queued" and tags.get("place"):  # waits for the next process that loads the queue
         return status, message
     was_local = tags.get("host") == socket.gethostname() and lock_file(run_id).exists()
-    is_stale = time.time() - float(tags.get("heartbeat", 0)) > STALE_SECONDS
-    if was_local or is_stale:
+    if was_local or _is_silent(run_id, tags.get("heartbeat", "0")):
         return "interrupted", "The process of this run ended; the run can be resumed."
     return status, message
+
+
+def _is_silent(run_id: str, heartbeat: str) -> bool:
+    """Whether another machine has sent no heartbeat for a while: the time that it last recorded.
+
+    Its clock or ours may be wrong, by hours and either way, so a heartbeat that arrives while this process
+    looks on counts, whatever time it names.
+    """
+    known, arrived = _heartbeats.get(run_id, (heartbeat, -math.inf))
+    if heartbeat != known:
+        arrived = time.monotonic()
+    _heartbeats[run_id] = heartbeat, arrived
+    silent = time.monotonic() - arrived > STALE_SECONDS
+    return silent and abs(time.time() - float(heartbeat)) > STALE_SECONDS
 
 
 def claim(run_id: str) -> FileLock:

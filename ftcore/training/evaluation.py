@@ -33,9 +33,12 @@ def classifier_of_mode(
 def validate(setup: TrainingSetup, state: TrainingState, classifier: RowClassifier) -> Task[None]:
     """Evaluate on the validation texts; save the checkpoint if it is the best so far."""
     result, _ = yield from evaluate(setup, state, classifier, setup.val_rows, "val")
+    state.points.append(result)
     yield result
     if setup.watched is not None:
-        yield _watch(setup, state, setup.watched)
+        answers = _watch(setup, state, setup.watched)
+        state.points.append(answers)
+        yield answers
     check_finite(result.loss, setup.config, state)
     if state.best is None or _rank(result) > _rank(state.best):
         state.best = result

@@ -143,12 +143,14 @@ def _report(setup: TrainingSetup, state: TrainingState) -> Step:
     state.train_seconds += time.perf_counter() - clock
     check_finite(loss_sum, setup.config, state)
     state.sums.zero_()
-    return Step(
+    report = Step(
         **evaluation.position(setup, state),
         loss=loss_sum / texts,
         accuracy=correct / texts,
         lr=float(state.schedule.get_last_lr()[0]),
     )
+    state.points.append(report)
+    return report
 
 
 def _evaluation_is_due(setup: TrainingSetup, state: TrainingState) -> bool:

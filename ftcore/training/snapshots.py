@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open, torch as safetensors_torch
 from torch import Tensor
 
 from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_errors
-from ftcore.events import Evaluation
+from ftcore.events import Evaluation, Point, Step, Watched
 from ftcore.storage import files
 from ftcore.text import tokenizers
 from ftcore.text.tokenizers import Tokenizer
@@ -30,6 +30,7 @@ from ftcore.training.state import TrainingState
 
 FORMAT = 1
 NAME = "snapshot.safetensors"
+_POINTS: dict[str, type[Point]] = {kind.__name__: kind for kind in (Step, Evaluation, Watched)}
 COPIED = ("epoch", "batch", "step", "examples", "train_seconds", "parts", "notes")  # of the state
 
 
@@ -65,6 +66,7 @@ def save(setup: TrainingSetup, state: TrainingState) -> None:
         "seconds": time.perf_counter() - state.began,
         "best": asdict(state.best) if state.best else None,
         "evaluated": state.last_evaluated,
+        "points": [[type(point).__name__, asdict(point)] for point in state.points],
         "schedule": schedule,
     }
     on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
@@ -126,6 +128,8 @@ def restore(snapshot: Snapshot, setup: TrainingSetup, state: TrainingState) -> N
     state.began = time.perf_counter() - values["seconds"]
     state.best = Evaluation(**values["best"]) if values["best"] else None
     state.last_evaluated = values["evaluated"]
+    # Earlier versions did not keep the points.
+    state.points = [_POINTS[name](**point) for name, point in values.get("points", [])]
     for name in COPIED:
         setattr(state, name, values[name])
     state.shuffle.set_state(tensors["shuffle"])

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ftcore.events import Evaluation
+from ftcore.events import Evaluation, Point
 from ftcore.models.classifier import TextClassifier
 from ftcore.training import optimization
 from ftcore.training.preparation import TrainingSetup
@@ -41,6 +41,8 @@ class TrainingState:
     """Parts that a batch is split into, because the whole does not fit into memory."""
     last_evaluated: int = -1
     """The step of the last evaluation."""
+    points: list[Point] = field(default_factory=list)
+    """The curves so far, for a resumed run whose record lacks some."""
     best: Evaluation | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     """What computing the features took, for a mode that trains only the head."""

@@ -39,10 +39,9 @@ def weights(run_id: str) -> dict[str, torch.Tensor]:
 
 def assert_same_outcome(run_id: str, other: str) -> None:
     """Two finished runs have the same weights, curves and figures, bit for bit, and no snapshot left."""
-    curves, other_curves = (
-        tracking.history(key).drop(columns="seconds") for key in (run_id, other)
-    )
-    pd.testing.assert_frame_equal(curves, other_curves, check_exact=True)
+    for table in (tracking.history, tracking.watched):
+        curves, other_curves = (table(key).drop(columns="seconds") for key in (run_id, other))
+        pd.testing.assert_frame_equal(curves, other_curves, check_exact=True)
     other_weights = weights(other)
     assert all(weight.equal(other_weights[name]) for name, weight in weights(run_id).items())
     for figure in ("val_accuracy", "test_accuracy", "best_step"):

@@ -4,8 +4,10 @@ import json
 import random
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -78,6 +80,27 @@ def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit():
     assert process.returncode == 0
     assert last == resumed
     assert "nothing to do" in error
+
+
+def test_points_that_a_locked_record_could_not_take_stand_in_the_snapshot():
+    """Locked by another program, an evaluation passes, killed, unlocked, resumed."""
+    settings = [*SETTINGS, "--watch=good film."]
+    process = start("train", *settings)
+    run_id = wait_for_training(process, 12)
+    with closing(sqlite3.connect(paths.database_path(), 60, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert process.stdout is not None
+        passed: list[str] = []
+        while "evaluation" not in passed or passed[-2:-1] != ["resumable"]:  # its snapshot is saved
+            passed.append(json.loads(process.stdout.readline()).get("event"))
+        kill(process)
+    last, _ = finish(start("resume", run_id))
+    assert last["status"] == "finished"
+    undisturbed, _ = finish(start("train", *settings))
+    assert_same_outcome(undisturbed["run_id"], run_id)
+    with closing(sqlite3.connect(paths.database_path())) as store:
+        twice = "SELECT key, step FROM metrics WHERE run_uuid = ? GROUP BY key, step HAVING count(*) > 1"
+        assert store.execute(twice, (run_id,)).fetchall() == []
 
 
 def test_two_processes_never_work_on_the_same_run():

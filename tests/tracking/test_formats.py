@@ -56,7 +56,7 @@ def test_invalid_runs_are_listed_as_unreadable_and_can_be_deleted():
         "facts": "{",
         "notes": "]",
         "phase_progress": "[1]",
-        "phase_began": "x",
+        "place": "x",
         "format": "x",
     }
     for key, value in [*(("config", config) for config in configs), *others.items()]:

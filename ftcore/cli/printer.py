@@ -35,16 +35,13 @@ class Printer:
 
     def event(self, event: events.Event) -> None:
         """Print an event of a task; of progress in one phase, a line a second."""
-<<<<<<< HEAD
+        if isinstance(event, events.Restored):  # printed before the run was interrupted
+            return
         match event:
             case events.Started(notes=notes):
                 self.notes += [note for note in notes if note not in self.notes]
             case events.Noted(note=note) if note not in self.notes:
                 self.notes.append(note)
-=======
-        if isinstance(event, events.Restored):  # printed before the run was interrupted
-            return
->>>>>>> 91a8642 (Order is that of what happened, not of the clock; points that the record could not take stand in the snapshot)
         hidden: list[type] = [events.Resumable]
         if self.brief:
             hidden += [events.Progress, events.Step, events.Saved, events.Watched]

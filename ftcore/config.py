@@ -275,12 +275,39 @@ def _current_mode(mode: Any) -> str:
 
 def relevant_settings(config: FineTuneConfig) -> list[Setting]:
     """Return the settings that have an effect on a run of this config."""
-    new = config.checkpoint == NEW_MODEL
-    names = [name for name in SETTINGS if new or name not in NEW_MODEL_SETTINGS]
+    names = set(SETTINGS)
     if config.mode in REFERENCES:
-        names = ["dataset", "source", "mode", "limit", "seed", "name"]
+        names = {"dataset", "source", "mode", "limit", "seed", "name"}
     if config.mode == "linear-probe":
-        names += ["checkpoint", "max_length", "tail_fraction", "device", "precision"]
-    generated, custom = config.dataset == "sample", config.mode == "custom"
-    unused = {"source": generated, "groups": not custom, "source_task_data": new}
-    return [SETTINGS[name] for name in SETTINGS if name in names and not unused.get(name)]
+        names |= {"checkpoint", "max_length", "tail_fraction", "device", "precision"}
+    names -= _unused_by_data_and_model(config) | _unused_by_mode(config)
+    return [SETTINGS[name] for name in SETTINGS if name in names]
+
+
+def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
+    unused = set() if config.checkpoint == NEW_MODEL else set(NEW_MODEL_SETTINGS)
+    if config.dataset == "sample":  # it is generated
+        unused.add("source")
+    if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
+        unused.add("source_task_data")
+    return unused
+
+
+def _unused_by_mode(config: FineTuneConfig) -> set[str]:
+    """Settings of groups that never train, as far as the mode tells without the model."""
+    groups = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
+    head_alone = config.mode == "last-layer" or (config.mode == "custom" and groups == {"head"})
+    head_alone |= config.mode == "gradual" and config.epochs == 1
+    all_layers = config.mode in ("full", "gradual", "scratch")
+    vectors_frozen = (
+        head_alone
+        or (all_layers and not config.train_embeddings)
+        or (config.mode == "custom" and "word vectors" not in groups)
+        or last_groups(config.mode) == 2  # a model has a layer between the head and the vectors
+    )
+    return (
+        (set() if config.mode == "custom" else {"groups"})
+        | (set() if all_layers else {"train_embeddings"})
+        | ({"embedding_rate"} if vectors_frozen else set())
+        | ({"layer_decay", "dropout", "word_dropout"} if head_alone else set())
+    )

@@ -3,12 +3,20 @@
 import math
 from collections.abc import Sequence
 
+FEW_TEXTS = 30  # each shifts an accuracy by more than 3 points
 MISSING = "\N{EN DASH}"  # stands for a figure that does not exist
 
 
 def percent(share: float | None) -> str:
     """A share from 0 to 1: 0.8731 → 87.3%."""
     return MISSING if share is None or math.isnan(share) else f"{share:.1%}"
+
+
+def accuracy(share: float | None, texts: float | None) -> str:
+    """A share of texts, which are counted if they are few: 87.3%, or 100.0% of 1 text."""
+    if share is None or math.isnan(share) or texts is None or texts >= FEW_TEXTS:
+        return percent(share)
+    return f"{percent(share)} of {texts:.0f} text{'' if texts == 1 else 's'}"
 
 
 def count(number: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ftcore.config import FineTuneConfig
-from ftcore.data import datasets
+from ftcore.data import datasets, split_notes
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import results
 from ftcore.diagnostics.results import Diagnostics
@@ -39,6 +39,7 @@ def measure(
             "data_from": dataset.source,
             "labels": list(dataset.labels),
             "train_texts": len(train_rows),
+            "train_classes": len({dataset.train.labels[row] for row in train_rows}),
             "val_texts": len(val_rows),
             "test_texts": len(dataset.test.texts),
             "steps": 1,
@@ -46,6 +47,7 @@ def measure(
         },
         (
             *dataset.reading.notes,
+            *split_notes.notes(dataset, train_rows, val_rows),
             "A reference line: no network is trained, and no model is kept.",
         ),
     )

@@ -73,6 +73,13 @@ def _plan(options: argparse.Namespace) -> list[FineTuneConfig]:
     configs = plan.plan(settings, modes, seeds, references="references" in options)
     refuse_unused_paths(*configs)
     refuse_ignored(settings, *configs)
+    if "evaluations" in settings and (most := max(config.evaluations for config in configs)) > int(
+        settings["evaluations"]
+    ):
+        raise UsageError(
+            f"Evaluations is {settings['evaluations']}; choose {most} or more, as an experiment needs "
+            f"{plan.MIN_EVALUATIONS} validations in each run."
+        )
     for config in configs:
         check_config(config)
     return configs

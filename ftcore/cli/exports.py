@@ -2,6 +2,8 @@
 
 import argparse
 
+from ftcore import validation
+from ftcore.cli.options import given_settings
 from ftcore.cli.printer import Printer
 from ftcore.events import drain
 from ftcore.formatting import percent
@@ -12,9 +14,12 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
     """Import the lesson's .pth file."""
     from ftcore.exchange import lesson_import
 
-    files = (expand_home(options.file), expand_home(options.vectors))
     task = lesson_import.import_lesson(
-        *files, heads=options.heads, name=options.name, ag_news_source=options.source
+        validation.existing_path(options.file),
+        validation.existing_path(options.vectors),
+        **given_settings(options, ["heads"]),
+        name=options.name,
+        ag_news_source=options.source or "",
     )
     checkpoint = drain(task, out.event)
     # None for other classes than those of AG News.
@@ -29,7 +34,8 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
     """Copy a checkpoint to a folder."""
     from ftcore.models import checkpoint_files, checkpoints
 
-    checkpoint_files.export(checkpoints.find(options.ref), expand_home(options.to), options.title)
+    title = options.title or ""
+    checkpoint_files.export(checkpoints.find(options.ref), expand_home(options.to), title)
     _exported(options.to, out)
 
 

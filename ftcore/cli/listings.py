@@ -57,7 +57,8 @@ def predict(options: argparse.Namespace, out: Printer) -> None:
     """Classify texts."""
     from ftcore.inference import prediction
 
-    for answer in prediction.predict(options.run or options.checkpoint, options.texts):
+    ref = options.run or options.checkpoint
+    for answer in prediction.predict(ref, options.texts):
         probabilities = answer.probabilities
         scores = ", ".join(f"{label} {percent(share)}" for label, share in probabilities.items())
         values: dict[str, Any] = {

@@ -5,14 +5,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ftcore import __version__, paths
 from ftcore.cli import compare, exports, listings, removal, streams, training
-from ftcore.cli.options import add_arguments
+from ftcore.cli.options import add_arguments, add_setting
 from ftcore.cli.printer import Printer, program
-from ftcore.config import mode_defaults
+from ftcore.config import SETTINGS, mode_defaults
 from ftcore.errors import UsageError, user_message
+from ftcore.text.vector_settings import VECTOR_SETTINGS
 from ftcore.training import lr_search
 
 Command = Callable[[argparse.Namespace, Printer], int | None]
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         streams.prepare()
         logging.basicConfig(level=logging.ERROR, format="%(message)s")
         options = _parser().parse_args(arguments)
+        if empty := [name for name, value in vars(options).items() if value == ""]:
+            raise UsageError(f"{empty[0]} is empty: give a value, or omit the option.")
         return options.command(options, Printer(getattr(options, "json", False))) or 0
     except BrokenPipeError:  # the reader of the output, such as head, has ended
         return 141  # 128 + SIGPIPE, as of a program that the signal ended
@@ -39,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose help fails if it cannot be written; argparse ignores that."""
+    """A parser that fails if its help cannot be written, and whose errors are short."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(message if len(message) < 500 else f"{message[:200]} … {message[-200:]}")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if file is sys.stdout:
@@ -54,6 +60,12 @@ def app(options: argparse.Namespace, printer: Printer) -> None:
     script = str(paths.ROOT / "app.py")
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(options.port)]
     os.execv(sys.executable, command)
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text[:6]) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError("choose from 1 to 65535")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,11 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    def option(parser: Any, name: str, default: str | int, help: str) -> None:
-        help = f"{help} (default: %(default)s)"
-        parser.add_argument(name, type=type(default), default=default, help=help)
+    def option(parser: Any, name: str, default: str, help: str) -> None:
+        parser.add_argument(name, default=default, help=f"{help} (default: %(default)s)")
 
-    option(add("app", app, json=False), "--port", 8501, "port")
+    sub = add("app", app, json=False)
+    sub.add_argument("--port", type=_port, default=8501, help="port (default: %(default)s)")
 
     add("datasets", listings.datasets)
     sub = add("checkpoints", listings.checkpoints)
@@ -113,39 +125,30 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seeds", default=argparse.SUPPRESS, help=help)
     help = "also the reference lines"
     sub.add_argument("--references", action="store_true", default=argparse.SUPPRESS, help=help)
-    sub.add_argument("--export", default="", metavar="FOLDER", help="new folder to export to")
+    sub.add_argument("--export", metavar="FOLDER", help="new folder to export to")
     help = "id of an experiment that was interrupted or paused: go on with what is left of it"
-    sub.add_argument("--resume", default="", metavar="ID", help=help)
+    sub.add_argument("--resume", metavar="ID", help=help)
 
     sub = add("predict", listings.predict)
     source = sub.add_mutually_exclusive_group()
-    source.add_argument("--run", default="", help="id of a run")
+    source.add_argument("--run", help="id of a run")
     option(source, "--checkpoint", "sentiment", "name of a checkpoint")
     sub.add_argument("texts", nargs="+")
 
     sub = add("vectors", training.vectors)
     sub.add_argument("sources", nargs="*", help="IMDB archives and AG News folders; none: GloVe")
-    option(sub, "--words", 30_000, "words")
-    option(sub, "--dim", 100, "numbers per word")
-    for name, help in {
-        "out": "file to create",
-        "epochs": "passes over the texts",
-        "window": "words of context on each side",
-        "seed": "seed of the training",
-    }.items():
-        default = training.VECTOR_DEFAULTS[name]
-        help = f"{help}; not for GloVe (default: {default})"
-        sub.add_argument(f"--{name}", type=type(default), default=argparse.SUPPRESS, help=help)
+    for setting in VECTOR_SETTINGS.values():
+        add_setting(sub, setting, setting.default)
 
     sub = add("import", exports.import_lesson, file="the lesson's model file")
     sub.add_argument("--vectors", required=True, help="GloVe file that the model was trained with")
-    option(sub, "--heads", 2, "attention heads; not in the file")
+    add_setting(sub, SETTINGS["heads"], SETTINGS["heads"].default)
     option(sub, "--name", "lesson", "name of the new checkpoint")
-    sub.add_argument("--source", default="", help="AG News folder (default: download it)")
+    sub.add_argument("--source", help="AG News folder (default: download it)")
 
     to = "folder to create"
     sub = add("export", exports.export_checkpoint, ref=ref, to=to)
-    sub.add_argument("--title", default="", help="its new title (default: the checkpoint's)")
+    sub.add_argument("--title", help="its new title (default: the checkpoint's)")
 
     experiment = "its id, as `experiments` lists it"
     add("export-experiment", exports.export_experiment, experiment=experiment, to=to)

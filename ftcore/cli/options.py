@@ -37,14 +37,20 @@ def add_setting(parser: argparse.ArgumentParser, setting: Setting, default: Any)
             parser.add_argument(_option(earlier), help=argparse.SUPPRESS, **options)
 
 
-def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+def given_settings(
+    options: argparse.Namespace, settings: Collection[str] = SETTINGS.keys()
+) -> dict[str, Any]:
     """The settings that the command line names."""
-    return {name: value for name, value in vars(options).items() if name in SETTINGS}
+    return {name: value for name, value in vars(options).items() if name in settings}
 
 
-def refuse_ignored(given: Mapping[str, Any], *configs: FineTuneConfig) -> None:
-    """Raise UsageError if a given setting has no effect on any of the configs."""
-    used = {setting.name for config in configs for setting in relevant_settings(config)}
+def refuse_ignored(
+    given: Mapping[str, Any], *configs: FineTuneConfig, unused: Collection[str] = ()
+) -> None:
+    """Raise UsageError if a given setting is `unused` or has no effect on any of the configs."""
+    used = {setting.name for config in configs for setting in relevant_settings(config)}.difference(
+        unused
+    )
     if ignored := [_option(name) for name in given if name not in used]:
         raise UsageError(f"These options would have no effect, omit them: {', '.join(ignored)}.")
 

@@ -13,8 +13,8 @@ from ftcore.cli.printer import Printer, program
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished, Task, drain
-from ftcore.formatting import count, duration
-from ftcore.validation import expand_home
+from ftcore.formatting import accuracy, count, duration
+from ftcore.text.vector_settings import GLOVE_SETTINGS, VECTOR_SETTINGS, VectorSettings
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -25,8 +25,6 @@ PRETRAIN_DATASET = "ag_news"
 # The metrics in the record of a run's end.
 METRICS = ["val_accuracy", "test_accuracy", "seconds", "train_seconds", "reviews_per_second"]
 METRICS += ["features_seconds", "features_kept"]
-# Of the training of word vectors; GloVe has none of these.
-VECTOR_DEFAULTS: dict[str, Any] = {"out": "vectors.txt", "epochs": 6, "window": 8, "seed": 0}
 
 
 def train(options: argparse.Namespace, out: Printer) -> int:
@@ -159,6 +157,7 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
         **{name: metrics.get(name) for name in METRICS},
         "trainable_parameters": facts.get("trainable_parameters"),
         "parameters": facts.get("parameters"),
+        **{f"{split}_texts": facts.get(f"{split}_texts") for split in ("val", "test")},
         "notes": notes,
     }
     outcome = f"{last.status}: {last.message}"
@@ -166,7 +165,7 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
     if failed:
         streams.complain(outcome)
     lines = [] if failed else [outcome]
-    if figures := _figures(metrics):
+    if figures := _figures(metrics, run.facts):
         lines.append(figures)
     if last.status == "interrupted":
         lines.append(f"Resume it: {program()} resume {run_id}")
@@ -175,11 +174,11 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
     out.record(record, "\n".join(lines))
 
 
-def _figures(metrics: dict[str, float]) -> str:
+def _figures(metrics: dict[str, float], facts: dict[str, Any]) -> str:
     figures = [
-        f"{name} {metrics[key]:.2%}"
-        for name, key in (("validation", "val_accuracy"), ("test", "test_accuracy"))
-        if key in metrics
+        f"{name} {accuracy(metrics[f'{split}_accuracy'], facts.get(f'{split}_texts'))}"
+        for name, split in (("validation", "val"), ("test", "test"))
+        if f"{split}_accuracy" in metrics
     ]
     if seconds := metrics.get("train_seconds"):
         figures.append(f"{duration(seconds)} of training")
@@ -196,7 +195,7 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     given = given_settings(options)
     config = FineTuneConfig.from_dict(given)
     refuse_unused_paths(config)
-    refuse_ignored(given, config)
+    refuse_ignored(given, config, unused=lr_search.unused(config))
     check_config(config)
     search = drain(lr_finder.find_rate(config), out.event)
     line = lr_search.NOTHING
@@ -213,18 +212,14 @@ def vectors(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.text import vector_training, word_vectors
 
     task: Task[Path]
-    given = VECTOR_DEFAULTS.keys() & vars(options).keys()
+    given = given_settings(options, VECTOR_SETTINGS)
+    settings = VectorSettings(**given)
     if options.sources:
-        texts = drain(vector_training.corpus(options.sources), out.event)
-        settings = VECTOR_DEFAULTS | {name: getattr(options, name) for name in given}
-        out_file = expand_home(settings.pop("out"))
-        task = vector_training.train_vectors(
-            texts, out_file, dim=options.dim, words=options.words, **settings
-        )
-    elif given:
-        names = ", ".join(f"--{name}" for name in sorted(given))
+        task = vector_training.train_vectors(vector_training.corpus(options.sources), settings)
+    elif unused := sorted(given.keys() - GLOVE_SETTINGS):
+        names = ", ".join(f"--{name}" for name in unused)
         raise UsageError(f"Without texts, GloVe is downloaded: omit {names}, or give texts.")
     else:
-        task = word_vectors.fetch_glove(options.words, options.dim)
+        task = word_vectors.fetch_glove(settings.words, settings.dim)
     path = drain(task, out.event)
     out.record({"vectors": str(path), "notes": out.notes}, f"Vectors: {path}")

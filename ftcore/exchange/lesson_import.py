@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ftcore import devices, paths, validation
-from ftcore.config import PRESETS
+from ftcore import devices, paths, settings, validation
+from ftcore.config import PRESETS, SETTINGS
 from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Noted, Progress, Task
@@ -66,6 +66,9 @@ def import_lesson(
     of heads. Accuracy is measured if the model has the 4 classes of AG News. A failed or closed task
     leaves nothing behind. Raises UnfreezeError.
     """
+    heads = settings.checked(SETTINGS["heads"], heads)
+    if ag_news_source:
+        validation.existing_path(ag_news_source)
     target = _target(name)
     validation.refuse_special_files(path, vectors)
     weights = yield from _read_weights(path)
@@ -116,7 +119,9 @@ def import_lesson(
 def _target(name: str) -> Path:
     """Return the folder of a new checkpoint. Raises UnfreezeError if the name is invalid or taken."""
     if not re.fullmatch(r"\w[\w .-]{0,59}", name) or name != name.strip():
-        raise UnfreezeError(f"{name!r} cannot name a checkpoint: use letters, digits and dots.")
+        raise UnfreezeError(
+            f"{validation.printable(name)!r} cannot name a checkpoint: use letters, digits and dots."
+        )
     folders = (paths.BUNDLED_CHECKPOINTS, paths.checkpoints_dir(), paths.runs_dir())
     if any((folder / name).exists() for folder in folders):
         raise UnfreezeError(f"There is a checkpoint {name!r} already: choose another name.")

@@ -47,6 +47,15 @@ class Side:
         return self._fact("test_texts")
 
     @property
+    def val_texts(self) -> int:
+        return self._fact("val_texts")
+
+    @property
+    def train_classes(self) -> int:
+        """Number of classes among the training texts; 0 if it was not recorded."""
+        return self._fact("train_classes")
+
+    @property
     def text_interval(self) -> Interval:
         """95% interval of the test accuracy for other test texts."""
         return statistics.wilson(self.test_accuracy, self.test_texts)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ftcore.config import mode_title
 from ftcore.experiments.comparison import Pair, Side, sides
 from ftcore.experiments.result import Result
-from ftcore.formatting import duration, listing, percent
+from ftcore.formatting import FEW_TEXTS, duration, listing, percent
 
 LEVELS = (0.80, 0.85, 0.88)  # validation accuracies; the time to reach the highest one is reported
 SAME_SPEED = 1.15  # smaller ratios of training times are within the noise of a clock
@@ -42,6 +42,7 @@ def findings(results: Sequence[Result]) -> list[str]:
     references = [side for side in everything if side.is_reference]
     by_mode = {side.mode: side for side in reversed(networks + references)}  # the best of a mode
     sentences = [
+        *_small_parts(everything),
         _pretraining(networks, by_mode),
         _tfidf(networks[0], by_mode),
         _linear_probe(by_mode),
@@ -51,6 +52,21 @@ def findings(results: Sequence[Result]) -> list[str]:
         _seed_range(networks),
     ]
     return [sentence for sentence in sentences if sentence] + incomplete
+
+
+def _small_parts(everything: list[Side]) -> list[str]:
+    """What in the split is too small for a comparison; earlier versions did not record all of it."""
+    sentences = []
+    if any(side.train_classes == 1 for side in everything):
+        sentences.append("The training texts are of one class, so nothing else was learned.")
+    for part, texts in (
+        ("Validation", min(side.val_texts for side in everything)),
+        ("The test", min(side.test_texts for side in everything)),
+    ):
+        if 0 < texts < FEW_TEXTS:
+            noun = "text" if texts == 1 else "texts"
+            sentences.append(f"{part} has only {texts} {noun}, so its accuracy says little.")
+    return sentences
 
 
 def _networks(everything: list[Side]) -> list[Side]:
@@ -152,6 +168,8 @@ def _majority(networks: list[Side], by_mode: dict[str, Side]) -> str:
 
 def _time_to_accuracy(networks: list[Side]) -> str:
     """When each side reached the highest of LEVELS that any reached."""
+    if any(0 < side.val_texts < FEW_TEXTS for side in networks):
+        return ""
     for level in reversed(LEVELS):
         times = {side.label: side.seconds_to(level) for side in networks}
         reached = {label: seconds for label, seconds in times.items() if seconds is not None}

@@ -7,6 +7,7 @@ from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
+from ftcore.training import strategies
 
 MAX_CONFIG_CHARACTERS = 8_000  # a tracking server limits the length of a tag
 
@@ -14,13 +15,15 @@ MAX_CONFIG_CHARACTERS = 8_000  # a tracking server limits the length of a tag
 def check_config(config: FineTuneConfig) -> None:
     """Refuse settings with which a run cannot succeed, so that nothing is recorded.
 
-    Raises UnfreezeError if a dataset, checkpoint or path does not exist, or the settings are too long.
+    Raises UnfreezeError if a dataset, checkpoint, path, layer group or device does not exist.
     """
     if len(json.dumps(config.to_dict())) > MAX_CONFIG_CHARACTERS:
-        raise UnfreezeError("Watched sentences, name and paths are too long: shorten them.")
+        raise UsageError("Watched sentences, name and paths are too long: shorten them.")
     datasets.find_spec(config.dataset)
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
-        checkpoints.find(config.checkpoint)
+        parent = checkpoints.find(config.checkpoint)
+        if config.mode not in REFERENCES:
+            strategies.trained_groups(config, parent.model)  # raises if it lacks one of them
     if config.source:
         datasets.check_source(config.dataset, config.source)
     if config.vectors and validation.existing_path(config.vectors).is_dir():
@@ -30,6 +33,10 @@ def check_config(config: FineTuneConfig) -> None:
     if config.source_task_data:
         task = _source_task(config)
         datasets.check_source(task, config.source_task_data) if task else None
+    if config.device not in ("auto", "cpu"):
+        from ftcore import devices  # imports torch
+
+        devices.pick(config.device)
 
 
 def refuse_unused_paths(*configs: FineTuneConfig) -> None:

@@ -3,7 +3,7 @@
 import os
 import random
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ftcore import validation
@@ -12,6 +12,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Noted, Progress, Task
 from ftcore.storage import files
 from ftcore.text import tokenizers
+from ftcore.text.vector_settings import VectorSettings
 
 _REPORT_EVERY = 500  # texts
 _FOLDERS = ("train/pos", "train/neg", "train/unsup")
@@ -19,9 +20,16 @@ _FIRST_RATE, _LAST_RATE = 0.025, 0.0001  # learning rates, the defaults of word2
 
 
 def corpus(sources: Iterable[str]) -> Task[list[str]]:
-    """Return the training texts, `unsup` included, of aclImdb and AG News files."""
+    """Check the paths; return a task that reads their training texts, `unsup` included.
+
+    Sources are aclImdb and AG News files. Raises UnfreezeError.
+    """
+    return _read([validation.existing_path(source) for source in sources])
+
+
+def _read(paths: Sequence[Path]) -> Task[list[str]]:
     texts: list[str] = []
-    for path in map(validation.existing_path, sources):
+    for path in paths:
         rows = path / "train.csv" if (path / "train.csv").is_file() else path
         if rows.suffix.lower() == ".csv":
             rows_of_file, reading = yield from ag_news.read_file(rows)
@@ -37,45 +45,43 @@ def corpus(sources: Iterable[str]) -> Task[list[str]]:
 
 
 def train_vectors(
-    texts: Iterable[str],
-    out: Path,
-    *,
-    dim: int = 100,
-    words: int = 30_000,
-    epochs: int = 6,
-    window: int = 8,
+    texts: Task[list[str]],
+    settings: VectorSettings,
     min_count: int = 5,
-    seed: int = 0,
     workers: int | None = None,
 ) -> Task[Path]:
-    """Write the vectors of the `words` most frequent words, seen `min_count` times, to a new file.
+    """Write the vectors of the most frequent words, seen `min_count` times, to a new file.
+
+    `texts` is a task, so that all else is checked before they are read.
 
     The same seed gives the same vectors only with one worker. Raises UnfreezeError.
     """
+    out = validation.expand_home(settings.out)
     files.check_free(out)
+    files.check_writable(out.parent)
     try:
         from gensim.models import Word2Vec
     except ImportError as error:
         message = "Training word vectors needs gensim: pip install -r requirements-vectors.txt"
         raise UnfreezeError(message) from error
-    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".vectors-") as folder:
         tokens = Path(folder, "tokens.txt")
-        count = yield from _write_tokens(texts, tokens, seed)
+        count = yield from _write_tokens((yield from texts), tokens, settings.seed)
         model = Word2Vec(
-            vector_size=dim,
-            window=window,
+            vector_size=settings.dim,
+            window=settings.window,
             sg=1,
             negative=8,
             sample=1e-4,
             min_count=min_count,
-            max_final_vocab=words,
+            max_final_vocab=settings.words,
             workers=workers or os.cpu_count() or 1,
-            seed=seed,
+            seed=settings.seed,
         )
         model.build_vocab(corpus_file=str(tokens))
         if not len(model.wv):
             raise UnfreezeError(f"No word occurs {min_count} times in {count} texts: give more.")
+        epochs = settings.epochs
         for epoch in range(epochs):
             yield Progress("vectors", epoch, epochs, "epochs")
             start, end = (_learning_rate(n / epochs) for n in (epoch, epoch + 1))

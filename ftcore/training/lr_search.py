@@ -30,6 +30,11 @@ class Search:
     """What a run with these settings would note."""
 
 
+def unused(config: FineTuneConfig) -> set[str]:
+    """Settings that a search does not use; epochs decide which groups train, but in gradual alone."""
+    return {*UNUSED, *(() if config.mode == "gradual" else ("epochs",))}
+
+
 def find_rate_in_subprocess(config: FineTuneConfig) -> Task[Search]:
     """`lr_finder.find_rate` in a process of its own, which is killed when the task is closed."""
     command = [sys.executable, "-m", "ftcore", "find-rate", "--json", *_options(config)]
@@ -64,6 +69,6 @@ def _options(config: FineTuneConfig) -> list[str]:
         value, option = getattr(config, name), name.replace("_", "-")
         if isinstance(value, bool):
             options.append(f"--{option}" if value else f"--no-{option}")
-        elif value != "" and name not in UNUSED:
+        elif value != "" and name not in unused(config):
             options.append(f"--{option}={value}")
     return options

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ftcore import devices, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
-from ftcore.data import datasets
+from ftcore.data import datasets, split_notes
 from ftcore.data.text_dataset import TextDataset
 from ftcore.events import Facts, Task, drain
 from ftcore.models import checkpoint_files, checkpoints
@@ -87,6 +87,7 @@ def prepare(
         notes.append("The sample is synthetic, built to show the difference between the modes.")
     if config.limit > len(train_rows):
         notes.append(f"There are {len(train_rows):,} training texts, so all of them are used.")
+    notes += split_notes.notes(dataset, train_rows, val_rows)
     torch.manual_seed(config.seed)
     tokenizer = tokenizers.find(parent.tokenizer) if parent else begun_with or tokenizers.CURRENT
     if parent is None:
@@ -129,6 +130,7 @@ def facts(setup: TrainingSetup) -> Facts:
         "labels": list(setup.dataset.labels),
         "tokenizer": setup.tokenizer.name,
         "train_texts": len(setup.train_rows),
+        "train_classes": len(setup.train.labels[setup.train_rows].unique()),
         "val_texts": len(setup.val_rows),
         "test_texts": len(setup.test),
         "steps_per_epoch": setup.steps_per_epoch,

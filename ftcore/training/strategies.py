@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ftcore.config import FineTuneConfig, last_groups
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UsageError
 from ftcore.formatting import listing
 from ftcore.models.spec import ModelSpec
 
@@ -18,7 +18,7 @@ WORD_VECTORS = "word vectors"
 def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None = None) -> set[str]:
     """Names of the layer groups that train, as `ModelSpec.group_sizes` calls them.
 
-    epoch: counted from 0; None for all that train in any epoch. Raises UnfreezeError for groups that the
+    epoch: counted from 0; None for all that train in any epoch. Raises UsageError for groups that the
     model does not have.
     """
     names = list(shape.group_sizes())
@@ -26,14 +26,14 @@ def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None =
         return {"head"}
     if count := last_groups(config.mode):
         if count > len(names):
-            raise UnfreezeError(
+            raise UsageError(
                 f"This model has {len(names)} groups; choose last-{len(names)} at most."
             )
         return set(names[:count])
     if config.mode == "custom":
         chosen = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
         if wrong := sorted(chosen - set(names)):
-            raise UnfreezeError(
+            raise UsageError(
                 f"This model has no group {wrong[0]!r}; choose among {', '.join(names)}."
             )
         return chosen

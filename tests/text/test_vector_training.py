@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from ftcore.errors import UnfreezeError
-from ftcore.events import Event, Progress, drain
+from ftcore.events import Event, Progress, Task, drain
 from ftcore.text import vector_training, word_vectors
+from ftcore.text.vector_settings import VectorSettings
 from tests.helpers.dataset_files import REVIEWS, archive, csvs, folder
 
 FRUIT, CARS = ["apple", "pear", "plum", "cherry"], ["truck", "van", "bus", "tram"]
@@ -24,15 +25,24 @@ def two_topics(texts: int = 600) -> list[str]:
     ]
 
 
-def train(out: Path, texts: list[str], **settings: int) -> Path:
-    return drain(vector_training.train_vectors(texts, out, dim=8, workers=1, **settings))
+def task(out: Path, texts: list[str], **values: int) -> Task[Path]:
+    settings = VectorSettings(out=str(out), dim=8, **values)
+
+    def read() -> Task[list[str]]:
+        yield Progress("reading", 0, None)
+        return texts
+
+    return vector_training.train_vectors(read(), settings, workers=1)
+
+
+def train(out: Path, texts: list[str], **values: int) -> Path:
+    return drain(task(out, texts, **values))
 
 
 def test_words_of_the_same_texts_get_similar_vectors(tmp_path):
     events: list[Event] = []
     out = tmp_path / "new" / "v.txt"
-    task = vector_training.train_vectors(two_topics(), out, dim=8, epochs=12, workers=1)
-    drain(task, events.append)
+    drain(task(out, two_topics(), epochs=12), events.append)
     words, vectors = drain(word_vectors.load_vectors(out, 100))
     assert sorted(words) == sorted([*FRUIT, *CARS, "the"])
     apple, pear, van = (vectors[words.index(word)] for word in ("apple", "pear", "van"))
@@ -53,10 +63,10 @@ def test_most_frequent_words_come_first_and_the_seed_fixes_the_vectors(tmp_path)
 
 
 def test_cancelled_training_leaves_no_file(tmp_path):
-    task = vector_training.train_vectors(two_topics(), tmp_path / "v.txt", dim=8)
-    while next(task).phase != "vectors":  # type: ignore[union-attr]
+    events = task(tmp_path / "v.txt", two_topics())
+    while next(events).phase != "vectors":  # type: ignore[union-attr]
         pass
-    task.close()
+    events.close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,7 +92,7 @@ def test_corpus_never_holds_a_test_review(tmp_path):
 
 def test_missing_files_words_or_gensim_are_reported(tmp_path, monkeypatch):
     with pytest.raises(UnfreezeError, match="nowhere is not there"):
-        drain(vector_training.corpus([str(tmp_path / "nowhere")]))
+        vector_training.corpus([str(tmp_path / "nowhere")])
     with pytest.raises(UnfreezeError, match="No word occurs 5 times"):
         train(tmp_path / "v.txt", ["each word once"])
     monkeypatch.setitem(sys.modules, "gensim.models", None)

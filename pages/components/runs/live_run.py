@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ftcore import config, formatting, settings, tracking
-from ftcore.config import NEW_MODEL, mode_title
+from ftcore.config import NEW_MODEL, REFERENCES, mode_title
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
@@ -158,7 +158,7 @@ def _ending(run: tracking.Run) -> None:
             "Try it", key="try", type=importance, icon=":material/chat:"
         ):
             st.switch_page("predict.py", query_params={"model": run.run_id})
-        if run.config.checkpoint in ("", NEW_MODEL):  # a reference, or a pretraining
+        if run.config.mode in REFERENCES or run.config.checkpoint == NEW_MODEL:
             return
         if st.button("Run again with these settings", key="again", icon=":material/replay:"):
             settings_form.fill(run.config.to_dict() | {"name": ""})
@@ -189,8 +189,9 @@ def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
     seconds = trained["seconds"].max()
     speed = trained["examples"].max() / seconds if seconds else math.nan
     with st.grid(4, min_column_width=150, border=True):
-        st.metric("Best validation", formatting.percent(best))
-        st.metric("Test accuracy", formatting.percent(run.metrics.get("test_accuracy")))
+        st.metric("Best validation", formatting.accuracy(best, run.facts.get("val_texts")))
+        tested = run.metrics.get("test_accuracy")
+        st.metric("Test accuracy", formatting.accuracy(tested, run.facts.get("test_texts")))
         st.metric("Speed", f"{speed:,.0f} texts/s" if speed > 0 else formatting.MISSING)
         st.metric("Training time", formatting.duration(seconds))
 

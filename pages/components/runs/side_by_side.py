@@ -8,6 +8,7 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.config import relevant_settings
 from ftcore.experiments import grouping
+from ftcore.formatting import accuracy
 from ftcore.settings import label
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels
@@ -50,8 +51,8 @@ def run_facts(run: Run) -> dict[str, str]:
     rows: dict[str, str | None] = {
         "Status": run.status,
         "Message": run.message if run.status != "finished" else None,
-        "Validation accuracy": formatting.percent(metrics.get("val_accuracy")),
-        "Test accuracy": formatting.percent(metrics.get("test_accuracy")),
+        "Validation accuracy": accuracy(metrics.get("val_accuracy"), facts.get("val_texts")),
+        "Test accuracy": accuracy(metrics.get("test_accuracy"), facts.get("test_texts")),
         "Best at step": _count(metrics.get("best_step")),
         "Time": formatting.duration(metrics.get("seconds")),
         "Training time": formatting.duration(metrics.get("train_seconds")),

@@ -22,3 +22,10 @@ TEXTS: dict[str, dict[Any, str]] = {
 def test_values_as_text(function):
     format_value = getattr(formatting, function)
     assert {value: format_value(value) for value in TEXTS[function]} == TEXTS[function]
+
+
+def test_few_texts_are_counted_beside_their_accuracy():
+    assert formatting.accuracy(0.8731, 1000) == formatting.accuracy(0.8731, None) == "87.3%"
+    assert formatting.accuracy(1.0, 1) == "100.0% of 1 text"
+    assert formatting.accuracy(0.5, 29) == "50.0% of 29 texts"
+    assert formatting.accuracy(None, 1) == formatting.MISSING

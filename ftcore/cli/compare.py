@@ -5,6 +5,7 @@ import contextlib
 import statistics
 from typing import TYPE_CHECKING, Any
 
+from ftcore import formatting
 from ftcore.cli import streams
 from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer, program
@@ -73,11 +74,10 @@ def _plan(options: argparse.Namespace) -> list[FineTuneConfig]:
     configs = plan.plan(settings, modes, seeds, references="references" in options)
     refuse_unused_paths(*configs)
     refuse_ignored(settings, *configs)
-    if "evaluations" in settings and (most := max(config.evaluations for config in configs)) > int(
-        settings["evaluations"]
-    ):
+    needed = max(config.evaluations for config in configs)
+    if int(settings.get("evaluations", needed)) < needed:
         raise UsageError(
-            f"Evaluations is {settings['evaluations']}; choose {most} or more, as an experiment needs "
+            f"Evaluations is {settings['evaluations']}; choose {needed} or more, for "
             f"{plan.MIN_EVALUATIONS} validations in each run."
         )
     for config in configs:
@@ -179,6 +179,8 @@ def _rows(results: "list[Result]") -> list[dict[str, Any]]:
         for split in ("val", "test"):
             values = [result.run.metrics[f"{split}_accuracy"] for result in side.results]
             row[f"{split}_accuracy"] = statistics.fmean(values)
+            texts = [result.run.facts.get(f"{split}_texts") for result in side.results]
+            row[f"{split}_texts"] = min(filter(None, texts), default=None)
             row[f"{split}_spread"] = statistics.stdev(values) if len(values) > 1 else None
         rows.append(row)
     return rows
@@ -188,7 +190,8 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     """The rows as lines of text; ± is the standard deviation over the seeds."""
 
     def accuracy(row: dict[str, Any], split: str) -> str:
-        mean, spread = percent(row[f"{split}_accuracy"]), row[f"{split}_spread"]
+        spread = row[f"{split}_spread"]
+        mean = formatting.accuracy(row[f"{split}_accuracy"], row[f"{split}_texts"])
         return mean if spread is None else f"{mean} ± {percent(spread)}"
 
     cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")]

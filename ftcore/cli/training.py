@@ -165,7 +165,7 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
     if failed:
         streams.complain(outcome)
     lines = [] if failed else [outcome]
-    if figures := _figures(metrics, run.facts):
+    if figures := _figures(metrics, facts):
         lines.append(figures)
     if last.status == "interrupted":
         lines.append(f"Resume it: {program()} resume {run_id}")

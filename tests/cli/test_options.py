@@ -26,6 +26,7 @@ COMMANDS = {
     "app": "",
     "datasets": "",
     "checkpoints": "",
+    "checkpoints remove": "gone",
     "runs": "",
     "experiments": "",
     "train": "--checkpoint base",
@@ -51,9 +52,15 @@ class Began(Exception):
     """Stands for the work that a command begins once its arguments are accepted."""
 
 
-def parsers() -> dict[str, argparse.ArgumentParser]:
-    [action] = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return action.choices
+def parsers(parser: argparse.ArgumentParser | None = None) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, such as `checkpoints` and `checkpoints remove`."""
+    commands = {}
+    for action in (parser or cli._parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                commands |= {name: sub}
+                commands |= {f"{name} {other}": each for other, each in parsers(sub).items()}
+    return commands
 
 
 def arguments() -> list[tuple[str, argparse.Action]]:
@@ -61,7 +68,7 @@ def arguments() -> list[tuple[str, argparse.Action]]:
         (command, action)
         for command, parser in parsers().items()
         for action in parser._actions
-        if action.nargs != 0 and action.help != argparse.SUPPRESS
+        if action.nargs not in (0, argparse.PARSER) and action.help != argparse.SUPPRESS
     ]
 
 
@@ -140,7 +147,7 @@ def call(command: str, action: argparse.Action, value: str, files: dict[str, str
         words[positionals.index(action.dest)] = value
         if value.startswith("-"):
             words.insert(0, "--")
-    return [command, *(files.get(word.strip(), word) for word in words)]
+    return [*command.split(), *(files.get(word.strip(), word) for word in words)]
 
 
 def setting_of(command: str, action: argparse.Action) -> Setting | None:

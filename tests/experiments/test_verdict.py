@@ -117,3 +117,13 @@ def test_further_findings():
     seeds = [result(mode, 900 + 10 * n, n) for mode in ("full", "last-layer") for n in (0, 1)]
     ranges = "From seed to seed: Full 90.0% to 91.0% and Last layer 90.0% to 91.0%."
     assert ranges in verdict.findings(seeds)
+
+
+def test_a_split_that_is_too_small_is_said_and_no_time_to_an_accuracy_is_told():
+    results = [result("full"), result("majority")]
+    assert any("Validation first passed" in sentence for sentence in verdict.findings(results))
+    results[0].run.facts.update(val_texts=1, train_classes=1)
+    findings = verdict.findings(results)
+    assert findings[0] == "The training texts are of one class, so nothing else was learned."
+    assert findings[1] == "Validation has only 1 text, so its accuracy says little."
+    assert not any("first passed" in sentence for sentence in findings)

@@ -29,7 +29,7 @@ def test_contributions_add_up_to_the_score(ref):
     _, _, texts, _ = sample.generate()
     long_reviews = [" ".join(texts[start : start + 8])[:1400] for start in range(0, 64, 8)]
     errors = [completeness_error(ref, text) for text in [REVIEW, "Bad.", *long_reviews]]
-    assert max(errors) < 0.15 and sorted(errors)[len(errors) // 2] < 0.05
+    assert max(errors) < 0.2 and sorted(errors)[len(errors) // 2] < 0.05
 
 
 @pytest.mark.parametrize("ref", ["sentiment", "starter"])

@@ -95,6 +95,11 @@ def decode(contents: Sequence[bytes], names: Sequence[str], things: str) -> Deco
     return Decoded(texts, used[0] if len(used) == 1 else "", tuple(filter(None, notes)))
 
 
+def western_words(words: Sequence[bytes]) -> list[str]:
+    """Return words that are no UTF-8 in windows-1252 if that is certain, else none."""
+    return [word.decode(WESTERN) for word in words] if _is_western(b"\n".join(words)) else []
+
+
 def title(encoding: str) -> str:
     """Return the usual name of an encoding."""
     return TITLES.get(encoding, encoding.rpartition("-")[0].upper())

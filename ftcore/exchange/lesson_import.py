@@ -79,7 +79,10 @@ def import_lesson(
             "omit the folder of AG News (--source)."
         )
     rows = spec.vocab_size
-    known, glove = yield from word_vectors.load_vectors(vectors, max(1, min(words, rows - 2)))
+    words = max(1, min(words, rows - 2))
+    known, glove, notes = yield from word_vectors.load_vectors(vectors, words)
+    for note in notes:
+        yield Noted(note)
     embedding = weights[_EMBEDDING][: len(glove) + len(vocabulary.SPECIALS)].float()
     alignment = _align(path, embedding, vectors, glove)
     # With either alignment, each id keeps the row that it had in the lesson.

@@ -12,6 +12,7 @@ from ftcore import devices, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets, split_notes
 from ftcore.data.text_dataset import TextDataset
+from ftcore.errors import UnfreezeError
 from ftcore.events import Facts, Task, drain
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
@@ -22,6 +23,10 @@ from ftcore.text.batches import Tokens
 from ftcore.text.tokenizers import Tokenizer
 from ftcore.text.truncation import MAX_LENGTH
 from ftcore.training import encoding, strategies
+
+# Share of the words of the training texts that must be known. The ten commonest words alone make up a
+# quarter of a running English text, so what knows less than this is of another language or form.
+LEAST_KNOWN = 0.1
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,12 @@ def prepare(
     torch.manual_seed(config.seed)
     tokenizer = tokenizers.find(parent.tokenizer) if parent else begun_with or tokenizers.CURRENT
     if parent is None:
-        model, vocab = yield from _new_model(config, len(dataset.labels))
+        model, vocab = yield from _new_model(config, len(dataset.labels), notes)
     else:
         model, vocab = _pretrained_model(config, parent, dataset.labels, notes)
     model.to(device)
     train_tokens, test_tokens = yield from encoding.encode(dataset, vocab, tokenizer)
+    _check_vocabulary(config, vocab, train_tokens.ids)
     notes += _unreadable_sentences(config, vocab, tokenizer)
     return TrainingSetup(
         config,
@@ -168,14 +174,15 @@ def _pretrained_model(
 
 
 def _new_model(
-    config: FineTuneConfig, classes: int
+    config: FineTuneConfig, classes: int, notes: list[str]
 ) -> Task[tuple[TextClassifier, vocabulary.Vocab]]:
-    """Random layers over word vectors, with a vector for each of the two special tokens."""
+    """Random layers over word vectors, with a vector for each special token; adds to the run's notes."""
     if config.vectors:
         path = validation.existing_path(config.vectors)
     else:
         path = yield from word_vectors.fetch_glove(config.words)
-    words, vectors = yield from word_vectors.load_vectors(path, config.words)
+    words, vectors, read = yield from word_vectors.load_vectors(path, config.words)
+    notes += read
     vocab = vocabulary.vocab_from_tokens([*vocabulary.SPECIALS, *words])
     # <unk> is the mean of all words; <pad> is masked everywhere, so its vector never counts.
     specials = torch.stack([vectors.mean(0), torch.zeros(vectors.shape[1])])
@@ -184,6 +191,20 @@ def _new_model(
         len(rounded), vectors.shape[1], classes, config.heads, config.layers, config.feedforward
     )
     return TextClassifier(shape, rounded, config.dropout, config.word_dropout), vocab
+
+
+def _check_vocabulary(config: FineTuneConfig, vocab: vocabulary.Vocab, ids: Tensor) -> None:
+    """Raise UnfreezeError if next to none of the data's words are known, so that a run ends at chance."""
+    is_word = torch.tensor([any(map(str.isalpha, token)) for token in vocab.itos])
+    is_word[: len(vocabulary.SPECIALS)] = False
+    known, unknown = int(is_word[ids].sum()), int((ids == vocabulary.UNK).sum())
+    share = known / max(known + unknown, 1)
+    if share < LEAST_KNOWN:
+        what = Path(config.vectors).name or f"The checkpoint {config.checkpoint}"
+        raise UnfreezeError(
+            f"{validation.printable(what)} knows only {share:.1%} of the words in these texts: "
+            "take one of their language, in lower case."
+        )
 
 
 def _watched_tokens(

@@ -43,7 +43,7 @@ def test_words_of_the_same_texts_get_similar_vectors(tmp_path):
     events: list[Event] = []
     out = tmp_path / "new" / "v.txt"
     drain(task(out, two_topics(), epochs=12), events.append)
-    words, vectors = drain(word_vectors.load_vectors(out, 100))
+    words, vectors, _ = drain(word_vectors.load_vectors(out, 100))
     assert sorted(words) == sorted([*FRUIT, *CARS, "the"])
     apple, pear, van = (vectors[words.index(word)] for word in ("apple", "pear", "van"))
     similarity = torch.cosine_similarity

@@ -1,5 +1,9 @@
 """Reading of word vectors, and the download of GloVe."""
 
+import bz2
+import gzip
+import io
+import lzma
 import random
 import zipfile
 from pathlib import Path
@@ -15,7 +19,14 @@ from tests.helpers.file_server import FileServer
 
 
 def load(path: Path, words: int = 100) -> tuple[list[str], torch.Tensor]:
-    return drain(word_vectors.load_vectors(path, words))
+    names, vectors, _ = drain(word_vectors.load_vectors(path, words))
+    return names, vectors
+
+
+def read(path: Path, content: bytes) -> tuple[list[str], list[list[float]], list[str]]:
+    path.write_bytes(content)
+    names, vectors, notes = drain(word_vectors.load_vectors(path, 100))
+    return names, vectors.tolist(), notes
 
 
 @pytest.mark.parametrize("header", [b"", b"2500 3\n"])
@@ -31,18 +42,24 @@ def test_reads_the_requested_number_of_vectors(tmp_path, words, header):
 
 def test_skipped_words_do_not_shift_vectors(tmp_path):
     words = [b"the", b"<pad>", b"\xff\xfe", b"a", b"the", b"<unk>", b"film"]
+    words += [b"w%d" % number for number in range(10)]
     lines = [b"%s %d 1 1\n" % (word, number) for number, word in enumerate(words, 1)]
-    (tmp_path / "v.txt").write_bytes(b"".join(lines))
-    names, vectors = load(tmp_path / "v.txt")
-    assert names == ["the", "a", "film"]
-    assert vectors[:, 0].tolist() == [1, 4, 7]
+    names, vectors, notes = read(tmp_path / "v.txt", b"".join(lines))
+    assert names[:4] == ["the", "a", "film", "w0"]
+    assert [vector[0] for vector in vectors[:4]] == [1, 4, 7, 8]
+    assert len(notes) == 1 and "1 of 17 words" in notes[0] and "encoding and were left" in notes[0]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "no usable word vectors"),
-        (b"the 1 2 3\na 1 2\nfilm 1 2 3\n", "no word vector on line 2"),
+        (b"the 1 2 3\na 1 2\nfilm 1 2 3\n", "no word vector on line 2.*3 numbers, but 2 fields"),
+        (b"the 1 2 3\na 1 2 3 4\n", "no word vector on line 2.*3 numbers, but 4 fields"),
+        (b"9 3\nthe 1 2 3\na 1 2\n", "no word vector on line 3"),
+        (b"9 3\nthe \x01\0\x80?\0\0\n", "line 2.*word2vec's binary form"),
+        (b"the,1,2,3\na,1,2,3\n", "no word vector on line 1"),
+        ("film 1 2 3\n\u0444 1 2 3\n\u044f\u0431 1 2 3\n".encode("koi8-r"), "encoding of .*v.txt"),
         (b"the 1 2 3\na 1 2 3\nfilm 1 2", "cut short at line 3: .* at most 2 words"),
         (b"the 1 2 3\na 1 two 3\n", "could not convert string to float: b'two'"),
         (b"the 1 nan 3\n", "no usable word vectors"),
@@ -50,12 +67,80 @@ def test_skipped_words_do_not_shift_vectors(tmp_path):
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "no word vector on line 1"),
         (bytes(300_000), "is cut short|no word vector on line 1"),
     ],
-    ids=range(8),
+    ids=range(13),
 )
 def test_file_without_word_vectors_is_refused(tmp_path, content, message):
     (tmp_path / "v.txt").write_bytes(content)
     with pytest.raises(UnfreezeError, match=message):
         load(tmp_path / "v.txt")
+
+
+WORDS, VECTORS = ["the", "a", "film"], [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [-7.0, 0.5, 0.25]]
+PLAIN = b"the 1 2 3\na 4 5 6\nfilm -7 0.5 0.25\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.replace(b" ", b"\t"),
+        b"the\t1 2 3\na\t4 5 6\nfilm\t-7 0.5 0.25\n",
+        PLAIN.replace(b" ", b"  "),
+        PLAIN.replace(b"\n", b"\r\n"),
+        PLAIN.replace(b"\n", b" \n"),
+        PLAIN + b"\n",
+        PLAIN.replace(b"\n", b"\n \r\n\n"),
+        b"3 3\n" + PLAIN,
+        b"3\t3 \r\n" + PLAIN + b"\n",
+        b"\xef\xbb\xbf" + PLAIN,
+        PLAIN.decode().encode("utf-16"),
+        PLAIN.decode().encode("utf-16-le"),
+        PLAIN.decode().encode("utf-32"),
+        gzip.compress(PLAIN),
+        bz2.compress(PLAIN),
+        lzma.compress(b"3 3\n" + PLAIN),
+        gzip.compress(PLAIN.decode().encode("utf-16")),
+    ],
+    ids=range(17),
+)
+def test_other_forms_read_the_same(tmp_path, content):
+    assert read(tmp_path / "v.txt", content)[:2] == (WORDS, VECTORS)
+
+
+def test_zip_with_one_file_is_read_and_others_are_named(tmp_path):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("vectors/", b"")
+        archive.writestr("vectors/v.vec", b"3 3\n" + PLAIN)
+        archive.writestr("__MACOSX/vectors/._v.vec", b"\0")
+    assert read(tmp_path / "v.zip", file.getvalue())[0] == WORDS
+    with pytest.raises(UnfreezeError, match="is cut short"):
+        read(tmp_path / "cut.gz", gzip.compress(PLAIN * 50)[:-9])
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("glove.6B.50d.txt", PLAIN)
+    with pytest.raises(UnfreezeError, match=r"one file \(vectors/v\.vec, glove\.6B\.50d\.txt\)"):
+        read(tmp_path / "v.zip", file.getvalue())
+
+
+def test_word_with_spaces_and_words_that_are_numbers(tmp_path):
+    """As GloVe 840B has; the numbers are the last ones of the line."""
+    lines = b"7 1 2 3\n. . . 4 5 6\nnew york 7 8 9\n1/2 \xc2\xa0x 1 1 1\n2 3 3 3\n"
+    names, vectors, _ = read(tmp_path / "v.txt", lines)
+    assert names == ["7", ". . .", "new york", "1/2 \u00a0x", "2"]
+    assert vectors == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [1, 1, 1], [3, 3, 3]]
+
+
+def test_last_line_without_a_line_break_is_read_and_noted(tmp_path):
+    names, vectors, notes = read(tmp_path / "v.txt", PLAIN[:-1])
+    assert (names, vectors) == (WORDS, VECTORS)
+    assert len(notes) == 1 and notes[0].endswith("its last number may be cut short.")
+
+
+def test_words_in_windows_1252_are_read_and_noted(tmp_path):
+    words = ["the", "caf\u00e9", "na\u00efve", "d\u00e9j\u00e0"]
+    content = "".join(f"{word} 1 2 3\n" for word in words).encode("cp1252")
+    names, _, notes = read(tmp_path / "v.txt", content)
+    assert names == words
+    assert "3 of 4 words" in notes[0] and "encoding windows-1252" in notes[0]
 
 
 @pytest.fixture(scope="module")

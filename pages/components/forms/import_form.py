@@ -37,7 +37,12 @@ def import_form() -> None:
             model = _file_input("Model file", "Path of the .pth", ["pth", "pt"], "import")
             name = st.text_input("Name", "lesson", key="import_name", max_chars=60)
         with right:
-            glove = _file_input("GloVe file", "Path of glove.6B.100d.txt", ["txt"], "import_glove")
+            glove = _file_input(
+                "GloVe file",
+                "Path of glove.6B.100d.txt",
+                ["txt", "vec", "zip", "gz", "bz2", "xz"],
+                "import_glove",
+            )
             uses = "The lesson uses 2."
             heads = st.number_input("Attention heads", 1, 64, 2, help=uses, key="import_heads")
         ag_news = st.text_input("AG News, to measure it", key="import_ag_news", **AG_NEWS_FOLDER)

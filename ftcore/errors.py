@@ -25,6 +25,10 @@ class Diverged(UnfreezeError):
     """The loss is not finite; resuming the run would not help."""
 
 
+class ChangedDependency(UnfreezeError):
+    """What a run depends on is not what it began with; it can be resumed once that is put back."""
+
+
 class UnreadableSnapshot(UnfreezeError):
     """The snapshot of a run cannot be read; resuming the run again would not help."""
 

@@ -132,11 +132,12 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     rows = sample_rows(len(dataset.test.texts), SOURCE_TASK_TEXTS).tolist()
     texts = [dataset.test.texts[row] for row in rows]
     labels = [dataset.test.labels[row] for row in rows]
-    vocab = checkpoint_files.load_vocabulary(parent)
+    vocab = vocabulary.vocab_from_tokens(setup.vocabulary)
     ids, offsets = yield from vocabulary.encode(texts, vocab, setup.tokenizer, MAX_LENGTH)
     tokens = Tokens.pack(ids, offsets, labels).to(setup.device)
     vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
-    head = checkpoint_files.load_model(parent).classifier
+    head = setup.parent_head
+    assert head is not None  # there is a parent
     with torch.inference_mode():
         before, after = (
             float((head(torch.from_numpy(body)).argmax(1) == torch.tensor(labels)).float().mean())

@@ -14,12 +14,12 @@ from ftcore import tracking, validation
 from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
-from ftcore.models import checkpoints
+from ftcore.models import checkpoint_files, checkpoints, fingerprints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.storage import files
 from ftcore.text import normalization, tokenizers
 from ftcore.text.tokenizers import Tokenizer
-from ftcore.training import strategies
+from ftcore.training import dependencies, strategies
 
 TEMPLATE = Path(__file__).with_name("script.txt")
 SAMPLE = "sample"  # folder of the built-in sample, beside the script
@@ -28,7 +28,10 @@ _SETTINGS = ("seed", "epochs", "batch_size", "dropout", "word_dropout", "weight_
 
 
 def script(run_id: str) -> str:
-    """Return the script of a run. Raises UnfreezeError if the run has none."""
+    """Return the script of a run.
+
+    Raises UnfreezeError if the run has none, or the checkpoint that the script loads is not what it was.
+    """
     run = tracking.run(run_id)
     config = run.config
     if config.mode in REFERENCES:
@@ -115,7 +118,10 @@ def _template_values(
 
     parent = checkpoints.find(config.checkpoint)
     tokenizer = _tokenizer(parent, facts)
-    words = parent if parent.words == parent.ref else checkpoints.find(parent.words)
+    weights, vectors = fingerprints.of_model(checkpoint_files.load_model(parent, beside=True))
+    now = {"parent_fingerprint": weights, "vectors_fingerprint": vectors}
+    dependencies.check_facts(facts, now)
+    words = checkpoints.words_owner(parent)
     labels = datasets.SPECS[config.dataset].labels
     bf16 = facts["precision"] == "bf16"
     head_only = strategies.head_alone(config, parent.model)

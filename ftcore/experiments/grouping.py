@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from ftcore.experiments.result import Result
     from ftcore.tracking import Run
 
+# Facts that should not differ, under the name of the setting that chose them if there is one.
+_FACTS = {
+    "parent_fingerprint": ("checkpoint", "weights of the checkpoint"),
+    "vectors_fingerprint": ("checkpoint", "word vectors"),
+    "tokenizer": ("checkpoint", "tokenizer"),
+    "dataset_fingerprint": ("data", "texts of the data"),
+    "threads": ("", "threads"),
+    "torch": ("", "torch"),
+}
 # Do not tell sides apart.
 _IGNORED = ("seed", "name", "watch", "source", "source_task_data", "device")
 
@@ -95,6 +104,11 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
     ]
     distinct = {name: list(dict.fromkeys(each)) for name, each in values.items()}
     differences = {name: each for name, each in distinct.items() if len(each) > 1}
+    for fact, (setting, name) in _FACTS.items():
+        # Records of earlier versions, and references, lack some of them.
+        known = list(dict.fromkeys(str(run.facts[fact]) for run in runs if fact in run.facts))
+        if len(known) > 1 and setting not in differences:
+            differences[name] = known
     splits: dict[int, set[str]] = {}
     for run in runs:
         if "split_fingerprint" in run.facts:

@@ -12,6 +12,7 @@ from filelock import FileLock
 from ftcore import tracking
 from ftcore.config import REFERENCES, SELF_TRAINED
 from ftcore.errors import (
+    ChangedDependency,
     Diverged,
     UnfreezeError,
     UnreadableSnapshot,
@@ -19,7 +20,7 @@ from ftcore.errors import (
     is_out_of_files,
     user_message,
 )
-from ftcore.events import Event, Finished, Noted, Pause, Status, Stop, Task
+from ftcore.events import Event, Finished, Noted, Pause, Started, Status, Stop, Task
 from ftcore.models import checkpoints
 from ftcore.storage import open_files
 
@@ -86,12 +87,15 @@ def _record_events(
     run_id: str, output: Path, request: EndRequest, recorder: tracking.Recorder
 ) -> Generator[Event, None, Finished]:
     """Record and yield all events but the last, which is returned."""
-    from ftcore.training import snapshots
+    from ftcore.training import dependencies, snapshots
 
     last = Finished("failed", "The run ended without a result.")
     try:
-        with contextlib.closing(_task(run_id, output)) as task:
+        run = tracking.run(run_id)
+        with contextlib.closing(_task(run, output)) as task:
             for event in _until_requested(task, request):
+                if isinstance(event, Started):
+                    dependencies.check_facts(run.facts, event.facts)  # of an earlier start
                 if isinstance(event, Finished):
                     last = event
                 else:
@@ -109,7 +113,8 @@ def _record_events(
     except Pause:
         return ended(run_id, "paused", "Paused before training; it can be resumed.")
     except Exception as error:
-        return _failed(run_id, error, resumable=snapshots.path(output).exists())
+        resumable = snapshots.path(output).exists() or isinstance(error, ChangedDependency)
+        return _failed(run_id, error, resumable)
 
 
 def _outage(failure: str) -> str:
@@ -119,17 +124,16 @@ def _outage(failure: str) -> str:
     return f"{failure} The run goes on, and is recorded once that is possible."
 
 
-def _task(run_id: str, output: Path) -> Task[None]:
+def _task(run: tracking.Run, output: Path) -> Task[None]:
     """The task of a run: a training, resumed if it has a snapshot, or a reference."""
     from ftcore.baselines import linear_probe, majority, tfidf
     from ftcore.runs import train
 
-    run = tracking.run(run_id)
     config = run.config
     if config.mode not in REFERENCES:
         if run.self_trained:
             raise UnreadableSnapshot(SELF_TRAINED)
-        return train.train(config, output, run_id, resume=True)
+        return train.train(config, output, run.run_id, resume=True)
     references = {"majority": majority, "tfidf": tfidf, "linear-probe": linear_probe}
     return references[config.mode].measure(config, output.parent)
 

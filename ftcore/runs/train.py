@@ -30,7 +30,7 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     state = TrainingState.begin(setup, began)
     if snapshot:
         snapshots.restore(snapshot, setup, state)
-    yield Started(preparation.facts(setup), tuple(state.notes))
+    yield Started(preparation.facts(setup, state.environments), tuple(state.notes))
     if snapshot:
         yield Restored(tuple(state.points))
     status: Status = "finished"

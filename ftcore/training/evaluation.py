@@ -90,7 +90,11 @@ def _watch(setup: TrainingSetup, state: TrainingState, sentences: Tokens) -> Wat
 
 def _save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluation) -> None:
     config = setup.config
-    origin = {"run": setup.ref, "config": config.to_dict(), **preparation.facts(setup)}
+    origin = {
+        "run": setup.ref,
+        "config": config.to_dict(),
+        **preparation.facts(setup, state.environments),
+    }
     if setup.parent is not None:
         origin["source_checkpoint"] = setup.parent.title
     checkpoint_files.save(

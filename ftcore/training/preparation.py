@@ -1,12 +1,14 @@
 """What a run trains on, and what it starts from: data, vocabulary and model, ready on the device."""
 
+import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ftcore import devices, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
@@ -14,7 +16,7 @@ from ftcore.data import datasets, split_notes
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import Facts, Task, drain
-from ftcore.models import checkpoint_files, checkpoints
+from ftcore.models import checkpoint_files, checkpoints, fingerprints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import TextClassifier
 from ftcore.models.spec import ModelSpec
@@ -42,6 +44,10 @@ class TrainingSetup:
     """The model with its starting weights; a copy of it is trained."""
     parent: Checkpoint | None
     """The checkpoint that the run starts from; None for a new model."""
+    parent_head: nn.Linear | None
+    """The checkpoint's own head, which tells the classes of its task apart."""
+    loaded: dict[str, str]
+    """Fingerprints of what was loaded from files that may change later."""
     vocabulary: list[str]
     tokenizer: Tokenizer
     dataset: TextDataset
@@ -95,10 +101,18 @@ def prepare(
     notes += split_notes.notes(dataset, train_rows, val_rows)
     torch.manual_seed(config.seed)
     tokenizer = tokenizers.find(parent.tokenizer) if parent else begun_with or tokenizers.CURRENT
+    parent_head = None
     if parent is None:
         model, vocab = yield from _new_model(config, len(dataset.labels), notes)
+        loaded = {"vectors_fingerprint": fingerprints.of_values(model.embedding.weight)}
     else:
-        model, vocab = _pretrained_model(config, parent, dataset.labels, notes)
+        vocab = checkpoint_files.load_vocabulary(parent)
+        model = checkpoint_files.load_model(parent, config.dropout, config.word_dropout)
+        weights, vectors = fingerprints.of_model(model)
+        loaded = {"parent_fingerprint": weights, "vectors_fingerprint": vectors}
+        parent_head = copy.deepcopy(model.classifier)
+        model = _start_of_mode(config, parent, model, dataset.labels, notes)
+    loaded["vocabulary_fingerprint"] = fingerprints.of_words(vocab.itos)
     model.to(device)
     train_tokens, test_tokens = yield from encoding.encode(dataset, vocab, tokenizer)
     _check_vocabulary(config, vocab, train_tokens.ids)
@@ -109,6 +123,8 @@ def prepare(
         ref,
         model,
         parent,
+        parent_head,
+        loaded,
         list(vocab.itos),
         tokenizer,
         dataset,
@@ -124,9 +140,27 @@ def prepare(
     )
 
 
-def facts(setup: TrainingSetup) -> Facts:
-    """What the record of a run says about its data and its model."""
+def environment(setup: TrainingSetup) -> dict[str, str]:
+    """On what a run computes: it decides the last digits of the result."""
+    return {
+        "device": setup.device.type,
+        "precision": setup.precision,
+        "threads": str(torch.get_num_threads()),
+        "torch": str(torch.__version__),
+    }
+
+
+def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> Facts:
+    """What the record of a run says about its data and its model.
+
+    `environments` are those of a run that was resumed elsewhere, in order.
+    """
     config, shape = setup.config, setup.model.spec
+    now = environment(setup)
+    for name in ("threads", "torch"):
+        now[name] = ", then ".join(
+            dict.fromkeys([*(each[name] for each in environments), now[name]])
+        )
     return {
         "dataset_fingerprint": setup.dataset.fingerprint,
         "split_fingerprint": setup.split_fingerprint,
@@ -135,6 +169,7 @@ def facts(setup: TrainingSetup) -> Facts:
         "data_separator": setup.dataset.reading.separator,
         "labels": list(setup.dataset.labels),
         "tokenizer": setup.tokenizer.name,
+        **setup.loaded,
         "train_texts": len(setup.train_rows),
         "train_classes": len(setup.train.labels[setup.train_rows].unique()),
         "val_texts": len(setup.val_rows),
@@ -144,33 +179,33 @@ def facts(setup: TrainingSetup) -> Facts:
         "parameters": shape.parameters,
         "trainable_parameters": strategies.trainable_parameters(config, shape),
         "trains": strategies.describe(config, shape),
-        "device": setup.device.type,
-        "precision": setup.precision,
-        "torch": str(torch.__version__),
+        **now,
     }
 
 
-def _pretrained_model(
-    config: FineTuneConfig, parent: Checkpoint, labels: tuple[str, ...], notes: list[str]
-) -> tuple[TextClassifier, vocabulary.Vocab]:
-    """The model of a checkpoint, with a new head for other labels; adds to the run's notes."""
-    vocab = checkpoint_files.load_vocabulary(parent)
-    model = checkpoint_files.load_model(parent, config.dropout, config.word_dropout)
+def _start_of_mode(
+    config: FineTuneConfig,
+    parent: Checkpoint,
+    model: TextClassifier,
+    labels: tuple[str, ...],
+    notes: list[str],
+) -> TextClassifier:
+    """The model that a mode starts from, given that of a checkpoint; adds to the run's notes."""
     if config.mode == "scratch":
         shape = replace(parent.model, classes=len(labels))
         vectors = model.embedding.weight
-        model = TextClassifier(shape, vectors, config.dropout, config.word_dropout)
         notes.append(
             "Only the word vectors are the checkpoint's; body and last layer start random. It "
             "shows what the pretrained body is worth."
         )
-    elif parent.labels != labels:
+        return TextClassifier(shape, vectors, config.dropout, config.word_dropout)
+    if parent.labels != labels:
         model.replace_head(len(labels))
         notes.append(
             f"The last layer is new: the checkpoint told {len(parent.labels)} classes apart, "
             f"this task has {len(labels)}."
         )
-    return model, vocab
+    return model
 
 
 def _new_model(

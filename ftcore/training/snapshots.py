@@ -21,14 +21,15 @@ from torch import Tensor
 
 from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_errors
 from ftcore.events import Evaluation, Point, Step, Watched
+from ftcore.formatting import listing
 from ftcore.storage import files
 from ftcore.text import tokenizers
 from ftcore.text.tokenizers import Tokenizer
-from ftcore.training import strategies
+from ftcore.training import dependencies, preparation, strategies
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
 
-FORMAT = 1
+FORMAT = 2  # format 1 named no dependencies but the split
 NAME = "snapshot.safetensors"
 _POINTS: dict[str, type[Point]] = {kind.__name__: kind for kind in (Step, Evaluation, Watched)}
 COPIED = ("epoch", "batch", "step", "examples", "train_seconds", "parts", "notes")  # of the state
@@ -61,7 +62,9 @@ def save(setup: TrainingSetup, state: TrainingState) -> None:
     del schedule["lr_lambdas"]  # functions, which the config brings back
     values = {name: getattr(state, name) for name in COPIED} | {
         "format": FORMAT,
-        "split": setup.split_fingerprint,
+        "dependencies": dependencies.of_facts(preparation.facts(setup)),
+        "settings": setup.config.to_dict(),
+        "environments": state.environments,
         "tokenizer": setup.tokenizer.name,
         "seconds": time.perf_counter() - state.began,
         "best": asdict(state.best) if state.best else None,
@@ -114,12 +117,14 @@ def discard(output: Path) -> None:
 
 
 def restore(snapshot: Snapshot, setup: TrainingSetup, state: TrainingState) -> None:
-    """Put a fresh state where the snapshot was taken. Raises UnfreezeError if the data changed."""
+    """Put a fresh state where the snapshot was taken.
+
+    Raises ChangedDependency if the data, the starting weights or the like are not what they were.
+    """
     tensors, values = snapshot.tensors, snapshot.values
-    if values["split"] != setup.split_fingerprint:
-        raise UnfreezeError(
-            "The data is not what this run began with; put it back, or run it again."
-        )
+    before = values.get("dependencies") or {"split_fingerprint": values["split"]}
+    dependencies.check_facts(before, preparation.facts(setup))
+    dependencies.check_settings(values.get("settings", {}), setup.config)
     with torch.no_grad():
         for name, weight in strategies.trained_weights(state.model, setup.config).items():
             weight.copy_(tensors[f"weight.{name}"])
@@ -132,11 +137,30 @@ def restore(snapshot: Snapshot, setup: TrainingSetup, state: TrainingState) -> N
     state.points = [_POINTS[name](**point) for name, point in values.get("points", [])]
     for name in COPIED:
         setattr(state, name, values[name])
+    _note_environment(values.get("environments", []), state)
     state.shuffle.set_state(tensors["shuffle"])
     state.epoch_start = tensors["shuffle"]
     torch.set_rng_state(tensors["random"])
     if "accelerator" in tensors and setup.device.type == "cuda":  # it may resume on another device
         torch.cuda.set_rng_state(tensors["accelerator"], setup.device)
+
+
+def _note_environment(before: list[dict[str, str]], state: TrainingState) -> None:
+    """Note what a resumed run computes on, if that is not what it computed on `before`."""
+    if not before or before[-1] == state.environments[-1]:
+        state.environments = before or state.environments
+        return
+    now, names = state.environments[-1], {"threads": "number of threads"}
+    changes = [
+        f"{names.get(name, name)} {now[name]}, before {value}"
+        for name, value in before[-1].items()
+        if now[name] != value
+    ]
+    state.environments = [*before, now]
+    state.notes.append(
+        f"Resumed with {listing(changes)}: figures may differ in the last digits from those of "
+        "a run without interruption."
+    )
 
 
 def _restore_optimizer(snapshot: Snapshot, state: TrainingState) -> None:

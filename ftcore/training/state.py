@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from ftcore.events import Evaluation, Point
 from ftcore.models.classifier import TextClassifier
-from ftcore.training import optimization
+from ftcore.training import optimization, preparation
 from ftcore.training.preparation import TrainingSetup
 
 
@@ -29,6 +29,8 @@ class TrainingState:
     sums: Tensor
     """Loss, correct answers and texts since the last report, fp32 [3], on the device."""
     notes: list[str]
+    environments: list[dict[str, str]]
+    """See `preparation.environment`; a second one if the run was resumed elsewhere, and so on."""
     began: float
     """`perf_counter` at the start; of a resumed run, as if it had never been interrupted."""
     epoch: int = 0
@@ -64,6 +66,7 @@ class TrainingState:
             epoch_start=shuffle.get_state(),
             sums=torch.zeros(3, device=setup.device),
             notes=list(setup.notes),
+            environments=[preparation.environment(setup)],
             began=time.perf_counter() if began is None else began,
         )
 

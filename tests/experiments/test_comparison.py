@@ -77,6 +77,18 @@ def test_seeds_that_disagree_are_no_clear_difference():
 NETWORKS = [result("full"), result("last-layer"), result("tfidf")]
 
 
+THREADS = {"threads": ["2", "1, then 2"]}
+PARENT, OTHER_PARENT = {"parent_fingerprint": "p"}, {"parent_fingerprint": "q"}
+CHECKPOINT = {"checkpoint": ["starter", "mine"]}
+TOKENIZER = {"tokenizer": ["words", "plain"]}
+OTHER_TEXTS = {"texts of the data": ["d", "e"]}
+
+
+def with_facts(checkpoint="starter", **facts):
+    made = result("gradual", checkpoint=checkpoint)
+    return replace(made, run=replace(made.run, facts=made.run.facts | facts))
+
+
 @pytest.mark.parametrize(
     ("results", "differences"),
     [
@@ -87,6 +99,14 @@ NETWORKS = [result("full"), result("last-layer"), result("tfidf")]
         ([result(), result("gradual", checkpoint="mine")], {"checkpoint": ["starter", "mine"]}),
         ([result(dataset="imdb"), result("gradual")], {"data": ["imdb", "sample"]}),
         ([result(), result("gradual", split="other")], {"split": ["other", "split-0-0"]}),
+        ([result(), with_facts(threads="2"), with_facts(threads="1, then 2")], THREADS),
+        (
+            [with_facts(**PARENT), with_facts(**OTHER_PARENT)],
+            {"weights of the checkpoint": ["p", "q"]},
+        ),
+        ([with_facts(**PARENT), with_facts(**OTHER_PARENT, checkpoint="mine")], CHECKPOINT),
+        ([with_facts(tokenizer="words"), with_facts(tokenizer="plain")], TOKENIZER),
+        ([with_facts(dataset_fingerprint="d"), with_facts(dataset_fingerprint="e")], OTHER_TEXTS),
     ],
 )
 def test_unfair_differences(results, differences):

@@ -60,6 +60,7 @@ def run_facts(run: Run) -> dict[str, str]:
         "Texts a second": _count(metrics.get("reviews_per_second")),
         "Trainable parameters": _count(facts.get("trainable_parameters")),
         "Device": facts.get("device"),
+        "Threads": facts.get("threads"),
     }
     for setting in relevant_settings(run.config):
         if setting.name not in ("name", "device"):

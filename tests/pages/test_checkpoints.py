@@ -80,7 +80,10 @@ def test_the_question_before_deletion_names_what_depends_on_the_checkpoint(home)
     parent = small_runs.checkpoint(home / "checkpoints" / "own", "own")
     small_runs.run("paused", saved=False, checkpoint="own", name="*Unfinished*")
     app = click("delete-own")
-    assert "Still needed by **\\*Unfinished\\*** (paused)" in app.markdown[-1].value
+    assert (
+        "are stopped first, and keep their best models: **\\*Unfinished\\*** (paused)."
+        in app.markdown[-1].value
+    )
     assert "End and delete" in button_labels(app) and parent.path.exists()
     small_runs.checkpoint(home / "checkpoints" / "child", "child", parent=parent)
     app = click("delete-own")

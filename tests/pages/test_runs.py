@@ -142,7 +142,7 @@ def test_a_run_can_be_opened_asked_renamed_and_deleted_after_confirmation():
     assert len(tracking.runs()) == 1
     small_runs.run("paused", saved=False, checkpoint=run_id, name="Child")
     app = press(open_runs(run_id), "Delete")
-    assert "Still needed by **Child** (paused)" in text(app)
+    assert "are stopped first, and keep their best models: **Child** (paused)." in text(app)
     assert "End and delete" in button_labels(app)
 
 

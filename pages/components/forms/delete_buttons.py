@@ -22,7 +22,9 @@ def delete_buttons(dependents: "Callable[[], Dependents]", delete: Callable[[], 
         return
     if found.runs:
         names = ", ".join(f"**{escape_markdown(run.name)}** ({run.status})" for run in found.runs)
-        st.markdown(f"Still needed by {names}. They end, too, and keep their best models.")
+        st.markdown(
+            f"Runs that still need it are stopped first, and keep their best models: {names}."
+        )
     with st.container(horizontal=True):
         label = "End and delete" if found.runs else "Delete"
         if st.button(label, type="primary", icon=":material/delete:"):

@@ -130,8 +130,9 @@ def _execute_all(
             out.event(ends[-1])
             if ends[-1].status in ("failed", "interrupted"):
                 streams.complain(ends[-1].message)
-            if request.action:
+            if request.signal:
                 break
+            request.action = None  # another process has ended this run alone
     finally:
         end = Finished("interrupted", "The program ended before this run began.")
         for run_id, claim in waiting.items():

@@ -114,6 +114,8 @@ def execute(
                     last = event
                 else:
                     out.event(event)
+        if request.action == "discard":
+            tracking.delete(run_id)
         return last
     except streams.UnwritableOutput as error:
         advice = f"The run is interrupted; resume it: {program()} resume {run_id}"
@@ -145,7 +147,7 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
     from ftcore import tracking
 
     metrics, facts, notes = last.metrics, {}, out.notes
-    with contextlib.suppress(tracking.RecordUnavailable):  # the message says so
+    with contextlib.suppress(UnfreezeError):  # its end was not recorded, or it was discarded
         run = tracking.run(run_id)
         facts, notes = run.facts, run.notes
     record = {

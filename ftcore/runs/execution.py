@@ -5,11 +5,11 @@ import logging
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from filelock import FileLock
 
-from ftcore import tracking
+from ftcore import paths, tracking
 from ftcore.config import REFERENCES, SELF_TRAINED
 from ftcore.errors import (
     ChangedDependency,
@@ -22,7 +22,7 @@ from ftcore.errors import (
 )
 from ftcore.events import Event, Finished, Noted, Pause, Started, Status, Stop, Task
 from ftcore.models import checkpoints
-from ftcore.storage import open_files
+from ftcore.storage import files, open_files
 
 log = logging.getLogger(__name__)
 Action = Literal["stop", "discard", "pause", "interrupt"]
@@ -34,6 +34,25 @@ class EndRequest:
 
     action: Action | None = None
     signal: int = 0  # that the program was sent
+
+
+def request_end_elsewhere(run_id: str, action: Action) -> None:
+    """Ask the process of this machine that executes a run to end it at its next event."""
+    files.write(_request_file(run_id), action.encode())
+
+
+def _request_file(run_id: str) -> Path:
+    return paths.runs_dir() / run_id / "request"
+
+
+def _requested_elsewhere(run_id: str) -> Action | None:
+    """What another process asks of a run, once."""
+    try:
+        action = _request_file(run_id).read_text()
+        _request_file(run_id).unlink()
+    except OSError:  # there is no request
+        return None
+    return next((known for known in get_args(Action) if known == action), None)
 
 
 def execute(
@@ -52,6 +71,7 @@ def execute(
     claim = claim or tracking.claim(run_id)
     request = request or EndRequest()
     output = checkpoints.run_path(run_id)
+    _requested_elsewhere(run_id)  # of an earlier execution
     try:
         open_files.check_room()
         with tracking.Recorder(run_id) as recorder:
@@ -93,7 +113,7 @@ def _record_events(
     try:
         run = tracking.run(run_id)
         with contextlib.closing(_task(run, output)) as task:
-            for event in _until_requested(task, request):
+            for event in _until_requested(task, request, run_id):
                 if isinstance(event, Started):
                     dependencies.check_facts(run.facts, event.facts)  # of an earlier start
                 if isinstance(event, Finished):
@@ -138,10 +158,12 @@ def _task(run: tracking.Run, output: Path) -> Task[None]:
     return references[config.mode].measure(config, output.parent)
 
 
-def _until_requested(task: Task[None], request: EndRequest) -> Task[None]:
+def _until_requested(task: Task[None], request: EndRequest, run_id: str) -> Task[None]:
     """Yield the events of a task; throw Stop or Pause into it once the request asks for that."""
     for event in task:
         yield event
+        if not request.action and (action := _requested_elsewhere(run_id)):
+            request.action = action
         if request.action and not isinstance(event, Finished):
             yield task.throw(Stop if request.action in ("stop", "discard") else Pause)
             yield from task

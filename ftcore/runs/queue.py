@@ -1,8 +1,8 @@
-"""The queue: which runs wait in this process, which run, and in what order; the workers of a queue.
+"""The queue: which runs wait, which run, and in what order; the workers that execute them.
 
-The queue is stored in the record: each queued run has a place there. A process claims the runs that it
-queues, so no other process executes them. At its start and every few seconds it loads all runs that are
-queued and unclaimed: those of a process that died.
+The queue is stored in the record: each queued run has a place there, and every process of a home reads it
+every few seconds. The one that holds the turn, a file lock, executes it; when that process dies, the system
+releases the lock and the next process goes on. A run is claimed for as long as it is executed.
 """
 
 import contextlib
@@ -12,31 +12,30 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from ftcore import tracking
+from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError
 from ftcore.runs import execution
 from ftcore.runs.execution import Action, EndRequest
 
-RETRY_SECONDS = (
-    3.0  # until the record is read again for runs that could not start, or lost their process
-)
+RETRY_SECONDS = 3.0  # until the record is read again, also for runs that could not start
+TURN_SECONDS = 1.0  # until a process asks again whether it is its turn
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Job:
-    """A queued or running run that this process has claimed."""
+    """A queued or running run."""
 
     run_id: str
     place: float  # lower places run first
-    claim: FileLock
     request: EndRequest = field(default_factory=EndRequest)
+    claim: FileLock | None = None  # while it runs here
 
 
 class RunQueue:
-    """The jobs of this process, in order. All methods can be called from any thread."""
+    """The jobs of this home, in order. All methods can be called from any thread."""
 
     def __init__(self) -> None:
         self.start_errors: dict[str, str] = {}  # why a run could not start, by run id
@@ -44,6 +43,8 @@ class RunQueue:
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._running: list[Job] = []
+        self._elsewhere: list[str] = []  # runs that other processes of this home execute
+        self._turn: FileLock | None = None
         self.closed = False  # workers must stop taking jobs
 
     def open(self) -> None:
@@ -51,70 +52,84 @@ class RunQueue:
             self.closed = False
 
     def close(self) -> None:
-        """Interrupt what runs and leave what waits to the next process that loads the queue."""
+        """Interrupt what runs and leave what waits to the next process that has the turn."""
         with self._changed:
             self.closed = True
-            for job in self._waiting:
-                job.claim.release()
             self._waiting.clear()
+            self._elsewhere.clear()
             self.start_errors.clear()
             for job in self._running:
                 job.request.action = job.request.action or "interrupt"
             self._changed.notify_all()
 
-    def load(self) -> None:
-        """Add the queued, unclaimed runs of the record; drop the start errors of runs that are gone."""
-        with self.lock:
-            for run in tracking.waiting():
-                self.add(run.run_id, run.place)
-            for run_id in set(self.start_errors).difference(self.order()):
-                self.start_errors.pop(run_id, None)
+    def take_turn(self) -> bool:
+        """Whether the workers of this process may execute the queue, alone of all processes of the home."""
+        if self._turn is None:
+            turn = FileLock(paths.home() / ".queue.lock", timeout=0, thread_local=False)
+            with contextlib.suppress(Timeout, OSError):  # the home may be read-only
+                turn.acquire()
+                self._turn = turn
+        return self._turn is not None
 
-    def add(self, run_id: str, place: float) -> None:
-        """Claim and add a queued run, unless another process has claimed or executed it."""
-        with contextlib.suppress(UnfreezeError):
-            claim = tracking.claim(run_id)
-            if tracking.run(run_id).status == "queued":
-                self.append(Job(run_id, place, claim))
-            else:
-                claim.release()
+    def release_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+            self._turn = None
+
+    def load(self) -> None:
+        """Read the queue from the record, with the runs that could not start."""
+        with self.lock:
+            queued = tracking.waiting()
+            executed = [] if self._turn else tracking.executed()
+            with self._changed:
+                if self.closed:
+                    return
+                for run_id in self.start_errors.keys() - {run.run_id for run in queued}:
+                    del self.start_errors[run_id]
+                here = {job.run_id for job in self._running}
+                waiting = [run for run in queued if run.run_id not in here]
+                self._waiting = [Job(run.run_id, run.place) for run in waiting]
+                self._elsewhere = [run_id for run_id in executed if run_id not in here]
+                self._changed.notify_all()
 
     def append(self, job: Job) -> None:
-        """Add a claimed run at its place; release it if the queue is closed."""
+        """Add a run that is queued in the record, at its place."""
         with self._changed:
-            if self.closed:
-                job.claim.release()
-                return
-            self._waiting.append(job)
-            self._waiting.sort(key=lambda job: job.place)
+            if not self.closed and all(job.run_id != other.run_id for other in self._waiting):
+                self._waiting.append(job)
+                self._waiting.sort(key=lambda job: job.place)
+                self._changed.notify_all()
+
+    def remove(self, run_id: str) -> None:
+        """Remove a run that no longer waits."""
+        with self._changed:
+            self.start_errors.pop(run_id, None)
+            self._waiting = [job for job in self._waiting if job.run_id != run_id]
             self._changed.notify_all()
 
-    def remove(self, run_id: str) -> Job | None:
-        """Remove a waiting run and return it, still claimed; None if it waits in another process, or not."""
-        with self._changed:
-            if any(job.run_id == run_id for job in self._running):
-                return None
-            could_not_start = self.start_errors.pop(run_id, None)
-            if job := next((job for job in self._waiting if job.run_id == run_id), None):
-                self._waiting.remove(job)
-                return job
-        run = tracking.run(run_id)
-        if could_not_start or (run.status == "queued" and run.place):
-            with contextlib.suppress(UnfreezeError):  # another process has claimed it
-                return Job(run_id, run.place, tracking.claim(run_id))
-        return None
+    def take(self, timeout: float) -> Job | None:
+        """Wait for the next job, claim it and mark it as running.
 
-    def take(self, timeout: float | None = None) -> Job | None:
-        """Wait for the next job and mark it as running. Returns None after `timeout` or once closed."""
+        Returns None after `timeout`, once closed, or if another process has changed the queue meanwhile.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self.closed, timeout)
             if self.closed or not self._waiting:
                 return None
             job = self._waiting.pop(0)
             self._running.append(job)
-            return job
+        try:
+            job.claim = tracking.claim(job.run_id)
+            if tracking.run(job.run_id).status == "queued":
+                return job
+        except UnfreezeError as error:
+            log.warning("run %s does not start: %s", job.run_id, error)
+        self.done(job)
+        return None
 
     def done(self, job: Job) -> None:
+        if job.claim is not None:
+            job.claim.release()
         with self._changed:
             self._running.remove(job)
             self._changed.notify_all()
@@ -128,15 +143,21 @@ class RunQueue:
             return job is not None
 
     def move(self, run_id: str, by: int) -> None:
-        """Swap a waiting run with its predecessor (-1) or successor (1); at the ends, do nothing."""
-        with self._changed:
+        """Swap a waiting run with its predecessor (-1) or successor (1); at the ends, do nothing.
+
+        Raises UnfreezeError if one of them has just begun in another process.
+        """
+        with self.lock, self._changed:
             index = next((n for n, job in enumerate(self._waiting) if job.run_id == run_id), None)
             if index is None or not 0 <= index + by < len(self._waiting):
                 return
             job, other = self._waiting[index], self._waiting[index + by]
-            # Under the lock, since a run that has started must not be recorded as queued.
-            tracking.enqueue(job.run_id, other.place)
-            tracking.enqueue(other.run_id, job.place)
+            # Claimed, since a run that has started must not be recorded as queued.
+            with contextlib.ExitStack() as stack:
+                for run_id in (job.run_id, other.run_id):
+                    stack.callback(tracking.claim(run_id).release)
+                tracking.enqueue(job.run_id, other.place)
+                tracking.enqueue(other.run_id, job.place)
             job.place, other.place = other.place, job.place
             self._waiting.sort(key=lambda job: job.place)
 
@@ -148,11 +169,16 @@ class RunQueue:
     def order(self) -> list[str]:
         """Run ids: what runs, then what waits, in order; empty when idle."""
         with self._changed:
-            return [job.run_id for job in (*self._running, *self._waiting)]
+            return [*self.running(), *(job.run_id for job in self._waiting)]
 
     def running(self) -> list[str]:
+        """Ids of the runs that run, here or in another process of this home."""
         with self._changed:
-            return [job.run_id for job in self._running]
+            return [*self._elsewhere, *(job.run_id for job in self._running)]
+
+    def wait_until_closed(self, timeout: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self.closed, timeout)
 
     def join(self, run_id: str = "", timeout: float | None = None) -> bool:
         """Wait until a run, or by default every run, has left the queue. Returns False after `timeout`."""
@@ -173,33 +199,44 @@ class Worker(Protocol):
 
 
 class ThreadWorker:
-    """Executes one job at a time in a daemon thread."""
+    """Executes one job at a time in a daemon thread, and reads the queue in another one."""
 
     def __init__(self, queue: RunQueue) -> None:
         self.queue = queue
-        self._thread: threading.Thread | None = None
+        self._threads: dict[str, threading.Thread] = {}
 
     def start(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._work, name="trainer", daemon=True)
-            self._thread.start()
+        for name, target in (("trainer", self._work), ("queue", self._read)):
+            if name not in self._threads or not self._threads[name].is_alive():
+                self._threads[name] = threading.Thread(target=target, name=name, daemon=True)
+                self._threads[name].start()
 
     def join(self, timeout: float) -> None:
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        trainer = self._threads.get("trainer")
+        if trainer is not None and trainer is not threading.current_thread():
+            trainer.join(timeout)
+
+    def _read(self) -> None:
+        """Follow what other processes change, and let runs that could not start be tried again."""
+        while not self.queue.wait_until_closed(RETRY_SECONDS):
+            with contextlib.suppress(Exception):  # the record may be unreadable
+                self.queue.load()
 
     def _work(self) -> None:
-        errors = self.queue.start_errors
-        while not self.queue.closed:
-            job = self.queue.take(RETRY_SECONDS)
-            if job:
-                self._execute(job)
-                self.queue.done(job)
-            # Take over the runs of a process that died; retry those that could not start, after a while
-            # or once another run could.
-            if not (job and job.run_id in errors):
-                with contextlib.suppress(Exception):  # the record may be unreadable, too
-                    self.queue.load()
+        try:
+            while not self.queue.closed:
+                if not self.queue.take_turn():
+                    self.queue.wait_until_closed(TURN_SECONDS)
+                    continue
+                job = self.queue.take(RETRY_SECONDS)
+                if job:
+                    self._execute(job)
+                    self.queue.done(job)
+                    if job.run_id not in self.queue.start_errors:  # others can start again, too
+                        with contextlib.suppress(Exception):
+                            self.queue.load()
+        finally:
+            self.queue.release_turn()
 
     def _execute(self, job: Job) -> None:
         """Execute a run. Errors are logged, so that the next run gets its turn."""

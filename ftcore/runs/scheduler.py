@@ -55,10 +55,11 @@ class Scheduler:
         """Queue a run and return its id. Raises UnfreezeError if it is refused or not recorded."""
         refuse_unused_paths(config)
         check_config(config)
-        place = tracking.next_place()
-        run_id = tracking.create_run(config, place=place)
         self.start()
-        self.queue.add(run_id, place)
+        with self.queue.lock:
+            place = tracking.next_place()
+            run_id = tracking.create_run(config, place=place)
+            self.queue.append(Job(run_id, place))
         return run_id
 
     def submit_all(
@@ -71,7 +72,8 @@ class Scheduler:
         self.start()
         claims = record_experiment(configs, experiment, experiment_name)
         try:
-            self._enqueue(claims, tracking.next_place())
+            with self.queue.lock:
+                self._enqueue(claims, tracking.next_place())
         except BaseException:
             _withdraw(claims)
             raise
@@ -108,7 +110,7 @@ class Scheduler:
             event = Finished("stopped", "Taken off the queue before it started.")
             if snapshots.path(checkpoints.run_path(run_id)).exists():
                 event = Finished("paused", "Taken off the queue; it can be resumed.")
-            if self._leave_queue(run_id, event) or self.queue.request_end(run_id, "stop"):
+            if self._leave_queue(run_id, event) or self._request_end(run_id, "stop"):
                 return
             if _unclaimed(run_id).resumable:
                 message = "Stopped before the first evaluation: no model was saved."
@@ -122,7 +124,7 @@ class Scheduler:
         """
         with self.queue.lock:
             event = Finished("paused", "Paused while queued; it can be resumed.")
-            if not (self._leave_queue(run_id, event) or self.queue.request_end(run_id, "pause")):
+            if not (self._leave_queue(run_id, event) or self._request_end(run_id, "pause")):
                 _unclaimed(run_id)
 
     def discard(self, run_id: str) -> None:
@@ -133,7 +135,7 @@ class Scheduler:
         with self.queue.lock:
             tracking.run_dependents(run_id).refuse()
             event = Finished("stopped", "Discarded before it started.")
-            if self._leave_queue(run_id, event) or not self.queue.request_end(run_id, "discard"):
+            if self._leave_queue(run_id, event) or not self._request_end(run_id, "discard"):
                 _unclaimed(run_id)
                 tracking.delete(run_id)
 
@@ -182,7 +184,7 @@ class Scheduler:
         Then those that were recorded end again as they ended `before`, new ones as interrupted.
         """
         ends = {run.run_id: Finished(run.status, run.message) for run in before}  # type: ignore[arg-type]
-        jobs = [Job(run_id, first_place + n, claims[run_id]) for n, run_id in enumerate(claims)]
+        jobs = [Job(run_id, first_place + n) for n, run_id in enumerate(claims)]
         recorded = []
         try:
             for job in jobs:
@@ -194,24 +196,44 @@ class Scheduler:
                 with contextlib.suppress(UnfreezeError):
                     tracking.finish(run_id, end)
             raise
+        for claim in claims.values():
+            claim.release()
         for job in jobs:  # in order: an idle worker takes the first at once
             self.queue.append(job)
 
     def _leave_queue(self, run_id: str, event: Finished) -> bool:
         """Take a waiting run off the queue and record why; if that fails, it keeps its place.
 
-        Returns False if the run does not wait here.
+        Returns False if the run does not wait, or begins just now.
         """
-        job = self.queue.remove(run_id)
-        if job is None:
+        if not _waits(run_id):
             return False
         try:
+            claim = tracking.claim(run_id)
+        except UnfreezeError:
+            return False
+        try:
+            if not _waits(run_id):
+                return False
             tracking.finish(run_id, event)
-        except BaseException:
-            self.queue.append(job)
-            raise
-        job.claim.release()
+            self.queue.remove(run_id)
+        finally:
+            claim.release()
         return True
+
+    def _request_end(self, run_id: str, action: execution.Action) -> bool:
+        """Ask a running run to end, here or in another process of this machine."""
+        if self.queue.request_end(run_id, action):
+            return True
+        if tracking.run(run_id).status != "running" or not tracking.is_claimed(run_id):
+            return False
+        execution.request_end_elsewhere(run_id, action)
+        return True
+
+
+def _waits(run_id: str) -> bool:
+    run = tracking.run(run_id)
+    return run.status == "queued" and run.place != 0
 
 
 def record_experiment(

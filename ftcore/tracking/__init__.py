@@ -29,23 +29,15 @@ from ftcore.tracking.recorder import (
     create_run,
     disk_use,
     enqueue,
+    executed,
     finish,
     next_place,
     rename,
     waiting,
 )
-from ftcore.tracking.run_record import Run, claim
+from ftcore.tracking.run_record import Run, claim, is_claimed
 
 __all__ = ["Dependents", "RecordUnavailable", "Recorder", "Run", "checkpoint_dependents", "claim"]
 __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
-__all__ += [
-    "find_runs",
-    "finish",
-    "history",
-    "last_failure",
-    "next_place",
-    "rename",
-    "run",
-    "run_dependents",
-]
-__all__ += ["runs", "waiting", "watched"]
+__all__ += ["executed", "find_runs", "finish", "history", "is_claimed", "last_failure"]
+__all__ += ["next_place", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

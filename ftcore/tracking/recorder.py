@@ -25,9 +25,9 @@ from ftcore.events import Event, Finished, Point
 from ftcore.models import checkpoints
 from ftcore.storage import files
 from ftcore.tracking import reader
-from ftcore.tracking.address import is_server, tracking_uri
+from ftcore.tracking.address import is_home_database, is_server, tracking_uri
 from ftcore.tracking.failures import RecordUnavailable
-from ftcore.tracking.run_record import Run, is_claimed
+from ftcore.tracking.run_record import Run, is_claimed, lock_file
 from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, tag
 
 FLUSH_SECONDS = 0.5
@@ -69,7 +69,11 @@ def create_run(
     run = client.create_run(mlflow_experiment, tags=prefixed, run_name=name)
     client.log_batch(run.info.run_id, params=params)
     client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
-    return str(run.info.run_id)
+    run_id = str(run.info.run_id)
+    if place:
+        lock_file(run_id).parent.mkdir(parents=True, exist_ok=True)
+        lock_file(run_id).touch()
+    return run_id
 
 
 class Recorder:
@@ -262,14 +266,23 @@ def enqueue(run_id: str, place: float) -> None:
 
 
 def waiting() -> list[Run]:
-    """The queued runs that no process has claimed, by place."""
-    unclaimed = [run for run in _queued() if not is_claimed(run.run_id, timeout=PROBE_SECONDS)]
+    """The queued runs that no process has claimed, by place; without those of other homes on a server."""
+    queued = _queued()
+    if not is_home_database():
+        queued = [run for run in queued if lock_file(run.run_id).exists()]
+    unclaimed = [run for run in queued if not is_claimed(run.run_id, timeout=PROBE_SECONDS)]
     return sorted(unclaimed, key=lambda run: run.place)
 
 
 def next_place() -> float:
     """The place behind all queued runs: the time, unless the clock was set back meanwhile."""
     return max([time.time(), *(run.place + 1 for run in _queued())])
+
+
+def executed() -> list[str]:
+    """Ids of the runs that processes of this machine execute."""
+    running = reader.search(f"tags.`{tag('status')}` = 'running'")
+    return [run.run_id for run in running if is_claimed(run.run_id, timeout=PROBE_SECONDS)]
 
 
 def _queued() -> list[Run]:

@@ -169,33 +169,78 @@ def test_move_swaps_neighbours_in_queue_and_record(training):
 
 ANOTHER_SERVER = """
 import sys, time
-from ftcore import tracking
+from pathlib import Path
 from ftcore.config import FineTuneConfig
+from ftcore.events import Pause, Progress, Stop, Finished
+from ftcore.runs import train
+from ftcore.runs.scheduler import scheduler
 
-claims = []
-for place, name in enumerate(sys.argv[1:], start=1):
-    run_id = tracking.create_run(FineTuneConfig(name=name), place=float(place))
-    claims.append(tracking.claim(run_id))
-    print(run_id, flush=True)
+def training(config, output, ref, resume):
+    print(config.name, flush=True)
+    try:
+        while True:
+            time.sleep(0.01)
+            yield Progress("training", 1, 2, "steps")
+    except Stop:
+        yield Finished("stopped", "Stopped there.")
+
+train.train = training
+for name in sys.argv[1:]:
+    print(scheduler.submit(FineTuneConfig(name=name)), flush=True)
 time.sleep(600)
 """
 
 
-@pytest.mark.slow
-def test_queue_of_a_killed_server_is_taken_over_by_another_without_a_restart(training):
+@pytest.fixture
+def server(training):
+    """Another process on the same home, which executes "one"; "two" waits."""
     command = [sys.executable, "-c", ANOTHER_SERVER, "one", "two"]
-    pipe = subprocess.PIPE
-    server = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=pipe)
-    run_ids = [server.stdout.readline().strip() for _ in range(2)]
+    server = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=subprocess.PIPE)
+    lines = [server.stdout.readline().strip() for _ in range(3)]
+    lines.remove("one")
     scheduler.start()
-    time.sleep(2 * queue.RETRY_SECONDS)
-    assert scheduler.queue.order() == []  # the other lives
+    yield server, *lines
     server.kill()
     server.communicate()
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_queue_of_a_killed_server_is_taken_over_by_another_without_a_restart(training, server):
+    process, one, two = server
+    process.kill()
     killed_at = time.monotonic()
-    training.wait_for("one")
-    assert time.monotonic() - killed_at < 10
-    training.finish("one", "two")
     training.wait_for("two")
-    assert [final_status(run_id) for run_id in run_ids] == ["finished"] * 2
-    assert training.started == ["one", "two"]
+    assert time.monotonic() - killed_at < 15
+    assert tracking.run(one).status == "interrupted"
+    training.finish("one", "two")
+    assert final_status(two) == "finished"
+    scheduler.resume(one)
+    assert final_status(one) == "finished"
+    assert training.started == ["two", "one"]
+
+
+@pytest.mark.slow
+def test_two_servers_share_one_queue_and_each_can_act_on_all_of_it(training, server):
+    process, one, two = server
+    three = scheduler.submit(FineTuneConfig(name="three"))
+    wait_until(lambda: scheduler.queue.order() == [one, two, three])
+    assert scheduler.health()["queue"] == {"running": one, "waiting": 2}
+    scheduler.queue.move(three, -1)
+    assert scheduler.queue.order() == [one, three, two]
+    scheduler.stop(one)
+    assert process.stdout.readline().strip() == "three"  # the other has the turn
+    assert tracking.run(one).message == "Stopped there."
+    scheduler.stop(two)
+    wait_until(lambda: scheduler.queue.order() == [three])
+    assert tracking.run(two).status == "stopped"
+    scheduler.discard(three)
+    wait_until(lambda: not scheduler.queue.order())
+    wait_until(lambda: three not in tracking.runs()["run_id"].tolist())
+    assert not training.started

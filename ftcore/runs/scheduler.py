@@ -16,6 +16,7 @@ from ftcore.runs import execution
 from ftcore.runs.checks import check_config, refuse_unused_paths
 from ftcore.runs.queue import Job, RunQueue, ThreadWorker, Worker
 
+POLL_SECONDS = 0.1
 END_SECONDS = 60.0  # for a run to end its step, or a call into another library
 
 
@@ -102,7 +103,7 @@ class Scheduler:
         """End a run at its next step and keep its best model.
 
         A waiting run leaves the queue: it is paused if it had started before. A paused or interrupted run
-        is ended. Raises UnfreezeError if the run belongs to another process.
+        is ended. Raises UnfreezeError if the run waits in a command, or runs on another machine.
         """
         from ftcore.training import snapshots
 
@@ -120,7 +121,7 @@ class Scheduler:
     def pause(self, run_id: str) -> None:
         """End a run at its next step so that it can be resumed; a waiting run leaves the queue.
 
-        Raises UnfreezeError if the run belongs to another process.
+        Raises UnfreezeError if the run waits in a command, or runs on another machine.
         """
         with self.queue.lock:
             event = Finished("paused", "Paused while queued; it can be resumed.")
@@ -130,7 +131,7 @@ class Scheduler:
     def discard(self, run_id: str) -> None:
         """End a run and delete it.
 
-        Raises UnfreezeError if it belongs to another process, or something depends on it.
+        Raises UnfreezeError if it waits in a command, runs on another machine, or something depends on it.
         """
         with self.queue.lock:
             tracking.run_dependents(run_id).refuse()
@@ -141,15 +142,15 @@ class Scheduler:
 
     def end(self, *run_ids: str) -> None:
         """Stop runs and wait until they have ended. Raises UnfreezeError if one cannot be ended now."""
+        deadline = time.monotonic() + END_SECONDS
         for run_id in run_ids:
-            run = tracking.run(run_id)
-            while (
-                run.live or run.resumable
-            ):  # one that had begun is paused when it leaves the queue
+            # Off the queue, it may be paused.
+            while (run := tracking.run(run_id)).live or run.resumable:
                 self.stop(run_id)
-                if not self.queue.join(run_id, END_SECONDS):
+                in_time = self.queue.join(run_id, END_SECONDS) and time.monotonic() < deadline
+                if not in_time:
                     raise UnfreezeError(f"{run.name} has not ended yet; try again in a minute.")
-                run = tracking.run(run_id)
+                time.sleep(POLL_SECONDS)  # another process may execute it
 
     def delete_checkpoint(self, ref: str) -> None:
         """Delete a checkpoint, after ending the runs that need it. Raises UnfreezeError."""

@@ -129,7 +129,7 @@ def _progress_bar(run: tracking.Run, history: pd.DataFrame) -> None:
 
 
 def _place_in_queue(run: tracking.Run) -> list[str]:
-    """Why the run waits, as phrases; short if it is on the queue of another process."""
+    """Why the run waits, as phrases; short if a command holds it."""
     run_ids = scheduler.queue.order()
     if run.run_id in run_ids[1:]:
         place = run_ids.index(run.run_id)

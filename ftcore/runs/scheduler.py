@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 

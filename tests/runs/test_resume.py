@@ -84,7 +84,7 @@ def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit():
 
 def test_points_that_a_locked_record_could_not_take_stand_in_the_snapshot():
     """Locked by another program, an evaluation passes, killed, unlocked, resumed."""
-    settings = [*SETTINGS, "--watch=good film.", "--epochs=3"]
+    settings = [*SETTINGS, "--watch=good film."]
     process = start("train", *settings)
     run_id = wait_for_training(process, 12)
     with closing(sqlite3.connect(paths.database_path(), 60, isolation_level=None)) as other:

@@ -15,10 +15,8 @@ from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
 from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoint_files, checkpoints, fingerprints
-from ftcore.models.checkpoints import Checkpoint
 from ftcore.storage import files
 from ftcore.text import normalization, tokenizers
-from ftcore.text.tokenizers import Tokenizer
 from ftcore.training import dependencies, strategies
 
 TEMPLATE = Path(__file__).with_name("script.txt")
@@ -117,10 +115,12 @@ def _template_values(
     from ftcore.training import cached_features
 
     parent = checkpoints.find(config.checkpoint)
-    tokenizer = _tokenizer(parent, facts)
+    tokenizer = tokenizers.find(parent.tokenizer)
     weights, vectors = fingerprints.of_model(checkpoint_files.load_model(parent, beside=True))
     now = {"parent_fingerprint": weights, "vectors_fingerprint": vectors}
-    dependencies.check_facts(facts, now)
+    # Records of before the second tokenizer do not name theirs.
+    before = {"tokenizer": tokenizers.EARLIER.name} | facts
+    dependencies.check_facts(before, now | {"tokenizer": tokenizer.name})
     words = checkpoints.words_owner(parent)
     labels = datasets.SPECS[config.dataset].labels
     bf16 = facts["precision"] == "bf16"
@@ -174,17 +174,6 @@ def _template_values(
         **{name: getattr(parent.model, name) for name in _SIZES},
         **{name: getattr(config, name) for name in _SETTINGS},
     }
-
-
-def _tokenizer(parent: Checkpoint, facts: dict[str, Any]) -> Tokenizer:
-    """The tokenizer that a run used; records of before the second one do not name theirs."""
-    used = tokenizers.find(facts.get("tokenizer", tokenizers.EARLIER.name))
-    if used.name != parent.tokenizer:
-        raise UnfreezeError(
-            f"{parent.title} was made again since this run began, so the code of this run would end "
-            "with another accuracy."
-        )
-    return used
 
 
 def _normalization() -> str:

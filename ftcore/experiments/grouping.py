@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _FACTS = {
     "parent_fingerprint": ("checkpoint", "weights of the checkpoint"),
     "vectors_fingerprint": ("checkpoint", "word vectors"),
-    "tokenizer": ("checkpoint", "tokenizer"),
     "dataset_fingerprint": ("data", "texts of the data"),
     "threads": ("", "threads"),
     "torch": ("", "torch"),

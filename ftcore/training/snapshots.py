@@ -123,6 +123,7 @@ def restore(snapshot: Snapshot, setup: TrainingSetup, state: TrainingState) -> N
     """
     tensors, values = snapshot.tensors, snapshot.values
     before = values.get("dependencies") or {"split_fingerprint": values["split"]}
+    before = before | {"tokenizer": tokenizer(snapshot).name}
     dependencies.check_facts(before, preparation.facts(setup))
     dependencies.check_settings(values.get("settings", {}), setup.config)
     with torch.no_grad():

@@ -133,7 +133,7 @@ def test_script_reads_with_the_tokenizer_of_the_run(base, tmp_path):
     check_script(run, tmp_path)
     assert "unicodedata" in script.script(train(checkpoint=base, limit=200, epochs=1).run_id)
     small_runs.checkpoint(old.path, "old", tokenizer=CURRENT)
-    with pytest.raises(UnfreezeError, match="Old was made again since this run began"):
+    with pytest.raises(UnfreezeError, match="The tokenizer is not what this run began with"):
         script.script(run.run_id)
 
 

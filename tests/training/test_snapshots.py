@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from ftcore import tracking
+from ftcore import paths, tracking
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Progress, Resumable
@@ -18,6 +18,7 @@ from ftcore.inference import prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import execution, train
 from ftcore.runs.scheduler import scheduler
+from ftcore.text.tokenizers import CURRENT, EARLIER
 from ftcore.tracking import store
 from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
@@ -127,7 +128,10 @@ def test_a_run_resumes_only_with_the_data_it_began_with(sample, monkeypatch):
 
 
 def test_a_snapshot_of_the_first_version_resumes():
-    run_id = paused(small_runs.config())
+    """It does not name its tokenizer, which was the first one."""
+    first = small_runs.checkpoint(paths.checkpoints_dir() / "first", "first", tokenizer=EARLIER)
+    config = small_runs.config(checkpoint="first")
+    run_id = paused(config)
     file = snapshots.path(checkpoints.run_path(run_id))
     with safe_open(file, "pt") as stored:
         values = json.loads(stored.metadata()["state"])
@@ -136,8 +140,12 @@ def test_a_snapshot_of_the_first_version_resumes():
     values |= {"format": 1, "phase": "training", "split": split}
     header = {"state": json.dumps(values)}  # without a checksum
     save_file(load_file(file), file, header)
+    small_runs.checkpoint(first.path, "first", tokenizer=CURRENT)
+    assert execute(run_id) == "interrupted"
+    assert "The tokenizer is not what this run began with" in tracking.run(run_id).message
+    small_runs.checkpoint(first.path, "first", tokenizer=EARLIER)
     assert execute(run_id) == "finished"
-    assert_same_outcome(finished(small_runs.config()), run_id)
+    assert_same_outcome(finished(config), run_id)
 
 
 def test_a_self_trained_run_of_an_earlier_version_is_shown_but_not_resumed():

@@ -1,7 +1,7 @@
 """The stored diagnostics of a run: test answers, a map of text vectors, what moved, what was forgotten.
 
     insights.npz     the arrays of `Diagnostics`; the map's are called rows, before and after
-    insights.json    the other fields
+    insights.json    the other fields, and a checksum of both files
 
 Both lie beside the checkpoint in the run's folder.
 """
@@ -9,8 +9,10 @@ Both lie beside the checkpoint in the run's folder.
 import io
 import json
 import logging
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +74,9 @@ class Diagnostics:
         """Read diagnostics from a folder; None if they are missing or damaged."""
         try:
             metadata = validation.read_json(folder / METADATA)
+            checksum = metadata.pop("checksum", None)  # earlier versions wrote none
+            if checksum not in (None, _checksum(metadata, (folder / ARRAYS).read_bytes())):
+                return None
             validation.check_zip_checksums(folder / ARRAYS)
             with np.load(folder / ARRAYS) as stored:
                 arrays = {_ARRAYS[name]: stored[name] for name in stored}
@@ -87,9 +92,20 @@ class Diagnostics:
         arrays = io.BytesIO()
         by_name = {name: getattr(self, field) for name, field in _ARRAYS.items()}
         np.savez_compressed(arrays, **by_name)
-        metadata = {"labels": self.labels, "moved": self.moved, "forgot": self.forgot}
+        metadata: dict[str, Any] = {
+            "labels": self.labels,
+            "moved": self.moved,
+            "forgot": self.forgot,
+        }
+        metadata["checksum"] = _checksum(metadata, arrays.getbuffer())
         files.write(folder / ARRAYS, arrays.getbuffer())
         files.write(folder / METADATA, json.dumps(metadata, indent=1).encode())
+
+
+def _checksum(metadata: dict[str, Any], arrays: bytes | memoryview) -> str:
+    """CRC-32 of both files: a changed digit would be shown as a figure."""
+    content = json.dumps(metadata, sort_keys=True).encode()
+    return f"{zlib.crc32(content, zlib.crc32(arrays)):08x}"
 
 
 def store(folder: Path, dataset: TextDataset, diagnostics: Diagnostics) -> str:

@@ -161,6 +161,16 @@ def test_forgetting_is_measured_through_the_old_head(news_folder):
     assert forgot["after"] == accuracy_on_news("old head")
 
 
+def test_forgetting_is_measured_from_the_weights_that_the_run_began_with(news_folder):
+    settings = {"source_task_data": news_folder, "train_embeddings": True, "epochs": 6}
+    expected = diagnostics_of("undisturbed", **settings).forgot
+    config = small_runs.config(precision="fp32", **settings)
+    for event in train.train(config, checkpoints.run_path("run"), "run"):
+        if isinstance(event, Progress) and event.phase == "testing":
+            small_runs.checkpoint(paths.checkpoints_dir() / "base", "base", seed=5)
+    assert Diagnostics.of_run("run").forgot == expected
+
+
 def test_a_frozen_body_forgets_nothing(news_folder):
     """The source task's data is found through the checkpoint's record."""
     origin = {"config": {"source": news_folder}}

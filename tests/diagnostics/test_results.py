@@ -1,5 +1,7 @@
 """Diagnostics and dataset texts on disk."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,17 @@ def test_truncated_diagnostics_count_as_missing(tmp_path, file, end):
     content = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(content[:end])
     assert Diagnostics.read(tmp_path) is None
+
+
+def test_a_changed_figure_counts_as_missing_but_files_without_a_checksum_open(tmp_path):
+    EXAMPLE.write(tmp_path)
+    metadata = json.loads((tmp_path / METADATA).read_text())
+    metadata["forgot"]["before"] = 0.8
+    (tmp_path / METADATA).write_text(json.dumps(metadata))
+    assert Diagnostics.read(tmp_path) is None
+    del metadata["checksum"]
+    (tmp_path / METADATA).write_text(json.dumps(metadata))
+    assert Diagnostics.read(tmp_path).forgot["before"] == 0.8
 
 
 def test_an_unknown_run_has_no_diagnostics():

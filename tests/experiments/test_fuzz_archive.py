@@ -35,8 +35,17 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "one"
     results = fake_results.experiment(("full", "last-layer", "majority"), texts=40)
     archive.write(results, folder)
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+    files = {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+    for name in files:
+        if name.endswith(METADATA):  # with a checksum, any change counts as missing
+            metadata = json.loads(files[name])
+            del metadata["checksum"]
+            files[name] = json.dumps(metadata).encode()
+    return files
 
 
 def read_and_draw(folder: Path, files: Files) -> list[Result] | None:

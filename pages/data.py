@@ -5,10 +5,9 @@ import random
 import numpy as np
 import streamlit as st
 
-from ftcore import formatting, validation
+from ftcore import formatting
 from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
-from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
 from pages.components.forms.settings_form import DATA_PATH
 from pages.components.forms.task_progress import run_task
@@ -29,7 +28,7 @@ PARTS = {"train": "Training", "test": "Test"}
 
 
 @st.cache_resource
-def loaded_datasets() -> dict[tuple[str, str, float], TextDataset]:
+def loaded_datasets() -> dict[tuple[str, str, str], TextDataset]:
     """Datasets in memory, shared by all sessions, the newest last."""
     return {}
 
@@ -41,14 +40,6 @@ def token_counts(fingerprint: str, _texts: list[str]) -> np.ndarray:
 
     sample = random.Random(0).sample(_texts, min(SAMPLE_SIZE, len(_texts)))
     return np.array([len(tokenizers.CURRENT.tokenize(text)) for text in sample])
-
-
-def modified(source: str) -> float:
-    """The modification time of a file or folder; 0 if there is none."""
-    try:
-        return validation.existing_path(source).stat().st_mtime if source else 0.0
-    except (OSError, UnfreezeError):
-        return 0.0
 
 
 st.title("Data", anchor=False)
@@ -71,7 +62,7 @@ if name != "sample":
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.text_input("Where it is", key=f"data_source_{name}", **DATA_PATH).strip()
         load_clicked = st.button("Load", type="primary", icon=":material/download:")
-key = (name, source, modified(source))
+key = (name, source, datasets.version(name, source))
 dataset = loaded_datasets().get(key)
 if dataset is None:
     if not load_clicked:

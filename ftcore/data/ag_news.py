@@ -58,6 +58,12 @@ def find_folder(path: Path) -> Path | None:
     return path.parent if path.name in FILES and holds(path.parent) else None
 
 
+def list_files(path: Path) -> list[Path]:
+    """Return the files that are read of a path."""
+    folder = find_folder(path)
+    return [folder / name for name in FILES] if folder else [path]
+
+
 def check_source(path: Path) -> None:
     """Raise UnfreezeError unless a path is a folder with both files, one of them, or an archive."""
     if find_folder(path) or archives.is_archive(path):
@@ -167,6 +173,7 @@ SPEC = DatasetSpec(
     origin=paths.ag_news_url,
     read=_read,
     check_source=check_source,
+    list_files=list_files,
     files=_files,
     checksums={
         f"{paths.OFFICIAL_AG_NEWS}/train.csv": (29_470_338, "b1a00f826fdfbd249f79597b59e1dc12"),

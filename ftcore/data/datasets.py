@@ -80,6 +80,19 @@ def is_available(name: str, source: str = "") -> bool:
     return all(file.is_file() for file in files)
 
 
+def version(name: str, source: str = "") -> str:
+    """Return what changes when a file of a dataset does, without reading the files; "" if there are none."""
+    digest = hashlib.sha256()
+    try:
+        path = validation.existing_path(source) if source else None
+        for file in sorted(find_spec(name).list_files(path) if path else download_paths(name)):
+            state = file.stat()
+            digest.update(f"{file} {state.st_size} {state.st_mtime_ns}\n".encode())
+    except (OSError, UnfreezeError):
+        return ""
+    return digest.hexdigest()[:16]
+
+
 def split(dataset_size: int, seed: int, limit: int = 0) -> tuple[list[int], list[int]]:
     """Return training rows in random order and validation rows: 95% and 5%, by seed.
 

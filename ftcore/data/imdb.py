@@ -38,6 +38,14 @@ def check_source(path: Path) -> None:
         raise UnfreezeError(f"{path} has no reviews in aclImdb/{_FOLDERS[0]}: {_WANTED}")
 
 
+def list_files(path: Path) -> list[Path]:
+    """Return the files that are read of a path: reviews, or the archive."""
+    if path.is_file():
+        return [path]
+    root = find_root(path) or path
+    return [root / name for name in _names(root, _FOLDERS)]
+
+
 def find_root(path: Path, wanted: tuple[str, ...] = _FOLDERS) -> Path | None:
     """Return the folder aclImdb, whatever its name: `path`, or one below it."""
     return folders.find_folder(
@@ -62,14 +70,7 @@ def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
 def _read_folder(path: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member], list[str]]]:
     """Return the reviews in the `wanted` folders, and the names of what else is there."""
     root = find_root(path, wanted) or path
-    names = [
-        f"{folder}/{entry.name}"
-        for folder in wanted
-        if (root / folder).is_dir()
-        for entry in os.scandir(root / folder)
-        if folders.is_visible(entry.name) and entry.is_file()
-    ]
-    names, others = _by_ending(names)
+    names, others = _by_ending(_names(root, wanted))
     files: list[Member] = []
     for number, name in enumerate(names):
         try:
@@ -79,6 +80,17 @@ def _read_folder(path: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member]
         if number % _REPORT_EVERY == 0:
             yield Progress("reading", number, len(names), "texts")
     return files, others
+
+
+def _names(root: Path, wanted: tuple[str, ...]) -> list[str]:
+    """Return the visible files in the `wanted` folders."""
+    return [
+        f"{folder}/{entry.name}"
+        for folder in wanted
+        if (root / folder).is_dir()
+        for entry in os.scandir(root / folder)
+        if folders.is_visible(entry.name) and entry.is_file()
+    ]
 
 
 def _read_archive(archive: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member], list[str]]]:
@@ -131,6 +143,7 @@ SPEC = DatasetSpec(
     origin=paths.imdb_url,
     read=_read,
     check_source=check_source,
+    list_files=list_files,
     files=lambda: {"aclImdb_v1.tar.gz": paths.imdb_url()},
     checksums={paths.OFFICIAL_IMDB: (84_125_825, "7c2ac02c03563afcf9b574c7e56c153a")},
 )

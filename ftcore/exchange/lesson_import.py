@@ -4,6 +4,7 @@ import re
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,10 @@ TOKENIZER = tokenizers.EARLIER  # the lesson's own
 _SIMILAR = 0.5  # cosine from which a row counts as the word's vector
 _MIN_AGREEMENT = 0.8
 
+_MAX_FIRST_ROW = 16  # rows of special tokens before the words
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_MAX_WRAPPERS = 3  # within each other; one that holds itself would have no end
 _EMBEDDING, _POSITIONS = "emb.weight", "pos_encoder.pe"
 _MATRICES = (_EMBEDDING, "classifier.weight", "transformer_encoder.layers.0.linear1.weight")
 _EXPECTED = "give the file that torch.save wrote of the model's state_dict()."
@@ -46,7 +51,7 @@ for _message in ("Detected pickle protocol", "'torch.load' received a zip file")
 class Alignment:
     """Where the embedding has the file's first word vector, and how well they agree."""
 
-    first_row: int  # 0: ids are two off; 2: words and rows belong together
+    first_row: int  # 0: ids are two off; else words and rows belong together
     agreement: float  # fraction of the words whose row resembles their vector
     mean_cosine: float  # over the words; 1 if the vectors were not trained further
 
@@ -79,14 +84,16 @@ def import_lesson(
             "omit the folder of AG News (--source)."
         )
     rows = spec.vocab_size
-    words = max(1, min(words, rows - 2))
+    words = max(1, min(words, rows))
     known, glove, notes = yield from word_vectors.load_vectors(vectors, words)
     for note in notes:
         yield Noted(note)
-    embedding = weights[_EMBEDDING][: len(glove) + len(vocabulary.SPECIALS)].float()
-    alignment = _align(path, embedding, vectors, glove)
-    # With either alignment, each id keeps the row that it had in the lesson.
-    tokens = [*vocabulary.SPECIALS, *known]
+    first_rows = weights[_EMBEDDING][: len(glove) + _MAX_FIRST_ROW].float()
+    if not first_rows.half().isfinite().all():
+        _refuse(path, ["the values of embedding.weight are not all finite in half precision"])
+    alignment = _align(path, first_rows, vectors, glove)
+    embedding = _with_specials(first_rows, alignment.first_row, len(glove))
+    tokens = [*vocabulary.SPECIALS, *known[: len(embedding) - len(vocabulary.SPECIALS)]]
     spec = replace(spec, vocab_size=len(embedding))
     weights |= {_EMBEDDING: embedding.half()}
     model = _build_model(path, weights, spec)
@@ -154,11 +161,40 @@ def _read_weights(path: Path) -> Task[dict[str, Tensor]]:
             )
         raise UnfreezeError(f"{name} {fault}: {_EXPECTED}") from error
     yield Progress("reading", size, size, "bytes")
+    weights = _without_wrappers(name, weights)
     if not isinstance(weights, dict) or not weights:
         raise UnfreezeError(f"{name} holds no weights by name: {_EXPECTED}")
-    if others := [str(name) for name, value in weights.items() if not _is_weight(value)]:
-        raise UnfreezeError(f"{name} also holds no weights ({', '.join(others)}): {_EXPECTED}")
-    return {str(name): weight for name, weight in weights.items()}
+    faults = {str(key): fault for key, value in weights.items() if (fault := _weight_fault(value))}
+    if faults:
+        shown = validation.printable(", ".join(f"{key} {fault}" for key, fault in faults.items()))
+        raise UnfreezeError(
+            f"{name} holds something else than plain weights ({shown}): {_EXPECTED}"
+        )
+    weights = _without_prefix({str(key): weight for key, weight in weights.items()})
+    return {key: weight.contiguous() for key, weight in weights.items()}
+
+
+def _without_wrappers(name: str, content: Any) -> Any:
+    """Return what a training loop wrapped with its state, such as {"epoch": 3, "state_dict": …}."""
+    for _ in range(_MAX_WRAPPERS):
+        if not isinstance(content, dict):
+            break
+        found = [key for key in _WRAPPERS if isinstance(content.get(key), dict)]
+        if len(found) > 1:
+            raise UnfreezeError(f"{name} holds several models ({', '.join(found)}): {_EXPECTED}")
+        if not found:
+            break
+        content = content[found[0]]
+    return content
+
+
+def _without_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights without the parts that all names begin with, such as `module.` or `_orig_mod.`."""
+    while _EMBEDDING not in weights and all("." in name for name in weights):
+        if len({name.partition(".")[0] for name in weights}) > 1:
+            break
+        weights = {name.partition(".")[2]: weight for name, weight in weights.items()}
+    return weights
 
 
 def _model_spec(path: Path, weights: dict[str, Tensor], heads: int) -> ModelSpec:
@@ -199,35 +235,63 @@ def _refuse(path: Path, faults: list[str]) -> None:
         raise UnfreezeError(f"{path.name} is not the lesson's model: {text}.")
 
 
-def _is_weight(value: object) -> bool:
-    """Whether it is a dense tensor of floating-point numbers with memory for each of them."""
-    if not isinstance(value, Tensor) or value.layout != torch.strided or not value.is_contiguous():
-        return False
-    return value.device.type == "cpu" and value.is_floating_point()
+def _weight_fault(value: object) -> str:
+    """Return what keeps a value from being a dense tensor of floating-point numbers; "" if it is one."""
+    if not isinstance(value, Tensor):
+        return "is no tensor"
+    if value.layout != torch.strided or value.device.type != "cpu" or not value.is_floating_point():
+        return "has no floating-point numbers"
+    if value.untyped_storage().nbytes() < value.numel() * value.element_size():
+        return "repeats the same numbers"  # and would fill the memory
+    return ""
+
+
+def _with_specials(rows: Tensor, first_row: int, words: int) -> Tensor:
+    """Return the embedding for `vocabulary.SPECIALS` and the words, whose vectors begin at `first_row`.
+
+    Without rows before them, ids are two off, as in the lesson: each id keeps its row. Otherwise the
+    first row is that of <unk>; that of <pad> never counts.
+    """
+    specials = len(vocabulary.SPECIALS)
+    if first_row in (0, specials):
+        return rows[: words + specials]
+    unknown = rows[:1]
+    padding = rows[1:specials] if first_row > specials else torch.zeros_like(unknown)
+    return torch.cat([unknown, padding, rows[first_row : first_row + words]])
 
 
 def _align(path: Path, rows: Tensor, file: Path, vectors: Tensor) -> Alignment:
-    """Compare the embedding's rows with the word vectors, from row 0 and from row 2 on."""
+    """Compare the embedding's rows with the word vectors, from each of the first rows on."""
     if rows.shape[1] != vectors.shape[1]:
         raise UnfreezeError(
             f"{file.name} has {vectors.shape[1]}-d vectors and {path.name} {rows.shape[1]}-d ones: "
             "give the vectors that the model was made with."
         )
-    alignments = []
-    for first_row in (0, len(vocabulary.SPECIALS)):
-        own = rows[first_row : first_row + len(vectors)]
-        other = vectors[: len(own)]
-        # The mean, which all vectors share, says nothing about a word.
-        cosines = F.cosine_similarity(own - own.mean(0), other - other.mean(0))
-        agreement = (cosines > _SIMILAR).float().mean().item()
-        alignments.append(Alignment(first_row, agreement, cosines.mean().item()))
+    # Few rows agree by chance.
+    last = min(_MAX_FIRST_ROW, len(rows) // 5)
+    alignments = [_alignment(rows[first:], vectors, first) for first in range(last + 1)]
     best = max(alignments, key=lambda alignment: alignment.agreement)
-    if best.agreement < _MIN_AGREEMENT:
-        raise UnfreezeError(
-            f"{file.name} does not hold the vectors that {path.name} was made with "
-            f"({best.agreement:.0%} of its {len(vectors):,} words agree): give the file that does."
-        )
-    return best
+    if best.agreement >= _MIN_AGREEMENT:
+        return best
+    for ahead in range(1, min(_MAX_FIRST_ROW, len(vectors) // 10) + 1):
+        if _alignment(rows, vectors[ahead:], 0).agreement >= _MIN_AGREEMENT:
+            raise UnfreezeError(
+                f"{file.name} has {ahead} words before the first one of {path.name}: "
+                "give the file that it was made with, or remove their lines."
+            )
+    raise UnfreezeError(
+        f"{file.name} does not hold the vectors that {path.name} was made with "
+        f"({best.agreement:.0%} of its {len(vectors):,} words agree): give the file that does."
+    )
+
+
+def _alignment(rows: Tensor, vectors: Tensor, first_row: int) -> Alignment:
+    count = min(len(rows), len(vectors))
+    own, other = rows[:count], vectors[:count]
+    # The mean, which all vectors share, says nothing about a word.
+    cosines = F.cosine_similarity(own - own.mean(0), other - other.mean(0))
+    agreement = (cosines > _SIMILAR).float().mean().item()
+    return Alignment(first_row, agreement, cosines.mean().item())
 
 
 def _test(model: TextClassifier, words: list[str], source: str) -> Task[tuple[float, int]]:
@@ -256,6 +320,11 @@ def _card(
     """Return the model card, Markdown."""
     if alignment.first_row:
         ids = "Words and vectors belong together: each word has its own row of the embedding."
+        if alignment.first_row != len(vocabulary.SPECIALS):
+            ids += (
+                f" Before the words, the embedding has {alignment.first_row:,} rows, of which the first "
+                "is taken for `<unk>`."
+            )
     else:
         ids = (
             "Words and vectors are two off: the vocabulary has `<unk>` and `<pad>` before the words, "

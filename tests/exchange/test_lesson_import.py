@@ -80,6 +80,62 @@ def test_card_and_origin_state_what_was_imported_or_trained_further(lesson, firs
     assert rows.equal(trained[: len(rows)].half().float())
 
 
+def named(prefix, weights):
+    return {f"{prefix}{name}": weight for name, weight in weights.items()}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda weights: named("module.", weights),
+        lambda weights: named("module._orig_mod.model.", weights),
+        lambda weights: {"epoch": 3, "state_dict": weights},
+        lambda weights: {"model_state_dict": named("model.", weights), "loss": 0.1},
+        lambda weights: {"model": {"state_dict": named("_orig_mod.", weights)}, "epoch": 1},
+        lambda weights: (
+            {
+                name: weight.t().contiguous().t()
+                for name, weight in weights.items()
+                if "pe" not in name
+            }
+            | {"pos_encoder.pe": weights["pos_encoder.pe"]}
+        ),
+    ],
+    ids=[
+        "module",
+        "nested prefixes",
+        "state_dict",
+        "model_state_dict",
+        "two wrappers",
+        "transposed",
+    ],
+)
+def test_prefixes_wrappers_and_strides_do_not_matter(lesson, wrap):
+    weights = net().state_dict()
+    expected = checkpoint_files.load_model(
+        lesson.save(dict(weights)).run(name="plain")
+    ).state_dict()
+    wrapped = lesson.save(wrap(dict(weights))).run()
+    actual = checkpoint_files.load_model(wrapped).state_dict()
+    assert all(torch.equal(actual[name], weight) for name, weight in expected.items())
+
+
+@pytest.mark.parametrize("first_row", [1, 3, 4, 7])
+def test_any_number_of_rows_before_the_words_is_found(lesson, first_row):
+    original = net(first_row)
+    checkpoint = lesson.save(original).run(words=50)
+    assert checkpoint.origin["first_row"] == first_row
+    assert json.loads((checkpoint.path / "vocabulary.json").read_text())[2:] == WORDS[:50]
+    assert f"has {first_row} rows" in checkpoint.card and "belong together" in checkpoint.card
+    rows = checkpoint_files.load_model(checkpoint).embedding.weight
+    assert rows[0].equal(original.emb.weight[0]) and rows[2:].equal(glove()[:50])
+
+
+def test_vectors_with_other_words_before_the_first_are_named(lesson):
+    lesson.save(net(vectors=glove()[4:]))
+    assert "has 4 words before the first one" in lesson.refusal()
+
+
 def test_model_with_other_classes_is_not_measured(lesson):
     assert "omit the folder of AG News" in lesson.save(net(classes=2)).refusal()
     checkpoint = lesson.run(ag_news_source="")
@@ -100,8 +156,8 @@ def test_model_with_other_classes_is_not_measured(lesson):
         (lambda w: w["pos_encoder.pe"].add_(1), "other positions than the sinusoidal ones"),
         (lambda w: w["classifier.bias"].fill_(math.nan), "of classifier.bias are not all finite"),
         (lambda w: w["emb.weight"][-1].fill_(1e6), "values of embedding.weight are not all finite"),
-        (lambda w: w.update({"emb.weight": w["emb.weight"].int()}), "(emb.weight)"),
-        (lambda w: w.update({"emb.weight": torch.zeros(1).expand(10**9, 16)}), "(emb.weight)"),
+        (lambda w: w.update({"emb.weight": w["emb.weight"].int()}), "emb.weight has no floating"),
+        (lambda w: w.update({"emb.weight": torch.zeros(1).expand(10**9, 16)}), "weight repeats"),
         (lambda w: w.update({"emb.weight": torch.empty(0, 16)}), "vocab_size is 0"),
         (lambda w: w.update({"emb.weight": w["emb.weight"][:1].clone()}), "does not hold"),
     ],
@@ -147,8 +203,13 @@ def test_foreign_file_is_refused(lesson, tmp_path):
     assert "holds something else than plain weights" in lesson.refusal()
     assert "holds no weights by name" in lesson.save([1, 2]).refusal()
     assert "holds no weights by name" in lesson.save({}).refusal()
-    nested = {"epoch": 3, "state_dict": net().state_dict()}
-    assert "(epoch, state_dict)" in lesson.save(nested).refusal()
+    nested = {"epoch": 3, "weights": net().state_dict()}
+    assert "(epoch is no tensor, weights is no tensor)" in lesson.save(nested).refusal()
+    several = {"model": net().state_dict(), "state_dict": net().state_dict()}
+    assert "holds several models (state_dict, model)" in lesson.save(several).refusal()
+    endless = {"epoch": 3}
+    endless["model"] = endless
+    assert "is no tensor" in lesson.save(endless).refusal()
     lesson.file = tmp_path / "absent.pth"
     assert "cannot be read (No such file" in lesson.refusal()
     os.mkfifo(lesson.file)
@@ -169,7 +230,7 @@ def test_other_vectors_are_refused(lesson):
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [({"heads": 3}, "are not divisible by 3 attention heads"), ({"heads": 0}, "heads is 0")]
+    [({"heads": 3}, "are not divisible by 3 attention heads"), ({"heads": 0}, "Heads is 0")]
     + [({"name": name}, "cannot name a checkpoint") for name in BAD_NAMES],
 )
 def test_wrong_option_is_refused(lesson, option, message):

@@ -58,10 +58,10 @@ def find_folder(path: Path) -> Path | None:
     return path.parent if path.name in FILES and holds(path.parent) else None
 
 
-def list_files(path: Path) -> list[Path]:
+def list_files(path: Path) -> list[str]:
     """Return the files that are read of a path."""
     folder = find_folder(path)
-    return [folder / name for name in FILES] if folder else [path]
+    return [str(folder / name) for name in FILES] if folder else [str(path)]
 
 
 def check_source(path: Path) -> None:

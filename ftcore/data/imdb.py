@@ -38,12 +38,12 @@ def check_source(path: Path) -> None:
         raise UnfreezeError(f"{path} has no reviews in aclImdb/{_FOLDERS[0]}: {_WANTED}")
 
 
-def list_files(path: Path) -> list[Path]:
+def list_files(path: Path) -> list[str]:
     """Return the files that are read of a path: reviews, or the archive."""
     if path.is_file():
-        return [path]
+        return [str(path)]
     root = find_root(path) or path
-    return [root / name for name in _names(root, _FOLDERS)]
+    return [f"{root}/{name}" for name in _names(root, _FOLDERS)]
 
 
 def find_root(path: Path, wanted: tuple[str, ...] = _FOLDERS) -> Path | None:

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.helpers.app_pages import html, open_page, press, text
+from tests.helpers.dataset_files import ROWS, csvs
 
 REVIEW = "A <b>bold</b> film number {}. <script>alert(1)</script>"
 
@@ -62,6 +63,29 @@ def test_a_local_folder_is_shown_and_read_again_once_it_has_changed(reviews):
     (reviews / "test" / "neg" / "0_5.txt").unlink()
     reviews.touch()
     assert metrics(load_imdb(reviews))["Test"] == "23"
+
+
+def test_a_csv_edited_in_place_shows_its_new_content(tmp_path):
+    csvs(tmp_path, [*ROWS, *ROWS])
+
+    def load() -> AppTest:
+        app = open_page("data", dataset="ag_news")
+        app.text_input(key="data_source_ag_news").set_value(str(tmp_path)).run()
+        return press(app, "Load")
+
+    assert "Late goal" in "".join(html(load()))
+    file = tmp_path / "train.csv"
+    with file.open("r+b") as content:  # the folder and the size stay as they are
+        edited = content.read().replace(b"Late goal", b"Next goal")
+        content.seek(0)
+        content.write(edited)
+    shown = "".join(html(load()))
+    assert "Next goal" in shown and "Late goal" not in shown
+
+
+def test_how_files_were_read_is_said(reviews):
+    (reviews / "train" / "neg" / "12_1.html").write_text("<p>")
+    assert "html" in load_imdb(reviews).info[0].value
 
 
 def test_examples_have_pages_a_search_and_a_class(reviews):

@@ -52,7 +52,9 @@ class DatasetSpec:
     origin: Callable[[], str]  # the address of the publisher, or the author
     read: Callable[[Path], Task[tuple[Texts, Texts, Reading]]]  # training and test texts of a path
     check_source: Callable[[Path], None] = lambda path: None  # raises for what `read` cannot use
-    list_files: Callable[[Path], list[str]] = lambda path: [str(path)]  # that `read` reads of a path
+    list_files: Callable[[Path], list[str]] = lambda path: [
+        str(path)
+    ]  # that `read` reads of a path
     files: Callable[[], dict[str, str]] = dict  # URL by path below the downloads folder
     checksums: dict[str, tuple[int, str]] = field(default_factory=dict)  # size, MD5 by official URL
     synthetic: bool = False

@@ -28,7 +28,7 @@ FORMAT = 1
 _PATHS = ("source", "source_task_data", "vectors")  # settings that name files of this machine
 _RECORD, _HISTORY, _WATCHED = "experiment.json", "history.csv", "watched.csv"
 _COUNTS = ["steps", "steps_per_epoch", "parameters", "trainable_parameters"]
-_COUNTS += ["train_texts", "val_texts", "test_texts"]
+_COUNTS += ["train_texts", "train_classes", "val_texts", "test_texts"]
 _AXES = ("step", "epoch", "seconds", "examples")
 _MAX = 1e15  # of a count or a time in seconds
 

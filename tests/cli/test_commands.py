@@ -11,6 +11,7 @@ import pytest
 from ftcore import paths
 from ftcore.cli.main import main
 from ftcore.config import REFERENCES
+from ftcore.experiments import archive
 from tests.helpers import disk_limit, small_runs
 from tests.helpers.dataset_files import ROWS, csvs
 
@@ -93,6 +94,7 @@ def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path):
     records(f"export-experiment {last['experiment']} {tmp_path / 'again'}")
     file = "last-layer-1/watched.csv"
     assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "out" / file).read_bytes()
+    assert len(archive.read(tmp_path / "out")) == len(runs)
 
 
 def test_compare_prints_a_table_and_a_verdict():

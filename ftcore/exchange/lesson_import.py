@@ -339,6 +339,7 @@ def _card(
 
 - {measured} In the lesson, attention ran across the texts of a batch and padding was not masked; here each \
 text is read alone, so the figure can be lower than the lesson's.
+- Texts are read with {TOKENIZER.description}.
 - {ids} Found by comparing the rows with the vectors: {alignment.agreement:.0%} of the words agree.
 - The word vectors are {trained}, in half precision. Kept are {spec.vocab_size:,} of {rows:,} rows, those of \
 the most frequent words; all other words are unknown to it.

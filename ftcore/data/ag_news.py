@@ -115,9 +115,8 @@ def _parse(content: bytes, name: str) -> Task[tuple[Texts, Reading]]:
     try:
         for number, values in enumerate(_rows(text, separator), start=1):
             if len(values) != 3:
-                raise UnfreezeError(
-                    f"{name}, row {number} has {len(values)} columns: it must have three."
-                )
+                columns = "1 column" if len(values) == 1 else f"{len(values)} columns"
+                raise UnfreezeError(f"{name}, row {number} has {columns}: it must have three.")
             if values[0] not in _CLASSES:
                 raise UnfreezeError(
                     f"{name}, row {number} has class {values[0][:40]!r}: "

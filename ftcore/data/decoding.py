@@ -24,22 +24,23 @@ _MARKS = {  # UTF-32 first, as its mark begins like that of UTF-16
 }
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r"))
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
-_FEW, _FEW_OF = (
-    3,
-    100,
-)  # damaged or control characters in any file, and one in so many of a long one
+# Damaged or control characters in any file, and one in so many of a long one; damaged files, likewise.
+_FEW, _FEW_OF = 3, 100
 
-# Of windows-1252: letters, symbols that stand within no word and not in a row, low quotation marks.
-_SMALL, _CAPITAL = "ß-öø-ÿœšž", "À-ÖØ-ÞŒŠŽŸ"
+# Of windows-1252: letters, symbols (and ÿ) that stand within no word and not in a row, low quotation marks.
+_SMALL, _CAPITAL = "ß-öø-þœšž", "À-ÖØ-ÞŒŠŽŸ"
 _SYMBOLS = bytes.fromhex(
-    "80 82 83 84 86 87 88 89 8b 93 98 9b a1 a2 a3 a4 a5 a6 a7 a8 ac af b1 b2 b3 b6 b8 b9 ba bc bd be bf d7 f7"
+    "80 82 83 84 86 87 88 89 8b 93 95 98 9b"
+    "a1 a2 a3 a4 a5 a6 a7 a8 ac af b1 b2 b3 b6 b8 b9 ba bc bd be bf d7 f7 ff"
 ).decode(WESTERN)
 _LOW = "\N{SINGLE LOW-9 QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}"
 _IMPOSSIBLE = re.compile(
     rf"[{_SMALL}{_CAPITAL}{_SYMBOLS}]{{4,}}"
     rf"|(?<=[a-zA-Z{_SMALL}{_CAPITAL}])[{_SYMBOLS}](?=[a-z{_SMALL}])"
-    rf"|(?<=[a-z{_SMALL}])[{_CAPITAL}{_LOW}]"
+    rf"|(?<=[a-z{_SMALL}])[{_CAPITAL}{_LOW}¡¿]"
+    r"|(?<!\w)[ÐÑ](?!\w)"  # dashes of Mac OS Roman
 )
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _ALPHABETS = (  # the letters beyond a to z of the languages that windows-1252 was made for
     "àâæçéèêëîïôœùûüÿ",
     "äöüß",
@@ -86,11 +87,18 @@ def decode(contents: Sequence[bytes], names: Sequence[str], things: str) -> Deco
         texts.append(text)
         encodings[encoding] += bool(text)
         replaced, damaged = replaced + count, damaged + bool(count)
+    if damaged > max(_FEW, len(contents) // _FEW_OF):  # not damage, but another encoding
+        raise UnfreezeError(
+            f"The encoding of {damaged:,} of {len(contents):,} {things} is not certain: "
+            "save them as UTF-8."
+        )
     notes = [_encoding_note(encodings, encoding, names, things) for encoding in sorted(encodings)]
     if replaced:
-        where = names[0] if len(names) == 1 else f"{damaged:,} {things}"
-        are = "1 character" if replaced == 1 else f"{replaced:,} characters"
-        notes.append(f"{are} in {where} did not fit the encoding and were replaced.")
+        where = names[0] if len(names) == 1 else f"{damaged:,} of {len(names):,} {things}"
+        characters, were = ("character", "was") if replaced == 1 else ("characters", "were")
+        notes.append(
+            f"{replaced:,} {characters} in {where} did not fit the encoding and {were} replaced."
+        )
     used = [encoding for encoding, count in encodings.items() if count] or [UTF_8]
     return Decoded(texts, used[0] if len(used) == 1 else "", tuple(filter(None, notes)))
 
@@ -158,6 +166,12 @@ def _controls(text: str, content: bytes, encoding: str) -> int:
 
 def _is_western(content: bytes) -> bool:
     """Whether bytes are words of a Western European language in windows-1252."""
+    runs = _BEYOND_ASCII.findall(content)
+    pairs = sum(len(run) % 2 == 0 for run in runs)
+    if (
+        0 in content or pairs > len(runs) / 2
+    ):  # of UTF-16, of a Chinese, Japanese or Korean encoding
+        return False
     try:
         text = content.decode(WESTERN)
     except UnicodeDecodeError:

@@ -30,10 +30,11 @@ def test_title_and_description_are_joined(tmp_path):
         (ROWS[1:], "no row of class Business"),
         ([], "no row of class World"),
         (b'"1","a","b"\n"2","cut in the mid', "after row 1.*fetch it again"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "row 1 has 1 columns"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "or it is not text"),
+        (b"<html>404</html>", "row 1 has 1 column:"),
         (b'"1","a","' + b"x" * 11_000_000 + b'"', "after row 0"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_wrong_rows_are_refused(tmp_path, rows, message):
     if isinstance(rows, bytes):

@@ -73,6 +73,52 @@ def test_encoding_that_is_not_certain_is_refused(text, encoding):
         one((text * 30).encode(encoding, "replace"))
 
 
+APOSTROPHES = (
+    "I don\u2019t think it\u2019s a \u201cgood\u201d film, but they\u2019re not bored by it.\n"
+)
+DASHES = (
+    "The film \u2014 a gem \u2014 is the best that I have seen in years, and so are the actors.\n"
+)
+ACCENTS = (
+    "We sat in the caf\u00e9 and talked of the film that all had seen the other day in town.\n"
+)
+
+
+@pytest.mark.parametrize("repeat", [1, 30])
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (APOSTROPHES, "gbk"),
+        (APOSTROPHES, "big5"),
+        (APOSTROPHES, "euc-jp"),
+        (APOSTROPHES, "euc-kr"),
+        (APOSTROPHES, "iso8859-13"),
+        (DASHES, "mac_roman"),
+        (DASHES, "gbk"),
+        (DASHES, "shift_jis"),
+        (ACCENTS, "gbk"),
+    ],
+)
+def test_english_text_with_few_other_characters_is_not_guessed(text, encoding, repeat):
+    text = text.replace("\u2014", "\u2015") if encoding == "shift_jis" else text
+    content = (text * repeat).encode(encoding)
+    with pytest.raises(UnfreezeError, match=r"encoding of 40 of 40 files is not certain|not text"):
+        decode([content] * 40, [str(n) for n in range(40)], "files")
+
+
+@pytest.mark.parametrize(
+    "word", ["caf\u00e9".encode("mac_roman"), "caf\u00e9".encode("cp437"), b"\x89f\x89\xe6"]
+)
+def test_a_few_damaged_characters_in_every_file_are_another_encoding(word):
+    contents = [b"We talked of " + word + b" in town."] * 40
+    with pytest.raises(
+        UnfreezeError, match=r"of 40 of 40 reviews is not certain: save them as UTF-8"
+    ):
+        decode(contents, [str(n) for n in range(40)], "reviews")
+    few = decode([contents[0], *[b"plain"] * 39], [str(n) for n in range(40)], "reviews")
+    assert "in 1 of 40 reviews did not fit the encoding and w" in few.notes[0]
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -84,9 +84,9 @@ def fetch_glove(words: int, dim: int = 100) -> Task[Path]:
     url = paths.glove_url()
     member = f"glove.6B.{dim}d.txt"
     target = paths.downloads_dir() / f"glove.6B.{dim}d.first-{words}.txt"
-    if target.exists():
-        return target
     with downloads.explain_errors(url, target.parent):
+        if downloads.is_intact(target):
+            return target
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with downloads.open_remote(url) as remote:
@@ -240,7 +240,7 @@ def _extract_head(archive: BinaryIO, member: str, words: int, target: Path) -> T
                 if count % _LINES == 0:
                     done = archive.tell() - start
                     yield Progress("downloading", done, done * words / count, "bytes")
-        part.replace(target)
+        downloads.keep(part, target)
     except (KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise UnfreezeError(
             f"{paths.glove_url()} is no zip with {member}, or is damaged: give a vectors file."

@@ -32,8 +32,8 @@ def target(tmp_path):
 
 
 def names(target: Path) -> list[str]:
-    """Names of the files in the target's folder, without the lock."""
-    return sorted(path.name for path in target.parent.iterdir() if path.suffix != ".lock")
+    """Names of the files in the target's folder, without the lock and the checksum."""
+    return sorted(path.name for path in target.parent.iterdir() if path.name[0] != ".")
 
 
 def fetch(server: FileServer, target: Path, **checks: Any) -> list[Event]:
@@ -158,3 +158,21 @@ def test_full_disk_and_invalid_folder_are_reported(server, target):
     target.write_text("not a folder")
     with pytest.raises(UnfreezeError, match="cannot be written"):
         fetch(server, target / "file.bin")
+
+
+def test_file_that_is_not_what_was_downloaded_is_downloaded_again(server, target):
+    fetch(server, target)
+    target.write_bytes(DATA[:500] + b"x" + DATA[501:])
+    fetch(server, target)
+    assert target.read_bytes() == DATA
+    server.sent = 0
+    fetch(server, target)
+    assert server.sent == 0
+
+
+def test_file_of_an_earlier_version_has_no_checksum_and_is_kept(server, target):
+    fetch(server, target)
+    (target.parent / ".file.bin.md5").unlink()
+    target.write_bytes(b"other")
+    fetch(server, target)
+    assert target.read_bytes() == b"other"

@@ -173,10 +173,13 @@ def test_fetch_downloads_only_the_requested_words_once(server, glove):
     assert path.read_text().count("\n") == 2000
     assert server.sent < len(glove) / 2
     assert [event.phase for event in events if isinstance(event, Progress)] == ["downloading"] * 2
-    assert [path.name for path in paths.downloads_dir().iterdir()] == [path.name]
-    requests = len(server.requests)
+    assert list(paths.downloads_dir().glob("[!.]*")) == [path]
+    requests, content = len(server.requests), path.read_bytes()
     drain(word_vectors.fetch_glove(2000))
     assert len(server.requests) == requests
+    path.write_bytes(content.replace(b"0.1", b"0.9", 1))
+    drain(word_vectors.fetch_glove(2000))
+    assert path.read_bytes() == content
 
 
 def test_fetch_downloads_the_zip_from_a_server_without_ranges(server, glove):

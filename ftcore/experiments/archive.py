@@ -1,12 +1,13 @@
 """Experiments as folders that can be read without the record of runs:
 
-experiment.json     name of the experiment and its runs
+experiment.json     name of the experiment, its runs, and a checksum of both
 <mode>-<seed>/      history.csv, watched.csv, and the files that `Diagnostics.write` creates
 """
 
 import json
 import math
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -51,7 +52,14 @@ def write(results: Sequence[Result], target: Path) -> None:
             if result.diagnostics is not None:
                 result.diagnostics.write(staging / folder)
         record = {"format": FORMAT, "name": results[0].run.experiment_name, "runs": runs}
+        record["checksum"] = _checksum(record)
         files.write(staging / _RECORD, json.dumps(record, indent=1).encode())
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    """CRC-32 of a record without its checksum: a changed digit would be shown as a figure."""
+    others = {name: value for name, value in record.items() if name != "checksum"}
+    return f"{zlib.crc32(json.dumps(others, sort_keys=True).encode()):08x}"
 
 
 def _to_json(run: Run) -> dict[str, Any]:
@@ -72,6 +80,8 @@ def read(folder: Path) -> list[Result]:
     """Results from a folder, whose name is the experiment's id. Raises UnfreezeError if it is damaged."""
     try:
         record = validation.read_json(folder / _RECORD)
+        # Earlier versions wrote no checksum.
+        damaged = record.get("checksum", "") not in ("", _checksum(record))
         if newer := record["format"] > FORMAT:
             results = []
         else:
@@ -82,6 +92,11 @@ def read(folder: Path) -> list[Result]:
         raise UnfreezeError(f"{folder} holds no readable experiment; export it again.") from None
     if newer:
         raise UnfreezeError(f"{folder} was written by a newer version; update to open it.")
+    if damaged:
+        raise UnfreezeError(
+            f"{folder / _RECORD} changed since the export; export it again, or remove its checksum if you "
+            "edited it."
+        )
     return results
 
 

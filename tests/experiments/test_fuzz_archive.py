@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
+from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive, verdict
 from ftcore.experiments.result import Result
 from pages.components.charts import curve_figures
@@ -41,7 +42,7 @@ def exported(tmp_path_factory):
         if file.is_file()
     }
     for name in files:
-        if name.endswith(METADATA):  # with a checksum, any change counts as missing
+        if name.endswith((METADATA, RECORD)):  # with a checksum, any change is found
             metadata = json.loads(files[name])
             del metadata["checksum"]
             files[name] = json.dumps(metadata).encode()
@@ -66,6 +67,19 @@ def read_and_draw(folder: Path, files: Files) -> list[Result] | None:
 def test_intact_experiment_is_drawn(exported, tmp_path):
     results = read_and_draw(tmp_path / "intact", exported)
     assert results is not None and len(results) == 3 and results[0].diagnostics is not None
+
+
+def test_changed_figure_in_the_record_is_refused_unless_it_was_meant(tmp_path):
+    archive.write(fake_results.experiment(("full", "tfidf")), tmp_path / "out")
+    file = tmp_path / "out" / RECORD
+    record = json.loads(file.read_text())
+    record["runs"][0]["metrics"]["test_accuracy"] = 0.999
+    file.write_text(json.dumps(record))
+    with pytest.raises(UnfreezeError, match="changed since the export"):
+        archive.read(tmp_path / "out")
+    del record["checksum"]
+    file.write_text(json.dumps(record))
+    assert archive.read(tmp_path / "out")[0].run.metrics["test_accuracy"] == 0.999
 
 
 def test_labels_may_have_commas(tmp_path):

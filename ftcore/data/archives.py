@@ -27,12 +27,13 @@ _COMPRESSIONS: dict[bytes, Callable[..., BinaryIO]] = {
     b"\xfd7zXZ\0": lzma.LZMAFile,  # type: ignore[dict-item]
 }
 ZIP = b"PK\3\4"
-_UNREAD = {
+_UNREAD = {  # by their first bytes
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!": "RAR",
     b"\x28\xb5\x2f\xfd": "Zstandard",
     b"\x1f\x9d": "compress",
 }
+_READ = dict(zip((ZIP, *_COMPRESSIONS), ("zip", "gzip", "bzip2", "xz"), strict=True))
 Member = tuple[str, bytes]  # path in the archive, content
 
 
@@ -42,7 +43,7 @@ def read_members(
     """Read the members whose path is `wanted`. Raises UnfreezeError for a damaged, unsafe or huge archive."""
     try:
         start = _first_bytes(archive)
-        if kind := next((kind for magic, kind in _UNREAD.items() if start.startswith(magic)), ""):
+        if (kind := kind_of(start)) in _UNREAD.values():
             raise UnfreezeError(f"{archive} is a {kind} file: unpack it and give the folder.")
         read = _read_zip if start.startswith(ZIP) else _read_tar
         return (yield from read(archive, wanted, max_member))
@@ -68,8 +69,15 @@ def is_archive(path: Path) -> bool:
         start = _first_bytes(path) if path.is_file() else b""
     except OSError as error:
         raise UnfreezeError(f"{path} cannot be read ({error.strerror}).") from error
-    kinds = (ZIP, *_COMPRESSIONS, *_UNREAD)
-    return start.startswith(kinds) or start[257:262] == b"ustar"
+    return bool(kind_of(start))
+
+
+def kind_of(start: bytes) -> str:
+    """Return the kind of archive or compression that begins so; "" if none."""
+    if start[257:262] == b"ustar":
+        return "tar"
+    kinds = (_READ | _UNREAD).items()
+    return next((kind for magic, kind in kinds if start.startswith(magic)), "")
 
 
 def _first_bytes(path: Path) -> bytes:

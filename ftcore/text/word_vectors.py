@@ -51,7 +51,8 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor, 
                 parts.append(torch.tensor(list(numbers)).reshape(len(chunk), -1))
                 yield Progress("vectors", len(names), words, "words")
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-        raise _cut_short(name, len(names) + 1, len(names)) from error
+        what = "cut short" if isinstance(error, EOFError) else "damaged"
+        raise _incomplete(name, len(names) + 1, len(names), what) from error
     except (NotImplementedError, RuntimeError) as error:  # of zipfile
         raise UnfreezeError(f"{name} cannot be unpacked here ({error}): unpack it.") from error
     except OSError as error:
@@ -63,8 +64,15 @@ def load_vectors(path: Path, words: int) -> Task[tuple[list[str], torch.Tensor, 
     dropped = _resolve(name, names, undecoded, notes)
     vectors = torch.cat(parts) if names else torch.empty(0)
     # Checkpoints store half precision, so a value that overflows it is of no use.
-    if not names or not vectors.half().isfinite().all():
+    rounded = vectors.half()
+    if not rounded.any():
         raise UnfreezeError(f"{name} holds no usable word vectors: {_EXPECTED}")
+    if len(bad := (~rounded.isfinite()).any(1).nonzero()):
+        word = validation.printable(names[int(bad[0])])
+        raise UnfreezeError(
+            f"The vector of {word!r} in {name} has a value that is no number, or beyond 65,504: correct or "
+            "remove that line."
+        )
     rows_by_word = {word: row for row, word in reversed(list(enumerate(names)))}
     rows = sorted(
         row for word, row in rows_by_word.items() if word not in SPECIALS and row not in dropped
@@ -119,6 +127,10 @@ def _open(path: Path) -> Iterator[Iterator[bytes]]:
         encoding, mark = decoding.marked(start)
         if not encoding and 0 in start:
             encoding = decoding.by_zeros(start)
+        if kind := archives.kind_of(start):
+            raise UnfreezeError(
+                f"{validation.printable(str(path))} holds a {kind} file: unpack it."
+            )
         lines.read(len(mark))
         if encoding in ("", decoding.UTF_8):
             yield iter(lambda: lines.readline(_MAX_LINE), b"")
@@ -148,7 +160,8 @@ def _checked_lines(
     """Yield the first `words` lines as a word and as many numbers as the first line has.
 
     The word ends at the first white space. Only where there are more fields than numbers, what stands
-    before the numbers is a word with spaces, as GloVe 840B has. Blank lines are skipped.
+    before the numbers is a word with spaces, as GloVe 840B has; a number in it is a further column, or
+    another line. Blank lines are skipped.
     """
     dim = count = announced = 0
     for number, line in enumerate(lines, start=1):
@@ -160,13 +173,14 @@ def _checked_lines(
         if not (fields := line.split()):
             continue
         dim = dim or _trailing_numbers(fields)
-        if dim + 1 < len(fields) and not _is_number(fields[-dim - 1]):
+        if dim + 1 < len(fields) and not any(map(_is_number, fields[:-dim])):
             fields[:-dim] = [b" ".join(fields[:-dim])]
         is_whole = line.endswith(b"\n")
         if len(fields) <= dim and not is_whole and len(line) < _MAX_LINE:
-            raise _cut_short(name, number, count)
+            raise _incomplete(name, number, count)
         # A line that starts with a space has no word: the beginning of the file is missing.
-        if len(fields) != dim + 1 or dim < _MIN_DIM or line[:1].isspace() or len(line) == _MAX_LINE:
+        is_vector = len(fields) == dim + 1 >= _MIN_DIM + 1 and not line[:1].isspace()
+        if not is_vector or 0 in line or len(line) == _MAX_LINE:
             binary = announced and 0 in line
             found = "numbers in word2vec's binary form" if binary else f"{len(fields) - 1} fields"
             raise UnfreezeError(
@@ -178,7 +192,7 @@ def _checked_lines(
         if not is_whole:
             notes.append(f"{name} ends without a line break, so its last number may be cut short.")
     if count < announced:
-        raise _cut_short(name, count + 1, count)
+        raise _incomplete(name, count + 1, count)
 
 
 def _trailing_numbers(fields: list[bytes]) -> int:
@@ -193,9 +207,9 @@ def _is_number(field: bytes) -> bool:
     return True
 
 
-def _cut_short(name: str, line: int, count: int) -> UnfreezeError:
+def _incomplete(name: str, line: int, count: int, what: str = "cut short") -> UnfreezeError:
     less = f", or ask for at most {count:,} words" if count else ""
-    return UnfreezeError(f"{name} is cut short at line {line}: fetch it again{less}.")
+    return UnfreezeError(f"{name} is {what} at line {line}: fetch it again{less}.")
 
 
 def _decode_words(words: list[bytes], first: int, undecoded: dict[int, bytes]) -> list[str]:

@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import random
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def test_reads_the_requested_number_of_vectors(tmp_path, words, header):
     assert vectors.dtype == torch.float32 and vectors.equal(expected)
 
 
+def tar(content: bytes) -> bytes:
+    """Return a tar archive of one file."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        info = tarfile.TarInfo("v.txt")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
 def test_skipped_words_do_not_shift_vectors(tmp_path):
     words = [b"the", b"<pad>", b"\xff\xfe", b"a", b"the", b"<unk>", b"film"]
     words += [b"w%d" % number for number in range(10)]
@@ -62,12 +73,21 @@ def test_skipped_words_do_not_shift_vectors(tmp_path):
         ("film 1 2 3\n\u0444 1 2 3\n\u044f\u0431 1 2 3\n".encode("koi8-r"), "encoding of .*v.txt"),
         (b"the 1 2 3\na 1 2 3\nfilm 1 2", "cut short at line 3: .* at most 2 words"),
         (b"the 1 2 3\na 1 two 3\n", "could not convert string to float: b'two'"),
-        (b"the 1 nan 3\n", "no usable word vectors"),
+        (b"the 1 2 3\nfilm 1 nan 3\n", "vector of 'film' in .*v.txt has a value.*: correct or"),
+        (b"the 1 2 3\nfilm 1 2 7e4\n", "vector of 'film' .* beyond 65,504"),
+        (b"the 0 0 0\nfilm 1e-30 0 0\n", "no usable word vectors"),
+        (b"the 1 2 3\ra 4 5 6\rfilm 7 8 9\r", "no word vector on line 1"),
+        (b"the 1 2 3\n0 the 1 2 3\n1 a 4 5 6\n", "no word vector on line 2"),
+        (b"the 1 2 3\nth\0e 1 2 3\n", "no word vector on line 2"),
+        (gzip.compress(gzip.compress(b"the 1 2 3\n")), "holds a gzip file: unpack it"),
+        (b"\x28\xb5\x2f\xfd" + bytes(90), "holds a Zstandard file: unpack it"),
+        (gzip.compress(tar(b"the 1 2 3\na 1 2 3\n")), "holds a tar file: unpack it"),
+        (gzip.compress(b"the 1 2 3\n")[:-8] + bytes(8), "is damaged at line 1: fetch it again"),
         (b"the 1\na 2\n", "no word vector on line 1"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "no word vector on line 1"),
         (bytes(300_000), "is cut short|no word vector on line 1"),
     ],
-    ids=range(13),
+    ids=range(22),
 )
 def test_file_without_word_vectors_is_refused(tmp_path, content, message):
     (tmp_path / "v.txt").write_bytes(content)

@@ -3,7 +3,6 @@ import json
 
 import pytest
 
-from ftcore import paths
 from ftcore.cli import options
 from ftcore.config import EARLIER_NAMES, MODE_DEFAULTS, FineTuneConfig, relevant_settings
 from ftcore.errors import UnfreezeError
@@ -69,11 +68,7 @@ def test_a_record_of_another_version_opens():
     current = {"source_task_data": "news", "tail_fraction": 0.5, "max_grad_norm": 0.1}
     assert config == FineTuneConfig(mode="linear-probe", epochs=3, **current)
     assert FineTuneConfig.from_record({"tail": 0.5, "tail_fraction": 0.2}).tail_fraction == 0.2
-    experiment = json.loads((paths.BUNDLED_EXPERIMENTS / "sample" / "experiment.json").read_bytes())
-    for run in experiment["runs"]:
-        config = FineTuneConfig.from_record(run["config"])
-        assert EARLIER_NAMES.keys() <= run["config"].keys()
-        assert config.tail_fraction == run["config"]["tail"]
+    assert EARLIER_NAMES.keys() <= earlier.keys()
 
 
 def test_the_command_line_has_an_option_for_each_setting_also_by_its_earlier_name():

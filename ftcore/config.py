@@ -96,7 +96,11 @@ class FineTuneConfig:
 
     checkpoint: str = setting("starter", "Pretrained model to start from: name, run id, or 'new'.")
     dataset: str = setting("sample", "The task: sample, imdb or ag_news.")
-    source: str = setting("", "Archive or folder with the data (default: download it).")
+    source: str = setting(
+        "",
+        "Folder or archive (tar, tar.gz, bz2, xz, zip) with the data, in UTF-8, UTF-16, UTF-32 or "
+        "windows-1252 (default: download it).",
+    )
     mode: str = setting(
         "full",
         "What trains: full (all layers), last-layer (the new head only), last-2, last-3, … (that many "
@@ -173,7 +177,10 @@ class FineTuneConfig:
     )
     name: str = setting("", "Name of the run (default: generated).")
     vectors: str = setting(
-        "", "File of word vectors (default: download GloVe 6B 100d).", label="Word vectors"
+        "",
+        "Text file of word vectors in the form of GloVe, fastText or word2vec; may be gz, bz2, xz or the "
+        "only one in a zip (default: download GloVe 6B 100d).",
+        label="Word vectors",
     )
     words: int = setting(40_000, "Vocabulary size: the most frequent words.", 100, 2_000_000)
     heads: int = setting(2, "Attention heads.", 1, 64)

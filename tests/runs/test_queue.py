@@ -175,8 +175,12 @@ from ftcore.events import Pause, Progress, Stop, Finished
 from ftcore.runs import train
 from ftcore.runs.scheduler import scheduler
 
+def tell(line):  # in one piece, as two threads tell something
+    sys.stdout.write(line + "\\n")
+    sys.stdout.flush()
+
 def training(config, output, ref, resume):
-    print(config.name, flush=True)
+    tell(config.name)
     try:
         while True:
             time.sleep(0.01)
@@ -186,7 +190,7 @@ def training(config, output, ref, resume):
 
 train.train = training
 for name in sys.argv[1:]:
-    print(scheduler.submit(FineTuneConfig(name=name)), flush=True)
+    tell(scheduler.submit(FineTuneConfig(name=name)))
 time.sleep(600)
 """
 

@@ -19,6 +19,8 @@ def delete_buttons(dependents: "Callable[[], Dependents]", delete: Callable[[], 
         found = dependents()
         found.without_runs().refuse()
     if found is None or found.checkpoints:
+        if st.button("Keep"):
+            st.rerun()
         return
     if found.runs:
         names = ", ".join(f"**{escape_markdown(run.name)}** ({run.status})" for run in found.runs)

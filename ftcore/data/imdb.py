@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ftcore import paths, validation
@@ -43,7 +44,7 @@ def list_files(path: Path) -> list[str]:
     if path.is_file():
         return [str(path)]
     root = find_root(path) or path
-    return [f"{root}/{name}" for name in _names(root, _FOLDERS)]
+    return [f"{root}/{name}" for name, is_file in _entries(root, _FOLDERS) if is_file]
 
 
 def find_root(path: Path, wanted: tuple[str, ...] = _FOLDERS) -> Path | None:
@@ -68,9 +69,13 @@ def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
 
 
 def _read_folder(path: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member], list[str]]]:
-    """Return the reviews in the `wanted` folders, and the names of what else is there."""
+    """Return the reviews in the `wanted` folders, and the names of what else is there, with a slash at
+    the end of what is no file.
+    """
     root = find_root(path, wanted) or path
-    names, others = _by_ending(_names(root, wanted))
+    entries = dict(_entries(root, wanted))
+    names, others = _by_ending([name for name, is_file in entries.items() if is_file])
+    others += [f"{name}/" for name, is_file in entries.items() if not is_file]
     files: list[Member] = []
     for number, name in enumerate(names):
         try:
@@ -82,15 +87,13 @@ def _read_folder(path: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member]
     return files, others
 
 
-def _names(root: Path, wanted: tuple[str, ...]) -> list[str]:
-    """Return the visible files in the `wanted` folders."""
-    return [
-        f"{folder}/{entry.name}"
-        for folder in wanted
-        if (root / folder).is_dir()
-        for entry in os.scandir(root / folder)
-        if folders.is_visible(entry.name) and entry.is_file()
-    ]
+def _entries(root: Path, wanted: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
+    """Yield what is visible in the `wanted` folders, and whether it is a file."""
+    for folder in wanted:
+        if (root / folder).is_dir():
+            for entry in os.scandir(root / folder):
+                if folders.is_visible(entry.name):
+                    yield f"{folder}/{entry.name}", entry.is_file()
 
 
 def _read_archive(archive: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member], list[str]]]:
@@ -121,12 +124,17 @@ def _by_ending(names: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _left_out(others: list[str]) -> tuple[str, ...]:
-    """Return a note about files that are no reviews, if there are any."""
-    if not others:
-        return ()
-    endings = Counter(PurePosixPath(name).suffix or "no ending" for name in others)
-    shown = validation.printable(", ".join(f"{ending}: {n:,}" for ending, n in endings.items()))
-    return (f"Files with other endings than .txt were left out ({shown}).",)
+    """Return notes about what is no review, if there is any."""
+    notes = []
+    files = [PurePosixPath(name) for name in others if not name.endswith("/")]
+    if files:
+        endings = Counter(file.suffix or "no ending" for file in files)
+        shown = validation.printable(", ".join(f"{ending}: {n:,}" for ending, n in endings.items()))
+        notes.append(f"Files with other endings than .txt were left out ({shown}).")
+    if no_files := [name[:-1] for name in others if name.endswith("/")]:
+        shown = validation.printable(", ".join(no_files))
+        notes.append(f"Folders and broken links among the reviews were left out ({shown}).")
+    return tuple(notes)
 
 
 SPEC = DatasetSpec(

@@ -92,6 +92,11 @@ def import_lesson(
     if not first_rows.half().isfinite().all():
         _refuse(path, ["the values of embedding.weight are not all finite in half precision"])
     alignment = _align(path, first_rows, vectors, glove)
+    if others := round((1 - alignment.agreement) * len(glove)):
+        yield Noted(
+            f"{others:,} of {len(glove):,} words have other vectors in {path.name} than in "
+            f"{vectors.name}: they were trained further, or the files do not belong together."
+        )
     embedding = _with_specials(first_rows, alignment.first_row, len(glove))
     tokens = [*vocabulary.SPECIALS, *known[: len(embedding) - len(vocabulary.SPECIALS)]]
     spec = replace(spec, vocab_size=len(embedding))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from ftcore.data import archives
+from ftcore.data import archives, datasets
 from ftcore.data.text_dataset import Texts
 from ftcore.errors import UnfreezeError
 from tests.helpers.dataset_files import REVIEWS, archive, folder, load, load_if_valid, member
@@ -128,6 +128,14 @@ def test_other_endings_are_read_in_capitals_else_named(tmp_path, write):
     assert dataset.train.texts[-1] == "Bright."
     note = "Files with other endings than .txt were left out (no ending: 1, .html: 2)."
     assert dataset.reading.notes == (note,)
+
+
+def test_folders_and_broken_links_among_reviews_are_named(tmp_path):
+    source = folder(tmp_path / "data", REVIEWS | {"train/pos/more/2_9.txt": b"Bright."})
+    (source / "test/neg/9_1.txt").symlink_to("nowhere")
+    note = "Folders and broken links among the reviews were left out (train/pos/more, test/neg/9_1.txt)."
+    assert load("imdb", source).reading.notes == (note,)
+    assert datasets.version("imdb", str(source))
 
 
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)

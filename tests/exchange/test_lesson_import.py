@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ftcore import paths
 from ftcore.cli.main import main
 from ftcore.data import ag_news, datasets
-from ftcore.events import Progress, drain
+from ftcore.events import Noted, Progress, drain
 from ftcore.exchange.lesson_import import import_lesson
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.text import tokenizers
@@ -129,6 +129,16 @@ def test_any_number_of_rows_before_the_words_is_found(lesson, first_row):
     assert f"has {first_row} rows" in checkpoint.card and "belong together" in checkpoint.card
     rows = checkpoint_files.load_model(checkpoint).embedding.weight
     assert rows[0].equal(original.emb.weight[0]) and rows[2:].equal(glove()[:50])
+
+
+def test_words_that_disagree_are_noted(lesson):
+    lines = lesson.vectors.read_text().splitlines(keepends=True)
+    lesson.save(net()).run()
+    assert not any(isinstance(event, Noted) for event in lesson.events)
+    lesson.vectors.write_text("".join([lines[1], lines[0], *lines[2:]]))
+    lesson.run(name="swapped")
+    notes = [event.note for event in lesson.events if isinstance(event, Noted)]
+    assert len(notes) == 1 and notes[0].startswith("2 of 80 words have other vectors in model_")
 
 
 def test_vectors_with_other_words_before_the_first_are_named(lesson):

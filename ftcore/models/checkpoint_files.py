@@ -17,6 +17,7 @@ from ftcore.models.checkpoints import (
     WORDS,
     Checkpoint,
     checkpoint_error,
+    words_changed,
     words_owner,
 )
 from ftcore.models.fingerprints import EMBEDDING
@@ -39,10 +40,10 @@ def load_vocabulary(checkpoint: Checkpoint) -> "Vocab":
     try:
         words = validation.read_json(owner.path / VOCABULARY)
     except (OSError, ValueError):
-        raise checkpoint_error(owner, "its vocabulary cannot be read") from None
+        raise checkpoint_error(owner, f"{VOCABULARY} cannot be read; bring it back") from None
     valid = validation.has_type(words, list[str]) and len(words) == checkpoint.model.vocab_size
     if not valid or fingerprints.of_words(words) != checkpoint.words_fingerprint:
-        raise checkpoint_error(checkpoint, "its vocabulary and its weights disagree")
+        raise checkpoint_error(owner, _not_saved_with_it(VOCABULARY))
     return vocab_from_tokens(words)
 
 
@@ -159,15 +160,16 @@ def _read_weights(checkpoint: Checkpoint) -> "tuple[dict[str, Tensor], str]":
         raise checkpoint_error(checkpoint, validation.printable(", ".join(faults)))
     found = fingerprints.of_weights(weights, checkpoint.model.heads)
     if checkpoint.weights_fingerprint not in ("", found):
-        return weights, f"{WEIGHTS} is not the file that was saved with it; bring that file back"
+        return weights, _not_saved_with_it(WEIGHTS)
     if checkpoint.vectors_fingerprint in ("", fingerprints.of_values(weights[EMBEDDING])):
         return weights, ""
     if owner.ref == checkpoint.ref:
-        return weights, f"{WORDS} is not the file that was saved with it; bring that file back"
-    return weights, (
-        f"the word vectors of {owner.ref!r} changed since it was made; bring back the earlier "
-        f"{owner.ref!r} under that name, or train again"
-    )
+        return weights, _not_saved_with_it(WORDS)
+    return weights, words_changed(owner)
+
+
+def _not_saved_with_it(file: str) -> str:
+    return f"{file} is not the file that was saved with it; bring that file back"
 
 
 @panics_as_memory_errors()
@@ -179,7 +181,8 @@ def _read_tensors(checkpoint: Checkpoint, name: str) -> "dict[str, Tensor]":
         validation.refuse_special_files(checkpoint.path / name)
         return load_file(checkpoint.path / name)
     except (OSError, SafetensorError):
-        raise checkpoint_error(checkpoint, f"{name} is missing or cut short") from None
+        fault = f"{name} is missing or cut short; bring it back"
+        raise checkpoint_error(checkpoint, fault) from None
 
 
 def _keeps_vectors(parent: Checkpoint, vectors: "Tensor") -> bool:

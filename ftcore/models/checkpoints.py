@@ -114,10 +114,23 @@ def words_owner(checkpoint: Checkpoint) -> Checkpoint:
         if _ref(kind, path) == checkpoint.words:
             owner, earlier = _read(kind, path), _earlier_words(checkpoint)
             replaced = kind == "bundled" and owner.words_fingerprint != checkpoint.words_fingerprint
-            return replace(owner, path=earlier) if replaced and earlier.is_dir() else owner
+            if replaced and earlier.is_dir():
+                return replace(owner, path=earlier)
+            same_words = owner.words_fingerprint == checkpoint.words_fingerprint
+            if owner.words != owner.ref or not same_words:
+                raise checkpoint_error(checkpoint, words_changed(owner))
+            return owner
     name = validation.printable(checkpoint.words)
     raise checkpoint_error(
         checkpoint, f"its word vectors are those of {name!r}, which is not here; bring it back"
+    )
+
+
+def words_changed(owner: Checkpoint) -> str:
+    """What is wrong with a checkpoint whose word vectors `owner` had, and has no more."""
+    return (
+        f"the word vectors of {owner.ref!r} changed since it was made; bring back the earlier "
+        f"{owner.ref!r} under that name, or train again"
     )
 
 

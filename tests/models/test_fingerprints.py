@@ -53,6 +53,22 @@ def test_word_vectors_of_another_checkpoint_with_the_same_name_and_words_are_ref
     assert probabilities("child") == answer
 
 
+def test_one_with_the_same_name_and_other_words_or_those_of_a_third_is_refused_alike(lesson):
+    imported("child", parent=lesson, seed=1)
+    reason = (
+        "the word vectors of 'lesson' changed since it was made; bring back the earlier 'lesson'"
+    )
+    shutil.rmtree(lesson.path)
+    third = imported("third", seed=2)
+    imported("lesson", parent=third, seed=3)
+    assert probabilities("lesson") and reason in refusal("child")
+    shutil.rmtree(lesson.path)
+    checkpoint_files.export(checkpoints.find("starter"), lesson.path)
+    assert reason in refusal("child")
+    with pytest.raises(UnfreezeError, match="bring back the earlier 'lesson'"):
+        checkpoint_files.export(checkpoints.find("child"), paths.home() / "exported")
+
+
 @pytest.mark.parametrize("file", [WEIGHTS, WORDS])
 def test_half_the_signs_flipped_or_one_bit_are_refused(lesson, file):
     intact = (lesson.path / file).read_bytes()

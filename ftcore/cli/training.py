@@ -203,8 +203,8 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     line = lr_search.NOTHING
     if search.suggestion:
         line = (
-            f"Try --learning-rate {search.suggestion:g}, a quarter of the highest that still "
-            "reduced the loss."
+            f"Try --learning-rate {search.suggestion:g}, safely below the rates at which the loss "
+            "rises."
         )
     out.record(asdict(search), "\n".join([*search.notes, line]))
 

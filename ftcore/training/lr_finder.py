@@ -23,9 +23,10 @@ LOWEST, HIGHEST = 1e-5, 10.0
 STEPS = 100
 SMOOTHING = 0.9  # weight of the past in the running mean of the loss
 EXPLODED = 4.0  # times the lowest loss, at which the test ends
-CLEAR = 0.02  # least share of the loss that the best rate must take off for a suggestion
+CLEAR = 0.003  # least share of the loss that the best rate must take off for a suggestion
 KEPT_FALL = 0.75  # share of the fall that a rate must keep to count as stable
 SAFETY = 0.25  # of the highest stable rate, because a run keeps its rate for many steps
+HEAD_SAFETY = 1.0  # for the last layer alone, whose loss is convex
 
 
 def find_rate(config: FineTuneConfig) -> Task[Search]:
@@ -39,11 +40,16 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     setup = yield from preparation.prepare(replace(config, watch=""), Path(), "")
     state = TrainingState.begin(setup)
     strategies.freeze(state.model, config)
+    if config.mode == "scratch" or not setup.parent or setup.parent.labels != setup.dataset.labels:
+        # Unlearning the guesses of a random head would look like learning.
+        for weight in state.model.classifier.parameters():
+            nn.init.zeros_(weight)
     rows = setup.train_rows[: STEPS * config.batch_size]
     classifier = yield from evaluation.classifier_of_mode(setup, state.model, setup.train, rows)
-    untrained = replace(classifier, network=copy.deepcopy(classifier.network).eval())
+    untrained = replace(classifier, network=copy.deepcopy(classifier.network).train())
     groups = state.optimizer.param_groups
     shares = [group["initial_lr"] / config.learning_rate for group in groups]
+    accelerators = [classifier.device] if classifier.device.type == "cuda" else []
     classifier.network.train()
     rates: list[float] = []
     losses: list[float] = []
@@ -53,7 +59,8 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
         rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
         for group, share in zip(groups, shares, strict=True):
             group["lr"] = rate * share
-        with torch.inference_mode():
+        # With the same dropout, whose luck would look like learning otherwise.
+        with torch.inference_mode(), torch.random.fork_rng(accelerators):
             start_loss = _loss(untrained, batch).item()
         loss = _train_step(state, classifier, batch, config.max_grad_norm)
         if not math.isfinite(loss):
@@ -65,7 +72,8 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
         smooth = smoothed(losses, start_losses)
         if smooth[-1] > EXPLODED * min(smooth):
             break
-    return Search(rates, smooth, suggest(rates, smooth), state.notes)
+    safety = HEAD_SAFETY if strategies.head_alone(config, state.model.spec) else SAFETY
+    return Search(rates, smooth, suggest(rates, smooth, safety), state.notes)
 
 
 def smoothed(losses: list[float], start_losses: list[float]) -> list[float]:
@@ -82,8 +90,8 @@ def smoothed(losses: list[float], start_losses: list[float]) -> list[float]:
     return smooth
 
 
-def suggest(rates: list[float], losses: list[float]) -> float | None:
-    """A quarter of the highest rate at which the smoothed loss keeps most of its fall, in two digits.
+def suggest(rates: list[float], losses: list[float], safety: float) -> float | None:
+    """A share of the highest rate at which the smoothed loss keeps most of its fall, in two digits.
 
     The lowest point itself is a matter of luck: the curve is often level for a factor of ten.
     None if the loss hardly fell.
@@ -92,7 +100,7 @@ def suggest(rates: list[float], losses: list[float]) -> float | None:
         return None
     level = losses[0] - KEPT_FALL * (losses[0] - min(losses))
     stable = max(rate for rate, loss in zip(rates, losses, strict=True) if loss <= level)
-    return float(f"{SAFETY * stable:.1e}")
+    return float(f"{safety * stable:.1e}")
 
 
 def _train_step(

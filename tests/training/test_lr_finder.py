@@ -39,24 +39,24 @@ def test_the_smoothed_loss_does_not_show_the_difficulty_of_batches():
     [
         ([0.7, 0.5, 0.53, 2.0], 0.0025),
         ([0.7, 0.5, 0.58, 2.0], 0.00025),
-        ([0.7, 0.699, 0.695, 2.0], None),  # hardly fell
+        ([0.7, 0.6995, 0.699, 2.0], None),  # hardly fell
         ([0.7], None),
         ([], None),
     ],
 )
-def test_the_suggestion_is_a_quarter_of_the_highest_stable_rate(losses, suggestion):
+def test_the_suggestion_is_a_share_of_the_highest_stable_rate(losses, suggestion):
     rates = [1e-4, 1e-3, 1e-2, 1e-1][: len(losses)]
-    assert lr_finder.suggest(rates, losses) == suggestion
+    assert lr_finder.suggest(rates, losses, 0.25) == suggestion
 
 
 @pytest.mark.parametrize(("mode", "low", "high"), [("full", 3e-4, 1e-2), ("last-layer", 5e-3, 0.2)])
 def test_the_suggestion_is_near_the_best_rate(mode, low, high):
-    """On the sample: by full runs 1e-3 was best of 1e-4 … 1e-2, for the last layer 3e-2 and 1e-1.
+    """On the sample: by full runs 1e-3 was best of 1e-4 … 1e-2, for the last layer all of 1e-2 … 3e-1.
 
     One search is a matter of luck, and rounding differs between processors, hence the median of three.
     """
     suggestions = []
-    for seed in (2, 3, 4):
+    for seed in range(3):
         events: list[Progress] = []
         config = FineTuneConfig(mode=mode, seed=seed, device="cpu", precision="fp32")
         search = drain(lr_finder.find_rate(config), events.append)  # type: ignore[arg-type]

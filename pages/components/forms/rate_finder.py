@@ -68,7 +68,10 @@ def _draw(search: Search) -> None:
     fig.add_vline(search.suggestion, line={"dash": "dash", "width": 1.5, "color": GREY})
     figure(fig, key="rate_figure", name="learning-rate")
     used = st.session_state[form.key("learning_rate")] == search.suggestion
-    explanation = "A quarter of the highest rate at which the loss keeps most of its fall."
+    explanation = (
+        "A quarter of the highest rate at which the loss keeps most of its fall; for the last layer "
+        "alone, that rate."
+    )
     options = {"key": "use_rate", "icon": ":material/check:", "help": explanation}
     options |= {"on_click": form.fill, "args": ({"learning_rate": search.suggestion},)}
     st.button(f"Use {search.suggestion:g}", disabled=used, **options)

@@ -2,7 +2,7 @@
 # make check   lint, types and the quick tests, in 3 minutes or less on 2 quiet cores
 # make test    lint, types and all tests, browser tests included
 # make bench   the benchmarks in 10 minutes or less (FULL=1: the full form)
-# make soak    20 visitors while runs train and the server is killed (MINUTES=10); no run may be lost
+# make soak    20 visitors while runs train and two servers are killed (MINUTES=10); no run may be lost
 # make format  format the code with ruff
 # make lock    pin every package anew after a change of requirements*.txt
 # Each first installs what it needs into .venv. PYTHON=python3.12 chooses the interpreter.

@@ -26,7 +26,7 @@ class ServerProcess:
     """A dashboard on a free port; it keeps port and home when it is started again.
 
     Attributes:
-        address: where it answers, without a slash at the end.
+        address: where it answers, without a slash at the end; `port` is its last part.
         process: the current one, or the last.
         log: what the current process writes, in its home; one file a start.
 
@@ -39,10 +39,10 @@ class ServerProcess:
     def __init__(self, home: Path, *options: str, open_files: int = 0, **environment: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
+            self.port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
         self._home = home
-        self._command = command(port, *options)
+        self._command = command(self.port, *options)
         if open_files:
             self._command = ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh", *self._command]
         self._environment = os.environ | {"UNFREEZE_HOME": str(home)} | environment
@@ -52,7 +52,7 @@ class ServerProcess:
         """Start it and wait until it answers. Raises RuntimeError, with its log, if it does not."""
         self._starts += 1
         self._home.mkdir(parents=True, exist_ok=True)
-        self.log = self._home / f"server-{self._starts}.log"
+        self.log = self._home / f"server-{self.port}-{self._starts}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 self._command, cwd=paths.ROOT, env=self._environment, stdout=log, stderr=log

@@ -1,11 +1,13 @@
-"""Visitors that act at random while runs train and the server is killed again and again.
+"""Visitors that act at random while runs train and two servers are killed again and again.
 
     python -m benchmarks.load.soak --minutes 10
 
-The visitors speak to the server over the WebSocket as a browser does; their actions follow from the seed.
-When the time is over, the server is started once more and every run goes to its end. Then no run may be
-lost, and every finished run must have the very weights of one of the same settings that was never
-interrupted. Exits with status 1 otherwise.
+Both servers have the same home. The visitors speak to one of them over the WebSocket as a browser does;
+their actions follow from the seed. Meanwhile somebody changes a checkpoint that runs start from, and
+somebody else opens connections without completing a request. When the time is over, a server is started
+once more and every run goes to its end, those from the changed checkpoint once it is put back. Then no run
+may be lost, and every finished run must have the very weights of one of the same settings and the same
+beginning that was never interrupted. Exits with status 1 otherwise.
 """
 
 import argparse
@@ -23,15 +25,17 @@ from typing import NamedTuple
 
 from benchmarks.harness import data, machine, report
 from benchmarks.harness.server_process import ServerProcess
-from benchmarks.load import run_audit, visitor_actions
+from benchmarks.load import changing_parent, run_audit, visitor_actions
+from benchmarks.load.changing_parent import ChangingParent
 from benchmarks.load.run_audit import LIVE, RESUMABLE
 from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
-from benchmarks.load.visitor_actions import RandomVisitor, SoakState
+from benchmarks.load.visitor_actions import RandomVisitor, SharedServer, SoakState
 
 WARM_UP = 10.0  # seconds after a start in which answers may wait for imports
 END_TIMEOUT = 360.0  # seconds for the runs that are left
 ATTEMPTS = 3  # to resume a run at the end
-LIST_AGE = 1.2  # seconds for which the list of runs may be cached
+SERVERS = 2
+OPEN_FILES = 1_024  # a server's limit
 TRACEBACK = "Traceback "
 
 
@@ -60,58 +64,64 @@ def main(argv: list[str] | None = None) -> None:
     report.heading("Soak")
     print(f"Seed {options.seed}.\n", flush=True)
     with data.home() as folder:
-        faults = soak(folder / "home", options.minutes, options.visitors, options.seed)
+        faults = soak(folder, options.minutes, options.visitors, options.seed)
     if faults:
         raise SystemExit("\n".join(["", "Failed:", *faults]))
 
 
-def soak(home: Path, minutes: float, visitors: int, seed: int) -> list[str]:
+def soak(folder: Path, minutes: float, visitors: int, seed: int) -> list[str]:
     """Let the visitors act, check all runs, print the figures and return the faults."""
     began = time.monotonic()
-    server = ServerProcess(home)
-    state = SoakState(server.address, seed)
-    interruptions: Counter[str] = Counter()  # by run
+    state = SoakState(seed)
+    parent = ChangingParent(folder / "parents")
+    parent.put(changing_parent.VERSIONS[0])
+    processes = [ServerProcess(folder / "home", open_files=OPEN_FILES) for _ in range(SERVERS)]
+    servers = [SharedServer(process.address) for process in processes]
     server_runs: list[ServerRun] = []
     try:
-        threads = start_visitors(state, visitors)
-        draw = random.Random(seed)
-        while time.monotonic() < began + minutes * 60:
-            server_runs.append(run_server(server, state, interruptions, draw))
-            runs = f"{len(state.statuses)} runs, {len(state.errors)} errors"
-            print(f"server run {len(server_runs)}: {server_runs[-1]}, {runs}", flush=True)
-            if state.run_ids - run_audit.statuses().keys():
-                break  # a run is lost
+        threads = start_visitors(state, parent, processes, servers, visitors)
+        end = began + minutes * 60
+        restarting = [
+            threading.Thread(target=restart_until, args=(end, state, *pair, server_runs))
+            for pair in zip(processes, servers, strict=True)
+        ]
+        for thread in restarting:
+            thread.start()
+        for thread in restarting:
+            thread.join()
         state.over.set()
-        state.up.set()
+        for server in servers:
+            server.up.set()  # nobody waits for it any more
         for thread in threads:
             thread.join(2 * TIMEOUT)
-        server.start()
+        processes[0].start()
         started = time.monotonic()
         try:
-            finish_all_runs(server.address)
+            for version in changing_parent.VERSIONS:
+                parent.put(version)
+                finish_all_runs(processes[0].address)
         except Exception as error:
             state.errors.append(f"at the end: {type(error).__name__}: {error}")
-        server_runs.append(end_server(server, signal.SIGINT, started))
+        server_runs.append(end_server(processes[0], signal.SIGINT, started))
     finally:
-        server.stop(signal.SIGKILL)
-    lost = run_audit.lost_runs(state.run_ids)
+        for process in processes:
+            process.stop(signal.SIGKILL)
+    lost = run_audit.lost_runs(state.run_ids, state.deleted)
     statuses = Counter(run_audit.statuses().values())
-    groups = run_audit.finished_by_config()
-    differing: dict[str, str] = {}
-    for config, run_ids in groups.items():
-        differing |= run_audit.differing_runs(config, run_ids)
-    compared = [run_id for run_ids in groups.values() for run_id in run_ids]
+    differing, compared = compare_runs(state, parent)
     figures = {
         "runs finished": statuses["finished"],
         "runs stopped and kept, or taken off": statuses["stopped"],
+        "runs refused for good, as their parent trained on": statuses["interrupted"],
+        "checkpoints deleted": len(state.deleted),
         "lost, or with a snapshot left behind": len(lost),
         "ended with other weights": len(differing),
-        "interruptions": interruptions.total(),
-        "runs interrupted": len(interruptions),
-        "most interruptions of one run": max(interruptions.values(), default=0),
+        "interruptions": state.interruptions.total(),
+        "runs interrupted": len(state.interruptions),
+        "most interruptions of one run": max(state.interruptions.values(), default=0),
         "finished runs compared bit for bit": len(compared),
-        "of them interrupted": sum(run_id in interruptions for run_id in compared),
-        **server_figures(state, server_runs),
+        "of them interrupted": sum(run_id in state.interruptions for run_id in compared),
+        **server_figures(state, servers, server_runs),
         "seconds": time.monotonic() - began,
     }
     figures = report.rounded(figures)
@@ -125,12 +135,36 @@ def soak(home: Path, minutes: float, visitors: int, seed: int) -> list[str]:
     return faults + state.errors
 
 
-def start_visitors(state: SoakState, count: int) -> list[threading.Thread]:
-    """Start `count` visitors, each in a thread, and a thread that reads how the runs stand."""
+def compare_runs(state: SoakState, parent: ChangingParent) -> tuple[dict[str, str], list[str]]:
+    """Runs that differ from one without interruption, with the reason; all that were compared."""
+    differing: dict[str, str] = {}
+    compared: list[str] = []
+    for version in changing_parent.VERSIONS:
+        parent.put(version)
+        for same, run_ids in run_audit.finished_alike(state.deleted).items():
+            if same.can_be_repeated and not {*run_ids} & {*compared}:
+                differing |= run_audit.differing_runs(same.config, run_ids)
+                compared += run_ids
+    return differing, compared
+
+
+def start_visitors(
+    state: SoakState,
+    parent: ChangingParent,
+    processes: list[ServerProcess],
+    servers: list[SharedServer],
+    count: int,
+) -> list[threading.Thread]:
+    """Start `count` visitors, each in a thread, and threads of those who watch and disturb."""
+    visitors = [
+        RandomVisitor(state, servers[number % len(servers)], number) for number in range(count - 1)
+    ]
     targets: list[Callable[[], None]] = [
-        lambda: poll_statuses(state),
-        lambda: visitor_actions.keep_long_run_going(state),
-        *(RandomVisitor(state, number).act_until_over for number in range(count - 1)),
+        lambda: visitor_actions.poll_statuses(state),
+        lambda: visitor_actions.change_a_parent(state, parent),
+        lambda: visitor_actions.open_half_requests(state, processes[0]),
+        lambda: visitor_actions.keep_long_run_going(state, servers[0]),
+        *(visitor.act_until_over for visitor in visitors),
     ]
     threads = [threading.Thread(target=target, daemon=True) for target in targets]
     for thread in threads:
@@ -138,38 +172,35 @@ def start_visitors(state: SoakState, count: int) -> list[threading.Thread]:
     return threads
 
 
-def poll_statuses(state: SoakState) -> None:
-    while not state.over.wait(0.5):
-        if state.up.is_set():
-            state.statuses = run_audit.statuses()
-            state.ran.update(run for run, status in state.statuses.items() if status in LIVE)
+def restart_until(
+    end: float,
+    state: SoakState,
+    process: ServerProcess,
+    server: SharedServer,
+    server_runs: list[ServerRun],
+) -> None:
+    """Run a server and end it, again and again, until the time is over or a run is lost."""
+    draw = random.Random(f"{state.seed}/{process.port}")
+    try:
+        while time.monotonic() < end and not state.run_ids - run_audit.statuses().keys():
+            run = run_server(process, server, draw)
+            server_runs.append(run)
+            runs = f"{len(state.statuses)} runs, {len(state.errors)} errors"
+            print(f"server run {len(server_runs)}: {run}, {runs}", flush=True)
+    except Exception as error:
+        state.errors.append(f"a server: {type(error).__name__}: {error}")
 
 
-def run_server(
-    server: ServerProcess, state: SoakState, interruptions: Counter[str], draw: random.Random
-) -> ServerRun:
-    """Run the server for some seconds, then kill it or press Ctrl-C; count the runs this interrupts."""
-    errors = len(state.errors)
-    state.ran.clear()
-    before = interrupted_runs()
-    server.start()
-    started = state.started = time.monotonic()
-    state.up.set()
+def run_server(process: ServerProcess, server: SharedServer, draw: random.Random) -> ServerRun:
+    """Run a server for some seconds, then kill it or press Ctrl-C."""
+    process.start()
+    started = server.started = time.monotonic()
+    server.up.set()
     time.sleep(draw.uniform(0, 5) if draw.random() < 0.2 else draw.uniform(10, 50))
     how = signal.SIGINT if draw.random() < 0.2 else signal.SIGKILL
-    state.up.clear()
-    state.ends += 1
-    run = end_server(server, how, started)
-    time.sleep(LIST_AGE)
-    after = interrupted_runs()
-    interruptions.update(after - before | after & state.ran)
-    for error in state.errors[errors:]:
-        print(f"  {error}")
-    return run
-
-
-def interrupted_runs() -> set[str]:
-    return {run for run, status in run_audit.statuses().items() if status == "interrupted"}
+    server.up.clear()
+    server.ends += 1
+    return end_server(process, how, started)
 
 
 def end_server(server: ServerProcess, how: signal.Signals, started: float) -> ServerRun:
@@ -210,11 +241,14 @@ def finish_all_runs(address: str) -> None:
     visitor.close()
 
 
-def server_figures(state: SoakState, server_runs: list[ServerRun]) -> dict[str, float]:
-    """Figures on the server and its answers."""
+def server_figures(
+    state: SoakState, servers: list[SharedServer], server_runs: list[ServerRun]
+) -> dict[str, float]:
+    """Figures on the servers and their answers."""
     ends = Counter(run.ended for run in server_runs[:-1])
-    early = [seconds for seconds, age in state.answers if age < WARM_UP]
-    late = [seconds for seconds, age in state.answers if age >= WARM_UP]
+    answers = [answer for server in servers for answer in server.answers]
+    early = [seconds for seconds, age in answers if age < WARM_UP]
+    late = [seconds for seconds, age in answers if age >= WARM_UP]
     stops = [run.stop_seconds for run in server_runs if run.ended == "Ctrl-C"]
     return {
         "kills survived": ends["kill -9"],
@@ -223,7 +257,7 @@ def server_figures(state: SoakState, server_runs: list[ServerRun]) -> dict[str, 
         "tracebacks": sum(run.tracebacks for run in server_runs),
         "clients' errors": len(state.errors),
         "actions": state.actions.total(),
-        "answers": len(state.answers),
+        "answers": len(answers),
         "median answer, s": statistics.median([0.0, *early, *late]),
         "longest answer, s": max(late, default=0.0),
         f"longest answer in the first {WARM_UP:.0f} s, s": max(early, default=0.0),

@@ -1,5 +1,7 @@
 """Visitors of a soak, each in a thread of its own, who act at random while runs train."""
 
+import contextlib
+import itertools
 import random
 import threading
 import time
@@ -10,12 +12,17 @@ from functools import partial
 
 from websockets.exceptions import WebSocketException
 
+from benchmarks.harness.server_process import ServerProcess
+from benchmarks.load import changing_parent, half_open, run_audit
+from benchmarks.load.changing_parent import ChangingParent
 from benchmarks.load.run_audit import ENDED, LIVE, RESUMABLE
 from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
 from ftcore.config import mode_title
 
 PAGES = ("", "train", "compare", "predict", "runs", "checkpoints", "data")
 MOST_LIVE = 8  # runs that have not ended; no visitor starts more
+CHANGE_PAUSE = 5.0  # seconds between two changes of a checkpoint
+HALF_OPEN, HALF_OPEN_PAUSE = 600, 20.0  # connections, seconds; an address may have 500
 LONG_RUN = {"setting_epochs": 40, "setting_limit": 300, "setting_seed": 7, "setting_dropout": 0.1}
 SHORT_RUNS: tuple[tuple[str, dict[str, float]], ...] = (
     ("full", {"setting_epochs": 8, "setting_limit": 300, "setting_seed": 1}),
@@ -33,30 +40,40 @@ INVALID_QUERIES += ["model=%ff%fe", "%", "=&=&"]
 
 
 @dataclass
-class SoakState:
-    """What all visitors share: the server's address and state, and what they did and met."""
+class SharedServer:
+    """One of the servers, as its visitors see it."""
 
     address: str
+    up: threading.Event = field(default_factory=threading.Event)
+    ends: int = 0  # how often it was ended
+    started: float = 0.0  # when it was started last
+    answers: list[tuple[float, float]] = field(default_factory=list)  # seconds, age of the server
+
+    def visitor(self) -> Visitor:
+        return Visitor(self.address, self._record_answer)
+
+    def _record_answer(self, seconds: float) -> None:
+        self.answers.append((seconds, time.monotonic() - self.started))
+
+
+@dataclass
+class SoakState:
+    """What all visitors share: servers, runs, and what they did and met."""
+
     seed: int
     run_ids: set[str] = field(default_factory=set)  # that visitors started and did not discard
-    up: threading.Event = field(default_factory=threading.Event)
+    deleted: set[str] = field(default_factory=set)  # runs whose checkpoint a visitor deleted
     over: threading.Event = field(default_factory=threading.Event)
-    ends: int = 0  # how often the server was ended
-    started: float = 0.0  # when the server was started last
     statuses: dict[str, str] = field(default_factory=dict)  # of all runs, a moment ago
-    ran: set[str] = field(default_factory=set)  # runs that were live since the server's last start
+    interruptions: Counter[str] = field(default_factory=Counter)  # by run
     long_run: str = ""  # the run that no visitor may end
     actions: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
-    answers: list[tuple[float, float]] = field(default_factory=list)  # seconds, age of the server
 
-    def record_answer(self, seconds: float) -> None:
-        self.answers.append((seconds, time.monotonic() - self.started))
-
-    def attempt(self, name: str, action: Callable[[], None]) -> bool:
+    def attempt(self, server: SharedServer, name: str, action: Callable[[], None]) -> bool:
         """Act once the server is up and note the outcome; a failure is expected while it is ended."""
-        ends = self.ends
-        if not self.up.wait(TIMEOUT) or self.over.is_set():
+        ends = server.ends
+        if not server.up.wait(TIMEOUT) or self.over.is_set():
             return False
         try:
             action()
@@ -65,7 +82,7 @@ class SoakState:
             self.actions["found nothing to press"] += 1
         except Exception as error:
             disconnected = isinstance(error, OSError | WebSocketException)
-            if disconnected and self.ends != ends:
+            if disconnected and server.ends != ends:
                 self.actions["cut short by an end of the server"] += 1
             else:
                 self.errors.append(f"{name}: {type(error).__name__}: {error}"[:400])
@@ -88,8 +105,7 @@ def _choice(draw: random.Random, names: list[str]) -> str:
 def start_run(
     visitor: Visitor, state: SoakState, mode: str, settings: dict[str, float], name: str
 ) -> str:
-    """Start a run with the page's form; its id."""
-    visitor.open("train")
+    """Start a run with the form of the page that is open; its id."""
     visitor.fill(setting_mode=mode_title(mode))
     visitor.fill(**settings, setting_name=name)
     try:
@@ -102,12 +118,41 @@ def start_run(
     return run_id
 
 
-def keep_long_run_going(state: SoakState) -> None:
+def poll_statuses(state: SoakState) -> None:
+    """Read how the runs stand, again and again, and count their interruptions."""
+    while not state.over.wait(0.5):
+        before, state.statuses = state.statuses, run_audit.statuses()
+        state.interruptions.update(
+            run
+            for run, status in state.statuses.items()
+            if status == "interrupted" and before.get(run) in LIVE
+        )
+
+
+def change_a_parent(state: SoakState, parent: ChangingParent) -> None:
+    """Replace the weights of a checkpoint that runs start from, while they train or wait."""
+    for version in itertools.cycle(changing_parent.VERSIONS):
+        parent.put(version)
+        state.actions["change a parent"] += 1
+        if state.over.wait(CHANGE_PAUSE):
+            break
+
+
+def open_half_requests(state: SoakState, server: ServerProcess) -> None:
+    """Open more connections than the server serves at once, and complete no request on them."""
+    while not state.over.wait(HALF_OPEN_PAUSE):
+        with contextlib.suppress(OSError), half_open.connections(server.port, HALF_OPEN):
+            state.actions["open half requests"] += HALF_OPEN
+            state.over.wait(HALF_OPEN_PAUSE)
+
+
+def keep_long_run_going(state: SoakState, server: SharedServer) -> None:
     """Start the same long run, resume it after each interruption, start it again when it has ended."""
-    visitor = Visitor(state.address, state.record_answer)
+    visitor = server.visitor()
 
     def look_after() -> None:
         if not state.long_run:
+            visitor.open("train")
             state.long_run = start_run(visitor, state, "full", LONG_RUN, "long")
             return
         visitor.open("train", f"run={state.long_run}")
@@ -120,7 +165,7 @@ def keep_long_run_going(state: SoakState) -> None:
             visitor.tick()
 
     while not state.over.wait(0.5):
-        if not state.attempt("look after the long run", look_after):
+        if not state.attempt(server, "look after the long run", look_after):
             visitor.close()
     visitor.close()
 
@@ -128,15 +173,16 @@ def keep_long_run_going(state: SoakState) -> None:
 class RandomVisitor:
     """A visitor that picks one of ACTIONS again and again; its choices follow from the seed."""
 
-    def __init__(self, state: SoakState, number: int) -> None:
-        self.state = state
+    def __init__(self, state: SoakState, server: SharedServer, number: int) -> None:
+        self.state, self.server = state, server
         self.draw = random.Random(f"{state.seed}/{number}")
-        self.tab = Visitor(state.address, state.record_answer)
+        self.tab = server.visitor()
 
     def act_until_over(self) -> None:
         while not self.state.over.wait(self.draw.uniform(0.1, 2.0)):
             [act] = self.draw.choices(list(ACTIONS), list(ACTIONS.values()))
-            if not self.state.attempt(act.__name__.replace("_", " "), partial(act, self)):
+            name = act.__name__.replace("_", " ")
+            if not self.state.attempt(self.server, name, partial(act, self)):
                 self.tab.close()
         self.tab.close()
 
@@ -151,9 +197,23 @@ class RandomVisitor:
             self.tab.tick()
 
     def start(self) -> None:
+        self.refuse_many()
+        self.tab.open("train")
+        self.fill_and_start()
+
+    def start_from_a_checkpoint(self) -> None:
+        self.refuse_many()
+        self.tab.open("checkpoints")
+        runs = self.tab.names("tune-")
+        self.tab.press(self.draw.choice([f"tune-{changing_parent.REF}", _choice(self.draw, runs)]))
+        self.fill_and_start()
+
+    def refuse_many(self) -> None:
         live = [r for r in self.state.run_ids.copy() if self.state.statuses.get(r) not in ENDED]
         if len(live) >= MOST_LIVE:
             raise WidgetNotFound
+
+    def fill_and_start(self) -> None:
         mode, settings = self.draw.choice(SHORT_RUNS)
         start_run(self.tab, self.state, mode, settings, self.draw.choice(TEXTS)[:100])
 
@@ -175,6 +235,16 @@ class RandomVisitor:
         self.tab.find(button)
         self.state.run_ids.discard(run_id)
         self.tab.press(button)
+
+    def delete_a_checkpoint(self) -> None:
+        self.tab.open("checkpoints")
+        kept = {f"delete-{ref}" for ref in (changing_parent.REF, self.state.long_run)}
+        button = _choice(self.draw, sorted({*self.tab.names("delete-")} - kept))
+        self.tab.press(button)
+        [confirm, *_] = self.tab.names("End and delete") or ["Delete"]
+        self.tab.find(confirm)
+        self.state.deleted.add(button.removeprefix("delete-"))
+        self.tab.press(confirm)
 
     def move_in_the_queue(self) -> None:
         self.tab.open("runs")
@@ -219,7 +289,9 @@ class RandomVisitor:
 ACTIONS: dict[Callable[[RandomVisitor], None], int] = {  # with their weights
     RandomVisitor.look: 16,
     RandomVisitor.watch: 16,
-    RandomVisitor.start: 12,
+    RandomVisitor.start: 8,
+    RandomVisitor.start_from_a_checkpoint: 8,
+    RandomVisitor.delete_a_checkpoint: 2,
     RandomVisitor.pause: 6,
     RandomVisitor.resume: 12,
     RandomVisitor.stop_and_keep: 3,

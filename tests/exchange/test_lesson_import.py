@@ -5,6 +5,8 @@ import json
 import math
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 
@@ -276,6 +278,23 @@ def test_cancelled_import_leaves_nothing(lesson):
             next(task)
         task.close()
         assert imported() == ["complete"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["testing", "saving"])
+def test_killed_import_leaves_no_checkpoint_and_can_be_repeated(lesson, phase):
+    lesson.save(net())
+    command = [sys.executable, "-m", "ftcore", "import", str(lesson.file), "--json"]
+    command += ["--vectors", str(lesson.vectors), "--source", str(lesson.news)]
+    process = subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=subprocess.PIPE)
+    assert any(json.loads(line).get("phase") == phase for line in process.stdout)
+    process.kill()
+    process.communicate()
+    names = [checkpoint.ref for checkpoint in checkpoints.list_checkpoints()]
+    if "lesson" in names:  # it was quicker than the kill
+        checkpoint_files.load_model(checkpoints.find("lesson"))
+    else:
+        assert lesson.run().ref == "lesson"
 
 
 def test_failed_import_leaves_nothing(lesson, monkeypatch):

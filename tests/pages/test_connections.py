@@ -2,16 +2,16 @@
 
 import itertools
 import resource
-import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 import pytest
 import requests
 
 from benchmarks.harness.server_process import ServerProcess
+from benchmarks.load import half_open
 from ftcore import tracking
 from ftcore.config import FineTuneConfig
 
@@ -19,13 +19,6 @@ pytestmark = pytest.mark.slow
 
 SECRET = "open sesame"
 OPEN_FILES = 1024
-FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
-HALF_REQUESTS = [
-    "",
-    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
-    f"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\n{FORM}Content-Length: 40\r\n\r\npassword=",
-    "GET /_stcore/stream HTTP/1.1\r\nUpgrade: websocket\r\n",
-]
 
 
 @pytest.fixture
@@ -61,18 +54,15 @@ def test_half_open_connections_end_no_run(home, open_files):
         for name, place in (("first", 1.0), ("second", 2.0))
     ]
     server = ServerProcess(home, open_files=OPEN_FILES, UNFREEZE_PASSWORD=SECRET)
-    with server, ExitStack() as clients:
-        port = int(server.address.rpartition(":")[2])
+    with server:
         cookies = sign_in(server.address)
         wait_until(lambda: tracking.run(runs[0]).status == "running")
-        for number in range(1_100):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", port), 10))
-            client.sendall(HALF_REQUESTS[number % len(HALF_REQUESTS)].encode())
-        end = time.monotonic() + 240
-        while tracking.run(runs[1]).status in ("queued", "running") and time.monotonic() < end:
-            answer = requests.get(f"{server.address}/health", cookies=cookies, timeout=20)
-            assert answer.status_code == 200, answer.text
-            time.sleep(1)
+        with half_open.connections(server.port, 1_100):
+            end = time.monotonic() + 240
+            while tracking.run(runs[1]).status in ("queued", "running") and time.monotonic() < end:
+                answer = requests.get(f"{server.address}/health", cookies=cookies, timeout=20)
+                assert answer.status_code == 200, answer.text
+                time.sleep(1)
         assert [tracking.run(run_id).status for run_id in runs] == ["finished"] * 2
         assert sign_in(server.address), "others still get in"
     log = server.log.read_text()

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from contextlib import closing
 
+import numpy as np
 import pytest
 
 from ftcore import paths, tracking
+from ftcore.diagnostics.results import Diagnostics
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
@@ -54,6 +56,14 @@ def wait_for_training(process: subprocess.Popen[str], lines: int) -> str:
     return str(run_id)
 
 
+def wait_for_phase(process: subprocess.Popen[str], phase: str) -> str:
+    """Wait until a run tells that it is in a phase; return the run's id."""
+    assert process.stdout is not None
+    run_id = json.loads(process.stdout.readline())["run_id"]
+    assert any(json.loads(line).get("phase") == phase for line in process.stdout)
+    return str(run_id)
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
@@ -80,6 +90,25 @@ def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit():
     assert process.returncode == 0
     assert last == resumed
     assert "nothing to do" in error
+
+
+def test_a_run_killed_in_its_test_and_in_its_diagnostics_ends_with_the_same_result():
+    settings = [*SETTINGS, "--limit=300", "--epochs=2"]
+    process = start("train", *settings)
+    run_id = wait_for_phase(process, "testing")
+    kill(process)
+    assert tracking.run(run_id).status == "interrupted"
+    process = start("resume", run_id)
+    assert wait_for_phase(process, "diagnostics") == run_id
+    kill(process)
+    assert tracking.run(run_id).status == "interrupted"
+    resumed, _ = finish(start("resume", run_id))
+    uninterrupted, _ = finish(start("train", *settings))
+    assert resumed["status"] == "finished"
+    assert_same_outcome(uninterrupted["run_id"], run_id)
+    found, expected = map(Diagnostics.of_run, (run_id, uninterrupted["run_id"]))
+    assert found is not None and np.array_equal(found.probabilities, expected.probabilities)
+    assert found.moved == expected.moved
 
 
 def test_points_that_a_locked_record_could_not_take_stand_in_the_snapshot():

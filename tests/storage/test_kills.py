@@ -1,0 +1,113 @@
+"""A process is killed at each of its steps on disk: what it wrote is there whole, or not at all."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ftcore import paths
+from ftcore.diagnostics.results import Diagnostics
+from ftcore.storage import cache, files
+
+STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.utime")
+
+
+def kill_at(step: int, action: Callable[[], None]) -> bool:
+    """Act in a child process that is killed before a step on disk; returns whether it got that far."""
+    if not (child := os.fork()):
+        left = step
+
+        def count(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal left
+            if event in STEPS:
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        action()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def kill_at_each_step(prepare: Callable[[], object], action: Callable[[], None]) -> Iterator[bool]:
+    """Prepare, act, and yield whether the action was killed, one step later each time."""
+    killed, step = True, 0
+    while killed:
+        prepare()
+        killed = kill_at(step, action)
+        assert killed or step > 3
+        yield killed
+        step += 1
+
+
+def test_a_cache_entry_is_the_old_one_the_new_one_or_absent():
+    old, new = ({"ids": np.full(n, n), "more": np.arange(n)} for n in (100, 200))
+    seen = set()
+    for killed in kill_at_each_step(lambda: cache.store("a", old), lambda: cache.store("a", new)):
+        loaded = {key: array.tolist() for key, array in cache.load("a").items()}
+        [index] = [
+            index
+            for index, arrays in enumerate((old, new, {}))
+            if loaded == {key: array.tolist() for key, array in arrays.items()}
+        ]
+        seen.add(index)
+        assert killed or index == 1
+    assert seen == {0, 1, 2}
+    cache.store("a", old)
+    assert len(cache.load("a")["ids"]) == 100
+
+
+def test_several_files_change_together(tmp_path):
+    folder = tmp_path / "checkpoint"
+    old, new = ({name: text * 3 for name in "abc"} for text in (b"old", b"new"))
+    seen = set()
+    for killed in kill_at_each_step(
+        lambda: files.write_all(folder, old), lambda: files.write_all(folder, new)
+    ):
+        files.recover(folder)
+        contents = {file.name: file.read_bytes() for file in folder.glob("[!.]*")}
+        assert contents in (old, new)
+        seen.add(contents == new)
+        assert killed or contents == new
+    assert seen == {False, True}
+
+
+def test_a_new_folder_is_complete_or_absent(tmp_path):
+    targets = [tmp_path / str(number) for number in range(100)]
+
+    def write():
+        with files.new_folder(targets[0]) as staging:
+            for name in "abc":
+                files.write(staging / name, b"content")
+
+    for killed in kill_at_each_step(lambda: targets.pop(0), write):
+        target = targets[0]
+        assert not target.exists() or {file.name for file in target.iterdir()} == {*"abc"}
+        assert killed or target.exists()
+
+
+def test_diagnostics_are_the_old_ones_the_new_ones_or_missing(tmp_path):
+    old, new = (
+        Diagnostics(("a", "b"), np.zeros(n, int), np.full((n, 2), 0.5, np.float32)) for n in (3, 4)
+    )
+    seen = set()
+    for killed in kill_at_each_step(lambda: old.write(tmp_path), lambda: new.write(tmp_path)):
+        read = Diagnostics.read(tmp_path)
+        seen.add(len(read.truth) if read else 0)
+        assert killed or len(read.truth) == 4
+    assert seen == {0, 3, 4}
+
+
+def test_an_entry_of_the_cache_that_was_cut_short_takes_no_room_for_ever(monkeypatch):
+    def store():
+        cache.store("a", {"ids": np.zeros(1_000)})
+
+    for _ in kill_at_each_step(lambda: None, store):
+        pass
+    monkeypatch.setenv("UNFREEZE_CACHE_GB", "0")
+    cache.store("b", {"ids": np.zeros(1_000)})
+    assert [entry.name for entry in paths.cache_dir().iterdir()] == ["b"]

@@ -12,6 +12,7 @@ import requests
 
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.load import half_open
+from benchmarks.load.simulated_visitor import Visitor
 from ftcore import tracking
 from ftcore.config import FineTuneConfig
 
@@ -67,6 +68,28 @@ def test_half_open_connections_end_no_run(home, open_files):
         assert sign_in(server.address), "others still get in"
     log = server.log.read_text()
     assert len(log) < 10_000 and "Traceback" not in log, log[:5_000]
+
+
+def test_twenty_tabs_watch_a_run_to_its_end(home):
+    config = FineTuneConfig(mode="full", epochs=1, limit=600)
+    run_id = tracking.create_run(config, place=1.0)
+    answers = []
+
+    def watch(_: int) -> None:
+        tab = Visitor(server.address, answers.append)
+        tab.open("train", f"run={run_id}")
+        while tracking.run(run_id).live:
+            time.sleep(1)
+            tab.tick()
+        tab.open("train", f"run={run_id}")
+        assert tab.names("again"), "the run has ended on the page, too"
+        tab.close()
+
+    with ServerProcess(home) as server, ThreadPoolExecutor(20) as pool:
+        list(pool.map(watch, range(20)))
+    assert tracking.run(run_id).status == "finished"
+    assert len(answers) > 40 and max(answers) < 30
+    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture(scope="module")

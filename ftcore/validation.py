@@ -25,10 +25,10 @@ def existing_path(path: str) -> Path:
         expanded = expand_home(path)
         expanded.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = "is not there"
+        fault = "is not there: correct the path, or bring it back"  # as before a resume
         if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR):
-            reason = f"cannot be opened ({error.strerror})"
-        raise UnfreezeError(f"{printable(path)} {reason}: correct the path.") from None
+            fault = f"cannot be opened ({error.strerror}): correct the path"
+        raise UnfreezeError(f"{printable(path)} {fault}.") from None
     refuse_special_files(expanded)
     return expanded
 

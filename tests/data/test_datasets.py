@@ -34,7 +34,7 @@ def test_empty_texts_are_dropped_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "source", "message"),
     [
-        ("imdb", "{folder}/nowhere", "nowhere is not there"),
+        ("imdb", "{folder}/nowhere", "nowhere is not there: correct the path, or bring it back"),
         ("ag_news", "/dev/null", "neither a file nor a folder"),
         ("imdb", "https://example.org/a.tar.gz", r"g/a\.tar\.gz is an address: download"),
         ("yelp", "", "'yelp'; choose one of sample, imdb, ag_news"),

@@ -64,7 +64,7 @@ def keep(part: Path, target: Path) -> None:
 def is_intact(target: Path) -> bool:
     """Whether a file is what was downloaded, as far as that is known: earlier versions kept no checksum.
 
-    84 MB, the archive of IMDB, take 0.2 s. Raises OSError.
+    30 MB, the file of AG News, take 0.04 s. Raises OSError.
     """
     if not target.exists():
         return False

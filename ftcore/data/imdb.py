@@ -99,8 +99,14 @@ def _entries(root: Path, wanted: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
 def _read_archive(archive: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member], list[str]]]:
     """The same of an archive, in which aclImdb may have any name and stand some folders down."""
 
+    deeper: set[str] = set()
+
     def is_wanted(name: str) -> bool:
         root, folder, file = _split(name)
+        for parent in wanted:
+            child, slash, _ = f"/{name}".rpartition(f"/{parent}/")[2].partition("/")
+            if slash and folders.is_visible(child) and f"/{parent}/" in f"/{name}":
+                deeper.add(f"{parent}/{child}/")
         return folder in wanted and folders.is_visible(file) and root.count("/") < folders.DEPTH
 
     members = yield from archives.read_members(archive, is_wanted)
@@ -108,7 +114,7 @@ def _read_archive(archive: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Mem
         folders.only(archive, (_split(name)[0] for name, _ in members))
     contents = {"/".join(_split(name)[1:]): content for name, content in members}
     names, others = _by_ending(list(contents))
-    return [(name, contents[name]) for name in names], others
+    return [(name, contents[name]) for name in names], [*others, *sorted(deeper)]
 
 
 def _split(name: str) -> tuple[str, str, str]:

@@ -136,6 +136,9 @@ def test_folders_and_broken_links_among_reviews_are_named(tmp_path):
     note = "Folders and broken links among the reviews were left out (train/pos/more, test/neg/9_1.txt)."
     assert load("imdb", source).reading.notes == (note,)
     assert datasets.version("imdb", str(source))
+    more = {"train/pos/more/2_9.txt": b"Bright.", "train/pos/.hidden/x.txt": b"x"}
+    packed = archive(tmp_path / "packed" / "a.tar.gz", REVIEWS | more)
+    assert load("imdb", packed).reading.notes == (note.replace(", test/neg/9_1.txt", ""),)
 
 
 KINDS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)

@@ -3,11 +3,13 @@
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from ftcore import settings, validation
-from ftcore.errors import UsageError
+from ftcore.errors import UnfreezeError, UsageError
+from ftcore.models import checkpoints
+from ftcore.models.encoder_spec import EncoderSpec, Pooling
 from ftcore.settings import Setting, setting
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
@@ -47,6 +49,10 @@ class ModeDefaults:
     learning_rate: float = 1.5e-3
     layer_decay: float = 1.0
     batch_size: int = 64
+    head_rate: float = 1.0
+    embedding_rate: float = 0.3
+    warm_up: float = 0.2
+    tail_fraction: float = 0.6
 
 
 MODE_DEFAULTS: dict[str, ModeDefaults] = {
@@ -58,6 +64,28 @@ MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "scratch": ModeDefaults(),
     "custom": ModeDefaults(),
 }
+_ENCODER = ModeDefaults(
+    learning_rate=1e-4,
+    layer_decay=0.9,
+    batch_size=32,
+    head_rate=10.0,
+    embedding_rate=1.0,
+    warm_up=0.1,
+    tail_fraction=0.75,
+)
+# The rates are the starting points that issue trackers and papers agree on; they are not tuned.
+ENCODER_DEFAULTS: dict[str, ModeDefaults] = {
+    "full": _ENCODER,
+    "last-layer": replace(
+        _ENCODER, epochs=20, learning_rate=0.01, batch_size=128, head_rate=1.0, layer_decay=1.0
+    ),
+    "last-2": _ENCODER,
+    "gradual": replace(_ENCODER, epochs=4),
+    "scratch": replace(_ENCODER, learning_rate=3e-4, layer_decay=1.0, head_rate=1.0),
+    "custom": _ENCODER,
+}
+# Settings of which 0 stood for the mode's default in records of earlier versions.
+_ZERO_IS_UNSET = ("epochs", "learning_rate", "layer_decay", "batch_size")
 _NO_STEPS = ModeDefaults(epochs=0, learning_rate=0.0, layer_decay=0.0, batch_size=0)
 
 
@@ -67,11 +95,20 @@ def mode_title(mode: str) -> str:
     return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
 
 
-def mode_defaults(mode: str) -> ModeDefaults:
-    """Return the defaults of a mode; all zero for a reference, which takes no steps."""
+def mode_defaults(mode: str, encoder: bool = False) -> ModeDefaults:
+    """Return the defaults of a mode; a reference takes no steps, so it has 0 of them."""
     if mode in REFERENCES:
         return _NO_STEPS
-    return MODE_DEFAULTS[mode if mode in MODES else "last-2"]
+    defaults = ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
+    return defaults[mode if mode in MODES else "last-2"]
+
+
+def is_encoder(checkpoint: str) -> bool:
+    """Whether a checkpoint is an encoder; False if there is none of this name."""
+    try:
+        return isinstance(checkpoints.find(checkpoint).model, EncoderSpec)
+    except UnfreezeError:
+        return False
 
 
 def generated_name(modes: Iterable[str], dataset: str, detail: str) -> str:
@@ -129,6 +166,16 @@ class FineTuneConfig:
         label="Training texts",
     )
     batch_size: int = setting(None, "Texts per step (default: the mode's).", 1, 4096)
+    pooling: Literal["auto", "mean", "first"] = setting(
+        "auto",
+        "What an encoder's head reads of a text: the mean over its tokens, or its first token. auto is mean.",
+    )
+    head_rate: float = setting(
+        None, "Learning rate of the head as a multiple (default: the mode's).", 1e-3, 1e3
+    )
+    warm_up: float = setting(
+        None, "Fraction of the steps in which the rate rises (default: the mode's).", 0.0, 0.9
+    )
     optimizer: Literal["adamw", "sgd"] = setting("adamw", "The optimizer.")
     schedule: Literal["one-cycle", "constant"] = setting(
         "one-cycle", "The learning rate over time: warm-up and decay, or constant."
@@ -145,8 +192,8 @@ class FineTuneConfig:
         label="Train word vectors",
     )
     embedding_rate: float = setting(
-        0.3,
-        "Learning rate of trained word vectors as a fraction of the body's.",
+        None,
+        "Learning rate of trained word vectors as a fraction of the body's (default: the mode's).",
         0.0,
         10.0,
         label="Word vectors' rate",
@@ -155,8 +202,8 @@ class FineTuneConfig:
         256, "Tokens read of each text; the rest is cut.", 8, MAX_LENGTH, label="Longest text"
     )
     tail_fraction: float = setting(
-        0.6,
-        "Fraction of them taken from the end of a longer text; 0: its start only.",
+        None,
+        "Fraction of them taken from the end of a longer text; 0: its start only (default: the mode's).",
         0.0,
         1.0,
         label="Fraction from the end",
@@ -191,22 +238,44 @@ class FineTuneConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _current_mode(self.mode))
-        defaults = vars(mode_defaults(self.mode))
+        if self.mode in REFERENCES and self.mode != "linear-probe":
+            object.__setattr__(self, "checkpoint", "")
+        object.__setattr__(self, "pooling", self._checked_pooling())
+        defaults = vars(mode_defaults(self.mode, self.encoder))
         for name, each in SETTINGS.items():
+            if name == "pooling":
+                continue
             value = getattr(self, name)
             if name in defaults and value in (None, defaults[name]):
                 value = defaults[name]  # a reference's are 0, which is out of range
             else:
                 value = settings.checked(each, value)
             object.__setattr__(self, name, value)
-        if self.mode in REFERENCES and self.mode != "linear-probe":
-            object.__setattr__(self, "checkpoint", "")
         if self.mode == "linear-probe" and self.checkpoint in ("", NEW_MODEL):
             raise UsageError("A linear probe needs a pretrained body: choose a checkpoint.")
         if self.mode == "custom" and not self.groups:
             raise UsageError("A custom run needs a group that trains, such as head.")
         if self.mode not in ("full", *REFERENCES) and self.checkpoint == NEW_MODEL:
             raise UsageError("A new model has random layers, so train all of it: mode full.")
+
+    @property
+    def encoder(self) -> bool:
+        """Whether the checkpoint is an encoder."""
+        return str(self.pooling) != ""  # "" stands for another model in the record
+
+    def _checked_pooling(self) -> str:
+        """What the head of an encoder reads; empty for a model that is none."""
+        if not self.encoder:
+            return ""
+        pooling = settings.checked(SETTINGS["pooling"], self.pooling)
+        if not is_encoder(str(self.checkpoint)):
+            return ""
+        return "mean" if pooling == "auto" else str(pooling)
+
+    @property
+    def head_pooling(self) -> Pooling:
+        """What a new head reads of a text."""
+        return "first" if self.pooling == "first" else "mean"
 
     @property
     def truncation(self) -> Truncation:
@@ -237,7 +306,8 @@ class FineTuneConfig:
         In records of earlier versions, 0 stands for the mode's default.
         """
         values = current_names(values)
-        unset = {name for name in vars(ModeDefaults()) if values.get(name) == 0}
+        values = {"pooling": ""} | values  # the earlier versions had no encoders
+        unset = {name for name in _ZERO_IS_UNSET if values.get(name) == 0}
         known = {name: value for name, value in values.items() if name in SETTINGS}
         return cls(**{name: known[name] for name in known.keys() - unset})
 
@@ -264,6 +334,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "evaluations": 1,
     },
 }
+
+
+ENCODER_PRESETS: dict[str, dict[str, Any]] = {"Quick": {"max_length": 128}, "Best": {}}
+
+
+def presets(encoder: bool) -> dict[str, dict[str, Any]]:
+    """Return the presets of a kind of model; the lesson's values are for its own model."""
+    return ENCODER_PRESETS if encoder else PRESETS
 
 
 def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -297,6 +375,7 @@ def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
         unused.add("source")
     if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
         unused.add("source_task_data")
+    unused.add("word_dropout" if config.encoder else "pooling")
     return unused
 
 
@@ -309,7 +388,7 @@ def _unused_by_mode(config: FineTuneConfig) -> set[str]:
     vectors_frozen = (
         head_alone
         or (all_layers and not config.train_embeddings)
-        or (config.mode == "custom" and "word vectors" not in groups)
+        or (config.mode == "custom" and not groups & {"word vectors", "embeddings"})
         or last_groups(config.mode) == 2  # a model has a layer between the head and the vectors
     )
     return (

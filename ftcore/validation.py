@@ -38,6 +38,14 @@ def expand_home(path: str) -> Path:
     return Path(os.path.expanduser(path))  # Path.expanduser raises an error if there is none
 
 
+def is_folder(path: str) -> bool:
+    """Whether a path, which may be anything, is a folder."""
+    try:
+        return expand_home(path).is_dir()
+    except (OSError, ValueError):  # too long, or a NUL in it
+        return False
+
+
 def printable(text: str) -> str:
     """Return at most 200 characters of user input, without control characters, for a message."""
     start = "".join(

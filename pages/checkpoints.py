@@ -5,11 +5,12 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.data import datasets
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
 from pages.components.charts.palette import BADGES
 from pages.components.forms import settings_form
 from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
 from pages.components.forms.delete_buttons import delete_buttons
+from pages.components.forms.encoder_form import encoder_form
 from pages.components.forms.import_form import import_form
 from pages.components.forms.pretrain_form import pretrain_form
 from pages.components.text.errors import show_errors
@@ -19,13 +20,15 @@ PAGE_SIZE = 12  # cards
 HEADINGS = {"bundled": "Comes with Unfreeze", "imported": "Imported", "run": "Trained here"}
 
 st.title("Checkpoints", anchor=False)
-list_tab, import_tab, pretrain_tab = st.tabs(
-    ["All", "Import", "Pretrain"], key="checkpoints_tab", on_change="rerun"
+list_tab, encoder_tab, import_tab, pretrain_tab = st.tabs(
+    ["All", "Add an encoder", "Import", "Pretrain"], key="checkpoints_tab", on_change="rerun"
 )
 
 
 def accuracy(checkpoint: Checkpoint) -> str:
     """The accuracy on the test set, otherwise on the validation split, as Markdown."""
+    if not checkpoint.labels:
+        return "Pretrained on general text, no last layer yet"
     data = escape_markdown(datasets.title(checkpoint.dataset))
     for metric, part in (("test_accuracy", "test set"), ("val_accuracy", "validation")):
         if metric in checkpoint.metrics:
@@ -52,14 +55,15 @@ def card(choice: CheckpointChoice) -> None:
         facts.insert(0, f"From {escape_markdown(title(checkpoint.parent))}")
     st.markdown(heading)
     st.markdown(accuracy(checkpoint))
-    st.caption(f"{escape_markdown(', '.join(checkpoint.labels))}  \n{' · '.join(facts)}")
+    labels = f"{escape_markdown(', '.join(checkpoint.labels))}  \n" if checkpoint.labels else ""
+    st.caption(f"{labels}{' · '.join(facts)}")
     ref = checkpoint.ref
     with st.container(horizontal=True, gap="xsmall"):
         if st.button("Fine-tune", key=f"tune-{ref}", icon=":material/play_circle:"):
             settings_form.initialize()
             settings_form.fill({"checkpoint": ref})
             st.switch_page("train.py")
-        if st.button("Predict", key=f"predict-{ref}", icon=":material/chat:"):
+        if checkpoint.labels and st.button("Predict", key=f"predict-{ref}", icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": ref})
         if st.button("Details", key=f"details-{ref}", type="tertiary"):
             drawer = st.dialog(escape_markdown(choice.title), width="medium", position="right")
@@ -80,14 +84,15 @@ def details(checkpoint: Checkpoint) -> None:
             "train.py", label="Its run", icon=":material/show_chart:", query_params=address
         )
     groups = checkpoint.model.group_sizes()
-    tokenizer = tokenizers.find(checkpoint.tokenizer)
+    rule = word_rules.RULES.get(checkpoint.tokenizer)
     reads = f"{checkpoint.max_length} tokens"
     if checkpoint.tail:
         from_end = checkpoint.max_length - checkpoint.truncation.head
         reads += f", {from_end} of them from the end"
     on_disk = formatting.size(checkpoint.bytes)
     if checkpoint.words != checkpoint.ref:
-        on_disk += f", its words in {checkpoint.words}"
+        rest = "its words" if rule else "the rest"
+        on_disk += f", {rest} in {checkpoint.words}"
     facts = {
         "Classes": ", ".join(checkpoint.labels),
         "Learned from": datasets.title(checkpoint.dataset),
@@ -99,7 +104,7 @@ def details(checkpoint: Checkpoint) -> None:
         **{f"… {name}": formatting.count(size) for name, size in groups.items()},
         "Attention heads": str(checkpoint.model.heads),
         "Reads at most": reads,
-        "Tokenizer": f"{tokenizer.name}: {tokenizer.description}",
+        "Tokenizer": f"{rule.name}: {rule.description}" if rule else checkpoint.tokenizer,
         "On disk": on_disk,
         "Name for the command line": checkpoint.ref,
     }
@@ -155,6 +160,10 @@ if list_tab.open:
             if of_kind:
                 st.subheader(heading, anchor=False)
                 cards(of_kind, kind)
+
+if encoder_tab.open:
+    with encoder_tab, st.container(width=720):
+        encoder_form()
 
 if import_tab.open:
     with import_tab, st.container(width=720):

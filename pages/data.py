@@ -36,10 +36,10 @@ def loaded_datasets() -> dict[tuple[str, str, str], TextDataset]:
 @st.cache_data(max_entries=20, show_spinner=False)
 def token_counts(fingerprint: str, _texts: list[str]) -> np.ndarray:
     """Tokens per text of a random sample of up to SAMPLE_SIZE texts, the same one each time."""
-    from ftcore.text import tokenizers
+    from ftcore.text import word_rules
 
     sample = random.Random(0).sample(_texts, min(SAMPLE_SIZE, len(_texts)))
-    return np.array([len(tokenizers.CURRENT.tokenize(text)) for text in sample])
+    return np.array([len(word_rules.CURRENT.tokenize(text)) for text in sample])
 
 
 st.title("Data", anchor=False)

@@ -7,7 +7,7 @@ import streamlit as st
 from ftcore.config import FineTuneConfig, mode_title
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import list_checkpoints
-from ftcore.models.spec import ModelSpec
+from ftcore.models.spec import LessonSpec
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.shell import warm_imports
 from pages.components.text.errors import show_error
@@ -32,7 +32,7 @@ with introduction:
 
 available = list_checkpoints()
 with pictures:
-    spec = replace(available[0].model if available else ModelSpec(30_000, 100, 2), classes=2)
+    spec = replace(available[0].model if available else LessonSpec(30_000, 100, 2), classes=2)
     for column, mode in zip(st.columns(2), ("full", "last-layer"), strict=True):
         with column:
             st.markdown(f"**{mode_title(mode)}**", text_alignment="center")

@@ -6,7 +6,7 @@ The models stand in the address as `?models=`; a link with `?model=` adds what t
 import streamlit as st
 
 from ftcore.errors import UnfreezeError
-from pages.components.forms.checkpoint_picker import checkpoint_choices
+from pages.components.forms.checkpoint_picker import models_that_answer
 from pages.components.predict.answers import answers
 from pages.components.predict.many_texts import many_texts
 from pages.components.text.escaping import escape_markdown
@@ -44,7 +44,7 @@ with answer_column:
 
 # The page above is painted before MLflow, and then torch, are imported.
 try:
-    choices = checkpoint_choices()
+    choices = models_that_answer()
 except UnfreezeError as error:
     answer_slot.error(escape_markdown(str(error)))
     st.stop()

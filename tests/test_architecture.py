@@ -34,7 +34,10 @@ def providers(files):
     packages = (
         set(re.findall(r"^\s*(?:from|import) (\w+)[\w.]*(?= import|$| as)", source, re.M)) - own
     )
-    return {name: {one.lower() for one in installed.get(name, [])} for name in packages}
+    return {
+        name: {one.lower().replace("_", "-") for one in installed.get(name, [])}
+        for name in packages
+    }
 
 
 def pinned(*names: str) -> dict[str, str]:

@@ -51,6 +51,9 @@ def test_any_value_of_any_setting_is_used_or_refused(setting, value):
     json.dumps(stored, ensure_ascii=False, allow_nan=False).encode()
     for name, other in SETTINGS.items():
         allowed = choices(other)
+        if name == "pooling" and not config.encoder:
+            assert stored[name] == ""
+            continue
         assert stored[name] in allowed if allowed else type(stored[name]) is other.type
 
 

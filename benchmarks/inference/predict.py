@@ -27,7 +27,6 @@ from ftcore.events import Evaluation, drain
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs.scheduler import scheduler
-from ftcore.text import tokenizers
 from ftcore.training import encoding, loop
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
@@ -121,9 +120,9 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _encode(dataset: datasets.TextDataset, start: checkpoints.Checkpoint) -> float:
     """Seconds to encode the training part for a checkpoint."""
-    vocab, tokenizer = checkpoint_files.load_vocabulary(start), tokenizers.find(start.tokenizer)
+    tokenizer = checkpoint_files.load_tokenizer(start)
     test = datasets.Texts(dataset.test.texts[:1], dataset.test.labels[:1])
-    return _seconds(lambda: drain(encoding.encode(replace(dataset, test=test), vocab, tokenizer)))
+    return _seconds(lambda: drain(encoding.encode(replace(dataset, test=test), tokenizer)))
 
 
 def _save_untrained(run: TrainingSetup) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 from ftcore import paths
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.storage import files
-from ftcore.text import tokenizers
 
 REF = "parent"
 VERSIONS = (0, 1)
@@ -41,8 +40,7 @@ class ChangingParent:
             ref=REF,
             title=REF,
             labels=starter.labels,
-            vocabulary=checkpoint_files.load_vocabulary(starter).itos,
             truncation=starter.truncation,
-            tokenizer=tokenizers.find(starter.tokenizer),
+            tokenizer=checkpoint_files.load_tokenizer(starter),
             dataset=starter.dataset,
         )

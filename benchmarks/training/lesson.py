@@ -40,7 +40,7 @@ def compare(reviews: Path, schedule: Schedule, full: bool) -> None:
     last_layer = unfreeze_loop.config(reviews, mode="last-layer")
 
     torch.manual_seed(0)
-    notebook = lesson_loop.Notebook(reviews, prepared.vocabulary, prepared.model)
+    notebook = lesson_loop.Notebook(reviews, prepared.tokenizer.words, prepared.model)
     loops = {
         LESSON: notebook.train_forever(),
         LESSON_LAST: notebook.train_forever(last_layer=True),

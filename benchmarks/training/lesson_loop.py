@@ -17,7 +17,7 @@ from torchtext.data.utils import get_tokenizer
 
 from benchmarks.harness.throughput import Loop, TimedSteps
 from ftcore import devices
-from ftcore.models.classifier import TextClassifier, sinusoids
+from ftcore.models.lesson_model import LessonClassifier, sinusoids
 
 BATCH = 32
 VECTORS = 40_000  # two special tokens, which have none, come on top
@@ -29,7 +29,7 @@ Batches = DataLoader[tuple[Tensor, Tensor]]  # labels, and ids [batch, longest]
 class Notebook:
     """The lesson's notebook, with the body of a checkpoint in place of its own."""
 
-    def __init__(self, root: Path, vocabulary: list[str], pretrained: TextClassifier) -> None:
+    def __init__(self, root: Path, vocabulary: list[str], pretrained: LessonClassifier) -> None:
         self.pretrained = pretrained
         self.device = devices.pick()
         self.train = split(root)

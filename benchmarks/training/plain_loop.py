@@ -13,15 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.harness.throughput import Loop, TimedSteps
-from ftcore.models.classifier import TextClassifier, sinusoids
-from ftcore.text.vocabulary import PAD
+from ftcore.models.lesson_model import LessonClassifier, sinusoids
+from ftcore.text.batches import PAD
 from ftcore.training.preparation import TrainingSetup
 
 
 class PlainClassifier(nn.Module):
     """Ids [batch, longest] → scores [batch, classes]."""
 
-    def __init__(self, pretrained: TextClassifier) -> None:
+    def __init__(self, pretrained: LessonClassifier) -> None:
         super().__init__()
         spec = pretrained.spec
         self.embedding = nn.Embedding.from_pretrained(pretrained.embedding.weight.detach().clone())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchmarks.harness.throughput import Loop, TimedSteps
 from benchmarks.training.plain_loop import PlainClassifier
-from ftcore.text.vocabulary import PAD
+from ftcore.text.batches import PAD
 from ftcore.training.preparation import TrainingSetup
 
 MEGABATCH = 50  # batches that the Trainer sorts by length together

@@ -13,13 +13,13 @@ from ftcore.config import FineTuneConfig
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import Facts, Task
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
 
 
 def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     """Measure TF-IDF with logistic regression; see `reference.measure`."""
     trains = "Logistic regression on TF-IDF of words and pairs of words."
-    facts: Facts = {"trains": trains, "tokenizer": tokenizers.CURRENT.name}
+    facts: Facts = {"trains": trains, "tokenizer": word_rules.CURRENT.name}
     return reference.measure(config, output, fit, facts)
 
 
@@ -32,7 +32,7 @@ def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:
     labels = [dataset.train.labels[row] for row in rows]
     options = {"ngram_range": (1, 2), "min_df": 2, "sublinear_tf": True, "dtype": np.float32}
     vectorizer = TfidfVectorizer(
-        preprocessor=lambda text: tokenizers.CURRENT.normalize(text).lower(), **options
+        preprocessor=lambda text: word_rules.CURRENT.normalize(text).lower(), **options
     )
     try:
         model = LogisticRegression(C=10, max_iter=300).fit(vectorizer.fit_transform(texts), labels)

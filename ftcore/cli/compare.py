@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore import formatting
 from ftcore.cli import streams
+from ftcore.cli.encoders import import_given
 from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer, program
 from ftcore.cli.training import end_on_signal, execute, exit_status
@@ -44,7 +45,7 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
         name = catalog.load(experiment)[0].run.experiment_name
         claims = scheduler.claim_unfinished([run.run_id for run in runs])
     else:
-        configs = _plan(options)
+        configs = _plan(options, out)
         name = given_settings(options).get("name") or plan.default_name(configs)
         experiment = plan.new_id()
         claims = scheduler.record_experiment(configs, experiment, name)
@@ -64,12 +65,13 @@ def compare(options: argparse.Namespace, out: Printer) -> int:
     return status
 
 
-def _plan(options: argparse.Namespace) -> list[FineTuneConfig]:
+def _plan(options: argparse.Namespace, out: Printer) -> list[FineTuneConfig]:
     """The runs that the options describe. Raises UnfreezeError if one of them cannot succeed."""
     from ftcore.experiments import plan
     from ftcore.runs.checks import check_config, refuse_unused_paths
 
-    settings, seeds = given_settings(options), _seeds(getattr(options, "seeds", SEEDS))
+    settings = import_given(given_settings(options), options.revision, out)
+    seeds = _seeds(getattr(options, "seeds", SEEDS))
     modes = [mode.strip() for mode in getattr(options, "modes", MODES).split(",") if mode.strip()]
     configs = plan.plan(settings, modes, seeds, references="references" in options)
     refuse_unused_paths(*configs)

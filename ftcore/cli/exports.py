@@ -2,24 +2,51 @@
 
 import argparse
 
-from ftcore import validation
-from ftcore.cli.options import given_settings
 from ftcore.cli.printer import Printer
+from ftcore.errors import UsageError
 from ftcore.events import drain
 from ftcore.formatting import percent
-from ftcore.validation import expand_home
+from ftcore.validation import expand_home, is_folder
 
 
-def import_lesson(options: argparse.Namespace, out: Printer) -> None:
-    """Import the lesson's .pth file."""
+def import_checkpoint(options: argparse.Namespace, out: Printer) -> None:
+    """Import the lesson's .pth file, or an encoder."""
+    from ftcore.exchange import huggingface
+
+    source = options.source
+    on_hub = huggingface.is_hub_name(source) and not source.endswith((".pth", ".pt"))
+    if is_folder(source) or on_hub:
+        _import_encoder(options, out)
+    else:
+        _import_lesson(options, out)
+
+
+def _import_encoder(options: argparse.Namespace, out: Printer) -> None:
+    from ftcore.exchange import huggingface
+
+    if options.vectors or hasattr(options, "heads") or options.ag_news:
+        raise UsageError("An encoder has its own vectors, heads and data; omit these options.")
+    task = huggingface.import_encoder(options.source, options.name or "", options.revision or "")
+    checkpoint = drain(task, out.event)
+    values = {"ref": checkpoint.ref, "parameters": checkpoint.model.parameters, "notes": out.notes}
+    out.record(values, f"Imported as {checkpoint.ref}.")
+
+
+def _import_lesson(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.exchange import lesson_import
 
+    if not options.vectors:
+        raise UsageError(
+            "The lesson's file does not hold its words; give its GloVe file (--vectors)."
+        )
+    if options.revision:
+        raise UsageError("A revision belongs to a name on the Hub; omit it for a file.")
+    files = (expand_home(options.source), expand_home(options.vectors))
     task = lesson_import.import_lesson(
-        validation.existing_path(options.file),
-        validation.existing_path(options.vectors),
-        **given_settings(options, ["heads"]),
-        name=options.name,
-        ag_news_source=options.source or "",
+        *files,
+        heads=getattr(options, "heads", 2),
+        name=options.name or "lesson",
+        ag_news_source=options.ag_news or "",
     )
     checkpoint = drain(task, out.event)
     # None for other classes than those of AG News.
@@ -32,10 +59,23 @@ def import_lesson(options: argparse.Namespace, out: Printer) -> None:
 
 def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
     """Copy a checkpoint to a folder."""
+    if options.format == "huggingface":
+        _export_huggingface(options, out)
+        return
     from ftcore.models import checkpoint_files, checkpoints
 
     title = options.title or ""
     checkpoint_files.export(checkpoints.find(options.ref), expand_home(options.to), title)
+    _exported(options.to, out)
+
+
+def _export_huggingface(options: argparse.Namespace, out: Printer) -> None:
+    from ftcore.exchange import huggingface
+    from ftcore.models import checkpoints
+
+    if options.title:
+        raise UsageError("The form of transformers has no title; omit --title.")
+    huggingface.export_folder(checkpoints.find(options.ref), expand_home(options.to))
     _exported(options.to, out)
 
 

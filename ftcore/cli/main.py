@@ -11,7 +11,7 @@ from ftcore import __version__, paths
 from ftcore.cli import compare, exports, listings, removal, streams, training
 from ftcore.cli.options import add_arguments, add_setting
 from ftcore.cli.printer import Printer, program
-from ftcore.config import SETTINGS, mode_defaults
+from ftcore.config import mode_defaults
 from ftcore.errors import UsageError, user_message
 from ftcore.text.vector_settings import VECTOR_SETTINGS
 from ftcore.training import lr_search
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"unfreeze {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    revision = "branch, tag or commit of a checkpoint that is named as on the Hub"
     as_json, ref = "JSON lines instead of text", "a checkpoint's name or a run id"
 
     def add(
@@ -108,17 +109,22 @@ def _parser() -> argparse.ArgumentParser:
     add("runs", listings.runs)
     add("experiments", listings.experiments)
 
-    add_arguments(add("train", training.train))
+    sub = add("train", training.train)
+    add_arguments(sub)
+    sub.add_argument("--revision", help=revision)
     add_arguments(
         add("pretrain", training.pretrain),
         without=("checkpoint", "mode", "groups", "source_task_data"),
         defaults={"dataset": training.PRETRAIN_DATASET, **vars(mode_defaults("full"))},
     )
-    add_arguments(add("find-rate", training.find_rate), without=lr_search.UNUSED)
+    sub = add("find-rate", training.find_rate)
+    add_arguments(sub, without=lr_search.UNUSED)
+    sub.add_argument("--revision", help=revision)
     add("resume", training.resume, run="id of a run")
 
     sub = add("compare", compare.compare)
     add_arguments(sub, without=("mode", "seed"), defaults=compare.DEFAULTS)
+    sub.add_argument("--revision", help=revision)
     help = f"modes, by commas (default: {compare.MODES})"
     sub.add_argument("--modes", default=argparse.SUPPRESS, help=help)
     help = f"seeds, by commas; each mode runs with each (default: {compare.SEEDS})"
@@ -140,14 +146,23 @@ def _parser() -> argparse.ArgumentParser:
     for setting in VECTOR_SETTINGS.values():
         add_setting(sub, setting, setting.default)
 
-    sub = add("import", exports.import_lesson, file="the lesson's model file")
-    sub.add_argument("--vectors", required=True, help="GloVe file that the model was trained with")
-    add_setting(sub, SETTINGS["heads"], SETTINGS["heads"].default)
-    option(sub, "--name", "lesson", "name of the new checkpoint")
-    sub.add_argument("--source", help="AG News folder (default: download it)")
+    what = "the lesson's model file, or an encoder: its folder, or its name on the Hub"
+    sub = add("import", exports.import_checkpoint, source=what)
+    help = "name of the new checkpoint (default: lesson, or the encoder's)"
+    sub.add_argument("--name", help=help)
+    sub.add_argument("--revision", help=revision)
+    lesson = sub.add_argument_group("of the lesson's model file")
+    help = "GloVe file that the model was trained with; required"
+    lesson.add_argument("--vectors", help=help)
+    help = "attention heads; not in the file (default: 2)"
+    lesson.add_argument("--heads", type=int, default=argparse.SUPPRESS, help=help)
+    lesson.add_argument("--source", dest="ag_news", help="AG News folder (default: download it)")
 
     to = "folder to create"
     sub = add("export", exports.export_checkpoint, ref=ref, to=to)
+    forms = "unfreeze, which opens here, or huggingface, which transformers opens"
+    help = f"{forms} (default: %(default)s)"
+    sub.add_argument("--format", choices=("unfreeze", "huggingface"), default="unfreeze", help=help)
     sub.add_argument("--title", help="its new title (default: the checkpoint's)")
 
     experiment = "its id, as `experiments` lists it"

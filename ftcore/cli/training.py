@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftcore.cli import streams
+from ftcore.cli.encoders import import_given
 from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer, program
 from ftcore.config import NEW_MODEL, FineTuneConfig
@@ -29,7 +30,7 @@ METRICS += ["features_seconds", "features_kept"]
 
 def train(options: argparse.Namespace, out: Printer) -> int:
     """Fine-tune a checkpoint."""
-    return _train(given_settings(options), {}, out)
+    return _train(import_given(given_settings(options), options.revision, out), {}, out)
 
 
 def pretrain(options: argparse.Namespace, out: Printer) -> int:
@@ -194,7 +195,7 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.runs.checks import check_config, refuse_unused_paths
     from ftcore.training import lr_finder, lr_search
 
-    given = given_settings(options)
+    given = import_given(given_settings(options), options.revision, out)
     config = FineTuneConfig.from_dict(given)
     refuse_unused_paths(config)
     refuse_ignored(given, config, unused=lr_search.unused(config))

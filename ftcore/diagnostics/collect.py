@@ -14,8 +14,7 @@ from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Noted, Pause, Progress, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.models.classifier import TextClassifier
-from ftcore.text import vocabulary
+from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import cached_features
@@ -74,7 +73,7 @@ class _Bodies:
     """The model before and after a run."""
 
     setup: TrainingSetup
-    best: TextClassifier
+    best: Classifier
     pretrained: Checkpoint | None
     """The checkpoint that the starting body comes from; None for a random body."""
     changed: bool
@@ -94,11 +93,11 @@ class _Bodies:
         return before, (yield from cached_features.compute(self.best, *arguments))
 
 
-def relative_distances(start: TextClassifier, best: TextClassifier) -> dict[str, float]:
+def relative_distances(start: Classifier, best: Classifier) -> dict[str, float]:
     """How far each layer group moved: |w - w0| / |w0|, head first."""
     distances = {}
     for old, new in zip(start.layer_groups(), best.layer_groups(), strict=True):
-        pairs = list(zip(old.parameters(), new.parameters(), strict=True))
+        pairs = list(zip(old.parameters, new.parameters, strict=True))
         distance = sum(float((w - w0).detach().double().square().sum()) for w0, w in pairs)
         norm = sum(float(w0.detach().double().square().sum()) for w0, _ in pairs)
         distances[old.name] = math.sqrt(distance / max(norm, 1e-12))
@@ -111,7 +110,11 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     None if there is no other source task, or its data would have to be downloaded.
     """
     setup, parent = bodies.setup, bodies.pretrained
-    if parent is None or parent.dataset == setup.dataset.name:
+    if (
+        parent is None
+        or parent.dataset not in datasets.SPECS
+        or parent.dataset == setup.dataset.name
+    ):
         return None
     available = (
         [given]
@@ -132,9 +135,8 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     rows = sample_rows(len(dataset.test.texts), SOURCE_TASK_TEXTS).tolist()
     texts = [dataset.test.texts[row] for row in rows]
     labels = [dataset.test.labels[row] for row in rows]
-    vocab = vocabulary.vocab_from_tokens(setup.vocabulary)
-    ids, offsets = yield from vocabulary.encode(texts, vocab, setup.tokenizer, MAX_LENGTH)
-    tokens = Tokens.pack(ids, offsets, labels).to(setup.device)
+    ids, offsets = yield from setup.tokenizer.encode(texts, MAX_LENGTH)
+    tokens = Tokens.pack(ids, offsets, labels, setup.tokenizer.frame).to(setup.device)
     vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
     head = setup.parent_head
     assert head is not None  # there is a parent

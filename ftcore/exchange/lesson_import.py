@@ -10,24 +10,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ftcore import devices, paths, settings, validation
+from ftcore import devices, settings, validation
 from ftcore.config import PRESETS, SETTINGS
 from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Noted, Progress, Task
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.models.classifier import TextClassifier, sinusoids, unfilled, weight_faults
-from ftcore.models.spec import ModelSpec
+from ftcore.models.creation import weight_faults
+from ftcore.models.lesson_model import LessonClassifier, sinusoids, unfilled
+from ftcore.models.spec import LessonSpec
 from ftcore.storage import files
-from ftcore.text import tokenizers, vocabulary, word_vectors
+from ftcore.text import word_rules, word_vectors
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
+from ftcore.text.words import SPECIALS, WordTokenizer
 from ftcore.training import row_classifier
 
 WORDS = 40_000  # the most frequent words, whose vectors are imported
 TRUNCATION = Truncation(PRESETS["Lesson"]["max_length"])
-TOKENIZER = tokenizers.EARLIER  # the lesson's own
+RULE = word_rules.EARLIER  # the lesson's own
 
 # In GloVe, 1% of the words resemble the word two ranks on, and 90% still resemble themselves
 # after each vector was moved by as much as vectors differ.
@@ -74,7 +76,7 @@ def import_lesson(
     heads = settings.checked(SETTINGS["heads"], heads)
     if ag_news_source:
         validation.existing_path(ag_news_source)
-    target = _target(name)
+    target = checkpoints.new_path(name)
     validation.refuse_special_files(path, vectors)
     weights = yield from _read_weights(path)
     spec = _model_spec(path, weights, heads)
@@ -98,7 +100,7 @@ def import_lesson(
             f"{vectors.name}: they were trained further, or the files do not belong together."
         )
     embedding = _with_specials(first_rows, alignment.first_row, len(glove))
-    tokens = [*vocabulary.SPECIALS, *known[: len(embedding) - len(vocabulary.SPECIALS)]]
+    tokens = [*SPECIALS, *known[: len(embedding) - len(SPECIALS)]]
     spec = replace(spec, vocab_size=len(embedding))
     weights |= {_EMBEDDING: embedding.half()}
     model = _build_model(path, weights, spec)
@@ -119,9 +121,8 @@ def import_lesson(
             ref=name,
             title=title,
             labels=labels,
-            vocabulary=tokens,
             truncation=TRUNCATION,
-            tokenizer=TOKENIZER,
+            tokenizer=WordTokenizer(RULE, tokens),
             dataset=dataset,
             metrics=metrics,
             origin=origin | asdict(alignment),
@@ -129,18 +130,6 @@ def import_lesson(
         card = _card(path, vectors, spec, rows, alignment, measured)
         (staging / checkpoints.CARD).write_text(card, "utf-8")
     return checkpoints.find(name)
-
-
-def _target(name: str) -> Path:
-    """Return the folder of a new checkpoint. Raises UnfreezeError if the name is invalid or taken."""
-    if not re.fullmatch(r"\w[\w .-]{0,59}", name) or name != name.strip():
-        raise UnfreezeError(
-            f"{validation.printable(name)!r} cannot name a checkpoint: use letters, digits and dots."
-        )
-    folders = (paths.BUNDLED_CHECKPOINTS, paths.checkpoints_dir(), paths.runs_dir())
-    if any((folder / name).exists() for folder in folders):
-        raise UnfreezeError(f"There is a checkpoint {name!r} already: choose another name.")
-    return paths.checkpoints_dir() / name
 
 
 def _read_weights(path: Path) -> Task[dict[str, Tensor]]:
@@ -202,13 +191,13 @@ def _without_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return weights
 
 
-def _model_spec(path: Path, weights: dict[str, Tensor], heads: int) -> ModelSpec:
+def _model_spec(path: Path, weights: dict[str, Tensor], heads: int) -> LessonSpec:
     """Return the sizes of the model. Raises UnfreezeError, naming the weights that do not fit."""
     wrong = [name for name in _MATRICES if name not in weights or weights[name].dim() != 2]
     _refuse(path, [f"{name} is missing or no matrix" for name in wrong])
     (rows, dim), (classes, _), (feedforward, _) = (weights[name].shape for name in _MATRICES)
     layers = {match[1] for name in weights if (match := re.match(r"\D+\.layers\.(\d+)\.", name))}
-    spec = ModelSpec(rows, dim, classes, heads, len(layers), feedforward)
+    spec = LessonSpec(rows, dim, classes, heads, len(layers), feedforward)
     _refuse(path, weight_faults(spec, _renamed(weights)))
     positions = weights.get(_POSITIONS, torch.empty(0)).squeeze()  # [places, dim]
     if positions.dim() != 2 or positions.shape[1] != dim:
@@ -219,7 +208,7 @@ def _model_spec(path: Path, weights: dict[str, Tensor], heads: int) -> ModelSpec
     return spec
 
 
-def _build_model(path: Path, weights: dict[str, Tensor], spec: ModelSpec) -> TextClassifier:
+def _build_model(path: Path, weights: dict[str, Tensor], spec: LessonSpec) -> LessonClassifier:
     """Return the model in eval mode. Raises UnfreezeError if a weight does not fit."""
     state = _renamed(weights)
     _refuse(path, weight_faults(spec, state))
@@ -252,12 +241,12 @@ def _weight_fault(value: object) -> str:
 
 
 def _with_specials(rows: Tensor, first_row: int, words: int) -> Tensor:
-    """Return the embedding for `vocabulary.SPECIALS` and the words, whose vectors begin at `first_row`.
+    """Return the embedding for `SPECIALS` and the words, whose vectors begin at `first_row`.
 
     Without rows before them, ids are two off, as in the lesson: each id keeps its row. Otherwise the
     first row is that of <unk>; that of <pad> never counts.
     """
-    specials = len(vocabulary.SPECIALS)
+    specials = len(SPECIALS)
     if first_row in (0, specials):
         return rows[: words + specials]
     unknown = rows[:1]
@@ -299,15 +288,13 @@ def _alignment(rows: Tensor, vectors: Tensor, first_row: int) -> Alignment:
     return Alignment(first_row, agreement, cosines.mean().item())
 
 
-def _test(model: TextClassifier, words: list[str], source: str) -> Task[tuple[float, int]]:
+def _test(model: LessonClassifier, words: list[str], source: str) -> Task[tuple[float, int]]:
     """Return the accuracy on the AG News test set, and its number of texts."""
     dataset = yield from datasets.load("ag_news", source)
     for note in dataset.reading.notes:
         yield Noted(note)
-    vocab = vocabulary.vocab_from_tokens(words)
-    ids, offsets = yield from vocabulary.encode(
-        dataset.test.texts, vocab, TOKENIZER, TRUNCATION.length
-    )
+    tokenizer = WordTokenizer(RULE, words)
+    ids, offsets = yield from tokenizer.encode(dataset.test.texts, TRUNCATION.length)
     device = devices.pick()
     tokens = Tokens.pack(ids, offsets, dataset.test.labels).to(device)
     model.to(device)
@@ -320,12 +307,12 @@ def _test(model: TextClassifier, words: list[str], source: str) -> Task[tuple[fl
 
 
 def _card(
-    path: Path, vectors: Path, spec: ModelSpec, rows: int, alignment: Alignment, measured: str
+    path: Path, vectors: Path, spec: LessonSpec, rows: int, alignment: Alignment, measured: str
 ) -> str:
     """Return the model card, Markdown."""
     if alignment.first_row:
         ids = "Words and vectors belong together: each word has its own row of the embedding."
-        if alignment.first_row != len(vocabulary.SPECIALS):
+        if alignment.first_row != len(SPECIALS):
             ids += (
                 f" Before the words, the embedding has {alignment.first_row:,} rows, of which the first "
                 "is taken for `<unk>`."
@@ -344,7 +331,7 @@ def _card(
 
 - {measured} In the lesson, attention ran across the texts of a batch and padding was not masked; here each \
 text is read alone, so the figure can be lower than the lesson's.
-- Texts are read with {TOKENIZER.description}.
+- Texts are read with {RULE.description}.
 - {ids} Found by comparing the rows with the vectors: {alignment.agreement:.0%} of the words agree.
 - The word vectors are {trained}, in half precision. Kept are {spec.vocab_size:,} of {rows:,} rows, those of \
 the most frequent words; all other words are unknown to it.

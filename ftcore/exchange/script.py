@@ -16,7 +16,7 @@ from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoint_files, checkpoints, fingerprints
 from ftcore.storage import files
-from ftcore.text import normalization, tokenizers
+from ftcore.text import normalization, word_rules
 from ftcore.training import dependencies, strategies
 
 TEMPLATE = Path(__file__).with_name("script.txt")
@@ -34,6 +34,8 @@ def script(run_id: str) -> str:
     config = run.config
     if config.mode in REFERENCES:
         raise UnfreezeError("A reference trains no network, so it has no code.")
+    if config.encoder:
+        raise UnfreezeError("The code of an encoder's run cannot be shown yet.")
     if config.checkpoint == NEW_MODEL:
         raise UnfreezeError("A pretraining has no code to show; choose a run that fine-tunes.")
     if "precision" not in run.facts:
@@ -110,16 +112,16 @@ def _template_values(
     import torch  # late: a page shows a run before it is needed
 
     from ftcore import devices
-    from ftcore.models import classifier
+    from ftcore.models import lesson_model
     from ftcore.text import batches
     from ftcore.training import cached_features
 
     parent = checkpoints.find(config.checkpoint)
-    tokenizer = tokenizers.find(parent.tokenizer)
+    tokenizer = word_rules.find(parent.tokenizer)
     weights, vectors = fingerprints.of_model(checkpoint_files.load_model(parent, beside=True))
     now = {"parent_fingerprint": weights, "vectors_fingerprint": vectors}
     # Records of before the second tokenizer do not name theirs.
-    before = {"tokenizer": tokenizers.EARLIER.name} | facts
+    before = {"tokenizer": word_rules.EARLIER.name} | facts
     dependencies.check_facts(before, now | {"tokenizer": tokenizer.name})
     words = checkpoints.words_owner(parent)
     labels = datasets.SPECS[config.dataset].labels
@@ -139,8 +141,8 @@ def _template_values(
         "new_head": parent.labels != labels,
         "bf16": bf16,
         "explicit_attention": bf16 and facts["device"] == "cpu",
-        "plain_forms": tokenizer is tokenizers.CURRENT,
-        "long_texts": config.max_length > classifier.WRITTEN_OUT,
+        "plain_forms": tokenizer is word_rules.CURRENT,
+        "long_texts": config.max_length > lesson_model.WRITTEN_OUT,
     }
     # A run may have any name, which must not end the script's docstring.
     title = " ".join(name.replace("\\", "/").replace('"', "'").split())
@@ -165,7 +167,7 @@ def _template_values(
         "parent_classes": parent.model.classes,
         "autocast": ", torch.autocast(DEVICE, torch.bfloat16)" if bf16 else "",
         "stride": batches.STRIDE,
-        "max_explicit": classifier.WRITTEN_OUT,
+        "max_explicit": lesson_model.WRITTEN_OUT,
         "batch_tokens": tokens,
         "evaluation_tokens": cached_features.HEAD_TOKENS if head_only else tokens,
         "unfrozen": "; in epoch n, only the first n train" if config.mode == "gradual" else "",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore.config import MODES, REFERENCES, FineTuneConfig, mode_title, relevant_settings
 from ftcore.settings import label
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
 
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result
@@ -97,7 +97,7 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
     }
     # Records of before the second tokenizer do not name theirs.
     values["tokenizer"] = [
-        run.facts.get("tokenizer", tokenizers.EARLIER.name)
+        run.facts.get("tokenizer", word_rules.EARLIER.name)
         for run in runs
         if "split_fingerprint" in run.facts and run.config.mode != "majority"
     ]

@@ -1,18 +1,15 @@
 """Explains a prediction by its words with integrated gradients (Sundararajan et al. 2017)."""
 
-import copy
 import math
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ftcore.inference.prediction import load, predict
 from ftcore.models import checkpoints
-from ftcore.models.classifier import TextClassifier
-from ftcore.text.vocabulary import SPECIALS, UNK
+from ftcore.models.classifier import Classifier
 
 STEPS = 16  # points of the numerical integral; docs/decisions.md has its error by number of points
 BATCH_TOKENS = 8192  # tokens in one pass with gradients, over all points
@@ -45,37 +42,26 @@ def explain(ref: str, text: str) -> Explanation:
     """Explain the prediction of a checkpoint for a text. Raises UnfreezeError as `predict` does."""
     [prediction] = predict(ref, [text])
     checkpoint = checkpoints.find(ref)
-    model, vocab = load(checkpoint)
-    words = [word if word not in SPECIALS else SPECIALS[UNK] for word in prediction.tokens]
-    ids = torch.tensor([[vocab.stoi.get(word, UNK) for word in words] or [UNK]])
-    # Word dropout trains the model on <unk>, so it knows texts of unknown words; it never saw <pad>.
-    baseline = torch.full_like(ids, UNK)
+    model, tokenizer = load(checkpoint)
+    frame = tokenizer.frame
+    tokens = torch.tensor(tokenizer.ids(prediction.tokens) or [tokenizer.blank])
+    ids, blanks = (
+        torch.cat([torch.tensor(frame.start), inner, torch.tensor(frame.end)]).long()
+        for inner in (tokens, torch.full_like(tokens, tokenizer.blank))
+    )
     with torch.no_grad():
-        texts = model.embedding(torch.cat([ids, baseline]))
-        head = _from_embeddings(model)
-        scores = head(texts, torch.full((2,), ids.shape[1]))
+        texts = model.embed(torch.stack([ids, blanks]))
+        scores = model.classifier(model.features_of(texts, torch.full((2,), len(ids))))
     label = int(scores[0].argmax())
     score, baseline_score = _log_odds(scores, label).tolist()
-    labels, tokens, known = checkpoint.labels, prediction.tokens, prediction.known
-    shares = _integrated_gradients(head, texts[0], texts[1], label).tolist()[: len(words)]
+    labels, words, known = checkpoint.labels, prediction.tokens, prediction.known
+    shares = _integrated_gradients(model, texts[0], texts[1], label).tolist()
+    shares = shares[len(frame.start) :][: len(words)]
     numbers = (score, baseline_score)
-    return Explanation(labels[label], labels, *numbers, tokens, known, shares, prediction.gap)
+    return Explanation(labels[label], labels, *numbers, words, known, shares, prediction.gap)
 
 
-def _from_embeddings(model: TextClassifier) -> TextClassifier:
-    """The model without its embedding: takes embeddings [batch, length, dim] in place of token ids.
-
-    A copy that shares the weights, as other threads use the model at the same time.
-    """
-    weights = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
-    copied = copy.deepcopy(model, weights)
-    copied.embedding = nn.Identity()
-    return copied
-
-
-def _integrated_gradients(
-    model: TextClassifier, text: Tensor, baseline: Tensor, label: int
-) -> Tensor:
+def _integrated_gradients(model: Classifier, text: Tensor, baseline: Tensor, label: int) -> Tensor:
     """Contributions of the tokens [length] of a text, given its embeddings [length, dim]."""
     nodes, weights = np.polynomial.legendre.leggauss(STEPS)
     path = baseline + torch.tensor((nodes + 1) / 2).float()[:, None, None] * (text - baseline)
@@ -84,7 +70,7 @@ def _integrated_gradients(
     shares_of_all = torch.tensor(weights / 2).float()
     for points, shares in zip(path.split(batch), shares_of_all.split(batch), strict=True):
         points.requires_grad_()
-        scores = model(points, torch.full((len(points),), len(text)))
+        scores = model.classifier(model.features_of(points, torch.full((len(points),), len(text))))
         [gradients] = torch.autograd.grad(_log_odds(scores, label).sum(), points)
         gradient += (gradients * shares[:, None, None]).sum(0)
     return (gradient * (text - baseline)).sum(-1)

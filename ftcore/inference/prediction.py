@@ -14,10 +14,9 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Task, drain
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.models.classifier import TextClassifier
-from ftcore.text import tokenizers, vocabulary
+from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
-from ftcore.text.tokenizers import Tokenizer
+from ftcore.text.tokenizer import Tokenizer
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import row_classifier
 
@@ -26,7 +25,7 @@ CACHED_MODELS = 6  # kept in memory; the least recently used goes first
 
 _CPU = torch.device("cpu")
 _lock = threading.Lock()
-_models: OrderedDict[tuple[str, str], tuple[TextClassifier, vocabulary.Vocab]] = OrderedDict()
+_models: OrderedDict[tuple[str, str], tuple[Classifier, Tokenizer]] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ class Prediction:
     milliseconds: float
     text: str = field(repr=False)
     truncation: Truncation = field(repr=False)
-    vocab: vocabulary.Vocab = field(repr=False, compare=False)
-    tokenizer: Tokenizer = field(repr=False)
+    tokenizer: Tokenizer = field(repr=False, compare=False)
 
     @cached_property
     def _words(self) -> list[str]:
@@ -53,12 +51,12 @@ class Prediction:
     @cached_property
     def known(self) -> list[bool]:
         """Whether each token is in the vocabulary."""
-        return [token in self.vocab.stoi for token in self.tokens]
+        return self.tokenizer.known(self.tokens)
 
     @property
     def says_nothing(self) -> bool:
         """Whether the model knows no word of the text; punctuation marks are no words."""
-        return not vocabulary.known_words(self.tokens, self.vocab)
+        return self.tokenizer.says_nothing(self.tokens)
 
     @property
     def gap(self) -> int | None:
@@ -92,13 +90,14 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
             which = "" if len(texts) == 1 else f" {number}"
             raise UnfreezeError(f"Text{which} is empty; type at least one word.")
     checkpoint = checkpoints.find(ref)
+    if not checkpoint.labels:
+        raise UnfreezeError(f"{checkpoint.title} has no last layer yet: fine-tune it first.")
     if not texts:
         return []
-    model, vocab = load(checkpoint)
-    tokenizer = tokenizers.find(checkpoint.tokenizer)
+    model, tokenizer = load(checkpoint)
     clock = time.perf_counter()
-    ids, offsets = yield from vocabulary.encode(texts, vocab, tokenizer, MAX_LENGTH)
-    tokens = Tokens.pack(ids, offsets, [0] * len(texts))
+    ids, offsets = yield from tokenizer.encode(texts, MAX_LENGTH)
+    tokens = Tokens.pack(ids, offsets, [0] * len(texts), tokenizer.frame)
     device, precision = _CPU, "fp32"
     if tokens.lengths(checkpoint.truncation).sum() > devices.batch_tokens(_CPU):
         device = devices.pick()
@@ -119,8 +118,7 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
             dict(zip(checkpoint.labels, probabilities, strict=True)),
             milliseconds,
             text,
-            checkpoint.truncation,
-            vocab,
+            tokenizer.frame.inside(checkpoint.truncation),
             tokenizer,
         )
         for text, label, probabilities in zip(
@@ -129,15 +127,15 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
     ]
 
 
-def load(checkpoint: Checkpoint) -> tuple[TextClassifier, vocabulary.Vocab]:
-    """Model and vocabulary of a checkpoint, cached until its files change."""
+def load(checkpoint: Checkpoint) -> tuple[Classifier, Tokenizer]:
+    """Model and tokenizer of a checkpoint, cached until its files change."""
     key = (checkpoint.ref, checkpoint.version)
     with _lock:
         if key not in _models:
             model = checkpoint_files.load_model(checkpoint, beside=True)
             with torch.inference_mode():  # the first pass of a process takes half a second
-                model(torch.tensor([[vocabulary.UNK]]), torch.tensor([1]))
-            _models[key] = model, checkpoint_files.load_vocabulary(checkpoint)
+                model(torch.zeros(1, 2, dtype=torch.int64), torch.tensor([2]))
+            _models[key] = model, checkpoint_files.load_tokenizer(checkpoint)
             while len(_models) > CACHED_MODELS:
                 _models.popitem(last=False)
         _models.move_to_end(key)

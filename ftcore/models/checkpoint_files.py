@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ftcore.models import checkpoints, fingerprints
 from ftcore.models.checkpoints import (
     CONFIG,
     FORMAT,
+    PIECES,
     VOCABULARY,
     WEIGHTS,
     WORDS,
@@ -20,43 +21,57 @@ from ftcore.models.checkpoints import (
     words_changed,
     words_owner,
 )
+from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.fingerprints import EMBEDDING
 from ftcore.storage import files
-from ftcore.text.tokenizers import Tokenizer
+from ftcore.text import word_rules
 from ftcore.text.truncation import Truncation
+
+HEAD = "classifier."  # prefix of a head's weights
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
     from torch import Tensor
 
-    from ftcore.models.classifier import TextClassifier
-    from ftcore.text.vocabulary import Vocab
+    from ftcore.models.classifier import Classifier
+    from ftcore.text.tokenizer import Tokenizer
 
 
-def load_vocabulary(checkpoint: Checkpoint) -> "Vocab":
-    """Return the vocabulary of a model. Raises UnfreezeError if it does not fit the weights."""
-    from ftcore.text.vocabulary import vocab_from_tokens
+def load_tokenizer(checkpoint: Checkpoint) -> "Tokenizer":
+    """Return the tokenizer of a model. Raises UnfreezeError if it does not fit the weights."""
+    from ftcore.text.words import WordTokenizer
 
     owner = words_owner(checkpoint)
+    file = PIECES if isinstance(checkpoint.model, EncoderSpec) else VOCABULARY
     try:
-        words = validation.read_json(owner.path / VOCABULARY)
+        if isinstance(checkpoint.model, EncoderSpec):
+            from ftcore.text.subwords import SubwordTokenizer
+
+            validation.refuse_special_files(owner.path / PIECES)
+            definition = (owner.path / PIECES).read_text("utf-8")
+            tokenizer: Tokenizer = SubwordTokenizer(definition, checkpoint.model.pad)
+        else:
+            words = validation.read_json(owner.path / VOCABULARY)
+            if not validation.has_type(words, list[str]):
+                raise ValueError(VOCABULARY)
+            tokenizer = WordTokenizer(word_rules.find(checkpoint.tokenizer), words)
     except (OSError, ValueError):
-        raise checkpoint_error(owner, f"{VOCABULARY} cannot be read; bring it back") from None
-    valid = validation.has_type(words, list[str]) and len(words) == checkpoint.model.vocab_size
-    if not valid or fingerprints.of_words(words) != checkpoint.words_fingerprint:
-        raise checkpoint_error(owner, _not_saved_with_it(VOCABULARY))
-    return vocab_from_tokens(words)
+        raise checkpoint_error(owner, f"{file} cannot be read; bring it back") from None
+    fits = len(tokenizer) <= checkpoint.model.vocab_size
+    if not fits or tokenizer.fingerprint != checkpoint.words_fingerprint:
+        raise checkpoint_error(owner, _not_saved_with_it(file))
+    return tokenizer
 
 
 def load_model(
     checkpoint: Checkpoint, dropout: float = 0.0, word_dropout: float = 0.0, beside: bool = False
-) -> "TextClassifier":
+) -> "Classifier":
     """Return the model, on the CPU, in eval mode.
 
     If a run has saved other weights since `checkpoint` was read, the model is that of the newer ones. With
     `beside`, no random numbers are drawn, so that a run in another thread is not disturbed. Raises
     UnfreezeError if files do not fit, or are not those that the checkpoint was made with.
     """
-    from ftcore.models.classifier import TextClassifier, unfilled
+    from ftcore.models import creation
 
     weights, fault = _read_weights(checkpoint)
     if fault:
@@ -64,23 +79,22 @@ def load_model(
         if current == checkpoint:
             raise checkpoint_error(checkpoint, fault)
         return load_model(current, dropout, word_dropout, beside)
-    create = unfilled if beside else TextClassifier
+    create = creation.unfilled if beside else creation.create
     model = create(checkpoint.model, dropout=dropout, word_dropout=word_dropout)
-    model.load_state_dict(weights)
+    model.load_state_dict(weights, strict=False)  # only a head may be missing
     return model.eval()
 
 
 @panics_as_memory_errors()
 def save(
-    model: "TextClassifier",
+    model: "Classifier",
     path: Path,
     *,
     ref: str,
     title: str,
     labels: tuple[str, ...],
-    vocabulary: list[str],
     truncation: Truncation,
-    tokenizer: Tokenizer,
+    tokenizer: "Tokenizer",
     dataset: str,
     parent: Checkpoint | None = None,
     metrics: dict[str, float] | None = None,
@@ -88,32 +102,34 @@ def save(
 ) -> None:
     """Write a model to the folder `path`: all files or none.
 
-    Word vectors are not written if they are those of `parent`, which it will keep.
+    Word vectors and an encoder's weights are not written if they are those of `parent`, which it will keep.
     """
     from safetensors.torch import save as serialize
 
-    contents: dict[str, bytes] = {}
-    tensors = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
+    tensors = {name: weight.detach().cpu() for name, weight in model.weights().items()}
     weights_fingerprint, vectors_fingerprint = fingerprints.of_model(model)
-    vectors = tensors.pop(EMBEDDING)
+    shared = _shared(parent, tensors) if parent else set()
+    contents: dict[str, bytes] = {}
     words = ref
-    if parent and _keeps_vectors(parent, vectors):
+    if parent and shared:
         words = parent.words
     else:
-        contents[VOCABULARY] = json.dumps(vocabulary, ensure_ascii=False).encode()
-        contents[WORDS] = serialize({EMBEDDING: _compact(vectors)})
-    contents[WEIGHTS] = serialize({name: tensor.contiguous() for name, tensor in tensors.items()})
+        contents |= tokenizer.files()
+        if EMBEDDING in tensors:
+            contents[WORDS] = serialize({EMBEDDING: _compact(tensors[EMBEDDING])})
+    own = {name: tensor for name, tensor in tensors.items() if name not in shared | {EMBEDDING}}
+    contents[WEIGHTS] = serialize({name: tensor.contiguous() for name, tensor in own.items()})
     config = {
         "format": FORMAT,
         "title": title,
         "labels": labels,
-        "model": asdict(model.spec),
+        "model": model.spec.to_dict(),
         "max_length": truncation.length,
         "tail": truncation.tail,
         "tokenizer": tokenizer.name,
         "dataset": dataset,
         "words": words,
-        "words_fingerprint": fingerprints.of_words(vocabulary),
+        "words_fingerprint": tokenizer.fingerprint,
         "vectors_fingerprint": vectors_fingerprint,
         "weights_fingerprint": weights_fingerprint,
         "parent": parent.ref if parent else "",
@@ -130,8 +146,11 @@ def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
     The copy holds the word vectors unless a bundled checkpoint does, which every home has. Raises
     UnfreezeError if the folder exists, or the checkpoint cannot be used.
     """
-    load_vocabulary(checkpoint)
-    weights, vectors = fingerprints.of_model(load_model(checkpoint, beside=True))
+    from safetensors.torch import save as serialize
+
+    load_tokenizer(checkpoint)
+    model = load_model(checkpoint, beside=True)
+    weights, vectors = fingerprints.of_model(model)
     owner = words_owner(checkpoint)
     with files.new_folder(target) as staging:
         shutil.copytree(
@@ -141,8 +160,12 @@ def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
         config = {"vectors_fingerprint": vectors, "weights_fingerprint": weights} | config
         config |= {"format": FORMAT, "title": title or config["title"]}
         if owner.kind != "bundled" or owner.ref == checkpoint.ref:
-            for file in (WORDS, VOCABULARY):
-                shutil.copy(owner.path / file, staging)
+            if isinstance(checkpoint.model, EncoderSpec):
+                shutil.copy(owner.path / PIECES, staging)
+                files.write(staging / WEIGHTS, serialize(model.weights()))
+            else:
+                for file in (WORDS, VOCABULARY):
+                    shutil.copy(owner.path / file, staging)
             config["words"] = target.name
         files.write(staging / CONFIG, checkpoints.encode_config(config))
 
@@ -152,24 +175,49 @@ def _read_weights(checkpoint: Checkpoint) -> "tuple[dict[str, Tensor], str]":
 
     Raises UnfreezeError if they do not fit its sizes.
     """
-    from ftcore.models.classifier import weight_faults
+    from ftcore.models.creation import weight_faults
 
     owner = words_owner(checkpoint)
-    weights = _read_tensors(owner, WORDS) | _read_tensors(checkpoint, WEIGHTS)
+    weights = _shared_weights(owner) | _read_tensors(checkpoint, WEIGHTS)
     if faults := weight_faults(checkpoint.model, weights):
         raise checkpoint_error(checkpoint, validation.printable(", ".join(faults)))
     found = fingerprints.of_weights(weights, checkpoint.model.heads)
-    if checkpoint.weights_fingerprint not in ("", found):
-        return weights, _not_saved_with_it(WEIGHTS)
-    if checkpoint.vectors_fingerprint in ("", fingerprints.of_values(weights[EMBEDDING])):
+    vectors = fingerprints.of_values(weights[fingerprints.embedding_name(weights)])
+    other_weights = checkpoint.weights_fingerprint not in ("", found)
+    other_vectors = checkpoint.vectors_fingerprint not in ("", vectors)
+    if not (other_weights or other_vectors):
         return weights, ""
-    if owner.ref == checkpoint.ref:
-        return weights, _not_saved_with_it(WORDS)
-    return weights, words_changed(owner)
+    encoder = isinstance(checkpoint.model, EncoderSpec)
+    if owner.ref != checkpoint.ref and (encoder or not other_weights):
+        return weights, words_changed(owner)
+    return weights, _not_saved_with_it(WEIGHTS if other_weights or encoder else WORDS)
 
 
 def _not_saved_with_it(file: str) -> str:
     return f"{file} is not the file that was saved with it; bring that file back"
+
+
+def _shared_weights(owner: Checkpoint) -> "dict[str, Tensor]":
+    """The weights that checkpoints take from their `words`: word vectors, or an encoder's body."""
+    if not isinstance(owner.model, EncoderSpec):
+        return _read_tensors(owner, WORDS)
+    weights = _read_tensors(owner, WEIGHTS)
+    return {name: weight for name, weight in weights.items() if not name.startswith(HEAD)}
+
+
+def _shared(parent: Checkpoint, weights: "Mapping[str, Tensor]") -> set[str]:
+    """Names of the weights that a checkpoint takes from its parent's `words`, which will keep them.
+
+    A run's are not taken: it may be resumed and change them.
+    """
+    try:
+        owner = words_owner(parent)
+        if owner.kind == "run":
+            return set()
+        stored = _shared_weights(owner)
+    except UnfreezeError:  # it was deleted meanwhile
+        return set()
+    return {name for name, weight in stored.items() if weight.float().equal(weights[name])}
 
 
 @panics_as_memory_errors()
@@ -183,17 +231,6 @@ def _read_tensors(checkpoint: Checkpoint, name: str) -> "dict[str, Tensor]":
     except (OSError, SafetensorError):
         fault = f"{name} is missing or cut short; bring it back"
         raise checkpoint_error(checkpoint, fault) from None
-
-
-def _keeps_vectors(parent: Checkpoint, vectors: "Tensor") -> bool:
-    """Whether `vectors` are those of a checkpoint, and will be: a run may be resumed and change them."""
-    try:
-        owner = words_owner(parent)
-        if owner.kind == "run":
-            return False
-        return _read_tensors(owner, WORDS)[EMBEDDING].float().equal(vectors)
-    except UnfreezeError:  # it was deleted meanwhile
-        return False
 
 
 def _compact(vectors: "Tensor") -> "Tensor":

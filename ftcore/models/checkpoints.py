@@ -4,16 +4,19 @@
     weights.safetensors     everything but the word vectors
     words.safetensors       the word vectors, in half precision if that changes no value
     vocabulary.json         the words, in the order of their vectors
+    tokenizer.json          of an encoder, in place of the two files of words
     README.md               the model card, optional
 
 A fine-tuned model whose word vectors did not train has no words of its own: `words` in config.json is the
-ref of the checkpoint that holds them. config.json also has fingerprints of the weights and the word vectors,
+ref of the checkpoint that holds them. In the same way a fine-tuned encoder has no tokenizer and no weights
+that are those of its `words`. config.json also has fingerprints of the weights and the word vectors,
 which `checkpoint_files` compares with what it loads, and a checksum of itself.
 """
 
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,14 +24,15 @@ from typing import Any, Literal
 
 from ftcore import paths, validation
 from ftcore.errors import UnfreezeError
-from ftcore.models.spec import ModelSpec
+from ftcore.models.encoder_spec import EncoderSpec
+from ftcore.models.spec import LessonSpec, ModelSpec
 from ftcore.storage import files
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 FORMAT = 3  # format 1 had no `tail`; formats 1 and 2 no `tokenizer`, fingerprints and checksum
 CONFIG, VOCABULARY, CARD = "config.json", "vocabulary.json", "README.md"
-WEIGHTS, WORDS = "weights.safetensors", "words.safetensors"
+WEIGHTS, WORDS, PIECES = "weights.safetensors", "words.safetensors", "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Checkpoint:
     vectors_fingerprint: str = ""  # of the word vectors, whoever holds them; "" if unknown
     weights_fingerprint: str = ""  # of all other weights; "" if unknown
     tail: float = 0.0  # fraction of max_length read from the end of a longer text
-    tokenizer: str = tokenizers.EARLIER.name
+    tokenizer: str = word_rules.EARLIER.name
     parent: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
@@ -79,8 +83,9 @@ class Checkpoint:
             owner = words_owner(self)
         except UnfreezeError:
             owner = self
-        files = (self.path / CONFIG, self.path / WEIGHTS, owner.path / WORDS)
-        return " ".join(_stamp(file) for file in (*files, owner.path / VOCABULARY))
+        own = (self.path / CONFIG, self.path / WEIGHTS)
+        shared = (owner.path / name for name in (WEIGHTS, WORDS, VOCABULARY, PIECES))
+        return " ".join(_stamp(file) for file in (*own, *shared))
 
 
 def list_checkpoints() -> list[Checkpoint]:
@@ -127,9 +132,10 @@ def words_owner(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def words_changed(owner: Checkpoint) -> str:
-    """What is wrong with a checkpoint whose word vectors `owner` had, and has no more."""
+    """What is wrong with a checkpoint whose word vectors or weights `owner` had, and has no more."""
+    what = "weights" if isinstance(owner.model, EncoderSpec) else "word vectors"
     return (
-        f"the word vectors of {owner.ref!r} changed since it was made; bring back the earlier "
+        f"the {what} of {owner.ref!r} changed since it was made; bring back the earlier "
         f"{owner.ref!r} under that name, or train again"
     )
 
@@ -157,6 +163,23 @@ def encode_config(config: dict[str, Any]) -> bytes:
 def _checksum(config: dict[str, Any]) -> str:
     others = {name: value for name, value in config.items() if name != "checksum"}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def new_path(name: str) -> Path:
+    """Return the folder of a new checkpoint. Raises UnfreezeError if the name is invalid or taken."""
+    if not re.fullmatch(r"\w[\w .-]{0,59}", name) or name != name.strip():
+        raise UnfreezeError(
+            f"{validation.printable(name)!r} cannot name a checkpoint: use letters, digits and dots."
+        )
+    if is_taken(name):
+        raise UnfreezeError(f"There is a checkpoint {name!r} already: choose another name.")
+    return paths.checkpoints_dir() / name
+
+
+def is_taken(name: str) -> bool:
+    """Whether a checkpoint or a run has this name."""
+    folders = (paths.BUNDLED_CHECKPOINTS, paths.checkpoints_dir(), paths.runs_dir())
+    return any((folder / name).exists() for folder in folders)
 
 
 def run_path(run_id: str) -> Path:
@@ -203,7 +226,7 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         if version > FORMAT:
             raise UnfreezeError(f"A newer Unfreeze wrote the checkpoint {ref}; update to open it.")
         intact = config.pop("checksum", None) in (None, _checksum(config | {"format": version}))
-        config["model"] = ModelSpec.from_dict(config["model"])
+        config["model"] = _read_spec(config["model"])
         config["labels"] = tuple(config["labels"])
         checkpoint = Checkpoint(ref=ref, path=path, kind=kind, **config)
         _check(checkpoint)
@@ -216,7 +239,8 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
             checkpoint,
             "its config.json is damaged; bring it back, or remove its checksum if you edited it",
         )
-    if checkpoint.tokenizer not in tokenizers.TOKENIZERS:
+    pieces = isinstance(checkpoint.model, EncoderSpec)
+    if not pieces and checkpoint.tokenizer not in word_rules.RULES:
         raise UnfreezeError(
             f"The checkpoint {ref} has the tokenizer {validation.printable(checkpoint.tokenizer)}, "
             "which this version does not know; update Unfreeze to open it."
@@ -224,6 +248,11 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
     if len(checkpoint.labels) != checkpoint.model.classes:
         raise checkpoint_error(checkpoint, "its labels and its last layer disagree")
     return checkpoint
+
+
+def _read_spec(values: dict[str, Any]) -> ModelSpec:
+    """The sizes of a model of either kind, from a checkpoint's JSON. Raises UnfreezeError."""
+    return EncoderSpec.from_dict(values) if "family" in values else LessonSpec.from_dict(values)
 
 
 def _check(checkpoint: Checkpoint) -> None:

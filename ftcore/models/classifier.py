@@ -1,18 +1,12 @@
-"""The lesson's text classifier: word vectors, a transformer encoder, the mean over words, a linear head."""
+"""What the rest of the program knows of a model: the lesson's and an encoder are the same to it."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ftcore.models.encoder_spec import Pooling
 from ftcore.models.spec import ModelSpec
-from ftcore.text.truncation import MAX_LENGTH
-from ftcore.text.vocabulary import UNK
-
-WRITTEN_OUT = 512  # tokens up to which attention's whole matrix is worth its memory
 
 
 @dataclass(frozen=True)
@@ -20,158 +14,39 @@ class LayerGroup:
     """Weights that are frozen or trained together."""
 
     name: str
-    module: nn.Module
-
-    def parameters(self) -> list[nn.Parameter]:
-        return list(self.module.parameters())
+    parameters: list[nn.Parameter]
 
 
-class TextDropout(nn.Module):
-    """Dropout of the same features at every token of a text (Gal & Ghahramani 2016)."""
+class Classifier(nn.Module, ABC):
+    """Token ids [batch, length] and text lengths [batch] → scores of the classes [batch, classes]."""
 
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
+    spec: ModelSpec
+    classifier: nn.Module
+    """The head: features [texts, dim] → scores [texts, classes]."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
-            return x
-        keep = x.new_empty(x.shape[0], 1, x.shape[2]).bernoulli_(1 - self.rate)
-        return x * (keep / (1 - self.rate))
+    @abstractmethod
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return the vector of each token that the model starts from, [batch, length, dim]."""
 
+    @abstractmethod
+    def features_of(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return the vector of each text that the head classifies, [batch, dim], from `embed`'s result."""
 
-class EncoderLayer(nn.TransformerEncoderLayer):
-    """PyTorch's layer with the same weights and no dropout inside attention.
+    @abstractmethod
+    def layer_groups(self) -> list[LayerGroup]:
+        """Return the layer groups in the order of unfreezing: head first."""
 
-    On a CPU, in bf16 and up to WRITTEN_OUT tokens, two matrix products and a softmax are faster than the
-    fused kernel (docs/performance.md). Otherwise the kernel is used, which needs less memory.
-    """
+    @abstractmethod
+    def replace_head(self, classes: int, pooling: Pooling = "mean") -> None:
+        """Put a new head with random weights for another number of classes."""
 
-    def __init__(self, dim: int, heads: int, feedforward: int, dropout: float) -> None:
-        super().__init__(dim, heads, feedforward, dropout=0.0, batch_first=True)
-        drop = TextDropout(dropout)
-        self.dropout = self.dropout1 = self.dropout2 = drop  # type: ignore[assignment]
-
-    def forward(
-        self,
-        src: Tensor,
-        src_mask: Tensor | None = None,
-        src_key_padding_mask: Tensor | None = None,
-        is_causal: bool = False,
-    ) -> Tensor:
-        """Texts [batch, length, dim] and an additive mask [batch, length], minus infinity at padding."""
-        assert src_key_padding_mask is not None
-        x = self.norm1(src + self.dropout1(self._attend(src, src_key_padding_mask)))
-        inner = self.dropout(F.relu(self.linear1(x)))
-        return self.norm2(x + self.dropout2(self.linear2(inner)))
-
-    def _attend(self, x: Tensor, padding: Tensor) -> Tensor:
-        batch, length, dim = x.shape
-        attention = self.self_attn
-        projected = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-        # [3, batch, heads, length, dim / heads]
-        q, k, v = projected.view(batch, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-        mask = padding[:, None, None].to(q.dtype)
-        if q.device.type == "cpu" and q.dtype == torch.bfloat16 and length <= WRITTEN_OUT:
-            scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2) + mask
-            mixed = scores.softmax(-1).to(v.dtype) @ v
-        else:
-            mixed = F.scaled_dot_product_attention(q, k, v, mask)
-        return attention.out_proj(mixed.transpose(1, 2).reshape(batch, length, dim))
-
-
-class TextClassifier(nn.Module):
-    """Token ids [batch, length] and text lengths [batch] → scores of the classes [batch, classes].
-
-    The lesson's model, but attention runs along each text (`batch_first`), padding is masked, and the mean is
-    over the real tokens only.
-    """
-
-    def __init__(
-        self,
-        spec: ModelSpec,
-        vectors: Tensor | None = None,
-        dropout: float = 0.1,
-        word_dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.spec = spec
-        # Without vectors, weights are loaded later, so none are drawn at random.
-        self.embedding = nn.Embedding.from_pretrained(
-            torch.empty(spec.vocab_size, spec.dim) if vectors is None else vectors.float()
-        )
-        self.dropout = TextDropout(dropout)
-        self.word_dropout = word_dropout
-        layer = EncoderLayer(spec.dim, spec.heads, spec.feedforward, dropout)
-        self.transformer_encoder = nn.TransformerEncoder(
-            layer, spec.layers, enable_nested_tensor=False
-        )
-        self.classifier = nn.Linear(spec.dim, spec.classes)
-        self.positions: Tensor
-        self.register_buffer("positions", sinusoids(MAX_LENGTH, spec.dim), persistent=False)
-        for weight in self.transformer_encoder.parameters():
-            if weight.dim() > 1:  # the encoder clones one layer, so each is drawn anew
-                nn.init.xavier_uniform_(weight)
+    def weights(self) -> dict[str, Tensor]:
+        """Return all weights by name, but for a last layer that means nothing."""
+        return self.state_dict()
 
     def features(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Return the vector of each text that the head classifies, [batch, dim]."""
-        if self.training and self.word_dropout:
-            hidden = torch.rand(ids.shape, device=ids.device) < self.word_dropout
-            ids = ids.masked_fill(hidden, UNK)
-        padding = torch.arange(ids.shape[1], device=ids.device) >= lengths[:, None]
-        x = self.embedding(ids) * math.sqrt(self.spec.dim) + self.positions[: ids.shape[1]]
-        x = self.transformer_encoder(self.dropout(x), src_key_padding_mask=padding)
-        return x.masked_fill(padding[..., None], 0).sum(1) / lengths[:, None]
+        return self.features_of(self.embed(ids), lengths)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         return self.classifier(self.features(ids, lengths))
-
-    def replace_head(self, classes: int) -> None:
-        """Put a new head with random weights for another number of classes."""
-        self.classifier = nn.Linear(self.spec.dim, classes).to(self.classifier.weight.device)
-        self.spec = replace(self.spec, classes=classes)
-
-    def layer_groups(self) -> list[LayerGroup]:
-        """Return the layer groups in the order of unfreezing: head first, word vectors last."""
-        layers = list(enumerate(self.transformer_encoder.layers, start=1))
-        return [
-            LayerGroup("head", self.classifier),
-            *(LayerGroup(f"layer {number}", layer) for number, layer in reversed(layers)),
-            LayerGroup("word vectors", self.embedding),
-        ]
-
-
-def unfilled(spec: ModelSpec, dropout: float = 0.0, word_dropout: float = 0.0) -> TextClassifier:
-    """Return a model whose weights will be loaded; draws nothing from the shared generator."""
-    with torch.device("meta"):
-        model = TextClassifier(spec, None, dropout, word_dropout)
-    model.to_empty(device="cpu")
-    model.positions.copy_(sinusoids(*model.positions.shape))
-    return model
-
-
-def weight_faults(spec: ModelSpec, weights: Mapping[str, Tensor]) -> list[str]:
-    """Describe each weight that is missing, superfluous, of another shape, or not a finite number."""
-    with torch.device("meta"):  # shapes without memory
-        expected = TextClassifier(spec).state_dict()
-    faults = [f"{name} is missing" for name in expected if name not in weights]
-    for name, weight in weights.items():
-        if name not in expected:
-            faults.append(f"{name} does not belong there")
-        elif weight.shape != expected[name].shape:
-            faults.append(f"{name} is {list(weight.shape)} instead of {list(expected[name].shape)}")
-        elif not weight.is_floating_point():
-            faults.append(f"{name} holds no floating-point numbers")
-        elif not weight.float().isfinite().all():
-            faults.append(f"the values of {name} are not all finite")
-    return faults
-
-
-def sinusoids(length: int, dim: int) -> Tensor:
-    """Return sinusoidal positions [length, dim] (Vaswani et al. 2017)."""
-    rates = torch.exp(torch.arange(0, dim, 2) * (-math.log(10_000.0) / dim))
-    angles = torch.arange(length)[:, None] * rates
-    positions = torch.zeros(length, dim)
-    positions[:, 0::2] = angles.sin()
-    positions[:, 1::2] = angles.cos()[:, : dim // 2]
-    return positions

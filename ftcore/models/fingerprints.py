@@ -1,26 +1,28 @@
 """Hashes of a model's parts, 16 hex digits: equal values have the same hash, however they are stored."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
     from torch import Tensor
 
-    from ftcore.models.classifier import TextClassifier
+    from ftcore.models.classifier import Classifier
 
 EMBEDDING = "embedding.weight"
+"""The word vectors of the lesson's model."""
+_EMBEDDINGS = (EMBEDDING, "word_embeddings.weight", "tok_embeddings.weight")
 
 
-def of_words(words: Sequence[str]) -> str:
-    """The hash of a vocabulary and its order."""
-    return hashlib.sha256("\n".join(map(str, words)).encode("utf-8", "replace")).hexdigest()[:16]
+def embedding_name(weights: Mapping[str, object]) -> str:
+    """The name of the token vectors among a model's weights."""
+    return next(name for name in weights if name.endswith(_EMBEDDINGS))
 
 
 def of_weights(weights: Mapping[str, "Tensor"], heads: int) -> str:
-    """The hash of all weights but the word vectors, and of the attention heads, which no weight shows."""
+    """The hash of all weights but the token vectors, and of the attention heads, which no weight shows."""
     digest = hashlib.sha256(f"{heads} heads".encode())
-    for name in sorted(weights.keys() - {EMBEDDING}):
+    for name in sorted(weights.keys() - {embedding_name(weights)}):
         digest.update(f"{name} {of_values(weights[name])} ".encode())
     return digest.hexdigest()[:16]
 
@@ -32,7 +34,7 @@ def of_values(tensor: "Tensor") -> str:
     return digest.hexdigest()[:16]
 
 
-def of_model(model: "TextClassifier") -> tuple[str, str]:
-    """The hashes of a model's weights and of its word vectors."""
-    weights = model.state_dict()
-    return of_weights(weights, model.spec.heads), of_values(weights[EMBEDDING])
+def of_model(model: "Classifier") -> tuple[str, str]:
+    """The hashes of a model's weights and of its token vectors."""
+    weights = model.weights()
+    return of_weights(weights, model.spec.heads), of_values(weights[embedding_name(weights)])

@@ -1,18 +1,59 @@
 """The sizes of a classifier, known without loading its weights or torch."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
 
 from ftcore import validation
 from ftcore.errors import UnfreezeError
+from ftcore.text.truncation import MAX_LENGTH
 
 _LIMITS = {"vocab_size": 10**8, "layers": 200}
 _DEFAULT_LIMIT = 10**6
 
 
+class ModelSpec(ABC):
+    """Sizes of a model, whichever kind it is."""
+
+    classes: int
+    """0: the checkpoint has no head."""
+    dim: int
+    heads: int
+    layers: int
+    vocab_size: int
+
+    @property
+    @abstractmethod
+    def max_length(self) -> int:
+        """Most tokens of a text that the model can read, special tokens included."""
+
+    @abstractmethod
+    def group_sizes(self) -> dict[str, int]:
+        """Return the number of parameters by layer group, in the order of unfreezing: head first."""
+
+    def with_classes(self, classes: int) -> Self:
+        """Return the sizes with another number of classes."""
+        return replace(self, classes=classes)  # type: ignore[type-var]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` takes."""
+        given = (field for field in fields(self) if field.init)  # type: ignore[arg-type]
+        return {field.name: getattr(self, field.name) for field in given}
+
+    @property
+    def embedding(self) -> str:
+        """Name of the lowest layer group, which holds the vectors of tokens."""
+        return list(self.group_sizes())[-1]
+
+    @property
+    def parameters(self) -> int:
+        """Number of all parameters."""
+        return sum(self.group_sizes().values())
+
+
 @dataclass(frozen=True)
-class ModelSpec:
-    """Sizes of a TextClassifier. Raises UnfreezeError if they do not fit together."""
+class LessonSpec(ModelSpec):
+    """Sizes of a LessonClassifier. Raises UnfreezeError if they do not fit together."""
 
     vocab_size: int
     dim: int
@@ -35,12 +76,17 @@ class ModelSpec:
             )
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "ModelSpec":
+    def from_dict(cls, values: dict[str, Any]) -> "LessonSpec":
         """Build a spec from a checkpoint's JSON. Raises UnfreezeError."""
         try:
             return cls(**values)
         except TypeError:
             raise UnfreezeError("Another version of Unfreeze wrote this; open it there.") from None
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens of a text that the model can read."""
+        return MAX_LENGTH
 
     def group_sizes(self) -> dict[str, int]:
         """Return the number of parameters by layer group, in the order of unfreezing: head first."""
@@ -50,8 +96,3 @@ class ModelSpec:
         head, vectors = self.classes * (self.dim + 1), self.vocab_size * self.dim
         layers = {f"layer {number}": layer for number in range(self.layers, 0, -1)}
         return {"head": head, **layers, "word vectors": vectors}
-
-    @property
-    def parameters(self) -> int:
-        """Number of all parameters."""
-        return sum(self.group_sizes().values())

@@ -24,6 +24,11 @@ def check_config(config: FineTuneConfig) -> None:
         parent = checkpoints.find(config.checkpoint)
         if config.mode not in REFERENCES:
             strategies.trained_groups(config, parent.model)  # raises if it lacks one of them
+        if config.max_length > parent.model.max_length:
+            raise UsageError(
+                f"{parent.title} reads at most {parent.model.max_length:,} tokens: choose a smaller "
+                "longest text (--max-length)."
+            )
     if config.source:
         datasets.check_source(config.dataset, config.source)
     if config.vectors and validation.existing_path(config.vectors).is_dir():

@@ -1,22 +1,40 @@
 """Texts as packed tokens, and batches of similar length made from them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ftcore.text.truncation import Truncation
-from ftcore.text.vocabulary import PAD
 
+PAD = 1  # id of the padding of word vectors
 POOL = 50  # batches sorted by length together: little padding, and still random
 STRIDE = 16  # padded lengths are multiples of it: oneDNN caches memory for every shape it meets
 
 
 @dataclass(frozen=True)
+class Frame:
+    """The special tokens that a model expects around a text, and after it in a batch."""
+
+    start: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    pad: int = PAD
+
+    @property
+    def size(self) -> int:
+        """Number of tokens around a text."""
+        return len(self.start) + len(self.end)
+
+    def inside(self, truncation: Truncation) -> Truncation:
+        """The truncation of a text so that it fits between the special tokens."""
+        return replace(truncation, length=truncation.length - self.size)
+
+
+@dataclass(frozen=True)
 class Tokens:
-    """Packed texts: text i is `ids[offsets[i]:offsets[i + 1]]`.
+    """Packed texts: text i is `ids[offsets[i]:offsets[i + 1]]`, without the special tokens of the frame.
 
     ids: int32 [tokens], offsets: int64 [texts + 1], labels: int64 [texts].
     """
@@ -24,21 +42,26 @@ class Tokens:
     ids: Tensor
     offsets: Tensor
     labels: Tensor
+    frame: Frame = Frame()
 
     @classmethod
-    def pack(cls, ids: np.ndarray, offsets: np.ndarray, labels: Sequence[int]) -> "Tokens":
-        """Build from the arrays that `vocabulary.encode` returns."""
-        return cls(torch.as_tensor(ids), torch.as_tensor(offsets), torch.tensor(labels))
+    def pack(
+        cls, ids: np.ndarray, offsets: np.ndarray, labels: Sequence[int], frame: Frame = Frame()
+    ) -> "Tokens":
+        """Build from the arrays that a tokenizer's `encode` returns."""
+        return cls(torch.as_tensor(ids), torch.as_tensor(offsets), torch.tensor(labels), frame)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: torch.device) -> "Tokens":
-        return Tokens(self.ids.to(device), self.offsets.to(device), self.labels.to(device))
+        ids, offsets, labels = (each.to(device) for each in (self.ids, self.offsets, self.labels))
+        return Tokens(ids, offsets, labels, self.frame)
 
     def lengths(self, truncation: Truncation) -> Tensor:
-        """Return the number of tokens read of each text, int64 [texts]."""
-        return self.offsets.diff().clamp(max=truncation.length)
+        """Return the number of tokens read of each text, special ones included, int64 [texts]."""
+        inside = self.frame.inside(truncation)
+        return self.offsets.diff().clamp(max=inside.length) + self.frame.size
 
     def batch(
         self, rows: Tensor, truncation: Truncation, longest: int | None = None
@@ -47,17 +70,24 @@ class Tokens:
 
         `longest` is the largest of the lengths; computing it here would wait for the accelerator.
         """
+        frame, inside = self.frame, self.frame.inside(truncation)
         starts = self.offsets[rows]
         full_lengths = self.offsets[rows + 1] - starts
-        lengths = full_lengths.clamp(max=truncation.length)
+        kept = full_lengths.clamp(max=inside.length)
+        lengths = kept + frame.size
         longest = int(lengths.max()) if longest is None else longest
         count = min(-(-longest // STRIDE) * STRIDE, truncation.length)
-        columns = torch.arange(count, device=rows.device)
-        is_token = columns < lengths[:, None]
+        columns = torch.arange(count, device=rows.device) - len(frame.start)
+        is_token = (columns >= 0) & (columns < kept[:, None])
         # After its head, a longer text continues with its tail.
-        skipped = (full_lengths - lengths)[:, None] * (columns >= truncation.head)
+        skipped = (full_lengths - kept)[:, None] * (columns >= inside.head)
         positions = (starts[:, None] + columns + skipped) * is_token
-        return torch.where(is_token, self.ids[positions].long(), PAD), lengths
+        ids = torch.where(is_token, self.ids[positions].long(), frame.pad)
+        for column, special in enumerate(frame.start):
+            ids[:, column] = special
+        for column, special in enumerate(frame.end, start=len(frame.start)):
+            ids.scatter_(1, (kept + column)[:, None], special)
+        return ids, lengths
 
 
 def shuffled_batches(

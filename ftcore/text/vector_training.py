@@ -11,7 +11,7 @@ from ftcore.data import ag_news, imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Noted, Progress, Task
 from ftcore.storage import files
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
 from ftcore.text.vector_settings import VectorSettings
 
 _REPORT_EVERY = 500  # texts
@@ -105,7 +105,7 @@ def _write_tokens(texts: Iterable[str], file: Path, seed: int) -> Task[int]:
 
     Texts are shuffled, as neighbours share a class and the rate decays. Returns their number.
     """
-    tokenize = tokenizers.CURRENT.tokenize
+    tokenize = word_rules.CURRENT.tokenize
     lines: list[str] = []
     for text in texts:
         lines.append(" ".join(tokenize(text)) + "\n")

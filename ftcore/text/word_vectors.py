@@ -20,7 +20,7 @@ from ftcore.data import archives, decoding, folders
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Progress, Task
 from ftcore.storage import downloads
-from ftcore.text.vocabulary import SPECIALS
+from ftcore.text.words import SPECIALS
 
 _LINES = 1000  # vectors between two yields
 _MAX_LINE = 100_000  # bytes; a longer line is not a word and its vector

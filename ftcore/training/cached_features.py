@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ftcore.events import Task
-from ftcore.models.classifier import TextClassifier
+from ftcore.models.classifier import Classifier
 from ftcore.storage import cache
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
@@ -22,7 +22,7 @@ FORMAT = 2  # of cached features; raise it if the body computes something else f
 class Body(nn.Module):
     """A classifier without its head: ids [batch, length], lengths [batch] → features [batch, dim]."""
 
-    def __init__(self, model: TextClassifier) -> None:
+    def __init__(self, model: Classifier) -> None:
         super().__init__()
         self.model = model
 
@@ -31,7 +31,7 @@ class Body(nn.Module):
 
 
 def head_over_features(
-    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
+    model: Classifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> Task[RowClassifier]:
     """The head of a model over the features of `rows`; it can score no other rows."""
     rows = rows.sort().values  # the same texts in another order are the same cache entry
@@ -49,7 +49,7 @@ def head_over_features(
 
 
 def load_or_compute(
-    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
+    model: Classifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> Task[tuple[np.ndarray, dict[str, float]]]:
     """Features of ascending rows, fp32 [rows, dim], and what they took.
 
@@ -69,7 +69,7 @@ def load_or_compute(
 
 
 def compute(
-    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
+    model: Classifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> Task[np.ndarray]:
     """Features of `rows` in eval mode, fp32 [rows, dim]."""
     body = replace(whole_model(model, tokens, truncation, precision), network=Body(model))
@@ -77,7 +77,7 @@ def compute(
 
 
 def _cache_name(
-    model: TextClassifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
+    model: Classifier, tokens: Tokens, rows: Tensor, truncation: Truncation, precision: str
 ) -> str:
     """A name that changes with everything the features are computed from."""
     settings = (FORMAT, model.spec.heads, truncation, tokens.labels.device.type, precision)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ftcore.events import Evaluation, Saved, Task, Watched
 from ftcore.models import checkpoint_files
-from ftcore.models.classifier import TextClassifier
+from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
 from ftcore.training import cached_features, preparation, row_classifier, strategies
 from ftcore.training.divergence import check_finite
@@ -18,7 +18,7 @@ from ftcore.training.state import TrainingState
 
 
 def classifier_of_mode(
-    setup: TrainingSetup, model: TextClassifier, tokens: Tokens, rows: Tensor
+    setup: TrainingSetup, model: Classifier, tokens: Tokens, rows: Tensor
 ) -> Task[RowClassifier]:
     """A model over tokens, or its head over cached features if the mode trains nothing else.
 
@@ -103,7 +103,6 @@ def _save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluat
         ref=setup.ref,
         title=config.name or setup.ref,
         labels=setup.dataset.labels,
-        vocabulary=setup.vocabulary,
         truncation=config.truncation,
         tokenizer=setup.tokenizer,
         dataset=setup.dataset.name,

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,14 +16,18 @@ from ftcore.data import datasets, split_notes
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import Facts, Task, drain
-from ftcore.models import checkpoint_files, checkpoints, fingerprints
+from ftcore.models import checkpoint_files, checkpoints, creation, fingerprints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.models.classifier import TextClassifier
-from ftcore.models.spec import ModelSpec
-from ftcore.text import tokenizers, vocabulary, word_vectors
+from ftcore.models.classifier import Classifier
+from ftcore.models.encoder_spec import EncoderSpec
+from ftcore.models.lesson_model import LessonClassifier
+from ftcore.models.spec import LessonSpec
+from ftcore.text import word_rules, word_vectors, words
 from ftcore.text.batches import Tokens
-from ftcore.text.tokenizers import Tokenizer
+from ftcore.text.tokenizer import Tokenizer
 from ftcore.text.truncation import MAX_LENGTH
+from ftcore.text.word_rules import WordRule
+from ftcore.text.words import WordTokenizer
 from ftcore.training import encoding, strategies
 
 # Share of the words of the training texts that must be known. The ten commonest words alone make up a
@@ -40,15 +44,14 @@ class TrainingSetup:
     """Folder of the run's checkpoint."""
     ref: str
     """Name of the run's checkpoint."""
-    model: TextClassifier
+    model: Classifier
     """The model with its starting weights; a copy of it is trained."""
     parent: Checkpoint | None
     """The checkpoint that the run starts from; None for a new model."""
-    parent_head: nn.Linear | None
+    parent_head: nn.Module | None
     """The checkpoint's own head, which tells the classes of its task apart."""
     loaded: dict[str, str]
     """Fingerprints of what was loaded from files that may change later."""
-    vocabulary: list[str]
     tokenizer: Tokenizer
     dataset: TextDataset
     split_fingerprint: str
@@ -83,11 +86,11 @@ class TrainingSetup:
 
 
 def prepare(
-    config: FineTuneConfig, output: Path, ref: str, begun_with: Tokenizer | None = None
+    config: FineTuneConfig, output: Path, ref: str, begun_with: WordRule | None = None
 ) -> Task[TrainingSetup]:
     """Load and encode the data, and load or create the model. Raises UnfreezeError.
 
-    A new model that is resumed keeps the tokenizer that it was `begun_with`.
+    A new model that is resumed keeps the rule for words that it was `begun_with`.
     """
     device = devices.pick(config.device)
     parent = None if config.checkpoint == NEW_MODEL else checkpoints.find(config.checkpoint)
@@ -100,23 +103,24 @@ def prepare(
         notes.append(f"There are {len(train_rows):,} training texts, so all of them are used.")
     notes += split_notes.notes(dataset, train_rows, val_rows)
     torch.manual_seed(config.seed)
-    tokenizer = tokenizers.find(parent.tokenizer) if parent else begun_with or tokenizers.CURRENT
     parent_head = None
+    model: Classifier
     if parent is None:
-        model, vocab = yield from _new_model(config, len(dataset.labels), notes)
-        loaded = {"vectors_fingerprint": fingerprints.of_values(model.embedding.weight)}
+        rule = begun_with or word_rules.CURRENT
+        model, tokenizer = yield from _new_model(config, len(dataset.labels), rule, notes)
+        loaded = {"vectors_fingerprint": fingerprints.of_model(model)[1]}
     else:
-        vocab = checkpoint_files.load_vocabulary(parent)
+        tokenizer = checkpoint_files.load_tokenizer(parent)
         model = checkpoint_files.load_model(parent, config.dropout, config.word_dropout)
         weights, vectors = fingerprints.of_model(model)
         loaded = {"parent_fingerprint": weights, "vectors_fingerprint": vectors}
         parent_head = copy.deepcopy(model.classifier)
         model = _start_of_mode(config, parent, model, dataset.labels, notes)
-    loaded["vocabulary_fingerprint"] = fingerprints.of_words(vocab.itos)
+    loaded["vocabulary_fingerprint"] = tokenizer.fingerprint
     model.to(device)
-    train_tokens, test_tokens = yield from encoding.encode(dataset, vocab, tokenizer)
-    _check_vocabulary(config, vocab, train_tokens.ids)
-    notes += _unreadable_sentences(config, vocab, tokenizer)
+    train_tokens, test_tokens = yield from encoding.encode(dataset, tokenizer)
+    _check_vocabulary(config, tokenizer, train_tokens.ids)
+    notes += _unreadable_sentences(config, tokenizer)
     return TrainingSetup(
         config,
         output,
@@ -125,7 +129,6 @@ def prepare(
         parent,
         parent_head,
         loaded,
-        list(vocab.itos),
         tokenizer,
         dataset,
         datasets.split_fingerprint(dataset, train_rows, val_rows),
@@ -136,7 +139,7 @@ def prepare(
         device,
         devices.precision(config.precision, device),
         tuple(notes),
-        _watched_tokens(config, vocab, tokenizer, device),
+        _watched_tokens(config, tokenizer, device),
     )
 
 
@@ -186,53 +189,71 @@ def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> 
 def _start_of_mode(
     config: FineTuneConfig,
     parent: Checkpoint,
-    model: TextClassifier,
+    model: Classifier,
     labels: tuple[str, ...],
     notes: list[str],
-) -> TextClassifier:
+) -> Classifier:
     """The model that a mode starts from, given that of a checkpoint; adds to the run's notes."""
     if config.mode == "scratch":
-        shape = replace(parent.model, classes=len(labels))
-        vectors = model.embedding.weight
+        encoder = isinstance(parent.model, EncoderSpec)
+        kept = "Nothing is" if encoder else "Only the word vectors are"
         notes.append(
-            "Only the word vectors are the checkpoint's; body and last layer start random. It "
-            "shows what the pretrained body is worth."
+            f"{kept} the checkpoint's; body and last layer start random. It shows what the "
+            "pretrained body is worth."
         )
-        return TextClassifier(shape, vectors, config.dropout, config.word_dropout)
-    if parent.labels != labels:
-        model.replace_head(len(labels))
+        model = _random_model(config, model, len(labels))
+    elif parent.labels != labels or _other_pooling(config, parent):
+        model.replace_head(len(labels), config.head_pooling)
+        told = f"told {len(parent.labels)} classes apart" if parent.labels else "has none"
         notes.append(
-            f"The last layer is new: the checkpoint told {len(parent.labels)} classes apart, "
-            f"this task has {len(labels)}."
+            f"The last layer is new: the checkpoint {told}, this task has {len(labels)} classes."
         )
     return model
 
 
+def _random_model(config: FineTuneConfig, model: Classifier, classes: int) -> Classifier:
+    """A model of the same sizes with random weights; the lesson's keeps its word vectors."""
+    if isinstance(model, LessonClassifier):
+        spec = model.spec.with_classes(classes)
+        vectors = model.embedding.weight
+        return LessonClassifier(spec, vectors, config.dropout, config.word_dropout)
+    model = creation.create(model.spec.with_classes(classes), config.dropout)
+    model.replace_head(classes, config.head_pooling)
+    return model
+
+
+def _other_pooling(config: FineTuneConfig, parent: Checkpoint) -> bool:
+    """Whether an encoder's head reads something else than this run's will."""
+    return isinstance(parent.model, EncoderSpec) and parent.model.pooling != config.pooling
+
+
 def _new_model(
-    config: FineTuneConfig, classes: int, notes: list[str]
-) -> Task[tuple[TextClassifier, vocabulary.Vocab]]:
+    config: FineTuneConfig, classes: int, rule: WordRule, notes: list[str]
+) -> Task[tuple[LessonClassifier, Tokenizer]]:
     """Random layers over word vectors, with a vector for each special token; adds to the run's notes."""
     if config.vectors:
         path = validation.existing_path(config.vectors)
     else:
         path = yield from word_vectors.fetch_glove(config.words)
-    words, vectors, read = yield from word_vectors.load_vectors(path, config.words)
+    known, vectors, read = yield from word_vectors.load_vectors(path, config.words)
     notes += read
-    vocab = vocabulary.vocab_from_tokens([*vocabulary.SPECIALS, *words])
+    tokenizer = WordTokenizer(rule, [*words.SPECIALS, *known])
     # <unk> is the mean of all words; <pad> is masked everywhere, so its vector never counts.
     specials = torch.stack([vectors.mean(0), torch.zeros(vectors.shape[1])])
     rounded = torch.cat([specials, vectors]).half()  # as they are stored
-    shape = ModelSpec(
+    shape = LessonSpec(
         len(rounded), vectors.shape[1], classes, config.heads, config.layers, config.feedforward
     )
-    return TextClassifier(shape, rounded, config.dropout, config.word_dropout), vocab
+    return LessonClassifier(shape, rounded, config.dropout, config.word_dropout), tokenizer
 
 
-def _check_vocabulary(config: FineTuneConfig, vocab: vocabulary.Vocab, ids: Tensor) -> None:
+def _check_vocabulary(config: FineTuneConfig, tokenizer: Tokenizer, ids: Tensor) -> None:
     """Raise UnfreezeError if next to none of the data's words are known, so that a run ends at chance."""
-    is_word = torch.tensor([any(map(str.isalpha, token)) for token in vocab.itos])
-    is_word[: len(vocabulary.SPECIALS)] = False
-    known, unknown = int(is_word[ids].sum()), int((ids == vocabulary.UNK).sum())
+    if not isinstance(tokenizer, WordTokenizer):  # pieces spell every word
+        return
+    is_word = torch.tensor([any(map(str.isalpha, token)) for token in tokenizer.words])
+    is_word[: len(words.SPECIALS)] = False
+    known, unknown = int(is_word[ids].sum()), int((ids == words.UNK).sum())
     share = known / max(known + unknown, 1)
     if share < LEAST_KNOWN:
         what = Path(config.vectors).name or f"The checkpoint {config.checkpoint}"
@@ -243,22 +264,21 @@ def _check_vocabulary(config: FineTuneConfig, vocab: vocabulary.Vocab, ids: Tens
 
 
 def _watched_tokens(
-    config: FineTuneConfig, vocab: vocabulary.Vocab, tokenizer: Tokenizer, device: torch.device
+    config: FineTuneConfig, tokenizer: Tokenizer, device: torch.device
 ) -> Tokens | None:
     """The watched sentences; their labels mean nothing."""
     if not config.watched:
         return None
-    ids, offsets = drain(vocabulary.encode(config.watched, vocab, tokenizer, MAX_LENGTH))
-    return Tokens.pack(ids, offsets, [0] * len(config.watched)).to(device)
+    ids, offsets = drain(tokenizer.encode(config.watched, MAX_LENGTH))
+    labels = [0] * len(config.watched)
+    return Tokens.pack(ids, offsets, labels, tokenizer.frame).to(device)
 
 
-def _unreadable_sentences(
-    config: FineTuneConfig, vocab: vocabulary.Vocab, tokenizer: Tokenizer
-) -> list[str]:
+def _unreadable_sentences(config: FineTuneConfig, tokenizer: Tokenizer) -> list[str]:
     """Notes on the watched sentences of which no word is known."""
     return [
         f"No word of the watched sentence {validation.printable(sentence)!r} is known to the model: "
         "its answers say nothing about it."
         for sentence in config.watched
-        if not vocabulary.known_words(tokenizer.tokenize(sentence), vocab)
+        if tokenizer.says_nothing(tokenizer.tokenize(sentence))
     ]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ftcore import devices
 from ftcore.errors import is_out_of_memory
 from ftcore.events import Progress, Task
-from ftcore.models.classifier import TextClassifier
+from ftcore.models.classifier import Classifier
 from ftcore.text import batches
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
@@ -80,7 +80,7 @@ class RowClassifier:
 
 
 def whole_model(
-    model: TextClassifier, tokens: Tokens, truncation: Truncation, precision: str
+    model: Classifier, tokens: Tokens, truncation: Truncation, precision: str
 ) -> RowClassifier:
     """A model over the tokens of a dataset; both are on one device."""
     return RowClassifier(

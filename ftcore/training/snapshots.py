@@ -23,8 +23,8 @@ from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_er
 from ftcore.events import Evaluation, Point, Step, Watched
 from ftcore.formatting import listing
 from ftcore.storage import files
-from ftcore.text import tokenizers
-from ftcore.text.tokenizers import Tokenizer
+from ftcore.text import word_rules
+from ftcore.text.word_rules import WordRule
 from ftcore.training import dependencies, preparation, strategies
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
@@ -106,9 +106,9 @@ def load(output: Path) -> Snapshot | None:
     return Snapshot(tensors, values)
 
 
-def tokenizer(snapshot: Snapshot) -> Tokenizer:
-    """The tokenizer of a run. Raises UnfreezeError if it is unknown."""
-    return tokenizers.find(snapshot.values.get("tokenizer", tokenizers.EARLIER.name))
+def tokenizer(snapshot: Snapshot) -> WordRule:
+    """The rule for words of a run. Raises UnfreezeError if it is unknown."""
+    return word_rules.find(snapshot.values.get("tokenizer", word_rules.EARLIER.name))
 
 
 def discard(output: Path) -> None:

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from ftcore.events import Evaluation, Point
-from ftcore.models.classifier import TextClassifier
+from ftcore.models.classifier import Classifier
 from ftcore.training import optimization, preparation
 from ftcore.training.preparation import TrainingSetup
 
@@ -19,7 +19,7 @@ from ftcore.training.preparation import TrainingSetup
 class TrainingState:
     """Weights, optimizer, random states and position of a run; `snapshots` saves and restores it."""
 
-    model: TextClassifier
+    model: Classifier
     optimizer: Optimizer
     schedule: LambdaLR
     shuffle: torch.Generator

@@ -10,9 +10,7 @@ from ftcore.models.spec import ModelSpec
 if TYPE_CHECKING:
     from torch.nn import Parameter
 
-    from ftcore.models.classifier import TextClassifier
-
-WORD_VECTORS = "word vectors"
+    from ftcore.models.classifier import Classifier
 
 
 def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None = None) -> set[str]:
@@ -38,7 +36,7 @@ def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None =
             )
         return chosen
     if not config.train_embeddings:
-        names.remove(WORD_VECTORS)
+        names.remove(shape.embedding)
     if config.mode == "gradual":  # a group an epoch from the top (Howard & Ruder 2018)
         names = names[: config.epochs if epoch is None else epoch + 1]
     return set(names)
@@ -49,19 +47,19 @@ def head_alone(config: FineTuneConfig, shape: ModelSpec) -> bool:
     return trained_groups(config, shape) == {"head"}
 
 
-def trained_weights(model: "TextClassifier", config: FineTuneConfig) -> "dict[str, Parameter]":
+def trained_weights(model: "Classifier", config: FineTuneConfig) -> "dict[str, Parameter]":
     """The weights that ever train, by name."""
     trained = trained_groups(config, model.spec)
     groups = [group for group in model.layer_groups() if group.name in trained]
-    ids = {id(weight) for group in groups for weight in group.parameters()}
+    ids = {id(weight) for group in groups for weight in group.parameters}
     return {name: weight for name, weight in model.named_parameters() if id(weight) in ids}
 
 
-def freeze(model: "TextClassifier", config: FineTuneConfig, epoch: int | None = None) -> None:
+def freeze(model: "Classifier", config: FineTuneConfig, epoch: int | None = None) -> None:
     """Set `requires_grad` of all weights for an epoch; see `trained_groups`."""
     trained = trained_groups(config, model.spec, epoch)
     for group in model.layer_groups():
-        for weight in group.parameters():
+        for weight in group.parameters:
             weight.requires_grad_(group.name in trained)
 
 
@@ -71,7 +69,7 @@ def learning_rates(config: FineTuneConfig, shape: ModelSpec) -> dict[str, float]
     A `layer_decay` below 1 lowers them from the head down (discriminative fine-tuning, Howard & Ruder 2018).
     """
     trained = trained_groups(config, shape)
-    share = {WORD_VECTORS: config.embedding_rate}
+    share = {"head": config.head_rate, shape.embedding: config.embedding_rate}
     return {
         name: config.learning_rate * config.layer_decay**depth * share.get(name, 1.0)
         for depth, name in enumerate(shape.group_sizes())
@@ -108,4 +106,5 @@ def _trained_share(config: FineTuneConfig, shape: ModelSpec) -> str:
 
 
 def _random_start(config: FineTuneConfig) -> str:
-    return " Everything but the word vectors starts random." if config.mode == "scratch" else ""
+    what = "Everything" if config.encoder else "Everything but the word vectors"
+    return f" {what} starts random." if config.mode == "scratch" else ""

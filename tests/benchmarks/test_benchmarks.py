@@ -69,7 +69,7 @@ def prepared(reviews):
 
 @pytest.fixture
 def notebook(reviews, prepared):
-    return lesson_loop.Notebook(reviews, prepared.vocabulary, prepared.model)
+    return lesson_loop.Notebook(reviews, prepared.tokenizer.words, prepared.model)
 
 
 def figures(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from ftcore.inference.prediction import predict
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
 from ftcore.storage import downloads
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
+from ftcore.text.words import WordTokenizer
 from ftcore.training import cached_features
 from tests.helpers import small_runs
 
@@ -153,9 +154,8 @@ def test_forgetting_is_measured_through_the_old_head(news_folder):
         ref="old head",
         title="Trained body, old head",
         labels=ag_news.LABELS,
-        vocabulary=small_runs.WORDS,
         truncation=base.truncation,
-        tokenizer=tokenizers.CURRENT,
+        tokenizer=WordTokenizer(word_rules.CURRENT, small_runs.WORDS),
         dataset="ag_news",
     )
     assert forgot["after"] == accuracy_on_news("old head")

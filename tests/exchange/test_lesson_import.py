@@ -20,7 +20,7 @@ from ftcore.data import ag_news, datasets
 from ftcore.events import Noted, Progress, drain
 from ftcore.exchange.lesson_import import import_lesson
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
 from tests.helpers.lesson_files import WORDS, Bomb, Lesson, glove, glove_file, imported, net
 
 ALIGNMENTS = pytest.mark.parametrize("first_row", [0, 2], ids=["two off", "aligned"])
@@ -44,7 +44,7 @@ def test_imported_model_gives_the_scores_of_the_lessons(lesson, first_row):
     ids = {word: number for number, word in enumerate(words)}
     test = drain(datasets.load("ag_news", str(lesson.news))).test
     encoded = [
-        [ids.get(word, 0) for word in tokenizers.EARLIER.tokenize(text)] for text in test.texts
+        [ids.get(word, 0) for word in word_rules.EARLIER.tokenize(text)] for text in test.texts
     ]
     lengths = torch.tensor(list(map(len, encoded)))
     padded = nn.utils.rnn.pad_sequence([torch.tensor(text) for text in encoded], True, 1)

@@ -19,7 +19,7 @@ from ftcore.data import sample
 from ftcore.errors import UnfreezeError
 from ftcore.exchange import script
 from ftcore.runs import execution
-from ftcore.text.tokenizers import CURRENT, EARLIER
+from ftcore.text.word_rules import CURRENT, EARLIER
 from ftcore.tracking import Run
 from tests.helpers import small_runs
 from tests.helpers.dataset_files import archive, csvs, folder
@@ -127,12 +127,12 @@ def test_script_reads_other_encodings_separators_and_blank_lines(base, tmp_path)
 
 def test_script_reads_with_the_tokenizer_of_the_run(base, tmp_path):
     """That of its checkpoint; a run is refused if the checkpoint was made again with another one."""
-    old = small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", tokenizer=EARLIER)
+    old = small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", rule=EARLIER)
     run = train(checkpoint="old", limit=200, epochs=2)
     assert "unicodedata" not in script.script(run.run_id)
     check_script(run, tmp_path)
     assert "unicodedata" in script.script(train(checkpoint=base, limit=200, epochs=1).run_id)
-    small_runs.checkpoint(old.path, "old", tokenizer=CURRENT)
+    small_runs.checkpoint(old.path, "old", rule=CURRENT)
     with pytest.raises(UnfreezeError, match="The tokenizer is not what this run began with"):
         script.script(run.run_id)
 

@@ -14,12 +14,12 @@ from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
 from ftcore.experiments.result import Result
 from ftcore.models import checkpoints
-from ftcore.models.spec import ModelSpec
+from ftcore.models.spec import LessonSpec
 from ftcore.training import strategies
 
 TEXTS = 1_000
 LABELS = ("negative", "positive")
-SPEC = ModelSpec(29_482, 100, len(LABELS))
+SPEC = LessonSpec(29_482, 100, len(LABELS))
 MODES = ("full", "last-layer", "gradual", "scratch", "tfidf", "majority")
 ACCURACY = {"full": 0.873, "last-layer": 0.727, "gradual": 0.868, "scratch": 0.861, "majority": 0.5}
 SECONDS = {"last-layer": 4.0, "tfidf": 2.0, "majority": 0.01}

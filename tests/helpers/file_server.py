@@ -3,7 +3,10 @@
 import contextlib
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_BLOCK = 1 << 16  # bytes
 
 
 class FileServer:
@@ -15,6 +18,7 @@ class FileServer:
         etag: the ETag of every file; none if empty.
         breaks_after: the number of bytes after which it ends each connection.
         sends_length: whether it sends Content-Length.
+        delay: seconds before each block of 64 kB.
         sent: bytes sent so far.
         requests: the paths of all requests.
     """
@@ -25,6 +29,7 @@ class FileServer:
         self.etag = '"1"'
         self.breaks_after: int | None = None
         self.sends_length = True
+        self.delay = 0.0
         self.sent = 0
         self.requests: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -47,7 +52,10 @@ class FileServer:
                 data = server.files.get(self.path.lstrip("/"))
                 if data is None:
                     self.send_error(404)
-                    return
+                else:
+                    self.send_file(data)
+
+            def send_file(self, data: bytes) -> None:
                 start, end = self.requested_range(len(data))
                 if start >= len(data) and "Range" in self.headers:
                     self.send_error(416)
@@ -63,8 +71,9 @@ class FileServer:
                 self.end_headers()
                 content = data[start:end][: server.breaks_after]
                 with contextlib.suppress(OSError):  # of a client that has closed the connection
-                    self.wfile.write(content)
-                    server.sent += len(content)
+                    for block in range(0, len(content), _BLOCK):
+                        time.sleep(server.delay)
+                        server.sent += self.wfile.write(content[block : block + _BLOCK])
 
             def requested_range(self, size: int) -> tuple[int, int]:
                 fresh = self.headers.get("If-Range", server.etag) == server.etag

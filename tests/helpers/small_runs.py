@@ -13,12 +13,13 @@ from ftcore.data import ag_news, datasets, imdb
 from ftcore.events import Evaluation, Facts, Finished, Progress, Started, Status, Step
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.models.classifier import TextClassifier
-from ftcore.models.spec import ModelSpec
+from ftcore.models.lesson_model import LessonClassifier
+from ftcore.models.spec import LessonSpec
 from ftcore.runs.checks import check_config
 from ftcore.runs.scheduler import scheduler
-from ftcore.text.tokenizers import CURRENT
 from ftcore.text.truncation import Truncation
+from ftcore.text.word_rules import CURRENT, WordRule
+from ftcore.text.words import WordTokenizer
 
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
@@ -34,6 +35,7 @@ def checkpoint(
     dataset: str = "ag_news",
     parent: Checkpoint | None = None,
     seed: int = 0,
+    rule: WordRule = CURRENT,
     **more: Any,
 ) -> Checkpoint:
     """Save a model of a few hundred random weights; it shares the word vectors of its parent, if any."""
@@ -41,12 +43,12 @@ def checkpoint(
     vectors = torch.randn(len(WORDS), 8).half()
     if parent is not None:
         vectors = checkpoint_files.load_model(parent, beside=True).embedding.weight.detach()
-    model = TextClassifier(ModelSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
+    model = LessonClassifier(LessonSpec(len(WORDS), 8, len(labels), 2, 2, 8), vectors)
     if parent is not None:
         model.embedding.weight.requires_grad_(False)
-    more = {"title": ref.capitalize(), "truncation": Truncation(16), "tokenizer": CURRENT} | more
+    more = {"title": ref.capitalize(), "truncation": Truncation(16)} | more
     more |= {"ref": ref, "labels": labels, "dataset": dataset, "parent": parent}
-    checkpoint_files.save(model, path, vocabulary=WORDS, **more)
+    checkpoint_files.save(model, path, tokenizer=WordTokenizer(rule, WORDS), **more)
     return checkpoints.find(ref)
 
 

@@ -8,7 +8,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Progress, drain
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.text.tokenizers import EARLIER
+from ftcore.text.word_rules import EARLIER
 from tests.helpers import small_runs
 
 
@@ -106,7 +106,7 @@ def test_an_answer_says_nothing_if_no_word_is_known(base, text, says_nothing):
 
 
 def test_a_checkpoint_reads_with_its_own_tokenizer(base):
-    old = small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", tokenizer=EARLIER)
+    old = small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", rule=EARLIER)
     plain, typographic = 'The film isn\'t "good"', "The film isn\u2019t \u201cgood\u201d"
     for checkpoint, alike in ((base, True), (old, False)):
         answers = prediction.predict(checkpoint.ref, [plain, typographic])

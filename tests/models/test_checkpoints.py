@@ -13,9 +13,10 @@ from ftcore import paths
 from ftcore.errors import UnfreezeError, user_message
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS, Checkpoint
-from ftcore.models.classifier import TextClassifier
-from ftcore.text import tokenizers
+from ftcore.models.lesson_model import LessonClassifier
+from ftcore.text import word_rules
 from ftcore.text.truncation import Truncation
+from ftcore.text.words import WordTokenizer
 from ftcore.training import snapshots
 from tests.helpers import small_runs
 
@@ -31,7 +32,7 @@ def test_frozen_word_vectors_stay_with_the_parent(parent):
     assert not (child.path / WORDS).exists() and child.words == "base"
     vectors = checkpoint_files.load_model(child).embedding.weight
     assert vectors.equal(checkpoint_files.load_model(parent).embedding.weight)
-    assert checkpoint_files.load_vocabulary(child).itos == small_runs.WORDS
+    assert checkpoint_files.load_tokenizer(child).words == small_runs.WORDS
 
 
 def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent):
@@ -40,8 +41,8 @@ def test_trainable_word_vectors_are_saved_exactly_once_they_differ(parent):
     model.embedding.weight.requires_grad_(True)
 
     options = {"ref": "tuned", "title": "Tuned", "labels": parent.labels, "parent": parent}
-    options |= {"vocabulary": small_runs.WORDS, "truncation": Truncation(16), "dataset": "news"}
-    options |= {"tokenizer": tokenizers.CURRENT}
+    options |= {"truncation": Truncation(16), "dataset": "news"}
+    options |= {"tokenizer": WordTokenizer(word_rules.CURRENT, small_runs.WORDS)}
 
     def save() -> Checkpoint:
         checkpoint_files.save(model, paths.checkpoints_dir() / "tuned", **options)
@@ -62,7 +63,7 @@ def test_inconsistent_or_newer_checkpoint_is_refused_and_hides_no_other(parent):
     swapped = [*small_runs.WORDS[:2], *reversed(small_runs.WORDS[2:])]
     (parent.path / VOCABULARY).write_text(json.dumps(swapped))
     with pytest.raises(UnfreezeError, match=r"vocabulary\.json is not the file"):
-        checkpoint_files.load_vocabulary(parent)
+        checkpoint_files.load_tokenizer(parent)
     config = json.loads((parent.path / CONFIG).read_text())
     del config["checksum"]
     config["model"]["feedforward"] += 1
@@ -110,7 +111,7 @@ def test_exported_copy_is_independent(parent):
     shutil.rmtree(parent.path)
     copy = checkpoints.find("copy")
     assert (copy.title, copy.words) == ("A copy", "copy")
-    assert isinstance(checkpoint_files.load_model(copy), TextClassifier)
+    assert isinstance(checkpoint_files.load_model(copy), LessonClassifier)
     with pytest.raises(UnfreezeError, match="already there"):
         checkpoint_files.export(copy, paths.checkpoints_dir() / "copy")
 
@@ -118,7 +119,7 @@ def test_exported_copy_is_independent(parent):
 def test_a_checkpoint_keeps_its_tokenizer(parent):
     """Checkpoints of before format 3 do not name theirs."""
     config = json.loads((parent.path / CONFIG).read_text())
-    assert config["tokenizer"] == parent.tokenizer == tokenizers.CURRENT.name
+    assert config["tokenizer"] == parent.tokenizer == word_rules.CURRENT.name
     del config["tokenizer"], config["checksum"]
     (parent.path / CONFIG).write_text(json.dumps(config | {"format": 2}))
     assert checkpoints.find("base").tokenizer == "basic_english"

@@ -13,7 +13,8 @@ from ftcore.errors import UnfreezeError
 from ftcore.inference import prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import CONFIG, VOCABULARY, WEIGHTS, WORDS
-from ftcore.text import tokenizers
+from ftcore.text import word_rules
+from ftcore.text.words import WordTokenizer
 from tests.helpers import small_runs
 
 
@@ -137,8 +138,8 @@ def test_a_child_of_a_run_keeps_its_own_word_vectors_as_the_run_may_be_resumed(h
     model = checkpoint_files.load_model(lesson)
     imported("lesson", seed=3)
     options = {"ref": "tuned", "title": "Tuned", "labels": lesson.labels, "parent": lesson}
-    options |= {"tokenizer": tokenizers.CURRENT}
-    options |= {"vocabulary": small_runs.WORDS, "truncation": lesson.truncation, "dataset": "news"}
+    options |= {"tokenizer": WordTokenizer(word_rules.CURRENT, small_runs.WORDS)}
+    options |= {"truncation": lesson.truncation, "dataset": "news"}
     checkpoint_files.save(model, paths.checkpoints_dir() / "tuned", **options)
     tuned = checkpoint_files.load_model(checkpoints.find("tuned"))
     assert tuned.embedding.weight.equal(model.embedding.weight)

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from ftcore.config import FineTuneConfig
-from ftcore.models.spec import ModelSpec
+from ftcore.models.spec import LessonSpec
 from pages.components.charts.palette import MODELS
 from pages.components.forms.layer_picture import DARK, LIGHT, blocks, text_on
 from tests.helpers.colours import contrast
 
-SPEC = ModelSpec(1000, 8, 2, layers=3)
+SPEC = LessonSpec(1000, 8, 2, layers=3)
 
 
 def states(mode: str, epoch: int | None = None, **settings: Any) -> list[str]:

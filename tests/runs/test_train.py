@@ -26,9 +26,10 @@ from ftcore.events import (
 )
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
-from ftcore.text import batches, vocabulary
-from ftcore.text.tokenizers import CURRENT, EARLIER
+from ftcore.text import batches
 from ftcore.text.truncation import Truncation
+from ftcore.text.word_rules import CURRENT, EARLIER
+from ftcore.text.words import WordTokenizer
 from ftcore.training import encoding, evaluation, loop, optimization, preparation, snapshots
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
@@ -228,11 +229,11 @@ def test_a_new_model_starts_from_a_file_of_vectors(tmp_path):
     run(config(checkpoint="new", vectors=str(vectors), words=100, heads=2, feedforward=8), "fresh")
     fresh = checkpoints.find("fresh")
     assert (fresh.parent, fresh.words, fresh.model.vocab_size) == ("", "fresh", len(words) + 2)
-    assert checkpoint_files.load_vocabulary(fresh).itos == ["<unk>", "<pad>", *words]
+    assert checkpoint_files.load_tokenizer(fresh).words == ["<unk>", "<pad>", *words]
 
 
 def test_one_cycle_warms_up_and_ends_at_zero():
-    factors = [optimization.one_cycle_factor(step, 100) for step in range(100)]
+    factors = [optimization.one_cycle_factor(step, 100, 0.2) for step in range(100)]
     assert factors[:20] == sorted(factors[:20]) and factors[19] == 1.0
     assert factors[20:] == sorted(factors[20:], reverse=True) and factors[99] < 0.01
 
@@ -249,7 +250,7 @@ def test_a_watched_sentence_of_unknown_words_is_noted():
 
 def test_a_run_has_its_parents_tokenizer_and_a_new_model_the_current_one(tmp_path):
     """A new model that was begun with the earlier one goes on with that."""
-    small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", tokenizer=EARLIER)
+    small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", rule=EARLIER)
     setup = prepare(config(checkpoint="old"))
     assert setup.tokenizer is EARLIER and preparation.facts(setup)["tokenizer"] == EARLIER.name
     run(config(checkpoint="old", mode="last-layer", epochs=1), "child")
@@ -266,15 +267,15 @@ def test_a_run_has_its_parents_tokenizer_and_a_new_model_the_current_one(tmp_pat
     del snapshot.values["tokenizer"]  # as an earlier version wrote it
     assert snapshots.tokenizer(snapshot) is EARLIER
     begun = drain(preparation.prepare(fresh, Path(), "", snapshots.tokenizer(snapshot)))
-    assert begun.tokenizer is EARLIER
+    assert begun.tokenizer.rule is EARLIER
 
 
 def test_token_ids_are_cached_by_tokenizer(sample):
-    vocab = vocabulary.vocab_from_tokens(small_runs.WORDS)
     text = "The \u201cgood\u201d film"
     part = datasets.Texts([text, text], [0, 1])
     dataset = replace(sample, train=part, test=part)
     first, other = (
-        drain(encoding.encode(dataset, vocab, each))[0].ids for each in (EARLIER, CURRENT)
+        drain(encoding.encode(dataset, WordTokenizer(rule, small_runs.WORDS)))[0].ids
+        for rule in (EARLIER, CURRENT)
     )
     assert first.tolist() == [2, 0, 3] * 2 and other.tolist() == [2, 5, 3] * 2

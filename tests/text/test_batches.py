@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from ftcore.text import batches
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
-from ftcore.text.vocabulary import PAD
+from ftcore.text.words import PAD
 
 
 def pack(texts: list[list[int]]) -> Tokens:

@@ -14,7 +14,8 @@ from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.experiments import catalog
-from ftcore.models import checkpoints, fingerprints
+from ftcore.models import checkpoints
+from ftcore.text.words import of_words
 from ftcore.tracking.address import tracking_uri
 from tests.helpers import small_runs
 
@@ -86,7 +87,7 @@ def test_word_vectors_of_each_starter_stay(words, vectors):
     content = (owner.path / checkpoints.WORDS).read_bytes()
     assert hashlib.sha256(content).hexdigest()[:16] == vectors
     stored = json.loads((owner.path / checkpoints.VOCABULARY).read_text("utf-8"))
-    assert fingerprints.of_words(stored) == words
+    assert of_words(stored) == words
 
 
 def test_diagnostics_may_lack_arrays_but_have_no_unknown_ones(tmp_path):

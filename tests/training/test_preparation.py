@@ -40,7 +40,7 @@ def test_vectors_that_know_next_to_no_word_are_refused(sample, tmp_path):
 def test_few_common_words_are_enough_and_what_was_cut_is_noted(sample, tmp_path):
     common = vectors(tmp_path / "v.txt", ["the", "a", "film", "is", "this", "but"], end="")
     setup = prepare(checkpoint="new", vectors=common)
-    assert setup.vocabulary[2:] == ["the", "a", "film", "is", "this", "but"]
+    assert setup.tokenizer.words[2:] == ["the", "a", "film", "is", "this", "but"]
     assert any("ends without a line break" in note for note in setup.notes)
 
 

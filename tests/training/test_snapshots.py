@@ -18,7 +18,7 @@ from ftcore.inference import prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import execution, train
 from ftcore.runs.scheduler import scheduler
-from ftcore.text.tokenizers import CURRENT, EARLIER
+from ftcore.text.word_rules import CURRENT, EARLIER
 from ftcore.tracking import store
 from ftcore.training import loop, snapshots
 from tests.helpers import small_runs
@@ -129,7 +129,7 @@ def test_a_run_resumes_only_with_the_data_it_began_with(sample, monkeypatch):
 
 def test_a_snapshot_of_the_first_version_resumes():
     """It does not name its tokenizer, which was the first one."""
-    first = small_runs.checkpoint(paths.checkpoints_dir() / "first", "first", tokenizer=EARLIER)
+    first = small_runs.checkpoint(paths.checkpoints_dir() / "first", "first", rule=EARLIER)
     config = small_runs.config(checkpoint="first")
     run_id = paused(config)
     file = snapshots.path(checkpoints.run_path(run_id))
@@ -140,10 +140,10 @@ def test_a_snapshot_of_the_first_version_resumes():
     values |= {"format": 1, "phase": "training", "split": split}
     header = {"state": json.dumps(values)}  # without a checksum
     save_file(load_file(file), file, header)
-    small_runs.checkpoint(first.path, "first", tokenizer=CURRENT)
+    small_runs.checkpoint(first.path, "first", rule=CURRENT)
     assert execute(run_id) == "interrupted"
     assert "The tokenizer is not what this run began with" in tracking.run(run_id).message
-    small_runs.checkpoint(first.path, "first", tokenizer=EARLIER)
+    small_runs.checkpoint(first.path, "first", rule=EARLIER)
     assert execute(run_id) == "finished"
     assert_same_outcome(finished(config), run_id)
 

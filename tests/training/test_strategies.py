@@ -4,11 +4,11 @@ import pytest
 
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.models.classifier import TextClassifier
-from ftcore.models.spec import ModelSpec
+from ftcore.models.lesson_model import LessonClassifier
+from ftcore.models.spec import LessonSpec
 from ftcore.training import strategies
 
-SPEC = ModelSpec(vocab_size=1000, dim=8, classes=2, layers=2, feedforward=16)
+SPEC = LessonSpec(vocab_size=1000, dim=8, classes=2, layers=2, feedforward=16)
 EVERYTHING = {"head", "layer 1", "layer 2", "word vectors"}
 
 
@@ -27,10 +27,10 @@ EVERYTHING = {"head", "layer 1", "layer 2", "word vectors"}
     ],
 )
 def test_only_the_groups_of_the_mode_train(settings, trained):
-    config, model = FineTuneConfig(**settings), TextClassifier(SPEC)
+    config, model = FineTuneConfig(**settings), LessonClassifier(SPEC)
     strategies.freeze(model, config)
     for group in model.layer_groups():
-        states = {weight.requires_grad for weight in group.parameters()}
+        states = {weight.requires_grad for weight in group.parameters}
         assert states == {group.name in trained}, group.name
     count = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     assert count == strategies.trainable_parameters(config, SPEC)

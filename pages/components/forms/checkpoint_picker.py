@@ -36,6 +36,11 @@ class CheckpointChoice:
         return f":{mode_badge(self.mode)}-badge[{title}]"
 
 
+def models_that_answer() -> dict[str, "CheckpointChoice"]:
+    """All usable checkpoints with a last layer, by ref, in the order of `checkpoint_choices`."""
+    return {ref: each for ref, each in checkpoint_choices().items() if each.checkpoint.labels}
+
+
 def checkpoint_choices() -> dict[str, CheckpointChoice]:
     """All usable checkpoints by ref: bundled, imported, then those of runs, newest first."""
     listed = checkpoints.list_checkpoints()

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ftcore import config, settings
-from ftcore.config import MODE_DEFAULTS, PRESETS, SETTINGS, FineTuneConfig
+from ftcore.config import MODE_DEFAULTS, SETTINGS, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
@@ -65,7 +65,8 @@ def fill(values: dict[str, Any]) -> None:
     """Set the values of inputs; only in a callback, or before the inputs are drawn."""
     for name, value in values.items():
         if name in SETTINGS:
-            st.session_state[key(name)] = value
+            # A run of another model than an encoder has no pooling.
+            st.session_state[key(name)] = value if (name, value) != ("pooling", "") else "auto"
 
 
 def values() -> dict[str, Any]:
@@ -76,7 +77,16 @@ def values() -> dict[str, Any]:
 def preset(name: str, mode: str) -> dict[str, Any]:
     """The values that a preset sets in a mode."""
     defaults = {setting: SETTINGS[setting].default for setting in IN_PRESETS}
-    return defaults | vars(config.mode_defaults(mode)) | PRESETS[name]
+    return defaults | mode_defaults(mode) | config.presets(_encoder())[name]
+
+
+def mode_defaults(mode: str) -> dict[str, Any]:
+    """The values that a mode sets for the chosen checkpoint."""
+    return vars(config.mode_defaults(mode, _encoder()))
+
+
+def _encoder() -> bool:
+    return config.is_encoder(st.session_state[key("checkpoint")])
 
 
 def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
@@ -85,7 +95,15 @@ def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
         fill({"checkpoint": next(iter(checkpoints))})
     titles = {ref: checkpoint.title for ref, checkpoint in checkpoints.items()}
     options = {"format_func": titles.get, "help": "The pretrained model to start from."}
-    st.selectbox("Checkpoint", titles, key=key("checkpoint"), persist_state="session", **options)
+    options |= {"persist_state": "session", "on_change": _apply_checkpoint}
+    st.selectbox("Checkpoint", titles, key=key("checkpoint"), **options)
+
+
+def _apply_checkpoint() -> None:
+    """Callback: an encoder needs other values than the lesson's model."""
+    known = config.mode_defaults(st.session_state[key("mode")], not _encoder())
+    if vars(known).items() <= values().items():  # those of the other kind
+        apply_preset()
 
 
 def data_input() -> None:
@@ -134,9 +152,10 @@ def choose_groups(groups: Sequence[str]) -> None:
 def preset_input(label: str, **options: Any) -> None:
     """Draw the choice of presets; none is selected if the inputs hold other values."""
     mode, current = st.session_state[key("mode")], values().items()
-    matching = (name for name in PRESETS if preset(name, mode).items() <= current)
+    names = list(config.presets(_encoder()))
+    matching = (name for name in names if preset(name, mode).items() <= current)
     st.session_state["preset"] = next(matching, None)
-    st.segmented_control(label, list(PRESETS), key="preset", on_change=apply_preset, **options)
+    st.segmented_control(label, names, key="preset", on_change=apply_preset, **options)
 
 
 def apply_preset() -> None:
@@ -144,7 +163,8 @@ def apply_preset() -> None:
     name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
     if mode == "custom" and not st.session_state[key("groups")]:
         fill({"groups": "head"})
-    fill(preset(name, mode) if name else vars(config.mode_defaults(mode)))
+    known = name in config.presets(_encoder())
+    fill(preset(name, mode) if known else mode_defaults(mode))
 
 
 def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
-from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
+from pages.components.forms.checkpoint_picker import CheckpointChoice, models_that_answer
 from pages.components.predict.explanation import explanations
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
@@ -28,7 +28,7 @@ def answers(text: str, refs: Sequence[str], choices: Mapping[str, CheckpointChoi
 def _draw(text: str, refs: Sequence[str], training: Sequence[str]) -> None:
     from ftcore.inference.prediction import SAYS_NOTHING, predict  # imports torch
 
-    choices = checkpoint_choices()
+    choices = models_that_answer()
     if any(ref not in choices or not choices[ref].training for ref in training):
         st.rerun()
     if len(text) > MAX_LENGTH:

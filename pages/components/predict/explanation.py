@@ -7,7 +7,7 @@ import streamlit as st
 
 from ftcore.errors import UnfreezeError
 from pages.components.charts.palette import class_colours
-from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoint_choices
+from pages.components.forms.checkpoint_picker import CheckpointChoice, models_that_answer
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.html_fragments import colour_legend, token_list
@@ -21,7 +21,7 @@ MAX_OPACITY = 0.6  # of the strongest word; text on it stays readable in both th
 
 def explanations(text: str, refs: Sequence[str]) -> None:
     """Draw the shaded text once per model, side by side."""
-    choices = checkpoint_choices()
+    choices = models_that_answer()
     with st.grid(columns=min(2, len(refs)), min_column_width=260, border=True) as grid:
         for ref in refs:
             with grid.cell(), show_errors():

@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 from torchtext.data.utils import get_tokenizer
 
 from ftcore.errors import UnfreezeError
-from ftcore.text import tokenizers
-from ftcore.text.tokenizers import CURRENT, EARLIER
+from ftcore.text import word_rules
+from ftcore.text.word_rules import CURRENT, EARLIER
 
 APOSTROPHES = "'`\xb4\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02bd\u02c8\u055a\u07f4"
 APOSTROPHES += "\u1fbd\u1fef\u1ffd\ua78c\uff07\uff40\x91\x92"
@@ -109,9 +109,9 @@ def test_plain_texts_are_read_as_before(text):
 
 
 def test_tokenizers_are_found_by_name():
-    assert [tokenizers.find(name) for name in ("basic_english", "basic_english-2")] == [
+    assert [word_rules.find(name) for name in ("basic_english", "basic_english-2")] == [
         EARLIER,
         CURRENT,
     ]
     with pytest.raises(UnfreezeError, match="'of tomorrow' is unknown here: update"):
-        tokenizers.find("of tomorrow")
+        word_rules.find("of tomorrow")

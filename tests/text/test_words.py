@@ -9,25 +9,27 @@ from torchtext.data.utils import get_tokenizer
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
-from ftcore.text import tokenizers, vocabulary
-from ftcore.text.vocabulary import PAD, SPECIALS, UNK
+from ftcore.text import word_rules
+from ftcore.text.batches import PAD
+from ftcore.text.words import SPECIALS, UNK, WordTokenizer
 
-VOCAB = vocabulary.vocab_from_tokens([*SPECIALS, "a", "film", "fine", "."])
+WORDS = [*SPECIALS, "a", "film", "fine", "."]
+TOKENIZER = WordTokenizer(word_rules.EARLIER, WORDS)
 basic_english = get_tokenizer("basic_english")
 
 
 def encode(texts: list[str], max_length: int | None = None) -> list[list[int]]:
-    ids, offsets = drain(vocabulary.encode(texts, VOCAB, tokenizers.EARLIER, max_length))
+    ids, offsets = drain(TOKENIZER.encode(texts, max_length))
     assert (ids.dtype, offsets.dtype, len(ids)) == (np.int32, np.int64, offsets[-1])
     return [ids[a:b].tolist() for a, b in pairwise(offsets)]
 
 
 def test_vocabulary_keeps_the_given_order():
     tokens = [*SPECIALS, "zebra", "apple", "zoo", "'"]
-    vocab = vocabulary.vocab_from_tokens(tokens)
-    assert vocab.itos == tokens
-    assert [vocab[token] for token in tokens] == list(range(6))
-    assert (vocab["<unk>"], vocab["<pad>"], vocab["never seen"]) == (UNK, PAD, UNK)
+    tokenizer = WordTokenizer(word_rules.CURRENT, tokens)
+    assert tokenizer.words == tokens
+    assert tokenizer.ids(tokens) == [0, UNK, 2, 3, 4, 5], "<pad> in a text is not padding"
+    assert tokenizer.ids(["never seen"]) == [UNK] and PAD == 1
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_vocabulary_keeps_the_given_order():
 )
 def test_vocabulary_that_would_shift_its_vectors_is_refused(tokens, message):
     with pytest.raises(UnfreezeError, match=message):
-        vocabulary.vocab_from_tokens(tokens)
+        WordTokenizer(word_rules.CURRENT, tokens)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", '"', ";:", "<br />", "<pad>"])
@@ -57,6 +59,6 @@ def test_text_without_words_is_one_unknown_token(text):
 )
 def test_tokens_are_those_of_the_lesson(texts, max_length):
     tokens = [basic_english(text)[:max_length] or ["<unk>"] for text in texts]
-    expected = [[VOCAB.stoi.get(token, UNK) for token in text] for text in tokens]
+    expected = [TOKENIZER.ids(text) for text in tokens]
     assert encode(texts, max_length) == expected
-    assert len(VOCAB) == len(VOCAB.stoi) == 6, "encoding must not add words to the vocabulary"
+    assert len(TOKENIZER) == 6, "encoding must not add words to the vocabulary"

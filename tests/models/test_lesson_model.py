@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ftcore.models import classifier
-from ftcore.models.classifier import TextClassifier
-from ftcore.models.spec import ModelSpec
+from ftcore.models import lesson_model
+from ftcore.models.lesson_model import LessonClassifier
+from ftcore.models.spec import LessonSpec
 
-SPEC = ModelSpec(vocab_size=20, dim=8, classes=3, heads=2, layers=2, feedforward=16)
+SPEC = LessonSpec(vocab_size=20, dim=8, classes=3, heads=2, layers=2, feedforward=16)
 
 
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return TextClassifier(SPEC, torch.randn(20, 8), dropout=0.0).eval()
+    return LessonClassifier(SPEC, torch.randn(20, 8), dropout=0.0).eval()
 
 
 def test_scores_depend_on_the_order_of_words_alone_not_on_padding_or_other_texts(model):
@@ -26,7 +26,7 @@ def test_scores_depend_on_the_order_of_words_alone_not_on_padding_or_other_texts
 
 
 def test_layer_groups_hold_every_weight_once_and_layers_differ(model):
-    sizes = {g.name: sum(w.numel() for w in g.parameters()) for g in model.layer_groups()}
+    sizes = {g.name: sum(w.numel() for w in g.parameters) for g in model.layer_groups()}
     first, second = model.transformer_encoder.layers
     assert not torch.equal(first.linear1.weight, second.linear1.weight)
     assert sizes == SPEC.group_sizes()
@@ -42,7 +42,7 @@ def test_both_ways_to_compute_attention_equal_pytorchs(model, monkeypatch):
     exact = model.features(ids, lengths)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         explicit = model.features(ids, lengths).float()
-        monkeypatch.setattr(classifier, "WRITTEN_OUT", 0)
+        monkeypatch.setattr(lesson_model, "WRITTEN_OUT", 0)
         fused = model.features(ids, lengths).float()
     model.transformer_encoder = reference
     expected = model.features(ids, lengths)
@@ -58,7 +58,7 @@ def test_dropout_drops_features_of_whole_texts_and_words_in_training_only(model)
     ids, lengths = torch.randint(2, 20, (4, 9)), torch.tensor([9, 9, 9, 9])
     assert not torch.allclose(model.train()(ids, lengths), model(ids, lengths))
     assert torch.equal(model.eval()(ids, lengths), model(ids, lengths))
-    dropout = classifier.TextDropout(0.25)
+    dropout = lesson_model.TextDropout(0.25)
     x = torch.ones(400, 3, 10)
     dropped = dropout(x)
     assert torch.equal(dropped[:, 0], dropped[:, 1])

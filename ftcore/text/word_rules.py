@@ -12,7 +12,7 @@ from ftcore.text import normalization
 
 
 @dataclass(frozen=True)
-class Tokenizer:
+class WordRule:
     """Splits texts into lower-case words and punctuation marks."""
 
     name: str
@@ -27,26 +27,26 @@ class Tokenizer:
         return tokens
 
 
-EARLIER = Tokenizer(
+EARLIER = WordRule(
     "basic_english",
     "the lesson's basic_english: a word beside a typographic mark, a slash or a dash is unknown",
     str,
 )
 """Of checkpoints that do not name theirs, and of the lesson's own models."""
-CURRENT = Tokenizer(
+CURRENT = WordRule(
     "basic_english-2",
     "basic_english after typographic forms are made plain",
     normalization.normalize,
 )
 """Of new models; a fine-tuned one has its parent's. If its tokens change, its name does, too."""
-TOKENIZERS = {tokenizer.name: tokenizer for tokenizer in (EARLIER, CURRENT)}
+RULES = {rule.name: rule for rule in (EARLIER, CURRENT)}
 
 
-def find(name: str) -> Tokenizer:
+def find(name: str) -> WordRule:
     """Return the tokenizer of a name. Raises UnfreezeError."""
-    if name not in TOKENIZERS:
+    if name not in RULES:
         raise UnfreezeError(f"The tokenizer {name!r} is unknown here: update Unfreeze.")
-    return TOKENIZERS[name]
+    return RULES[name]
 
 
 @functools.cache

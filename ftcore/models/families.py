@@ -1,0 +1,101 @@
+"""The encoder families whose layers are known: where a body keeps its layers, and how a head reads it.
+
+A family is a `model_type` of transformers. Its head is that of its own `…ForSequenceClassification` class, so
+that a checkpoint opens there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family names its parts."""
+
+    prefix: str
+    """Name of the body in the classification class."""
+    layers: str
+    """Path of the list of layers in the body."""
+    head: tuple[str, ...]
+    """Paths of the head's modules in the classification class, lowest first."""
+    score: "Callable[[Any, Tensor], Tensor]"
+    """The head's modules and the features [texts, dim] of the first token → scores [texts, classes]."""
+    last: str = "classifier"
+    """Path in the head of the layer whose size depends on the number of classes."""
+    top: tuple[str, ...] = ()
+    """Modules of the body above its layers; they belong to the top layer's group."""
+    offset: int = 0
+    """Positions that no token can take."""
+    fused_attention: bool = True
+    """Whether transformers offers it another attention than its own."""
+
+
+def _pooled(head: Any, features: "Tensor") -> "Tensor":
+    return head.classifier(head.pooler(features[:, None]))
+
+
+def _sequence(head: Any, features: "Tensor") -> "Tensor":
+    return head.classifier(features[:, None])
+
+
+def _albert(head: Any, features: "Tensor") -> "Tensor":
+    return head.classifier(head.pooler(features).tanh())
+
+
+def _distilbert(head: Any, features: "Tensor") -> "Tensor":
+    return head.classifier(head.pre_classifier(features).relu())
+
+
+def _modernbert(head: Any, features: "Tensor") -> "Tensor":
+    return head.classifier(head.head(features))
+
+
+_ROBERTA = Family(
+    "roberta", "encoder.layer", ("classifier",), _sequence, "classifier.out_proj", offset=2
+)
+FAMILIES: dict[str, Family] = {
+    "bert": Family("bert", "encoder.layer", ("bert.pooler", "classifier"), _pooled),
+    "electra": Family(
+        "electra", "encoder.layer", ("classifier",), _sequence, "classifier.out_proj"
+    ),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "distilbert": Family(
+        "distilbert", "transformer.layer", ("pre_classifier", "classifier"), _distilbert
+    ),
+    "mpnet": Family(
+        "mpnet",
+        "encoder.layer",
+        ("classifier",),
+        _sequence,
+        "classifier.out_proj",
+        offset=2,
+        fused_attention=False,
+    ),
+    "deberta-v2": Family(
+        "deberta", "encoder.layer", ("pooler", "classifier"), _pooled, fused_attention=False
+    ),
+    "modernbert": Family(
+        "model", "layers", ("head", "classifier"), _modernbert, top=("final_norm",)
+    ),
+    "albert": Family(
+        "albert", "encoder.albert_layer_groups", ("albert.pooler", "classifier"), _albert
+    ),
+}
+TITLES = {
+    "bert": "BERT",
+    "electra": "ELECTRA",
+    "roberta": "RoBERTa",
+    "xlm-roberta": "XLM-RoBERTa",
+    "camembert": "CamemBERT",
+    "distilbert": "DistilBERT",
+    "mpnet": "MPNet",
+    "deberta-v2": "DeBERTa",
+    "modernbert": "ModernBERT",
+    "albert": "ALBERT",
+}

@@ -1,0 +1,136 @@
+"""The tokenizer of an encoder: pieces of words, by the tokenizers package; its only importer."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ftcore.errors import UnfreezeError
+from ftcore.events import Progress, Task
+from ftcore.text.batches import Frame
+
+DEFINITION = "tokenizer.json"
+_CHUNK = 256  # texts between two yields; the package computes without the GIL
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A token of a text, and where it stands in it."""
+
+    text: str
+    start: int
+    end: int
+    word: int
+    """Number of the word that it belongs to."""
+
+
+class SubwordTokenizer:
+    """Splits texts into the pieces that an encoder was pretrained on.
+
+    definition: the content of a tokenizer.json. Raises UnfreezeError if it is none.
+    """
+
+    def __init__(self, definition: str, pad: int) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_str(definition)
+        except Exception:  # the package raises nothing more specific
+            raise UnfreezeError("The tokenizer.json of the encoder cannot be read.") from None
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self.definition = definition
+        self.pad = pad
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash that changes with the ids of any text, 16 hex digits."""
+        return hashlib.sha256(self.definition.encode()).hexdigest()[:16]
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The special tokens around a text."""
+        framed = self._tokenizer.encode("a")
+        inner = [at for at, special in enumerate(framed.special_tokens_mask) if not special]
+        first, last = (inner[0], inner[-1] + 1) if inner else (len(framed.ids), len(framed.ids))
+        return Frame(tuple(framed.ids[:first]), tuple(framed.ids[last:]), self.pad)
+
+    @cached_property
+    def unknown(self) -> int | None:
+        """The id of what the tokenizer does not know; None if it knows every character."""
+        name = json.loads(self.definition)["model"].get("unk_token")
+        return self._tokenizer.token_to_id(name) if name else None
+
+    @property
+    def name(self) -> str:
+        """The kind of its pieces, and its fingerprint."""
+        return f"{json.loads(self.definition)['model'].get('type', 'pieces')} {self.fingerprint}"
+
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def tokenize(self, text: str) -> list[str]:
+        return [piece.text for piece in self.pieces(text)]
+
+    @cached_property
+    def blank(self) -> int:
+        """The mask that the model was pretrained with; without one, the padding."""
+        names = ("[MASK]", "<mask>")
+        ids = [self._tokenizer.token_to_id(name) for name in names]
+        return next((token for token in ids if token is not None), self.pad)
+
+    def ids(self, tokens: Sequence[str]) -> list[int]:
+        """Return the ids of pieces."""
+        ids = [self._tokenizer.token_to_id(token) for token in tokens]
+        return [self.pad if token is None else token for token in ids]
+
+    def piece(self, number: int) -> str:
+        """Return the piece of an id."""
+        return str(self._tokenizer.id_to_token(number))
+
+    def known(self, tokens: Sequence[str]) -> list[bool]:
+        """Whether each token is another one than the tokenizer's mark of the unknown."""
+        return [self._tokenizer.token_to_id(token) != self.unknown for token in tokens]
+
+    def says_nothing(self, tokens: Sequence[str]) -> bool:
+        """Whether all tokens are unknown or punctuation marks."""
+        return not any(
+            known and any(map(str.isalnum, token))
+            for token, known in zip(tokens, self.known(tokens), strict=True)
+        )
+
+    def pieces(self, text: str) -> list[Piece]:
+        """Return the tokens of a text, without special ones."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return [
+            Piece(token, start, end, word if word is not None else -1)
+            for token, (start, end), word in zip(
+                encoding.tokens, encoding.offsets, encoding.word_ids, strict=True
+            )
+        ]
+
+    def encode(
+        self, texts: Sequence[str], max_length: int | None
+    ) -> Task[tuple[np.ndarray, np.ndarray]]:
+        """Return the ids of all texts, int32 [tokens], and their offsets, int64 [texts + 1].
+
+        Special tokens are left out; a batch puts them around what it reads of a text.
+        """
+        parts = [np.empty(0, np.int32)]
+        offsets = np.zeros(len(texts) + 1, np.int64)
+        for start in range(0, len(texts), _CHUNK):
+            chunk = list(texts[start : start + _CHUNK])
+            encodings = self._tokenizer.encode_batch_fast(chunk, add_special_tokens=False)
+            for row, encoding in enumerate(encodings, start=start + 1):
+                ids = np.array(encoding.ids[:max_length], np.int32)
+                offsets[row] = offsets[row - 1] + len(ids)
+                parts.append(ids)
+            yield Progress("encoding", min(start + _CHUNK, len(texts)), len(texts), "texts")
+        # One id more than the texts have: a batch of empty texts reads it before it is masked.
+        return np.concatenate([*parts, np.array([self.pad], np.int32)]), offsets
+
+    def files(self) -> Mapping[str, bytes]:
+        """What a checkpoint stores of it, content by file name."""
+        return {DEFINITION: self.definition.encode()}

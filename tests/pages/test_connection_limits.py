@@ -34,18 +34,33 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     else:
         scope[CONNECTION].trusted |= scope["path"] == "/trusted"
         body = b"" if scope["path"] == "/refused" else await Request(scope, receive).body()
-        await Response(f"{len(body)} bytes")(scope, receive, send)
+        answer = b"x" * 50_000_000 if scope["path"] == "/large" else f"{len(body)} bytes"
+        await Response(answer)(scope, receive, send)
 
 
 @pytest.fixture
-def serve(monkeypatch):
+def started():
+    """The servers with their threads; they are stopped at the end."""
+    started: list[tuple[uvicorn.Server, threading.Thread]] = []
+    yield started
+    stop(started)
+
+
+def stop(started):
+    for server, thread in started:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def serve(monkeypatch, started):
     """Start a server with its trusted proxies and options of uvicorn; returns its port."""
     for name in ("REQUEST_SECONDS", "BODY_SECONDS"):
         monkeypatch.setattr(connections, name, 0.4)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.02)
     monkeypatch.setattr(uvicorn_server, "MAX_CONNECTIONS", LIMIT)
     monkeypatch.setattr(uvicorn.Server, "startup", uvicorn.Server.startup)
-    started = []
 
     def start(proxies: str = "", **options: object) -> int:
         uvicorn_server.install(Networks(proxies, "X"))
@@ -58,11 +73,7 @@ def serve(monkeypatch):
         started.append((server, thread))
         return listening.getsockname()[1]
 
-    yield start
-    for server, thread in started:
-        server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
+    return start
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +143,19 @@ def test_what_never_ends_is_ended(serve, sent):
     assert is_ended(connect(port, sent), 10.0)
     assert trickle(connect(port, sent or b"GET /"), 10.0)
     assert b"200 OK" in answer(connect(port))
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", HEAD + b"X: ", POST, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"]
+)
+def test_a_stop_waits_for_nobody(serve, started, monkeypatch, sent):
+    for name in ("REQUEST_SECONDS", "BODY_SECONDS"):
+        monkeypatch.setattr(connections, name, 60.0)
+    monkeypatch.setattr(uvicorn_server, "STOP_SECONDS", 1)
+    client = connect(serve(), sent)
+    time.sleep(0.2)  # it reads nothing, either
+    stop(started)
+    client.close()
 
 
 def test_a_long_body_at_a_good_rate_is_not_ended(serve):

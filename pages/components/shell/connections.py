@@ -86,6 +86,12 @@ class Connections:
         del self._open[oldest.peer]
         return True
 
+    def end_waiting(self) -> None:
+        """End the connections whose requests have not arrived."""
+        for connection in self._open.values():
+            if connection.deadline < math.inf:
+                connection.end()
+
     async def sweep(self) -> None:
         """End the connections whose time is over, for ever."""
         while True:
@@ -164,6 +170,7 @@ class Listener:
         for task in self._tasks:
             task.cancel()
         self._socket.close()
+        self._connections.end_waiting()  # uvicorn waits for each request, for ever
 
     async def wait_closed(self) -> None:
         await asyncio.gather(*self._tasks, *self._connecting, return_exceptions=True)

@@ -11,6 +11,8 @@ from ftcore.access import Networks
 from ftcore.storage import open_files
 from pages.components.shell.connections import MAX_CONNECTIONS, Connections, Listener
 
+STOP_SECONDS = 5  # for answers that are being sent when the server is stopped
+
 
 def install(proxies: Networks) -> None:
     """Let uvicorn start with limits on connections.
@@ -24,6 +26,7 @@ def install(proxies: Networks) -> None:
         if server.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
         config = server.config
+        config.timeout_graceful_shutdown = STOP_SECONDS
         # Half of the open files are left to the record, the cache and what libraries open.
         limit = min(MAX_CONNECTIONS, open_files.raise_limit() // 2)
         connections = Connections(limit, proxies)

@@ -64,8 +64,12 @@ class Checkpoint:
 
     @property
     def bytes(self) -> int:
-        """Size on disk."""
-        return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())
+        """Size on disk; what is deleted meanwhile does not count."""
+        try:
+            entries = list(self.path.iterdir())
+        except OSError:
+            return 0
+        return sum(map(_size, entries))
 
     @property
     def card(self) -> str:
@@ -204,6 +208,13 @@ def _modified(file: Path) -> float:
         return file.stat().st_mtime
     except OSError:  # it is gone
         return 0.0
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except OSError:  # it is gone
+        return 0
 
 
 def _stamp(file: Path) -> str:

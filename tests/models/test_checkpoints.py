@@ -126,3 +126,17 @@ def test_a_checkpoint_keeps_its_tokenizer(parent):
     (parent.path / CONFIG).write_text(json.dumps(config | {"tokenizer": "of tomorrow"}))
     with pytest.raises(UnfreezeError, match="has the tokenizer of tomorrow, which this version"):
         checkpoints.find("base")
+
+
+def test_size_of_a_checkpoint_that_is_deleted_meanwhile(home, monkeypatch):
+    """A page lists checkpoints while another visitor deletes one, or its run replaces a file."""
+    checkpoint = small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
+    size, listed = checkpoint.bytes, list(checkpoint.path.iterdir())
+    gone = listed[0].stat().st_size
+    listed[0].unlink()
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter(listed))
+    monkeypatch.setattr(Path, "is_file", lambda file: True)
+    assert checkpoint.bytes == size - gone
+    monkeypatch.undo()
+    shutil.rmtree(checkpoint.path)
+    assert checkpoint.bytes == 0

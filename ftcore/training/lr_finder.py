@@ -42,8 +42,11 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     strategies.freeze(state.model, config)
     if config.mode == "scratch" or not setup.parent or setup.parent.labels != setup.dataset.labels:
         # Unlearning the guesses of a random head would look like learning.
-        for weight in state.model.classifier.parameters():
-            nn.init.zeros_(weight)
+        # Zeros in a hidden layer of the head would let nothing below it learn.
+        for module in state.model.classifier.modules():
+            if isinstance(module, nn.Linear) and module.out_features == len(setup.dataset.labels):
+                for weight in module.parameters():
+                    nn.init.zeros_(weight)
     rows = setup.train_rows[: STEPS * config.batch_size]
     classifier = yield from evaluation.classifier_of_mode(setup, state.model, setup.train, rows)
     untrained = replace(classifier, network=copy.deepcopy(classifier.network).train())

@@ -103,12 +103,18 @@ def mode_defaults(mode: str, encoder: bool = False) -> ModeDefaults:
     return defaults[mode if mode in MODES else "last-2"]
 
 
+def encoder_spec(checkpoint: str) -> EncoderSpec | None:
+    """Return the sizes of a checkpoint that is an encoder, otherwise None."""
+    try:
+        spec = checkpoints.find(checkpoint).model
+    except UnfreezeError:
+        return None
+    return spec if isinstance(spec, EncoderSpec) else None
+
+
 def is_encoder(checkpoint: str) -> bool:
     """Whether a checkpoint is an encoder; False if there is none of this name."""
-    try:
-        return isinstance(checkpoints.find(checkpoint).model, EncoderSpec)
-    except UnfreezeError:
-        return False
+    return encoder_spec(checkpoint) is not None
 
 
 def generated_name(modes: Iterable[str], dataset: str, detail: str) -> str:
@@ -168,7 +174,8 @@ class FineTuneConfig:
     batch_size: int = setting(None, "Texts per step (default: the mode's).", 1, 4096)
     pooling: Literal["auto", "mean", "first"] = setting(
         "auto",
-        "What an encoder's head reads of a text: the mean over its tokens, or its first token. auto is mean.",
+        "What an encoder's head reads of a text: the mean over its tokens, or its first token. auto: "
+        "what the checkpoint's head reads, otherwise the mean.",
     )
     head_rate: float = setting(
         None, "Learning rate of the head as a multiple (default: the mode's).", 1e-3, 1e3
@@ -268,9 +275,8 @@ class FineTuneConfig:
         if not self.encoder:
             return ""
         pooling = settings.checked(SETTINGS["pooling"], self.pooling)
-        if not is_encoder(str(self.checkpoint)):
-            return ""
-        return "mean" if pooling == "auto" else str(pooling)
+        spec = encoder_spec(str(self.checkpoint))
+        return spec.with_head(spec.classes, pooling).pooling if spec else ""
 
     @property
     def head_pooling(self) -> Pooling:

@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -40,7 +39,7 @@ with inputs:
     form.data_input()
     checkpoint = checkpoints[st.session_state[form.key("checkpoint")]]
     labels = datasets.SPECS[st.session_state[form.key("dataset")]].labels
-    spec = replace(checkpoint.model, classes=len(labels))
+    spec = checkpoint.model.with_head(len(labels), st.session_state[form.key("pooling")])
     form.mode_input(spec)
     form.preset_input(
         "Settings",
@@ -69,7 +68,8 @@ with summary.container(border=True):
         st.markdown(strategies.describe_briefly(valid_config, spec))
         if checkpoint.labels != labels:
             change = f"{len(checkpoint.labels)} classes before, {len(labels)} now"
-            st.markdown(f"The last layer is replaced: {change}.")
+            added = f"A last layer is added, for {len(labels)} classes."
+            st.markdown(f"The last layer is replaced: {change}." if checkpoint.labels else added)
         config = valid_config
     time_needed = st.empty()
     options = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch"}

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ftcore import validation
@@ -58,6 +58,18 @@ class EncoderSpec(ModelSpec):
             object.__setattr__(self, name, value)
         if self.pooling not in ("mean", "first") or self.classes < 0:
             raise UnfreezeError("The checkpoint's pooling or number of classes cannot be read.")
+
+    def with_head(self, classes: int, pooling: str) -> "EncoderSpec":
+        """Return the sizes with a new head, which reads the mean over a text's tokens or its first token.
+
+        auto: what the present head reads; the mean if there is none.
+        """
+        if pooling == "auto" and self.classes:
+            pooling = self.pooling
+        if pooling != "first":
+            return replace(self, classes=classes, pooling="mean", pooler=0)
+        # What lies below the last layer in a family's head: a matrix and as many numbers as it has rows.
+        return replace(self, classes=classes, pooling="first", pooler=self.dim * (self.dim + 1))
 
     @property
     def absent(self) -> str:

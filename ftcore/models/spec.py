@@ -35,6 +35,10 @@ class ModelSpec(ABC):
         """Return the sizes with another number of classes."""
         return replace(self, classes=classes)  # type: ignore[type-var]
 
+    def with_head(self, classes: int, pooling: str) -> Self:
+        """Return the sizes with a new head, which reads the mean over a text's tokens or its first token."""
+        return self.with_classes(classes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` takes."""
         given = (field for field in fields(self) if field.init)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs.checks import check_config
 from ftcore.runs.train import train
 from ftcore.text.batches import Tokens
+from ftcore.training import preparation
 from tests.helpers import small_encoders
 
 pytestmark = pytest.mark.slow  # transformers takes seconds to import
@@ -160,6 +161,15 @@ def test_an_encoder_on_the_command_line(tmp_path, capsys):
     ):
         assert main(command) == 2, command
         assert sentence in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_from_a_fine_tuned_encoder_keeps_its_head(encoder):
+    first = run(mode="full", pooling="first")
+    config = FineTuneConfig(checkpoint="run", mode="last-2", limit=60, epochs=1, max_length=32)
+    assert config.pooling == "first" == first.model.pooling
+    setup = drain(preparation.prepare(config, checkpoints.run_path("next"), "next"))
+    head = checkpoint_files.load_model(first).classifier.classifier.weight
+    assert setup.model.classifier.classifier.weight.equal(head)
 
 
 def test_a_mean_over_tokens_has_no_class_in_transformers(encoder, tmp_path):

@@ -65,6 +65,7 @@ def page(chromium):
     """A page 1440 wide that fails the test if the browser reports an error."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
     context.set_default_timeout(UI_TIMEOUT)
+    context.set_default_navigation_timeout(UI_TIMEOUT)  # for addresses; 30 s otherwise
     errors: list[str] = []
     page = context.new_page()
     page.on("console", lambda message: errors.extend(_error(message)))

@@ -58,6 +58,7 @@ def evil(chromium):
     """A page; the test fails if any text was rendered as HTML when it ends."""
     page = chromium.new_page(viewport={"width": 1440, "height": 2400})
     page.set_default_timeout(UI_TIMEOUT)
+    page.set_default_navigation_timeout(UI_TIMEOUT)
     yield page
     wait_until_idle(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 
     what = "the lesson's model file, or an encoder: its folder, or its name on the Hub"
     sub = add("import", exports.import_checkpoint, source=what)
-    help = "name of the new checkpoint (default: lesson, or the encoder's)"
+    help = "name of the new checkpoint; an encoder keeps its own (default: lesson)"
     sub.add_argument("--name", help=help)
     sub.add_argument("--revision", help=revision)
     lesson = sub.add_argument_group("of the lesson's model file")

@@ -102,15 +102,25 @@ def unavailable(error: Exception) -> RecordUnavailable:
 
 def _reason(error: BaseException) -> str:
     """The reason of the system that an error wraps, or the error's own first sentence."""
-    cause: BaseException | None = error
     reason = ""
-    while cause is not None:
+    for cause in _causes(error, set()):
         if isinstance(cause, requests.Timeout | TimeoutError):
             reason = "no answer in time"
         elif isinstance(cause, OSError) and cause.strerror:
             reason = cause.strerror
         elif isinstance(cause, sqlite3.Error | ConnectionError | ResponseError):
             reason = str(cause)
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     first = re.split(r"(?<=\w)[.:]?\s*[\n]|[.](?=\s|$)", str(error).strip(), maxsplit=1)[0]
     return printable((reason or first or type(error).__name__)[:300])
+
+
+def _causes(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    """The error and all that it wraps, the outermost first; requests and urllib3 wrap in arguments."""
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    for inner in (*error.args, getattr(error, "reason", None), cause):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner, seen)

@@ -252,13 +252,13 @@ def test_a_run_has_its_parents_tokenizer_and_a_new_model_the_current_one(tmp_pat
     """A new model that was begun with the earlier one goes on with that."""
     small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", rule=EARLIER)
     setup = prepare(config(checkpoint="old"))
-    assert setup.tokenizer is EARLIER and preparation.facts(setup)["tokenizer"] == EARLIER.name
+    assert setup.tokenizer.rule is EARLIER and preparation.facts(setup)["tokenizer"] == EARLIER.name
     run(config(checkpoint="old", mode="last-layer", epochs=1), "child")
     assert checkpoints.find("child").tokenizer == EARLIER.name
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("".join(f"{word} 1 2 3 4\n" for word in small_runs.WORDS[2:]))
     fresh = config(checkpoint="new", vectors=str(vectors), words=100, heads=2, feedforward=8)
-    assert prepare(fresh).tokenizer is CURRENT
+    assert prepare(fresh).tokenizer.rule is CURRENT
     task = train.train(fresh, checkpoints.run_path("fresh"), "fresh")
     next(event for event in task if isinstance(event, events.Saved))
     task.throw(events.Pause)

@@ -1,4 +1,4 @@
-"""A checkpoint that runs start from and that somebody changes, and puts back later."""
+"""A checkpoint that runs start from; it is changed, and put back later."""
 
 from pathlib import Path
 

@@ -3,8 +3,8 @@
     python -m benchmarks.load.soak --minutes 10
 
 Both servers have the same home. The visitors speak to one of them over the WebSocket as a browser does;
-their actions follow from the seed. Meanwhile somebody changes a checkpoint that runs start from, and
-somebody else opens connections without completing a request. When the time is over, a server is started
+their actions follow from the seed. Meanwhile a checkpoint that runs start from is changed, and
+connections are opened without completing a request. When the time is over, a server is started
 once more and every run goes to its end, those from the changed checkpoint once it is put back. Then no run
 may be lost, and every finished run must have the very weights of one of the same settings and the same
 beginning that was never interrupted. Exits with status 1 otherwise.
@@ -91,7 +91,7 @@ def soak(folder: Path, minutes: float, visitors: int, seed: int) -> list[str]:
             thread.join()
         state.over.set()
         for server in servers:
-            server.up.set()  # nobody waits for it any more
+            server.up.set()  # no visitor waits for it any more
         for thread in threads:
             thread.join(2 * TIMEOUT)
         processes[0].start()

@@ -62,11 +62,6 @@ class EncoderFolder:
     parts: tuple[Path, ...]
     """Its files of weights."""
 
-    @property
-    def bytes(self) -> int:
-        """Memory that its weights take in fp32."""
-        return 4 * self.spec.parameters
-
 
 def inspect(path: Path) -> EncoderFolder:
     """Read the config and the headers of an encoder's folder. Raises UnfreezeError if it is unusable."""

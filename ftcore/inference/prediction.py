@@ -16,7 +16,7 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
-from ftcore.text.tokenizer import Tokenizer
+from ftcore.text.tokenizer import Tokenizer, says_nothing
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 from ftcore.training import row_classifier
 
@@ -56,7 +56,7 @@ class Prediction:
     @property
     def says_nothing(self) -> bool:
         """Whether the model knows no word of the text; punctuation marks are no words."""
-        return self.tokenizer.says_nothing(self.tokens)
+        return says_nothing(self.tokenizer, self.tokens)
 
     @property
     def gap(self) -> int | None:

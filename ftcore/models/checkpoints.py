@@ -49,7 +49,9 @@ class Checkpoint:
     dataset: str
     words: str  # the ref of the checkpoint that holds the vocabulary and the word vectors
     words_fingerprint: str
-    vectors_fingerprint: str = ""  # of the word vectors, whoever holds them; "" if unknown
+    vectors_fingerprint: str = (
+        ""  # of the word vectors, also of another checkpoint's; "" if unknown
+    )
     weights_fingerprint: str = ""  # of all other weights; "" if unknown
     tail: float = 0.0  # fraction of max_length read from the end of a longer text
     tokenizer: str = word_rules.EARLIER.name

@@ -39,11 +39,10 @@ def weight_faults(spec: ModelSpec, weights: Mapping[str, Tensor]) -> list[str]:
     """
     with torch.device("meta"):  # shapes without memory
         expected = create(spec).state_dict()
-    absent = spec.absent if isinstance(spec, EncoderSpec) else "-"
     faults = [
         f"{name} is missing"
         for name in expected
-        if name not in weights and not name.startswith(absent)
+        if name not in weights and not name.startswith(spec.absent)
     ]
     for name, weight in weights.items():
         if name not in expected:

@@ -72,12 +72,14 @@ class EncoderSpec(ModelSpec):
         return replace(self, classes=classes, pooling="first", pooler=self.dim * (self.dim + 1))
 
     @property
-    def absent(self) -> str:
-        """Prefix of the weights that a checkpoint without classes lacks; "-" if it lacks none."""
+    def absent(self) -> tuple[str, ...]:
+        """Prefixes of the weights that a checkpoint of these sizes lacks: those of a missing head."""
         if self.classes:
-            return "-"
+            return ()
         return (
-            "classifier." if self.pooling == "mean" else f"classifier.{FAMILIES[self.family].last}."
+            "classifier."
+            if self.pooling == "mean"
+            else f"classifier.{FAMILIES[self.family].last}.",
         )
 
     @property
@@ -94,14 +96,6 @@ class EncoderSpec(ModelSpec):
     def group_sizes(self) -> dict[str, int]:
         """Return the number of parameters by layer group, in the order of unfreezing: head first."""
         return {"head": self.pooler + self.classes * (self.dim + 1), **self.body}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "EncoderSpec":
-        """Build a spec from a checkpoint's JSON. Raises UnfreezeError."""
-        try:
-            return cls(**values)
-        except TypeError:
-            raise UnfreezeError("Another version of Unfreeze wrote this; open it there.") from None
 
 
 def body_sizes(family: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:

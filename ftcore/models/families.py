@@ -87,15 +87,3 @@ FAMILIES: dict[str, Family] = {
         "albert", "encoder.albert_layer_groups", ("albert.pooler", "classifier"), _albert
     ),
 }
-TITLES = {
-    "bert": "BERT",
-    "electra": "ELECTRA",
-    "roberta": "RoBERTa",
-    "xlm-roberta": "XLM-RoBERTa",
-    "camembert": "CamemBERT",
-    "distilbert": "DistilBERT",
-    "mpnet": "MPNet",
-    "deberta-v2": "DeBERTa",
-    "modernbert": "ModernBERT",
-    "albert": "ALBERT",
-}

@@ -16,7 +16,6 @@ _MAX_HEADER = 100_000_000  # bytes; safetensors' own limit
 class WeightHeader:
     """What the header of a weight says."""
 
-    dtype: str
     shape: tuple[int, ...]
     bytes: int
 
@@ -41,7 +40,6 @@ def _read(path: Path) -> dict[str, WeightHeader]:
         entries.pop("__metadata__", None)
         headers = {
             name: WeightHeader(
-                str(entry["dtype"]),
                 tuple(int(size) for size in entry["shape"]),
                 int(entry["data_offsets"][1]) - int(entry["data_offsets"][0]),
             )

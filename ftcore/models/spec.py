@@ -39,6 +39,19 @@ class ModelSpec(ABC):
         """Return the sizes with a new head, which reads the mean over a text's tokens or its first token."""
         return self.with_classes(classes)
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build a spec from a checkpoint's JSON. Raises UnfreezeError."""
+        try:
+            return cls(**values)
+        except TypeError:
+            raise UnfreezeError("Another version of Unfreeze wrote this; open it there.") from None
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Prefixes of the weights that a checkpoint of these sizes lacks."""
+        return ()
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` takes."""
         given = (field for field in fields(self) if field.init)  # type: ignore[arg-type]
@@ -78,14 +91,6 @@ class LessonSpec(ModelSpec):
                 f"{self.dim}-d word vectors are not divisible by {self.heads} attention heads; "
                 f"choose a divisor of {self.dim}."
             )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "LessonSpec":
-        """Build a spec from a checkpoint's JSON. Raises UnfreezeError."""
-        try:
-            return cls(**values)
-        except TypeError:
-            raise UnfreezeError("Another version of Unfreeze wrote this; open it there.") from None
 
     @property
     def max_length(self) -> int:

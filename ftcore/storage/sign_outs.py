@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 class SignOuts:
     """The sign-ins that have ended. Servers that share a home read each other's.
 
-    If the file is damaged, all sign-ins up to now have ended: nobody knows which had.
+    If the file is damaged, all sign-ins up to now end, as it is unknown which had ended.
     """
 
     def __init__(self, file: Path) -> None:

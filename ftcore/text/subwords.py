@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,17 +14,6 @@ from ftcore.text.batches import Frame
 
 DEFINITION = "tokenizer.json"
 _CHUNK = 256  # texts between two yields; the package computes without the GIL
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A token of a text, and where it stands in it."""
-
-    text: str
-    start: int
-    end: int
-    word: int
-    """Number of the word that it belongs to."""
 
 
 class SubwordTokenizer:
@@ -60,19 +48,23 @@ class SubwordTokenizer:
     @cached_property
     def unknown(self) -> int | None:
         """The id of what the tokenizer does not know; None if it knows every character."""
-        name = json.loads(self.definition)["model"].get("unk_token")
-        return self._tokenizer.token_to_id(name) if name else None
+        model = json.loads(self.definition)["model"]
+        if (name := model.get("unk_token")) is not None:
+            return self._tokenizer.token_to_id(name)
+        number: int | None = model.get("unk_id")  # of a Unigram
+        return number
 
     @property
     def name(self) -> str:
         """The kind of its pieces, and its fingerprint."""
-        return f"{json.loads(self.definition)['model'].get('type', 'pieces')} {self.fingerprint}"
+        return f"{type(self._tokenizer.model).__name__} {self.fingerprint}"
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
     def tokenize(self, text: str) -> list[str]:
-        return [piece.text for piece in self.pieces(text)]
+        tokens: list[str] = self._tokenizer.encode(text, add_special_tokens=False).tokens
+        return tokens
 
     @cached_property
     def blank(self) -> int:
@@ -93,23 +85,6 @@ class SubwordTokenizer:
     def known(self, tokens: Sequence[str]) -> list[bool]:
         """Whether each token is another one than the tokenizer's mark of the unknown."""
         return [self._tokenizer.token_to_id(token) != self.unknown for token in tokens]
-
-    def says_nothing(self, tokens: Sequence[str]) -> bool:
-        """Whether all tokens are unknown or punctuation marks."""
-        return not any(
-            known and any(map(str.isalnum, token))
-            for token, known in zip(tokens, self.known(tokens), strict=True)
-        )
-
-    def pieces(self, text: str) -> list[Piece]:
-        """Return the tokens of a text, without special ones."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return [
-            Piece(token, start, end, word if word is not None else -1)
-            for token, (start, end), word in zip(
-                encoding.tokens, encoding.offsets, encoding.word_ids, strict=True
-            )
-        ]
 
     def encode(
         self, texts: Sequence[str], max_length: int | None

@@ -39,9 +39,6 @@ class Tokenizer(Protocol):
     def known(self, tokens: Sequence[str]) -> list[bool]:
         """Whether the model can tell each token from others."""
 
-    def says_nothing(self, tokens: Sequence[str]) -> bool:
-        """Whether none of the tokens is a word that the model knows."""
-
     def encode(
         self, texts: Sequence[str], max_length: int | None
     ) -> Task[tuple[np.ndarray, np.ndarray]]:
@@ -49,3 +46,9 @@ class Tokenizer(Protocol):
 
     def files(self) -> Mapping[str, bytes]:
         """What a checkpoint stores of it, content by file name."""
+
+
+def says_nothing(tokenizer: Tokenizer, tokens: Sequence[str]) -> bool:
+    """Whether none of a text's tokens is a word or a number that the model knows."""
+    known = zip(tokens, tokenizer.known(tokens), strict=True)
+    return not any(is_known and any(map(str.isalnum, token)) for token, is_known in known)

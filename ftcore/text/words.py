@@ -77,13 +77,6 @@ class WordTokenizer:
         """Whether each token is in the vocabulary."""
         return [token in self._vocabulary.stoi for token in tokens]
 
-    def says_nothing(self, tokens: Sequence[str]) -> bool:
-        """Whether none of the tokens is a word or a number that the vocabulary holds."""
-        return not any(
-            known and any(map(str.isalnum, token))
-            for token, known in zip(tokens, self.known(tokens), strict=True)
-        )
-
     def encode(
         self, texts: Sequence[str], max_length: int | None
     ) -> Task[tuple[np.ndarray, np.ndarray]]:

@@ -24,7 +24,7 @@ from ftcore.models.lesson_model import LessonClassifier
 from ftcore.models.spec import LessonSpec
 from ftcore.text import word_rules, word_vectors, words
 from ftcore.text.batches import Tokens
-from ftcore.text.tokenizer import Tokenizer
+from ftcore.text.tokenizer import Tokenizer, says_nothing
 from ftcore.text.truncation import MAX_LENGTH
 from ftcore.text.word_rules import WordRule
 from ftcore.text.words import WordTokenizer
@@ -280,5 +280,5 @@ def _unreadable_sentences(config: FineTuneConfig, tokenizer: Tokenizer) -> list[
         f"No word of the watched sentence {validation.printable(sentence)!r} is known to the model: "
         "its answers say nothing about it."
         for sentence in config.watched
-        if tokenizer.says_nothing(tokenizer.tokenize(sentence))
+        if says_nothing(tokenizer, tokenizer.tokenize(sentence))
     ]

@@ -134,7 +134,7 @@ def trickle(client: socket.socket, seconds: float) -> bool:
         "nothing",
         "half a head",
         "half a body",
-        "body nobody reads",
+        "unread body",
         "half a head after an answer",
     ],
 )

@@ -1,4 +1,4 @@
-"""A real server whose connections, open files and log somebody tries to exhaust."""
+"""A real server whose connections, open files and log are to be exhausted."""
 
 import itertools
 import resource
@@ -32,7 +32,7 @@ def open_files():
 
 
 def sign_in(address: str) -> dict[str, str]:
-    """The cookie of somebody who has signed in."""
+    """The cookie of a visitor who has signed in."""
     answer = requests.post(
         f"{address}/sign-in", {"password": SECRET}, allow_redirects=False, timeout=20
     )

@@ -65,12 +65,18 @@ def test_odd_spaces_part_words(char):
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [
-        ("#great *film* _and_ ~fine~ and/or A&B", "# great * film * _ and _ ~ fine ~ and / or a & b"),
+        (
+            "#great *film* _and_ ~fine~ and/or A&B",
+            "# great * film * _ and _ ~ fine ~ and / or a & b",
+        ),
         ("well-known", "well - known"),
         ("\uff27\uff52\uff45\uff41\uff54\uff01", "great !"),  # fullwidth
         ("\U0001d420\U0001d42b\U0001d41e\U0001d41a\U0001d42d", "great"),  # mathematical bold
         ("g\u0332r\u0336eat o\ufb03ce", "great office"),  # underlined, struck out, ligature
-        ("Cafe\u0301 Caf\u00e9 caf\u200de\u0301 CAFE\u0301", "caf\u00e9 caf\u00e9 caf\u00e9 caf\u00e9"),
+        (
+            "Cafe\u0301 Caf\u00e9 caf\u200de\u0301 CAFE\u0301",
+            "caf\u00e9 caf\u00e9 caf\u00e9 caf\u00e9",
+        ),
         ("1\u00bd \u2154 great\u00b2", "1 1 / 2 2 / 3 great 2"),
         ("It\x92s \x93great\x94", "it ' s great"),  # Windows-1252 taken for Latin-1
         ("\u0149 \u2a74", "' n ="),  # whose plain forms are 'n and ::=
@@ -78,7 +84,7 @@ def test_odd_spaces_part_words(char):
         ("fine<BR/>film<br>end<br />", "fine film end"),
         ("\U0001f44d\U0001f3fdgreat\u2764\ufe0f", "\U0001f44d \U0001f3fd great \u2764"),
     ],
-)  # fmt: skip
+)
 def test_tokens_of_the_current_tokenizer(text, tokens):
     assert read(text) == tokens.split()
 

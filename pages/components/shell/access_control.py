@@ -97,7 +97,7 @@ class AccessControl:
         raise NotImplementedError
 
     def is_signed_in(self, connection: HTTPConnection) -> bool:
-        """Whether a request that was let through comes from somebody who may use the dashboard."""
+        """Whether the sender of a request that was let through may use the dashboard."""
         return True
 
     async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:

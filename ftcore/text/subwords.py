@@ -74,17 +74,19 @@ class SubwordTokenizer:
         return next((token for token in ids if token is not None), self.pad)
 
     def ids(self, tokens: Sequence[str]) -> list[int]:
-        """Return the ids of pieces."""
+        """Return the ids of pieces; a Unigram gives an unknown one as it stands in the text."""
         ids = [self._tokenizer.token_to_id(token) for token in tokens]
-        return [self.pad if token is None else token for token in ids]
+        unknown = self.pad if self.unknown is None else self.unknown
+        return [unknown if number is None else number for number in ids]
 
     def piece(self, number: int) -> str:
         """Return the piece of an id."""
         return str(self._tokenizer.id_to_token(number))
 
     def known(self, tokens: Sequence[str]) -> list[bool]:
-        """Whether each token is another one than the tokenizer's mark of the unknown."""
-        return [self._tokenizer.token_to_id(token) != self.unknown for token in tokens]
+        """Whether the vocabulary has each token, other than its mark of the unknown."""
+        ids = (self._tokenizer.token_to_id(token) for token in tokens)
+        return [number not in (None, self.unknown) for number in ids]
 
     def encode(
         self, texts: Sequence[str], max_length: int | None

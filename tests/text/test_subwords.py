@@ -1,0 +1,33 @@
+"""Tokenizers of pieces: special tokens around what is read of a text, and what counts as unknown."""
+
+import torch
+from tokenizers import Tokenizer, models
+
+from ftcore.events import drain
+from ftcore.text.batches import Tokens
+from ftcore.text.subwords import SubwordTokenizer
+from ftcore.text.tokenizer import says_nothing
+from ftcore.text.truncation import Truncation
+from tests.helpers import small_encoders
+
+
+def test_special_tokens_stand_around_the_start_and_the_end_of_a_long_text():
+    tokenizer = SubwordTokenizer(small_encoders.small_tokenizer().to_str(), pad=0)
+    texts = ["", "good", "a good film is not the great film it is"]
+    ids, offsets = drain(tokenizer.encode(texts, None))
+    tokens = Tokens.pack(ids, offsets, [0, 0, 0], tokenizer.frame)
+    read, lengths = tokens.batch(torch.arange(3), Truncation(6, 0.5))
+    long = tokenizer.ids(["a", "good", "it", "is"])
+    [good] = tokenizer.ids(["good"])
+    assert lengths.tolist() == tokens.lengths(Truncation(6, 0.5)).tolist() == [2, 3, 6]
+    assert read.tolist() == [[1, 2, 0, 0, 0, 0], [1, good, 2, 0, 0, 0], [1, *long, 2]]
+
+
+def test_what_a_tokenizer_marks_as_unknown_is_unknown():
+    pieces = SubwordTokenizer(small_encoders.small_tokenizer().to_str(), pad=0)
+    unigram = Tokenizer(models.Unigram([("<unk>", 0.0), ("good", -1.0), ("▁", -2.0)], unk_id=0))
+    for tokenizer in (pieces, SubwordTokenizer(unigram.to_str(), pad=0)):
+        read = tokenizer.tokenize("good電")
+        assert False in tokenizer.known(read)
+        assert says_nothing(tokenizer, tokenizer.tokenize("電"))
+        assert not says_nothing(tokenizer, tokenizer.tokenize("good"))

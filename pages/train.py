@@ -10,6 +10,7 @@ from ftcore import formatting
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
+from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.training import estimate, strategies
 from pages.components.forms import settings_form as form
 from pages.components.forms.layer_picture import layer_picture
@@ -41,11 +42,13 @@ with inputs:
     labels = datasets.SPECS[st.session_state[form.key("dataset")]].labels
     spec = checkpoint.model.with_head(len(labels), st.session_state[form.key("pooling")])
     form.mode_input(spec)
-    form.preset_input(
-        "Settings",
-        help="Quick: IMDB in about three minutes on two cores. Best: 512 tokens of each text and one more "
-        "epoch. Lesson: the lesson's values, which take hours.",
+    lesson_help = (
+        "Quick: IMDB in about three minutes on two cores. Best: 512 tokens of each text and one more "
+        "epoch. Lesson: the lesson's values, which take hours."
     )
+    encoder_help = "Quick reads 128 tokens of each text, Best 256."
+    encoder = isinstance(spec, EncoderSpec)
+    form.preset_input("Settings", help=encoder_help if encoder else lesson_help)
     epochs, rate, limit = st.columns(3)
     with epochs:
         form.setting_input("epochs")

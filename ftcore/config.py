@@ -1,106 +1,32 @@
 """The settings of a run: one frozen record that draws the form, gives the options and is stored."""
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ftcore import settings, validation
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 from ftcore.models.encoder_spec import EncoderSpec, Pooling
+from ftcore.modes import EARLIER_MODES, MODES, REFERENCES, last_groups, mode_defaults, mode_title
 from ftcore.settings import Setting, setting
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
-MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from the top
-    "full": "Full",
-    "last-layer": "Last layer",
-    "gradual": "Gradual",
-    "scratch": "From scratch",
-    "custom": "Custom",
-    "tfidf": "TF-IDF",
-    "linear-probe": "Linear probe",
-    "majority": "Majority class",
-}
-# Baselines that the other modes are compared with.
-REFERENCES = ("tfidf", "linear-probe", "majority")
 SHOWN = ("checkpoint", "dataset", "mode", "epochs", "learning_rate", "limit")  # not folded away
 NEW_MODEL_SETTINGS = ("vectors", "words", "heads", "layers", "feedforward")
 NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining
 
-# Names of earlier versions. Options, JSON keys and modes of these names are still accepted.
+# Names of earlier versions. Options and JSON keys of these names are still accepted.
 EARLIER_NAMES = {"own_data": "source_task_data", "tail": "tail_fraction", "clip": "max_grad_norm"}
-EARLIER_MODES = {"best-head": "linear-probe"}
 
 SELF_TRAINED = (
     "This run of an earlier version used self-training, which was removed, so it cannot be resumed: "
     "keep its best model, or start a new run."
 )
 
-_LAST_GROUPS = re.compile(r"last-([1-9]\d?)")
-
-
-@dataclass(frozen=True)
-class ModeDefaults:
-    """The values of the settings whose default depends on the mode."""
-
-    epochs: int = 3
-    learning_rate: float = 1.5e-3
-    layer_decay: float = 1.0
-    batch_size: int = 64
-    head_rate: float = 1.0
-    embedding_rate: float = 0.3
-    warm_up: float = 0.2
-    tail_fraction: float = 0.6
-
-
-MODE_DEFAULTS: dict[str, ModeDefaults] = {
-    "full": ModeDefaults(),
-    "last-layer": ModeDefaults(epochs=20, learning_rate=0.05, batch_size=128),
-    "last-2": ModeDefaults(),
-    # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
-    "gradual": ModeDefaults(epochs=4, learning_rate=3e-3, layer_decay=0.385),
-    "scratch": ModeDefaults(),
-    "custom": ModeDefaults(),
-}
-_ENCODER = ModeDefaults(
-    learning_rate=1e-4,
-    layer_decay=0.9,
-    batch_size=32,
-    head_rate=10.0,
-    embedding_rate=1.0,
-    warm_up=0.1,
-    tail_fraction=0.75,
-)
-# The rates are the starting points that issue trackers and papers agree on; they are not tuned.
-ENCODER_DEFAULTS: dict[str, ModeDefaults] = {
-    "full": _ENCODER,
-    "last-layer": replace(
-        _ENCODER, epochs=20, learning_rate=0.01, batch_size=128, head_rate=1.0, layer_decay=1.0
-    ),
-    "last-2": _ENCODER,
-    "gradual": replace(_ENCODER, epochs=4),
-    "scratch": replace(_ENCODER, learning_rate=3e-4, layer_decay=1.0, head_rate=1.0),
-    "custom": _ENCODER,
-}
 # Settings of which 0 stood for the mode's default in records of earlier versions.
 _ZERO_IS_UNSET = ("epochs", "learning_rate", "layer_decay", "batch_size")
-_NO_STEPS = ModeDefaults(epochs=0, learning_rate=0.0, layer_decay=0.0, batch_size=0)
-
-
-def mode_title(mode: str) -> str:
-    """Return the display name of a mode."""
-    groups = last_groups(mode)
-    return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
-
-
-def mode_defaults(mode: str, encoder: bool = False) -> ModeDefaults:
-    """Return the defaults of a mode; a reference takes no steps, so it has 0 of them."""
-    if mode in REFERENCES:
-        return _NO_STEPS
-    defaults = ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
-    return defaults[mode if mode in MODES else "last-2"]
 
 
 def encoder_spec(checkpoint: str) -> EncoderSpec | None:
@@ -121,12 +47,6 @@ def generated_name(modes: Iterable[str], dataset: str, detail: str) -> str:
     """Return the name of a run or an experiment without one: Full, Last layer · sample · seed 0."""
     titles = dict.fromkeys(mode_title(mode) for mode in modes)
     return f"{', '.join(titles)} · {dataset} · {detail}"
-
-
-def last_groups(mode: str) -> int:
-    """Return the number of groups that `last-K` trains, 0 for any other mode."""
-    match = _LAST_GROUPS.fullmatch(mode)
-    return int(match[1]) if match else 0
 
 
 @dataclass(frozen=True)
@@ -319,35 +239,6 @@ class FineTuneConfig:
 
 
 SETTINGS: dict[str, Setting] = {each.name: each for each in fields(FineTuneConfig)}
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "Quick": {},
-    "Best": {"epochs": 4, "max_length": 512, "embedding_rate": 0.4},
-    "Lesson": {
-        "epochs": 100,
-        "learning_rate": 1.0,
-        "optimizer": "sgd",
-        "schedule": "constant",
-        "weight_decay": 0.0,
-        "max_grad_norm": 0.1,
-        "batch_size": 32,
-        "dropout": 0.1,
-        "word_dropout": 0.0,
-        "train_embeddings": False,
-        "max_length": 1024,
-        "tail_fraction": 0.0,
-        "precision": "fp32",
-        "evaluations": 1,
-    },
-}
-
-
-ENCODER_PRESETS: dict[str, dict[str, Any]] = {"Quick": {"max_length": 128}, "Best": {}}
-
-
-def presets(encoder: bool) -> dict[str, dict[str, Any]]:
-    """Return the presets of a kind of model; the lesson's values are for its own model."""
-    return ENCODER_PRESETS if encoder else PRESETS
 
 
 def current_names(values: Mapping[str, Any]) -> dict[str, Any]:

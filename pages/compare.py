@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting, paths
-from ftcore.config import MODE_DEFAULTS, REFERENCES, FineTuneConfig, mode_defaults, mode_title
+from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
+from ftcore.modes import MODE_DEFAULTS, REFERENCES, mode_defaults, mode_title
 from ftcore.training import estimate
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form as form

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ftcore.config import FineTuneConfig, mode_title
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import list_checkpoints
 from ftcore.models.spec import LessonSpec
+from ftcore.modes import mode_title
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.shell import warm_imports
 from pages.components.text.errors import show_error

@@ -9,9 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting
-from ftcore.config import REFERENCES
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import list_checkpoints
+from ftcore.modes import REFERENCES
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 

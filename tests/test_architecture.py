@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from ftcore.cli.options import add_arguments, given_settings
-from ftcore.config import PRESETS, SETTINGS, FineTuneConfig
+from ftcore.config import SETTINGS, FineTuneConfig
+from ftcore.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "ftcore").rglob("*.py"))

@@ -4,8 +4,9 @@ import json
 import pytest
 
 from ftcore.cli import options
-from ftcore.config import EARLIER_NAMES, MODE_DEFAULTS, FineTuneConfig, relevant_settings
+from ftcore.config import EARLIER_NAMES, FineTuneConfig, relevant_settings
 from ftcore.errors import UnfreezeError
+from ftcore.modes import MODE_DEFAULTS
 
 
 def parsed(*arguments: str) -> FineTuneConfig:

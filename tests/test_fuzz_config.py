@@ -11,8 +11,9 @@ from hypothesis import example, given, strategies as st
 
 from ftcore import tracking
 from ftcore.__main__ import main
-from ftcore.config import MODES, SETTINGS, FineTuneConfig
+from ftcore.config import SETTINGS, FineTuneConfig
 from ftcore.data import datasets
+from ftcore.modes import MODES
 from ftcore.runs import execution
 from ftcore.runs.checks import check_config
 from ftcore.settings import choices

@@ -18,8 +18,9 @@ from benchmarks.harness.throughput import milliseconds
 from benchmarks.load.simulated_visitor import Visitor
 from benchmarks.training import unfreeze_loop
 from ftcore import paths, tracking
-from ftcore.config import FineTuneConfig, mode_defaults
+from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation, Finished, Started, Step
+from ftcore.modes import mode_defaults
 
 EARLIER_RUNS = 30
 EXPERIMENT = "bench"

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ftcore import tracking
-from ftcore.config import REFERENCES, FineTuneConfig
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoint_files, checkpoints
+from ftcore.modes import REFERENCES
 from ftcore.runs import execution
 from ftcore.training import snapshots
 

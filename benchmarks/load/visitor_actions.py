@@ -17,7 +17,7 @@ from benchmarks.load import changing_parent, half_open, run_audit
 from benchmarks.load.changing_parent import ChangingParent
 from benchmarks.load.run_audit import ENDED, LIVE, RESUMABLE
 from benchmarks.load.simulated_visitor import TIMEOUT, Visitor, WidgetNotFound
-from ftcore.config import mode_title
+from ftcore.modes import mode_title
 
 PAGES = ("", "train", "compare", "predict", "runs", "checkpoints", "data")
 MOST_LIVE = 8  # runs that have not ended; no visitor starts more

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.throughput import Loop, TimedSteps
-from ftcore.config import PRESETS, FineTuneConfig
+from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation, Event, Progress, Step, drain
 from ftcore.models import checkpoints
+from ftcore.presets import PRESETS
 from ftcore.training import loop, preparation
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState

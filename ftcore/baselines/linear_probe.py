@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ftcore.baselines import reference
-from ftcore.config import FineTuneConfig, mode_defaults
+from ftcore.config import FineTuneConfig
 from ftcore.events import Progress, Started, Task
+from ftcore.modes import mode_defaults
 from ftcore.training import evaluation, preparation
 from ftcore.training.row_classifier import RowClassifier
 

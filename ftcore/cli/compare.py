@@ -11,10 +11,11 @@ from ftcore.cli.encoders import import_given
 from ftcore.cli.options import given_settings, refuse_ignored
 from ftcore.cli.printer import Printer, program
 from ftcore.cli.training import end_on_signal, execute, exit_status
-from ftcore.config import FineTuneConfig, mode_defaults
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished
 from ftcore.formatting import duration, percent
+from ftcore.modes import mode_defaults
 from ftcore.storage import files
 from ftcore.validation import expand_home, printable
 

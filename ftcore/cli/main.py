@@ -11,8 +11,8 @@ from ftcore import __version__, paths
 from ftcore.cli import compare, exports, listings, removal, streams, training
 from ftcore.cli.options import add_arguments, add_setting
 from ftcore.cli.printer import Printer, program
-from ftcore.config import mode_defaults
 from ftcore.errors import UsageError, user_message
+from ftcore.modes import mode_defaults
 from ftcore.text.vector_settings import VECTOR_SETTINGS
 from ftcore.training import lr_search
 

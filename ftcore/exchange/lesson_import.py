@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ftcore import devices, settings, validation
-from ftcore.config import PRESETS, SETTINGS
+from ftcore.config import SETTINGS
 from ftcore.data import ag_news, datasets
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Noted, Progress, Task
@@ -20,6 +20,7 @@ from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.creation import weight_faults
 from ftcore.models.lesson_model import LessonClassifier, sinusoids, unfilled
 from ftcore.models.spec import LessonSpec
+from ftcore.presets import PRESETS
 from ftcore.storage import files
 from ftcore.text import word_rules, word_vectors
 from ftcore.text.batches import Tokens

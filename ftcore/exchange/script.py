@@ -11,10 +11,11 @@ from string import Template
 from typing import Any
 
 from ftcore import tracking, validation
-from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
+from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoint_files, checkpoints, fingerprints
+from ftcore.modes import REFERENCES
 from ftcore.storage import files
 from ftcore.text import normalization, word_rules
 from ftcore.training import dependencies, strategies

@@ -7,11 +7,11 @@ from statistics import fmean
 
 import numpy as np
 
-from ftcore.config import REFERENCES
 from ftcore.experiments import statistics
 from ftcore.experiments.grouping import group_by_settings
 from ftcore.experiments.result import Result
 from ftcore.experiments.statistics import Interval
+from ftcore.modes import REFERENCES
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import Field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ftcore.config import MODES, REFERENCES, FineTuneConfig, mode_title, relevant_settings
+from ftcore.config import FineTuneConfig, relevant_settings
+from ftcore.modes import MODES, REFERENCES, mode_title
 from ftcore.settings import label
 from ftcore.text import word_rules
 

@@ -7,16 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ftcore.config import (
-    EARLIER_MODES,
-    NEW_MODEL,
-    REFERENCES,
-    FineTuneConfig,
-    current_names,
-    generated_name,
-    mode_defaults,
-)
+from ftcore.config import NEW_MODEL, FineTuneConfig, current_names, generated_name
 from ftcore.errors import UsageError
+from ftcore.modes import EARLIER_MODES, REFERENCES, mode_defaults
 from ftcore.runs.scheduler import scheduler
 
 DEFAULT_EPOCHS = mode_defaults("gradual").epochs  # gradual unfreezes a group in each epoch

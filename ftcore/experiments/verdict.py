@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from ftcore.config import mode_title
 from ftcore.experiments.comparison import Pair, Side, sides
 from ftcore.experiments.result import Result
 from ftcore.formatting import FEW_TEXTS, duration, listing, percent
+from ftcore.modes import mode_title
 
 LEVELS = (0.80, 0.85, 0.88)  # validation accuracies; the time to reach the highest one is reported
 SAME_SPEED = 1.15  # smaller ratios of training times are within the noise of a clock

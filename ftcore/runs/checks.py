@@ -3,10 +3,11 @@
 import json
 
 from ftcore import validation
-from ftcore.config import NEW_MODEL, REFERENCES, FineTuneConfig
+from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
+from ftcore.modes import REFERENCES
 from ftcore.training import strategies
 
 MAX_CONFIG_CHARACTERS = 8_000  # a tracking server limits the length of a tag

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from filelock import FileLock
 
 from ftcore import paths, tracking
-from ftcore.config import REFERENCES, SELF_TRAINED
+from ftcore.config import SELF_TRAINED
 from ftcore.errors import (
     ChangedDependency,
     Diverged,
@@ -22,6 +22,7 @@ from ftcore.errors import (
 )
 from ftcore.events import Event, Finished, Noted, Pause, Started, Status, Stop, Task
 from ftcore.models import checkpoints
+from ftcore.modes import REFERENCES
 from ftcore.storage import files, open_files
 
 log = logging.getLogger(__name__)

@@ -2,8 +2,9 @@
 
 import math
 
-from ftcore.config import FineTuneConfig, mode_defaults
+from ftcore.config import FineTuneConfig
 from ftcore.errors import Diverged
+from ftcore.modes import mode_defaults
 from ftcore.training.state import TrainingState
 
 

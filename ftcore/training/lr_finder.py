@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ftcore.config import REFERENCES, FineTuneConfig
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UsageError
 from ftcore.events import Progress, Task
+from ftcore.modes import REFERENCES
 from ftcore.text import batches
 from ftcore.training import evaluation, preparation, strategies
 from ftcore.training.lr_search import Search

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from ftcore.config import FineTuneConfig, last_groups
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UsageError
 from ftcore.formatting import listing
 from ftcore.models.spec import ModelSpec
+from ftcore.modes import last_groups
 
 if TYPE_CHECKING:
     from torch.nn import Parameter

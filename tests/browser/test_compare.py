@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from ftcore.config import REFERENCES
+from ftcore.modes import REFERENCES
 from tests.helpers import fake_results
 from tests.helpers.browser_steps import (
     TRAINING_TIMEOUT,

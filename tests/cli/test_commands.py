@@ -10,8 +10,8 @@ import pytest
 
 from ftcore import paths
 from ftcore.cli.main import main
-from ftcore.config import REFERENCES
 from ftcore.experiments import archive
+from ftcore.modes import REFERENCES
 from tests.helpers import disk_limit, small_runs
 from tests.helpers.dataset_files import ROWS, csvs
 

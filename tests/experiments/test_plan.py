@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from ftcore import paths, tracking
-from ftcore.config import REFERENCES, FineTuneConfig, mode_defaults
+from ftcore.config import FineTuneConfig
 from ftcore.data import datasets, imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Event, Progress, Task, Watched, drain
 from ftcore.experiments import catalog, plan
 from ftcore.models import checkpoints
+from ftcore.modes import REFERENCES, mode_defaults
 from ftcore.runs import train
 from ftcore.runs.scheduler import scheduler
 from ftcore.text import batches

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from ftcore import tracking
-from ftcore.config import REFERENCES, FineTuneConfig
+from ftcore.config import FineTuneConfig
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Evaluation, Finished, Progress, Started, Step, Watched
 from ftcore.experiments.result import Result
 from ftcore.models import checkpoints
 from ftcore.models.spec import LessonSpec
+from ftcore.modes import REFERENCES
 from ftcore.training import strategies
 
 TEXTS = 1_000

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ftcore import formatting, paths, tracking
-from ftcore.config import REFERENCES, mode_defaults
 from ftcore.experiments import comparison
+from ftcore.modes import REFERENCES, mode_defaults
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import run_curves
 from pages.components.charts.live_chart import AXES

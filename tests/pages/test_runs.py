@@ -5,7 +5,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
-from ftcore.config import REFERENCES, FineTuneConfig
+from ftcore.config import FineTuneConfig
+from ftcore.modes import REFERENCES
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import run_curves
 from pages.components.charts.palette import model_colour

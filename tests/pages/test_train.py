@@ -6,8 +6,9 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ftcore import config, tracking
+from ftcore import tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
+from ftcore.modes import MODE_DEFAULTS
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
@@ -49,7 +50,7 @@ def test_presets_and_modes_fill_the_form():
     app = open_page("train")
     assert app.segmented_control(key="preset").value == "Quick"
     app.segmented_control(key="setting_mode").set_value("last-layer").run()
-    epochs = config.MODE_DEFAULTS["last-layer"].epochs
+    epochs = MODE_DEFAULTS["last-layer"].epochs
     assert app.number_input(key="setting_epochs").value == epochs
     app.segmented_control(key="preset").set_value("Lesson").run()
     assert app.number_input(key="setting_learning_rate").value == 1.0

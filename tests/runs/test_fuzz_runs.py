@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 from safetensors.torch import load_file, save_file
 
 from ftcore import paths, tracking
-from ftcore.config import mode_defaults
 from ftcore.models import checkpoint_files, checkpoints
+from ftcore.modes import mode_defaults
 from ftcore.runs import execution
 from ftcore.training import snapshots
 from tests.helpers import small_runs

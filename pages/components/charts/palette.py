@@ -6,7 +6,7 @@ hues of their own. Charts darken or lighten a line that the theme's background w
 
 from collections.abc import Sequence
 
-from ftcore.config import last_groups
+from ftcore.modes import last_groups
 
 MODELS: dict[str, str] = {
     "full": "#2563EB",

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ftcore import paths
-from ftcore.config import REFERENCES
 from ftcore.data import datasets
 from ftcore.experiments import catalog
 from ftcore.experiments.result import Result
+from ftcore.modes import REFERENCES
 from ftcore.tracking import Run
 from pages.components.charts.palette import BADGES
 from pages.components.compare.finished_view import finished_view

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ftcore.config import mode_title
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
+from ftcore.modes import mode_title
 from pages.components.charts.palette import mode_badge
 
 

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from ftcore.config import MODE_DEFAULTS, NEW_MODEL, SETTINGS, FineTuneConfig
+from ftcore.config import NEW_MODEL, SETTINGS, FineTuneConfig
+from ftcore.modes import MODE_DEFAULTS
 from ftcore.settings import label
 from pages.components.forms.checkpoint_picker import run_names_and_states
 from pages.components.forms.import_form import AG_NEWS_FOLDER

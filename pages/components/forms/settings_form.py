@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from ftcore import config, settings
-from ftcore.config import MODE_DEFAULTS, SETTINGS, FineTuneConfig
+from ftcore import config, modes, presets, settings
+from ftcore.config import SETTINGS, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
 from ftcore.models.spec import ModelSpec
+from ftcore.modes import MODE_DEFAULTS
 
 FINE_TUNING = [name for name in SETTINGS if name not in config.NEW_MODEL_SETTINGS]
 NOT_IN_PRESETS = (
@@ -77,12 +78,12 @@ def values() -> dict[str, Any]:
 def preset(name: str, mode: str) -> dict[str, Any]:
     """The values that a preset sets in a mode."""
     defaults = {setting: SETTINGS[setting].default for setting in IN_PRESETS}
-    return defaults | mode_defaults(mode) | config.presets(_encoder())[name]
+    return defaults | mode_defaults(mode) | presets.of_kind(_encoder())[name]
 
 
 def mode_defaults(mode: str) -> dict[str, Any]:
     """The values that a mode sets for the chosen checkpoint."""
-    return vars(config.mode_defaults(mode, _encoder()))
+    return vars(modes.mode_defaults(mode, _encoder()))
 
 
 def _encoder() -> bool:
@@ -101,7 +102,7 @@ def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
 
 def _apply_checkpoint() -> None:
     """Callback: an encoder needs other values than the lesson's model."""
-    known = config.mode_defaults(st.session_state[key("mode")], not _encoder())
+    known = modes.mode_defaults(st.session_state[key("mode")], not _encoder())
     if vars(known).items() <= values().items():  # those of the other kind
         apply_preset()
 
@@ -117,19 +118,19 @@ def data_input() -> None:
 
 def mode_input(spec: ModelSpec) -> None:
     """Draw the choice of the mode, with `last-2`, `last-3`, … up to the number of the model's layers."""
-    modes = [mode for mode in MODE_DEFAULTS if not config.last_groups(mode)]
+    names = [mode for mode in MODE_DEFAULTS if not modes.last_groups(mode)]
     last_modes = [f"last-{count}" for count in range(2, spec.layers + 1)]
     mode = st.session_state[key("mode")]
-    if mode not in modes + last_modes:  # chosen for a deeper model, or all groups of this one
-        if config.last_groups(mode) <= len(spec.group_sizes()):
+    if mode not in names + last_modes:  # chosen for a deeper model, or all groups of this one
+        if modes.last_groups(mode) <= len(spec.group_sizes()):
             last_modes.append(mode)
         else:
             fill({"mode": "full"})
-    position = modes.index("last-layer") + 1
-    modes[position:position] = last_modes
-    options = {"format_func": config.mode_title, "on_change": apply_preset, "required": True}
+    position = names.index("last-layer") + 1
+    names[position:position] = last_modes
+    options = {"format_func": modes.mode_title, "on_change": apply_preset, "required": True}
     options |= {"persist_state": "session", "wrap": True}
-    st.segmented_control("What trains", modes, key=key("mode"), **options)
+    st.segmented_control("What trains", names, key=key("mode"), **options)
 
 
 def freezing_config() -> FineTuneConfig | None:
@@ -152,7 +153,7 @@ def choose_groups(groups: Sequence[str]) -> None:
 def preset_input(label: str, **options: Any) -> None:
     """Draw the choice of presets; none is selected if the inputs hold other values."""
     mode, current = st.session_state[key("mode")], values().items()
-    names = list(config.presets(_encoder()))
+    names = list(presets.of_kind(_encoder()))
     matching = (name for name in names if preset(name, mode).items() <= current)
     st.session_state["preset"] = next(matching, None)
     st.segmented_control(label, names, key="preset", on_change=apply_preset, **options)
@@ -163,7 +164,7 @@ def apply_preset() -> None:
     name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
     if mode == "custom" and not st.session_state[key("groups")]:
         fill({"groups": "head"})
-    known = name in config.presets(_encoder())
+    known = name in presets.of_kind(_encoder())
     fill(preset(name, mode) if known else mode_defaults(mode))
 
 

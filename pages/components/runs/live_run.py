@@ -10,10 +10,11 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ftcore import config, formatting, settings, tracking
-from ftcore.config import NEW_MODEL, REFERENCES, mode_title
+from ftcore.config import NEW_MODEL
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
+from ftcore.modes import REFERENCES, mode_title
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, pack

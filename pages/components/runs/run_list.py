@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting, tracking
-from ftcore.config import mode_title
+from ftcore.modes import mode_title
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts.palette import BADGES, model_colour
 from pages.components.forms.checkpoint_picker import run_names_and_states

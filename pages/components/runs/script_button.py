@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from ftcore.config import REFERENCES
 from ftcore.exchange import script
+from ftcore.modes import REFERENCES
 from ftcore.tracking import Run
 from pages.components.text.errors import show_errors
 

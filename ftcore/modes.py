@@ -1,0 +1,86 @@
+"""The modes: their names and titles, and the defaults of the settings that depend on the mode."""
+
+import re
+from dataclasses import dataclass, replace
+
+MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from the top
+    "full": "Full",
+    "last-layer": "Last layer",
+    "gradual": "Gradual",
+    "scratch": "From scratch",
+    "custom": "Custom",
+    "tfidf": "TF-IDF",
+    "linear-probe": "Linear probe",
+    "majority": "Majority class",
+}
+# Baselines that the other modes are compared with.
+REFERENCES = ("tfidf", "linear-probe", "majority")
+# Names of earlier versions, which are still accepted.
+EARLIER_MODES = {"best-head": "linear-probe"}
+_LAST_GROUPS = re.compile(r"last-([1-9]\d?)")
+
+
+@dataclass(frozen=True)
+class ModeDefaults:
+    """The values of the settings whose default depends on the mode."""
+
+    epochs: int = 3
+    learning_rate: float = 1.5e-3
+    layer_decay: float = 1.0
+    batch_size: int = 64
+    head_rate: float = 1.0
+    embedding_rate: float = 0.3
+    warm_up: float = 0.2
+    tail_fraction: float = 0.6
+
+
+MODE_DEFAULTS: dict[str, ModeDefaults] = {
+    "full": ModeDefaults(),
+    "last-layer": ModeDefaults(epochs=20, learning_rate=0.05, batch_size=128),
+    "last-2": ModeDefaults(),
+    # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
+    "gradual": ModeDefaults(epochs=4, learning_rate=3e-3, layer_decay=0.385),
+    "scratch": ModeDefaults(),
+    "custom": ModeDefaults(),
+}
+_ENCODER = ModeDefaults(
+    learning_rate=1e-4,
+    layer_decay=0.9,
+    batch_size=32,
+    head_rate=10.0,
+    embedding_rate=1.0,
+    warm_up=0.1,
+    tail_fraction=0.75,
+)
+# The rates are the starting points that issue trackers and papers agree on; they are not tuned.
+ENCODER_DEFAULTS: dict[str, ModeDefaults] = {
+    "full": _ENCODER,
+    "last-layer": replace(
+        _ENCODER, epochs=20, learning_rate=0.01, batch_size=128, head_rate=1.0, layer_decay=1.0
+    ),
+    "last-2": _ENCODER,
+    "gradual": replace(_ENCODER, epochs=4),
+    "scratch": replace(_ENCODER, learning_rate=3e-4, layer_decay=1.0, head_rate=1.0),
+    "custom": _ENCODER,
+}
+_NO_STEPS = ModeDefaults(epochs=0, learning_rate=0.0, layer_decay=0.0, batch_size=0)
+
+
+def mode_title(mode: str) -> str:
+    """Return the display name of a mode."""
+    groups = last_groups(mode)
+    return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
+
+
+def mode_defaults(mode: str, encoder: bool = False) -> ModeDefaults:
+    """Return the defaults of a mode; a reference takes no steps, so it has 0 of them."""
+    if mode in REFERENCES:
+        return _NO_STEPS
+    defaults = ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
+    return defaults[mode if mode in MODES else "last-2"]
+
+
+def last_groups(mode: str) -> int:
+    """Return the number of groups that `last-K` trains, 0 for any other mode."""
+    match = _LAST_GROUPS.fullmatch(mode)
+    return int(match[1]) if match else 0

@@ -61,7 +61,7 @@ def card(choice: CheckpointChoice) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         if st.button("Fine-tune", key=f"tune-{ref}", icon=":material/play_circle:"):
             settings_form.initialize()
-            settings_form.fill({"checkpoint": ref})
+            settings_form.choose_checkpoint(ref)
             st.switch_page("train.py")
         if checkpoint.labels and st.button("Predict", key=f"predict-{ref}", icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": ref})

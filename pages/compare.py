@@ -11,7 +11,7 @@ from ftcore import formatting, paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from ftcore.modes import MODE_DEFAULTS, REFERENCES, mode_defaults, mode_title
+from ftcore.modes import MODE_DEFAULTS, REFERENCES, last_groups, mode_defaults, mode_title
 from ftcore.training import estimate
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form as form
@@ -46,17 +46,25 @@ checkpoints = form.initialize()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
     multi_pills = partial(st.pills, selection_mode="multi", persist_state="session", wrap=True)
-    titles = {mode: f":{mode_badge(mode)}[⬤]  {mode_title(mode)}" for mode in MODE_DEFAULTS}
-    options = {"default": MODES, "format_func": titles.get, "key": "compare_modes"}
-    modes = multi_pills("Modes", list(titles), **options)
+    pills = st.empty()
     start, data = st.columns(2)
     with start:
         form.checkpoint_input(checkpoints)
     with data:
         form.data_input()
+    spec = checkpoints[st.session_state[form.key("checkpoint")]].model
+    last = f"last-{form.last_groups(spec)}"
+    # The choice holds last-2 for any last-K, so it stays when K changes.
+    shown = {mode: last if last_groups(mode) else mode for mode in MODE_DEFAULTS}
+    titles = {mode: f":{mode_badge(name)}[⬤]  {mode_title(name)}" for mode, name in shown.items()}
+    options = {"default": MODES, "format_func": titles.get, "key": "compare_modes"}
+    with pills:
+        modes = [shown[mode] for mode in multi_pills("Modes", list(titles), **options)]
+    if last in modes:
+        form.last_groups_input(spec)
     groups = ""
     if "custom" in modes:
-        names = list(checkpoints[st.session_state[form.key("checkpoint")]].model.group_sizes())
+        names = list(spec.group_sizes())
         label, key = "Groups that train in Custom", "compare_groups"
         groups = ", ".join(multi_pills(label, names, default=names[:1], key=key))
     number_input = partial(st.number_input, persist_state="session")
@@ -83,8 +91,9 @@ with choose:
         with st.grid(2, min_column_width=180, gap="medium") as grid:
             for mode in modes:
                 with grid.cell():
-                    label, key = f"{mode_title(mode)}: learning rate", f"compare_rate_{mode}"
-                    default = mode_defaults(mode).learning_rate
+                    label = f"{mode_title(mode)}: learning rate"
+                    key = f"compare_rate_{mode}{'_encoder' if form.encoder() else ''}"
+                    default = form.mode_defaults(mode)["learning_rate"]
                     options = {"step": None, "format": "%g", "key": key}
                     rates[mode] = number_input(label, 1e-6, 10.0, default, **options)
         st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")

@@ -33,20 +33,20 @@ def config_values(family):
     return _EXTRA.get(family, _SIZES) | {"pad_token_id": pad}
 
 
-def hf_model(family, classes=2):
-    """The family's own classification class with random weights."""
+def hf_model(family, classes=2, **sizes):
+    """The family's own classification class with random weights; `sizes` replace those of its config."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    config = AutoConfig.for_model(family, **config_values(family), num_labels=classes)
+    config = AutoConfig.for_model(family, **config_values(family) | sizes, num_labels=classes)
     torch.manual_seed(0)
     return AutoModelForSequenceClassification.from_config(
         config, attn_implementation="eager"
     ).eval()
 
 
-def write_folder(path, family="bert", classes=0):
+def write_folder(path, family="bert", classes=0, **sizes):
     """Write an encoder as on the Hub: config, weights, tokenizer. Without classes it has no head."""
-    model = hf_model(family, classes or 2)
+    model = hf_model(family, classes or 2, **sizes)
     saved = model if classes else model.base_model
     path.mkdir(parents=True)
     config = model.config.to_diff_dict() | {"model_type": family}

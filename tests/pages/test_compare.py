@@ -10,6 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ftcore import formatting, paths, tracking
+from ftcore.events import drain
+from ftcore.exchange.huggingface import import_encoder
 from ftcore.experiments import comparison
 from ftcore.modes import REFERENCES, mode_defaults
 from ftcore.runs.scheduler import scheduler
@@ -17,7 +19,7 @@ from pages.components.charts import run_curves
 from pages.components.charts.live_chart import AXES
 from pages.components.compare import summary
 from pages.components.runs import live_comparison
-from tests.helpers import fake_results, small_runs
+from tests.helpers import fake_results, small_encoders, small_runs
 from tests.helpers.app_pages import button, chart_header, open_page, press, text
 from tests.helpers.fake_results import result
 
@@ -84,6 +86,22 @@ def test_the_form_decides_which_runs_are_queued(monkeypatch):
     assert runs == expected
     assert {config.epochs for config in configs} == {3} and configs[1].groups == "head"
     assert "Full, seed 1" in text(app) and "2 seeds" in text(app)
+
+
+def test_an_encoder_gets_rates_of_its_own_and_any_number_of_groups(monkeypatch, tmp_path):
+    small_runs.hold_experiments(monkeypatch)
+    folder = small_encoders.write_folder(tmp_path / "small", max_position_embeddings=256)
+    drain(import_encoder(str(folder)))
+    app = open_page("compare")
+    app.selectbox(key="setting_checkpoint").set_value("small").run()
+    app.get("button_group")[0].set_value(["full", "last-2"]).run()
+    app.slider(key="last_groups").set_value(4).run()
+    app.toggle(key="compare_references").set_value(False).run()
+    app = press(app, "Run the experiment")
+    assert not app.exception and not app.error
+    configs = [tracking.run(run_id).config for run_id in tracking.runs()["run_id"].iloc[::-1]]
+    rates = [(mode, mode_defaults(mode, encoder=True).learning_rate) for mode in ("full", "last-4")]
+    assert [(config.mode, config.learning_rate) for config in configs] == rates
 
 
 def test_missing_data_or_a_single_mode_is_reported_before_anything_is_queued():

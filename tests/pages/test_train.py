@@ -8,9 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
+from ftcore.events import drain
+from ftcore.exchange.huggingface import import_encoder
 from ftcore.modes import MODE_DEFAULTS
 from ftcore.runs.scheduler import scheduler
-from tests.helpers import small_runs
+from tests.helpers import small_encoders, small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
@@ -108,6 +110,31 @@ def test_modes_are_those_of_the_checkpoint_and_custom_groups_are_checked():
     assert "no group 'layer 7'" in text(app) and button(app, "Start").disabled
 
 
+def test_any_number_of_groups_from_the_top_is_chosen_on_a_slider(tmp_path):
+    drain(import_encoder(str(small_encoders.write_folder(tmp_path / "small"))))
+    app = open_page("train")
+    app.selectbox(key="setting_checkpoint").set_value("small").run()
+    assert not app.slider
+    app.segmented_control(key="setting_mode").set_value("last-2").run()
+    slider = app.slider(key="last_groups")
+    assert (slider.min, slider.max, slider.value) == (2, 5, 2)
+    app = slider.set_value(4).run()
+    assert app.segmented_control(key="setting_mode").value == "last-4"
+    assert layer_states(app) == ["trains"] * 4 + ["frozen"]
+    app.segmented_control(key="setting_mode").set_value("full").run()
+    mode = app.segmented_control(key="setting_mode")
+    assert "Last 4 groups" in mode.options and len(mode.options) == len(MODE_DEFAULTS)
+    app = mode.set_value("last-4").run()
+    app.switch_page("data.py").run()
+    app.switch_page("train.py").run()
+    assert app.segmented_control(key="setting_mode").value == "last-4"
+    assert app.slider(key="last_groups").value == 4
+    app.slider(key="last_groups").set_value(5).run()
+    app.selectbox(key="setting_checkpoint").set_value("starter").run()
+    assert not app.exception
+    assert app.segmented_control(key="setting_mode").value == "full"  # this model has 4 groups
+
+
 def test_live_run_shows_its_phase_its_figures_its_settings_and_what_trains_now():
     app = open_page("train", run=small_runs.run("running", name="mine", mode="gradual"))
     assert not app.exception and app.title[0].value == "mine"
@@ -130,12 +157,12 @@ def test_ended_run_shows_its_message_and_offers_no_model_without_a_checkpoint(st
 
 
 def test_finished_run_can_be_tried_or_repeated_with_its_settings():
-    run_id = small_runs.run(name="mine", mode="last-layer", epochs=3, seed=11, dropout=0.3)
+    run_id = small_runs.run(name="mine", mode="last-3", epochs=3, seed=11, dropout=0.3)
     app = press(open_page("train", run=run_id), "Try it")
     assert app.title[0].value == "Predict" and run_id in app.query_params["models"]
     app = press(open_page("train", run=run_id), "Run again with these settings")
     assert app.title[0].value == "Train" and "run" not in app.query_params
-    assert app.segmented_control(key="setting_mode").value == "last-layer"
+    assert app.segmented_control(key="setting_mode").value == "last-3"
     values = [app.number_input(key=f"setting_{name}").value for name in ("seed", "dropout")]
     assert values == [11, 0.3] and app.text_input(key="setting_name").value == ""
     app = open_page("train", run="nothing")

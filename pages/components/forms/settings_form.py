@@ -34,6 +34,9 @@ MORE_SETTINGS = [name for name in FINE_TUNING if name not in config.SHOWN and na
 """Settings that the form shows under "More settings"."""
 
 
+LAST_GROUPS = "last_groups"
+"""Key of K in the mode `last-K`."""
+
 DATA_PATH = {
     "persist_state": "session",
     "placeholder": "An archive or a folder on this machine; empty downloads it",
@@ -78,15 +81,16 @@ def values() -> dict[str, Any]:
 def preset(name: str, mode: str) -> dict[str, Any]:
     """The values that a preset sets in a mode."""
     defaults = {setting: SETTINGS[setting].default for setting in IN_PRESETS}
-    return defaults | mode_defaults(mode) | presets.of_kind(_encoder())[name]
+    return defaults | mode_defaults(mode) | presets.of_kind(encoder())[name]
 
 
 def mode_defaults(mode: str) -> dict[str, Any]:
     """The values that a mode sets for the chosen checkpoint."""
-    return vars(modes.mode_defaults(mode, _encoder()))
+    return vars(modes.mode_defaults(mode, encoder()))
 
 
-def _encoder() -> bool:
+def encoder() -> bool:
+    """Whether the chosen checkpoint is an encoder."""
     return config.is_encoder(st.session_state[key("checkpoint")])
 
 
@@ -100,9 +104,15 @@ def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
     st.selectbox("Checkpoint", titles, key=key("checkpoint"), **options)
 
 
+def choose_checkpoint(ref: str) -> None:
+    """Choose a checkpoint; only in a callback, or before its input is drawn."""
+    fill({"checkpoint": ref})
+    _apply_checkpoint()
+
+
 def _apply_checkpoint() -> None:
     """Callback: an encoder needs other values than the lesson's model."""
-    known = modes.mode_defaults(st.session_state[key("mode")], not _encoder())
+    known = modes.mode_defaults(st.session_state[key("mode")], not encoder())
     if vars(known).items() <= values().items():  # those of the other kind
         apply_preset()
 
@@ -117,25 +127,42 @@ def data_input() -> None:
 
 
 def mode_input(spec: ModelSpec) -> None:
-    """Draw the choice of the mode, with `last-2`, `last-3`, … up to the number of the model's layers."""
-    names = [mode for mode in MODE_DEFAULTS if not modes.last_groups(mode)]
-    last_modes = [f"last-{count}" for count in range(2, spec.layers + 1)]
+    """Draw the choice of the mode; `last-K` is one button, with a slider for K while it is chosen."""
     mode = st.session_state[key("mode")]
-    if mode not in names + last_modes:  # chosen for a deeper model, or all groups of this one
-        if modes.last_groups(mode) <= len(spec.group_sizes()):
-            last_modes.append(mode)
-        else:
-            fill({"mode": "full"})
-    position = names.index("last-layer") + 1
-    names[position:position] = last_modes
+    if modes.last_groups(mode) > len(spec.group_sizes()):  # chosen for a deeper model
+        mode = "full"
+        fill({"mode": mode})
+    if count := modes.last_groups(mode):
+        st.session_state[LAST_GROUPS] = count
+    last = f"last-{last_groups(spec)}"
+    names = [last if modes.last_groups(name) else name for name in MODE_DEFAULTS]
     options = {"format_func": modes.mode_title, "on_change": apply_preset, "required": True}
     options |= {"persist_state": "session", "wrap": True}
     st.segmented_control("What trains", names, key=key("mode"), **options)
+    if st.session_state[key("mode")] == last:
+        last_groups_input(spec, on_change=_apply_last_groups)
+
+
+def _apply_last_groups() -> None:
+    fill({"mode": f"last-{st.session_state[LAST_GROUPS]}"})
+
+
+def last_groups(spec: ModelSpec) -> int:
+    """How many groups from the top the mode `last-K` trains."""
+    return min(st.session_state.get(LAST_GROUPS, 2), len(spec.group_sizes()))
+
+
+def last_groups_input(spec: ModelSpec, **options: Any) -> None:
+    """Draw the choice of the number of groups that the mode `last-K` trains."""
+    st.session_state[LAST_GROUPS] = last_groups(spec)
+    options |= {"help": "The last layer, and the layers below it.", "persist_state": "session"}
+    groups = len(spec.group_sizes())
+    st.slider("Groups from the top", 2, groups, key=LAST_GROUPS, **options)
 
 
 def freezing_config() -> FineTuneConfig | None:
-    """A config with the settings that decide which groups train; None if no group is chosen."""
-    names = ("mode", "groups", "train_embeddings")
+    """A config with the settings that decide which groups train; None if they are invalid."""
+    names = ("checkpoint", "mode", "groups", "epochs", "train_embeddings")
     try:
         return FineTuneConfig(**{name: st.session_state[key(name)] for name in names})
     except UnfreezeError:
@@ -153,7 +180,7 @@ def choose_groups(groups: Sequence[str]) -> None:
 def preset_input(label: str, **options: Any) -> None:
     """Draw the choice of presets; none is selected if the inputs hold other values."""
     mode, current = st.session_state[key("mode")], values().items()
-    names = list(presets.of_kind(_encoder()))
+    names = list(presets.of_kind(encoder()))
     matching = (name for name in names if preset(name, mode).items() <= current)
     st.session_state["preset"] = next(matching, None)
     st.segmented_control(label, names, key="preset", on_change=apply_preset, **options)
@@ -161,10 +188,10 @@ def preset_input(label: str, **options: Any) -> None:
 
 def apply_preset() -> None:
     """Callback: fill in the preset's values for the mode, or without a preset the mode's defaults."""
-    name, mode = st.session_state.get("preset"), st.session_state[key("mode")]
+    name, mode = st.session_state.get("preset", "Quick"), st.session_state[key("mode")]
     if mode == "custom" and not st.session_state[key("groups")]:
         fill({"groups": "head"})
-    known = name in presets.of_kind(_encoder())
+    known = name in presets.of_kind(encoder())
     fill(preset(name, mode) if known else mode_defaults(mode))
 
 

@@ -41,8 +41,16 @@ def precision(name: str, device: torch.device) -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Return the context for the forward pass; weights and their updates stay fp32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    """Return the context for the forward pass; weights and their updates stay fp32.
+
+    On a CPU nothing is cached: threads would clear each other's cache.
+    """
+    return torch.autocast(
+        device.type,
+        torch.bfloat16,
+        enabled=precision == "bf16",
+        cache_enabled=device.type != "cpu",
+    )
 
 
 def batch_tokens(device: torch.device) -> int:

@@ -23,6 +23,8 @@ class Classifier(nn.Module, ABC):
     spec: ModelSpec
     classifier: nn.Module
     """The head: features [texts, dim] → scores [texts, classes]."""
+    draws_when_training: bool
+    """Whether a pass in training draws random numbers, so that the order of passes matters."""
 
     @abstractmethod
     def embed(self, ids: Tensor) -> Tensor:

@@ -86,6 +86,7 @@ class EncoderClassifier(Classifier):
             config, dtype=torch.float32, attn_implementation=attention
         )
         self.spec = spec
+        self.draws_when_training = dropout > 0
         self.body: PreTrainedModel = model.base_model
         self.classifier: nn.Module = FamilyHead(family, model)
         if hasattr(self.body, "pooler"):

@@ -93,6 +93,7 @@ class LessonClassifier(Classifier):
         )
         self.dropout = TextDropout(dropout)
         self.word_dropout = word_dropout
+        self.draws_when_training = max(dropout, word_dropout) > 0
         layer = EncoderLayer(spec.dim, spec.heads, spec.feedforward, dropout)
         self.transformer_encoder = nn.TransformerEncoder(
             layer, spec.layers, enable_nested_tensor=False

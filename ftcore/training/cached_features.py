@@ -44,6 +44,7 @@ def head_over_features(
         network=model.classifier,
         inputs=lambda rows, _: (table[rows],),
         batch_tokens=HEAD_TOKENS,
+        halves=False,  # too little work for threads
         metrics=metrics,
     )
 

@@ -12,11 +12,12 @@ from ftcore import devices
 from ftcore.errors import is_out_of_memory
 from ftcore.events import Noted, Pause, Progress, Resumable, Step, Task
 from ftcore.text import batches
-from ftcore.training import evaluation, snapshots, strategies
+from ftcore.training import evaluation, snapshots, strategies, worker_threads
 from ftcore.training.divergence import check_finite
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
 from ftcore.training.state import TrainingState
+from ftcore.training.worker_threads import Map
 
 REPORTS = 200  # most points of a run's training curve
 SNAPSHOT_SECONDS = 45.0  # longest time between two snapshots, beside the time of an evaluation
@@ -28,13 +29,21 @@ def train(setup: TrainingSetup, state: TrainingState) -> Task[None]:
     Raises Diverged if the loss is not finite, and Pause, thrown into it, once a snapshot is saved.
     """
     classifier = yield from _trained_classifier(setup, state)
+    with worker_threads.side_by_side(classifier.halves) as side_by_side:
+        yield from _epochs(setup, state, classifier, side_by_side)
+
+
+def _epochs(
+    setup: TrainingSetup, state: TrainingState, classifier: RowClassifier, side_by_side: Map
+) -> Task[None]:
+    """Train the remaining epochs."""
     try:
         for epoch in range(state.epoch, setup.config.epochs):
             remaining = _start_epoch(setup, state, classifier, epoch)
             if _evaluation_is_due(setup, state):  # before the first step
                 yield from evaluation.validate(setup, state, classifier)
             for batch, on_device in remaining:
-                yield from _train_step(setup, state, classifier, batch, on_device)
+                yield from _train_step(setup, state, classifier, side_by_side, batch, on_device)
                 if state.step % math.ceil(setup.steps / REPORTS) == 0 or state.step == setup.steps:
                     yield _report(setup, state)
                 yield Progress("training", state.step, setup.steps, "steps")
@@ -75,6 +84,7 @@ def _train_step(
     setup: TrainingSetup,
     state: TrainingState,
     classifier: RowClassifier,
+    side_by_side: Map,
     batch: Tensor,
     on_device: Tensor,
 ) -> Task[None]:
@@ -82,11 +92,11 @@ def _train_step(
     clock = time.perf_counter()
     classifier.network.train()
     state.optimizer.zero_grad()
-    sums = _backward(state, classifier, batch, on_device)
+    sums = _backward(state, classifier, side_by_side, batch, on_device)
     while sums is None:
         state.optimizer.zero_grad()
         yield _split_batches_further(setup, state)
-        sums = _backward(state, classifier, batch, on_device)
+        sums = _backward(state, classifier, side_by_side, batch, on_device)
     if setup.config.max_grad_norm:
         nn.utils.clip_grad_norm_(state.trained_weights, setup.config.max_grad_norm)
     state.optimizer.step()
@@ -99,24 +109,32 @@ def _train_step(
 
 
 def _backward(
-    state: TrainingState, classifier: RowClassifier, batch: Tensor, on_device: Tensor
+    state: TrainingState,
+    classifier: RowClassifier,
+    side_by_side: Map,
+    batch: Tensor,
+    on_device: Tensor,
 ) -> Tensor | None:
-    """Compute the gradients of a batch's mean loss, part by part.
+    """Compute the gradients of a batch's mean loss, part by part, or in halves side by side.
 
     Returns the sum of its losses, its correct answers and its texts; None if it is out of memory.
     """
-    sums = torch.zeros(3, device=classifier.device)
-    parts = zip(batch.chunk(state.parts), on_device.chunk(state.parts), strict=True)
+
+    def backward(part: Tensor, rows: Tensor) -> Tensor:
+        scores = classifier.scores(rows, classifier.max_length(part))
+        labels = classifier.labels[rows]
+        loss = F.cross_entropy(scores, labels)
+        (loss * (len(part) / len(batch))).backward()
+        correct = (scores.argmax(1) == labels).sum()
+        return torch.stack(
+            [loss.detach() * len(part), correct, torch.full_like(correct, len(part))]
+        )
+
+    halves = classifier.halves and state.parts == 1
+    count = worker_threads.COUNT if halves else state.parts
+    run = side_by_side if halves else map
     try:
-        for part, rows in parts:
-            scores = classifier.scores(rows, classifier.max_length(part))
-            labels = classifier.labels[rows]
-            loss = F.cross_entropy(scores, labels)
-            (loss * (len(part) / len(batch))).backward()
-            correct = (scores.argmax(1) == labels).sum()
-            texts = torch.full_like(correct, len(part))
-            sums += torch.stack([loss.detach() * len(part), correct, texts])
-        return sums
+        return torch.stack(list(run(backward, batch.chunk(count), on_device.chunk(count)))).sum(0)
     except (RuntimeError, MemoryError) as error:
         if state.parts >= len(batch) or not is_out_of_memory(error):
             raise

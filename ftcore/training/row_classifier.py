@@ -14,6 +14,7 @@ from ftcore.models.classifier import Classifier
 from ftcore.text import batches
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
+from ftcore.training import worker_threads
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class RowClassifier:
     precision: str
     batch_tokens: int
     """Most tokens of a batch without gradients, padding included."""
+    halves: bool = False
+    """Whether the halves of a training batch can be computed at the same time, with the same result."""
     metrics: dict[str, float] = field(default_factory=dict)
     """What computing the features took."""
 
@@ -51,13 +54,18 @@ class RowClassifier:
     ) -> Task[Tensor]:
         """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU."""
         self.network.eval()
-        order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens))
+        threads = worker_threads.COUNT if worker_threads.useful(self.device) else 1
+        order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens // threads))
         outputs: list[Tensor] = []
         done = 0
-        for batch, on_device in zip(order, batches.move_to(order, self.device), strict=True):
-            outputs += self._scores_in_parts(batch, on_device)
-            done += len(batch)
-            yield Progress(phase, done, len(rows), "texts")
+        with worker_threads.side_by_side(threads > 1 and len(order) > 1) as side_by_side:
+            results = side_by_side(
+                self._scores_in_parts, order, batches.move_to(order, self.device)
+            )
+            for batch, scores_of_batch in zip(order, results, strict=True):
+                outputs += scores_of_batch
+                done += len(batch)
+                yield Progress(phase, done, len(rows), "texts")
         scores = torch.cat(outputs).cpu()
         positions = torch.empty(len(self.labels), dtype=torch.long)
         positions[rows] = torch.arange(len(rows))
@@ -90,4 +98,5 @@ def whole_model(
         tokens.lengths(truncation).cpu(),
         precision,
         devices.batch_tokens(tokens.labels.device),
+        worker_threads.useful(tokens.labels.device) and not model.draws_when_training,
     )

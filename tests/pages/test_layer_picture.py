@@ -7,7 +7,7 @@ import pytest
 from ftcore.config import FineTuneConfig
 from ftcore.models.spec import LessonSpec
 from pages.components.charts.palette import MODELS
-from pages.components.forms.layer_picture import DARK, LIGHT, blocks, text_on
+from pages.components.forms.layer_picture import DARK, LIGHT, blocks, shared_size, text_on
 from tests.helpers.colours import contrast
 
 SPEC = LessonSpec(1000, 8, 2, layers=3)
@@ -43,6 +43,12 @@ def test_gradual_unfreezes_one_group_per_epoch():
     assert states("gradual", 5, **settings) == ["trains"] * 4 + ["frozen"]
     notes = [block["note"] for block in blocks(FineTuneConfig(mode="gradual", **settings), SPEC)]
     assert notes == ["trains", "from epoch 2", "from epoch 3", "from epoch 4", "frozen"]
+
+
+def test_the_size_of_many_layers_is_a_caption():
+    assert shared_size(SPEC) == ""
+    deep = LessonSpec(1000, 8, 2, layers=12)
+    assert shared_size(deep) == f"12 layers of {deep.group_sizes()['layer 3']:,} parameters each"
 
 
 @pytest.mark.parametrize("colour", sorted(set(MODELS.values())))

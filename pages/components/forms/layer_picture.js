@@ -21,6 +21,15 @@ const STYLE = `
 .uf-row .uf-block { display: grid; grid-template-columns: 1fr auto; gap: 0 0.4rem; }
 .uf-row .uf-block i { text-align: left; font-size: 0.8rem; grid-column: 1 / -1; }
 .uf-row .uf-block svg { grid-area: 1 / 2; }
+/* Many layers: small blocks, the upper row nearer to the answer; the size of a layer is in the caption. */
+.uf-dense { display: grid; grid-template-columns: 1fr 1fr; gap: 0.3rem; }
+.uf-dense > span, .uf-dense .uf-block[data-size=own] { grid-column: 1 / -1; }
+.uf-dense.uf-row .uf-block[data-size=own] { grid-column: span 2; }
+.uf-dense .uf-block[data-size=shared], .uf-dense.uf-row .uf-block { display: flex; gap: 0.3rem;
+  padding: 0.15rem 0.4rem; min-height: 1.9rem; font-size: 0.9rem; white-space: nowrap; }
+.uf-dense .uf-block[data-size=shared] i, .uf-dense.uf-row i { font-size: 0.75rem; text-align: right; }
+.uf-dense .uf-block[data-size=shared] b { min-width: 0; }
+.uf-dense .uf-block[data-size=shared] svg, .uf-dense.uf-row svg { width: 0.8rem; height: 0.8rem; }
 button.uf-block { cursor: pointer; }
 button.uf-block:hover { box-shadow: 0 0 0 2px color-mix(in srgb, var(--uf-colour) 45%, transparent); }
 button.uf-block:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
@@ -39,7 +48,7 @@ const ICONS = `
 export function draw({ data, parentElement, setTriggerValue }) {
   const root = (parentElement.ufLayers ??= build(parentElement));
   if (!data) return;
-  root.className = `uf-layers${data.row ? " uf-row" : ""}`;
+  root.className = `uf-layers${data.row ? " uf-row" : ""}${data.shared ? " uf-dense" : ""}`;
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "Layers of the model");
   root.style.setProperty("--uf-colour", data.colour);
@@ -54,9 +63,13 @@ export function draw({ data, parentElement, setTriggerValue }) {
   nodes.forEach((node, number) => {
     const block = data.blocks[number];
     node.dataset.state = block.state;
-    node.style.minHeight = data.row ? "" : `${1.6 + 0.3 * Math.log10(block.count)}rem`;
+    const shared = data.shared && number > 0 && number < nodes.length - 1;
+    const facts = `${block.count.toLocaleString("en")} · ${block.note}`;
+    node.dataset.size = shared ? "shared" : "own";
+    node.style.minHeight = data.row || shared ? "" : `${1.6 + 0.3 * Math.log10(block.count)}rem`;
     node.querySelector("b").textContent = block.title;
-    node.querySelector("i").textContent = `${block.count.toLocaleString("en")} · ${block.note}`;
+    node.querySelector("i").textContent = shared ? block.note : facts;
+    node.title = shared ? `${block.title}: ${facts}` : "";
     if (!data.clicks) return;
     node.setAttribute("aria-pressed", String(block.state !== "frozen"));
     node.onclick = () => {
@@ -86,8 +99,9 @@ function createBlock(tag) {
 
 // A stack of blocks is read upwards, from the text to the answer.
 function withCaptions(nodes, data) {
-  if (data.row) return nodes;
   const caption = (text) => Object.assign(document.createElement("span"), { textContent: text });
+  const shared = data.shared ? [caption(data.shared)] : [];
+  if (data.row) return [...nodes, ...shared];
   const hint = data.clicks ? [caption("Click a block to freeze it, or to let it train.")] : [];
-  return [caption("answer ↑"), ...nodes, caption("text ↑"), ...hint];
+  return [caption("answer ↑"), ...nodes, caption("text ↑"), ...shared, ...hint];
 }

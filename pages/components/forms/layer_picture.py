@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from ftcore import formatting
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.models.spec import ModelSpec
@@ -15,6 +16,8 @@ from pages.components.shell import assets
 from pages.components.text.labels import group_title
 
 DARK, LIGHT = "#11141A", "#FFFFFF"
+MANY = 9
+"""Layers from which their blocks are small."""
 
 _mount = script_component("layers", assets.LAYERS)
 
@@ -34,7 +37,7 @@ def layer_picture(
     """
     colour = model_colour(config.mode if config else "custom")
     data = {"blocks": blocks(config, spec, epoch), "colour": colour, "text": text_on(colour)}
-    data |= {"clicks": on_choice is not None, "row": row}
+    data |= {"clicks": on_choice is not None, "row": row, "shared": shared_size(spec)}
 
     def choose() -> None:
         chosen = (st.session_state.get(key) or {}).get("chosen") or []
@@ -63,6 +66,17 @@ def blocks(
         title = group_title(name)
         drawn.append({"name": name, "title": title, "count": count, "state": state, "note": note})
     return drawn
+
+
+def shared_size(spec: ModelSpec) -> str:
+    """The size of each layer as a caption, where there are too many layers to draw it in each block."""
+    sizes = list(spec.group_sizes().values())[1:-1]
+    if len(sizes) < MANY:
+        return ""
+    about = "" if len(set(sizes)) == 1 else "about "
+    return (
+        f"{len(sizes)} layers of {about}{formatting.count(sum(sizes) / len(sizes))} parameters each"
+    )
 
 
 def text_on(colour: str) -> str:

@@ -3,7 +3,6 @@
 import math
 import time
 from contextlib import suppress
-from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -179,7 +178,7 @@ def _layers(run: tracking.Run, history: pd.DataFrame) -> None:
     for ref in filter(None, (run.run_id, run.config.checkpoint)):
         with suppress(UnfreezeError):
             classes = len(datasets.find_spec(run.config.dataset).labels)
-            spec = replace(checkpoints.find(ref).model, classes=classes)
+            spec = checkpoints.find(ref).model.with_head(classes, run.config.pooling)
             layer_picture(run.config, spec, key="layers", epoch=epoch, row=True)
             return
 

@@ -23,13 +23,11 @@ from benchmarks.harness.throughput import milliseconds
 from benchmarks.training import unfreeze_loop
 from ftcore import tracking
 from ftcore.data import datasets
-from ftcore.events import Evaluation, drain
+from ftcore.events import drain
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs.scheduler import scheduler
-from ftcore.training import encoding, loop
-from ftcore.training.preparation import TrainingSetup
-from ftcore.training.state import TrainingState
+from ftcore.training import encoding
 
 TEXTS = (
     "A slow first hour, but the last scene alone is worth the ticket.",
@@ -69,7 +67,7 @@ def compare(reviews: Path, counts: Counts) -> None:
     first = [_encode(each, start) for each in new]
     cached = [_encode(new[0], start) for _ in range(3)]
 
-    ref = _save_untrained(unfreeze_loop.prepare(settings))
+    ref = unfreeze_loop.save_untrained(unfreeze_loop.prepare(settings))
     texts = dataset.train.texts[:: max(1, len(dataset.train.texts) // counts.reviews)]
     long = " ".join(" ".join(texts[:50]).split()[:WORDS])
     short = cycle(TEXTS)
@@ -123,15 +121,6 @@ def _encode(dataset: datasets.TextDataset, start: checkpoints.Checkpoint) -> flo
     tokenizer = checkpoint_files.load_tokenizer(start)
     test = datasets.Texts(dataset.test.texts[:1], dataset.test.labels[:1])
     return _seconds(lambda: drain(encoding.encode(replace(dataset, test=test), tokenizer)))
-
-
-def _save_untrained(run: TrainingSetup) -> str:
-    """Save the untrained two-class model, which predicts as fast as a trained one; its ref."""
-    events = loop.train(run, TrainingState.begin(run))
-    next(event for event in events if isinstance(event, Evaluation))
-    next(events)  # saves it
-    events.close()
-    return run.ref
 
 
 @contextmanager

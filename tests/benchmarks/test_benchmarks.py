@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks import encoders
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict
@@ -22,7 +23,7 @@ from benchmarks.training import (
     unfreeze_loop,
 )
 from ftcore import paths
-from tests.helpers import small_runs
+from tests.helpers import small_encoders, small_runs
 
 pytestmark = pytest.mark.slow
 
@@ -158,6 +159,20 @@ def test_lesson_reports_consistent_figures(capsys):
     assert result["last_layer"]["to_best"] <= result["last_layer"]["seconds"]
     assert result["machine"]["torch"] == torch.__version__
     assert 0 <= result["full"]["accuracy"] <= 1
+
+
+def test_encoders_compares_all_sides(reviews, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(encoders, "LENGTH", 16)
+    monkeypatch.setattr(encoders, "VECTOR_LENGTH", 16)
+    folder = small_encoders.write_folder(tmp_path / "tiny")
+    encoders.compare(reviews, folder, encoders.Sizes(64, 64, Schedule(1, 0.01), 3))
+    result = figures(capsys)
+    pace = result["training"]
+    expected = pace[encoders.OURS] / pace[encoders.AS_IT_COMES]
+    assert result["times_as_it_comes"] == pytest.approx(expected, rel=0.01)
+    expected = result["trainer_frozen_seconds_extrapolated"] / result["last_layer_seconds"]
+    assert result["times_trainer_frozen"] == pytest.approx(expected, rel=0.01)
+    assert result["training_share_of_limit"] > 0 and result["vectors_share_of_limit"] > 0
 
 
 def test_scaling_measures_by_number_and_by_length(reviews, capsys):

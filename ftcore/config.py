@@ -67,9 +67,10 @@ class FineTuneConfig:
     mode: str = setting(
         "full",
         "What trains: full (all layers), last-layer (the new head only), last-2, last-3, … (that many "
-        "groups from the top), gradual (from the top down, one more group each epoch), custom (the "
-        "given groups), scratch (all layers, from random weights); or a reference: tfidf, majority "
-        "(no network) or linear-probe (the best linear head on the frozen body).",
+        "groups from the top), gradual (from the top down, one more group each epoch), lp-ft (the best "
+        "last layer on the frozen body first, then all layers), custom (the given groups), scratch (all "
+        "layers, from random weights); or a reference: tfidf, majority (no network) or linear-probe (the "
+        "best last layer on the frozen body).",
     )
     groups: str = setting(
         "",
@@ -261,7 +262,7 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
     if config.mode in REFERENCES:
         names = {"dataset", "source", "mode", "limit", "seed", "name"}
     if config.mode == "linear-probe":
-        names |= {"checkpoint", "max_length", "tail_fraction", "device", "precision"}
+        names |= {"checkpoint", "pooling", "max_length", "tail_fraction", "device", "precision"}
     names -= _unused_by_data_and_model(config) | _unused_by_mode(config)
     return [SETTINGS[name] for name in SETTINGS if name in names]
 
@@ -281,7 +282,7 @@ def _unused_by_mode(config: FineTuneConfig) -> set[str]:
     groups = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
     head_alone = config.mode == "last-layer" or (config.mode == "custom" and groups == {"head"})
     head_alone |= config.mode == "gradual" and config.epochs == 1
-    all_layers = config.mode in ("full", "gradual", "scratch")
+    all_layers = config.mode in ("full", "gradual", "lp-ft", "scratch")
     vectors_frozen = (
         head_alone
         or (all_layers and not config.train_embeddings)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 Preparing = Literal["waiting", "downloading", "reading", "encoding", "vectors", "features"]
-Phase = Literal[Preparing, "training", "evaluating", "testing", "diagnostics", "saving", "done"]
+Phase = Literal[
+    Preparing, "fitting", "training", "evaluating", "testing", "diagnostics", "saving", "done"
+]
 Facts = dict[str, str | int | float | list[str]]  # JSON values; only "labels" is a list
 Status = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
 

@@ -7,6 +7,7 @@ MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from
     "full": "Full",
     "last-layer": "Last layer",
     "gradual": "Gradual",
+    "lp-ft": "LP-FT",
     "scratch": "From scratch",
     "custom": "Custom",
     "tfidf": "TF-IDF",
@@ -40,6 +41,7 @@ MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "last-2": ModeDefaults(),
     # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
     "gradual": ModeDefaults(epochs=4, learning_rate=3e-3, layer_decay=0.385),
+    "lp-ft": ModeDefaults(),
     "scratch": ModeDefaults(),
     "custom": ModeDefaults(),
 }
@@ -60,6 +62,7 @@ ENCODER_DEFAULTS: dict[str, ModeDefaults] = {
     ),
     "last-2": _ENCODER,
     "gradual": replace(_ENCODER, epochs=4),
+    "lp-ft": replace(_ENCODER, head_rate=1.0),  # the head is good already
     "scratch": replace(_ENCODER, learning_rate=3e-4, layer_decay=1.0, head_rate=1.0),
     "custom": _ENCODER,
 }
@@ -74,9 +77,9 @@ def mode_title(mode: str) -> str:
 
 def mode_defaults(mode: str, encoder: bool = False) -> ModeDefaults:
     """Return the defaults of a mode; a reference takes no steps, so it has 0 of them."""
-    if mode in REFERENCES:
-        return _NO_STEPS
     defaults = ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
+    if mode in REFERENCES:
+        return replace(_NO_STEPS, tail_fraction=defaults["full"].tail_fraction)
     return defaults[mode if mode in MODES else "last-2"]
 
 

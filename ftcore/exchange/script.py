@@ -37,6 +37,8 @@ def script(run_id: str) -> str:
         raise UnfreezeError("A reference trains no network, so it has no code.")
     if config.encoder:
         raise UnfreezeError("The code of an encoder's run cannot be shown yet.")
+    if config.mode == "lp-ft":
+        raise UnfreezeError("The code of LP-FT cannot be shown yet.")
     if config.checkpoint == NEW_MODEL:
         raise UnfreezeError("A pretraining has no code to show; choose a run that fine-tunes.")
     if "precision" not in run.facts:

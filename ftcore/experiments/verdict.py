@@ -44,6 +44,7 @@ def findings(results: Sequence[Result]) -> list[str]:
     sentences = [
         *_small_parts(everything),
         _pretraining(networks, by_mode),
+        _lp_ft(networks, by_mode),
         _tfidf(networks[0], by_mode),
         _linear_probe(by_mode),
         _majority(networks, by_mode),
@@ -129,6 +130,21 @@ def _pretraining(networks: list[Side], by_mode: dict[str, Side]) -> str:
     if pair.difference > 0:
         return f"Pretraining helped: {accuracy}, {_points(pair)} less than Full."
     return f"Pretraining did harm here: {accuracy}, {_points(pair)} more than Full."
+
+
+def _lp_ft(networks: list[Side], by_mode: dict[str, Side]) -> str:
+    if not {"full", "lp-ft"} <= by_mode.keys():
+        return ""
+    full, lp_ft = by_mode["full"], by_mode["lp-ft"]
+    if full in networks[:2] and lp_ft in networks[:2]:
+        return ""  # the summary says so
+    pair = Pair(lp_ft, full)
+    accuracy = f"{lp_ft.label} has {percent(lp_ft.test_accuracy)}, {_points(pair)}"
+    if not pair.significant:
+        return f"Whether fitting the last layer first helped cannot be told: {accuracy} from Full."
+    if pair.difference > 0:
+        return f"Fitting the last layer first helped: {accuracy} more than Full."
+    return f"Fitting the last layer first did harm here: {accuracy} less than Full."
 
 
 def _tfidf(best: Side, by_mode: dict[str, Side]) -> str:

@@ -38,6 +38,15 @@ class Classifier(nn.Module, ABC):
     def layer_groups(self) -> list[LayerGroup]:
         """Return the layer groups in the order of unfreezing: head first."""
 
+    @property
+    @abstractmethod
+    def last_layer(self) -> nn.Linear:
+        """The head's last layer, all of it for most models: it gives the scores of the classes."""
+
+    @abstractmethod
+    def below_last_layer(self) -> nn.Module:
+        """Return the rest of the head: features [texts, dim] → what its last layer reads."""
+
     @abstractmethod
     def replace_head(self, classes: int, pooling: Pooling = "mean") -> None:
         """Put a new head with random weights for another number of classes."""

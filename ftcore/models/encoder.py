@@ -1,5 +1,6 @@
 """A pretrained encoder of transformers with a head, in the form of the lesson's classifier."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +100,23 @@ class EncoderClassifier(Classifier):
         """Draw random weights for the head."""
         for module in self.classifier.modules():
             self.body._init_weights(module)  # type: ignore[no-untyped-call]
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        """The head, or the last layer of the family's head."""
+        head = self.classifier
+        if self.spec.pooling == "first":
+            head = head.get_submodule(FAMILIES[self.spec.family].last)
+        assert isinstance(head, nn.Linear)
+        return head
+
+    def below_last_layer(self) -> nn.Module:
+        """Return the features as they are, or a family's head without its last layer."""
+        if self.spec.pooling == "mean":
+            return nn.Identity()
+        head = copy.deepcopy(self.classifier)
+        head.set_submodule(FAMILIES[self.spec.family].last, nn.Identity())
+        return head.eval()
 
     def replace_head(self, classes: int, pooling: Pooling = "mean") -> None:
         """Put a new head with random weights; with the same pooling, only its last layer is new."""

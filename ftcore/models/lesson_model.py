@@ -77,6 +77,7 @@ class LessonClassifier(Classifier):
     """
 
     spec: LessonSpec
+    classifier: nn.Linear
 
     def __init__(
         self,
@@ -119,6 +120,15 @@ class LessonClassifier(Classifier):
         x = embedded * math.sqrt(self.spec.dim) + self.positions[:length]
         x = self.transformer_encoder(self.dropout(x), src_key_padding_mask=padding)
         return x.masked_fill(padding[..., None], 0).sum(1) / lengths[:, None]
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        """The head."""
+        return self.classifier
+
+    def below_last_layer(self) -> nn.Module:
+        """Return the features as they are."""
+        return nn.Identity()
 
     def replace_head(self, classes: int, pooling: Pooling = "mean") -> None:
         """Put a new head with random weights for another number of classes."""

@@ -7,16 +7,18 @@ from ftcore.errors import Diverged
 from ftcore.modes import mode_defaults
 from ftcore.training.state import TrainingState
 
+NO_NUMBER_AT_START = (
+    "The loss is no number before the first step: the weights that the run starts from, or their word "
+    "vectors, are too large; choose another checkpoint or other vectors."
+)
+
 
 def check_finite(loss: float, config: FineTuneConfig, state: TrainingState) -> None:
     """Raise Diverged, with advice, if a loss is not finite."""
     if math.isfinite(loss):
         return
     if not state.step:
-        raise Diverged(
-            "The loss is no number before the first step: the weights that the run starts from, or "
-            "their word vectors, are too large; choose another checkpoint or other vectors."
-        )
+        raise Diverged(NO_NUMBER_AT_START)
     best = f"; the best model, of step {state.best.step:,}, is kept" if state.best else ""
     raise Diverged(
         f"The loss stopped being a number at step {state.step:,}{best}. Try {_advice(config)}."

@@ -50,9 +50,13 @@ def work(config: FineTuneConfig) -> float:
     steps = config.epochs * math.ceil(train / max(1, config.batch_size))  # a reference has none
     evaluated = config.epochs * config.evaluations * validation
     total = _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * forward_token
-    if config.mode in ("last-layer", "linear-probe"):  # the body runs once for each text
-        head = train * _HEAD_TEXT if config.mode == "linear-probe" else steps * _HEAD_STEP
-        return total + (train + validation) * read * forward_token + head
+    features = (train + validation) * read * forward_token
+    if config.mode == "last-layer":
+        return total + features + steps * _HEAD_STEP
+    if config.mode in ("linear-probe", "lp-ft"):
+        total += features + train * _HEAD_TEXT
+    if config.mode == "linear-probe":
+        return total
     trained = config.epochs * train * read * train_token
     return total + trained + steps * _STEP + evaluated * read * forward_token
 

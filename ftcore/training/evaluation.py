@@ -58,7 +58,7 @@ def evaluate(
     scores = yield from classifier.predict(rows, "evaluating" if split == "val" else "testing")
     labels = classifier.labels[rows.to(classifier.device)].cpu()
     loss = F.cross_entropy(scores, labels).item()
-    accuracy = (scores.argmax(1) == labels).float().mean().item()
+    accuracy = (scores.argmax(1) == labels).double().mean().item()
     return Evaluation(split, **position(setup, state), loss=loss, accuracy=accuracy), scores
 
 

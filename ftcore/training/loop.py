@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from ftcore import devices
 from ftcore.errors import is_out_of_memory
 from ftcore.events import Noted, Pause, Progress, Resumable, Step, Task
+from ftcore.formatting import duration
 from ftcore.text import batches
-from ftcore.training import evaluation, snapshots, strategies, worker_threads
+from ftcore.training import evaluation, linear_head, snapshots, strategies, worker_threads
 from ftcore.training.divergence import check_finite
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
@@ -59,13 +60,34 @@ def _epochs(
 
 
 def _trained_classifier(setup: TrainingSetup, state: TrainingState) -> Task[RowClassifier]:
-    """The model, or its head over cached features, whose computation counts as training."""
+    """The model, or its head over cached features, whose computation counts as training.
+
+    A run that is stopped before the first evaluation has no snapshot, so it fits the head again.
+    """
+    if strategies.fits_head_first(setup.config) and state.last_evaluated < 0:
+        yield from _fit_head(setup, state)
     clock = time.perf_counter()
     rows = torch.cat([setup.train_rows, setup.val_rows])
     classifier = yield from evaluation.classifier_of_mode(setup, state.model, setup.train, rows)
-    state.metrics = classifier.metrics
+    state.metrics = state.metrics or classifier.metrics  # of a resumed run, what they took first
     state.train_seconds += time.perf_counter() - clock
     return classifier
+
+
+def _fit_head(setup: TrainingSetup, state: TrainingState) -> Task[None]:
+    """Start from the linear probe, whose computation counts as training (Kumar et al. 2022).
+
+    Evaluated over the same cached features, so its figures are exactly the probe's.
+    """
+    clock = time.perf_counter()
+    classifier = yield from linear_head.fit_last_layer(setup, state.model)
+    state.metrics = classifier.metrics
+    seconds = time.perf_counter() - clock
+    state.train_seconds += seconds
+    note = f"Fitting the last layer first took {duration(seconds)}, which count as training time."
+    state.notes.append(note)
+    yield Noted(note)
+    yield from evaluation.validate(setup, state, classifier)
 
 
 def _start_epoch(

@@ -15,7 +15,7 @@ from ftcore.errors import UsageError
 from ftcore.events import Progress, Task
 from ftcore.modes import REFERENCES
 from ftcore.text import batches
-from ftcore.training import evaluation, preparation, strategies
+from ftcore.training import evaluation, linear_head, preparation, strategies
 from ftcore.training.lr_search import Search
 from ftcore.training.row_classifier import RowClassifier
 from ftcore.training.state import TrainingState
@@ -41,13 +41,15 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     setup = yield from preparation.prepare(replace(config, watch=""), Path(), "")
     state = TrainingState.begin(setup)
     strategies.freeze(state.model, config)
-    if config.mode == "scratch" or not setup.parent or setup.parent.labels != setup.dataset.labels:
+    if strategies.fits_head_first(config):
+        yield from linear_head.fit_last_layer(setup, state.model)
+    elif (
+        config.mode == "scratch" or not setup.parent or setup.parent.labels != setup.dataset.labels
+    ):
         # Unlearning the guesses of a random head would look like learning.
         # Zeros in a hidden layer of the head would let nothing below it learn.
-        for module in state.model.classifier.modules():
-            if isinstance(module, nn.Linear) and module.out_features == len(setup.dataset.labels):
-                for weight in module.parameters():
-                    nn.init.zeros_(weight)
+        for weight in state.model.last_layer.parameters():
+            nn.init.zeros_(weight)
     rows = setup.train_rows[: STEPS * config.batch_size]
     classifier = yield from evaluation.classifier_of_mode(setup, state.model, setup.train, rows)
     untrained = replace(classifier, network=copy.deepcopy(classifier.network).train())

@@ -32,7 +32,8 @@ from ftcore.training.state import TrainingState
 FORMAT = 2  # format 1 named no dependencies but the split
 NAME = "snapshot.safetensors"
 _POINTS: dict[str, type[Point]] = {kind.__name__: kind for kind in (Step, Evaluation, Watched)}
-COPIED = ("epoch", "batch", "step", "examples", "train_seconds", "parts", "notes")  # of the state
+# Of the state; earlier versions lack the last one.
+COPIED = ("epoch", "batch", "step", "examples", "train_seconds", "parts", "notes", "metrics")
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def restore(snapshot: Snapshot, setup: TrainingSetup, state: TrainingState) -> N
     state.last_evaluated = values["evaluated"]
     # Earlier versions did not keep the points.
     state.points = [_POINTS[name](**point) for name, point in values.get("points", [])]
-    for name in COPIED:
+    for name in values.keys() & set(COPIED):
         setattr(state, name, values[name])
     _note_environment(values.get("environments", []), state)
     state.shuffle.set_state(tensors["shuffle"])

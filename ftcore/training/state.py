@@ -47,7 +47,7 @@ class TrainingState:
     """The curves so far, for a resumed run whose record lacks some."""
     best: Evaluation | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    """What computing the features took, for a mode that trains only the head."""
+    """What computing the features took, for a mode that trains or fits the head on them."""
     last_snapshot: float = field(default_factory=time.monotonic)
 
     @classmethod

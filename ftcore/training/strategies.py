@@ -48,6 +48,11 @@ def head_alone(config: FineTuneConfig, shape: ModelSpec) -> bool:
     return trained_groups(config, shape) == {"head"}
 
 
+def fits_head_first(config: FineTuneConfig) -> bool:
+    """Whether training starts from the best last layer on the frozen body (Kumar et al. 2022)."""
+    return config.mode == "lp-ft"
+
+
 def trained_weights(model: "Classifier", config: FineTuneConfig) -> "dict[str, Parameter]":
     """The weights that ever train, by name."""
     trained = trained_groups(config, model.spec)
@@ -103,7 +108,9 @@ def describe_briefly(config: FineTuneConfig, shape: ModelSpec) -> str:
 def _trained_share(config: FineTuneConfig, shape: ModelSpec) -> str:
     count, total = trainable_parameters(config, shape), shape.parameters
     share = f"{count / total:.2%}" if count / total < 0.01 else f"{count / total:.1%}"
-    return f"Trains {count:,} of {total:,} parameters ({share})"
+    fit = "First fits the last layer to the frozen body, then trains"
+    verb = fit if fits_head_first(config) else "Trains"
+    return f"{verb} {count:,} of {total:,} parameters ({share})"
 
 
 def _random_start(config: FineTuneConfig) -> str:

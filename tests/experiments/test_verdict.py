@@ -71,10 +71,17 @@ NINETY = result("full", noisy(900, 2))
 
 TFIDF = "TF-IDF with logistic regression"
 REACHES = "from scratch the same training reaches"
+FITTED_FIRST = "Fitting the last layer first"
 FINDINGS = [
     ({"scratch": 700, "gradual": 990}, f"Pretraining helped: {REACHES} 70.0%"),
     ({"scratch": 901}, "Whether pretraining helped cannot be told: from scratch"),
     ({"scratch": 930, "gradual": 990}, f"Pretraining did harm here: {REACHES} 93.0%"),
+    ({"gradual": 990, "lp-ft": 940}, f"{FITTED_FIRST} helped: LP-FT has 94.0%, 4.0"),
+    (
+        {"gradual": 990, "lp-ft": 901},
+        "Whether fitting the last layer first helped cannot be told: LP-FT has 90.1%",
+    ),
+    ({"gradual": 990, "lp-ft": 850}, f"{FITTED_FIRST} did harm here: LP-FT has 85.0%, 5.0"),
     ({"tfidf": 800}, f"Full beats {TFIDF} (80.0%, fitted in 2 s) by 10"),
     ({"tfidf": 905}, f"{TFIDF} is too close to Full to tell apart: 90.5%"),
     ({"tfidf": 960}, f"No network beats {TFIDF}: 96.0%, fitted in 2 s"),

@@ -10,7 +10,7 @@ from ftcore import tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
 from ftcore.events import drain
 from ftcore.exchange.huggingface import import_encoder
-from ftcore.modes import MODE_DEFAULTS
+from ftcore.modes import MODE_DEFAULTS, mode_title
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_encoders, small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
@@ -100,8 +100,7 @@ def test_form_keeps_its_values_and_start_queues_a_run_with_them(small_checkpoint
 def test_modes_are_those_of_the_checkpoint_and_custom_groups_are_checked():
     app = open_page("train")
     mode = app.segmented_control(key="setting_mode")
-    titles = ["Full", "Last layer", "Last 2 groups", "Gradual", "From scratch", "Custom"]
-    assert mode.options == titles
+    assert mode.options == list(map(mode_title, MODE_DEFAULTS))
     app = mode.set_value("custom").run()
     assert not app.exception and app.text_input(key="setting_groups").value == "head"
     assert layer_states(app)[:2] == ["trains", "frozen"]

@@ -111,6 +111,17 @@ def test_a_run_killed_in_its_test_and_in_its_diagnostics_ends_with_the_same_resu
     assert found.moved == expected.moved
 
 
+def test_a_run_killed_while_its_last_layer_is_fitted_ends_with_the_same_result():
+    settings = [*SETTINGS, "--limit=300", "--epochs=2", "--mode=lp-ft"]
+    process = start("train", *settings)
+    run_id = wait_for_phase(process, "fitting")
+    kill(process)
+    resumed, _ = finish(start("resume", run_id))
+    uninterrupted, _ = finish(start("train", *settings))
+    assert resumed["status"] == "finished"
+    assert_same_outcome(uninterrupted["run_id"], run_id)
+
+
 def test_points_that_a_locked_record_could_not_take_stand_in_the_snapshot():
     """Locked by another program, an evaluation passes, killed, unlocked, resumed."""
     settings = [*SETTINGS, "--watch=good film."]

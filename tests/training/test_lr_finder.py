@@ -69,7 +69,7 @@ def test_the_suggestion_is_near_the_best_rate(mode, low, high):
     assert low <= median(suggestions) <= high
 
 
-@pytest.mark.parametrize("mode", ["gradual", "last-2", "scratch"])
+@pytest.mark.parametrize("mode", ["gradual", "last-2", "lp-ft", "scratch"])
 def test_a_search_works_in_every_mode_and_saves_nothing(base, home, mode):
     weights = (home / "checkpoints" / "base" / "weights.safetensors").read_bytes()
     config = FineTuneConfig(checkpoint=base, mode=mode, limit=40, watch="good", batch_size=8)

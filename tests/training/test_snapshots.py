@@ -31,6 +31,7 @@ MODES = {
     "full": {"train_embeddings": True, "dropout": 0.1},
     "last-layer": {},
     "gradual": {"epochs": 4, "train_embeddings": True},
+    "lp-ft": {"dropout": 0.1},
     "scratch": {"optimizer": "sgd", "learning_rate": 0.5},
 }
 

@@ -19,6 +19,7 @@ EVERYTHING = {"head", "layer 1", "layer 2", "word vectors"}
         ({"mode": "full"}, EVERYTHING),
         ({"mode": "full", "train_embeddings": False}, {"head", "layer 1", "layer 2"}),
         ({"mode": "scratch"}, EVERYTHING),
+        ({"mode": "lp-ft"}, EVERYTHING),
         ({"mode": "gradual", "epochs": 4}, EVERYTHING),
         ({"mode": "gradual", "epochs": 2}, {"head", "layer 2"}),
         ({"mode": "last-2"}, {"head", "layer 2"}),
@@ -44,6 +45,8 @@ def test_the_description_says_what_is_frozen_and_what_starts_random():
     )
     line = strategies.describe(FineTuneConfig(mode="scratch"), SPEC)
     assert line.endswith("Nothing is frozen. Everything but the word vectors starts random.")
+    line = strategies.describe(FineTuneConfig(mode="lp-ft"), SPEC)
+    assert line.startswith("First fits the last layer to the frozen body, then trains 9,218 of")
 
 
 def test_gradual_opens_a_group_an_epoch_from_the_top():

@@ -13,6 +13,7 @@ MODELS: dict[str, str] = {
     "last-layer": "#F59E0B",
     "last-2": "#C2410C",
     "gradual": "#9333EA",
+    "lp-ft": "#15803D",
     "scratch": "#65A30D",
     "custom": "#0E7490",
     "untouched": "#64748B",
@@ -27,6 +28,7 @@ _MODE_BADGES: dict[str, str] = {
     "last-layer": "yellow",
     "last-2": "orange",
     "gradual": "violet",
+    "lp-ft": "green",
     "scratch": "green",
 }
 """The nearest colours that `st.badge` has."""

@@ -96,7 +96,8 @@ def _caption(networks: Sequence[Side]) -> str:
     frozen = {
         1 - side.trainable_parameters / side.parameters
         for side in networks
-        if side.mode in ("full", "scratch") and 0 < side.trainable_parameters < side.parameters
+        if side.mode in ("full", "lp-ft", "scratch")
+        and 0 < side.trainable_parameters < side.parameters
     }
     vectors = f" Frozen word vectors are {frozen.pop():.0%} of them." if len(frozen) == 1 else ""
     return f"Marker area: trained parameters{of_all}, on a log scale.{vectors} Bars: 95% interval."

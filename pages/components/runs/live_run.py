@@ -119,7 +119,9 @@ def _progress_bar(run: tracking.Run, history: pd.DataFrame) -> None:
         step = history["step"].max() if len(history) else 0
         done = max(done if run.phase == "training" else 0, step)
         total, unit = run.facts["steps"], "steps"
-        time_left = labels.time_left(history["seconds"].max(), step, total)
+        # Without the time before the first step, in which text vectors are computed.
+        seconds = history["seconds"].max() - history["seconds"].min()
+        time_left = labels.time_left(seconds, step, total)
     parts = [f"**{labels.PHASE_TITLES[run.phase]}**"]
     if total:
         parts.append(f"{formatting.count(done)} of {formatting.count(total)} {unit}")

@@ -1,0 +1,97 @@
+"""The best last layer on frozen features, computed instead of trained (Alain & Bengio 2016).
+
+The linear probe is this layer, and LP-FT starts from it (Kumar et al. 2022). Its loss is convex, so only the
+penalty has to be chosen, by validation loss.
+"""
+
+import math
+import warnings
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ftcore.errors import Diverged
+from ftcore.events import Progress, Task
+from ftcore.models.classifier import Classifier
+from ftcore.training import cached_features
+from ftcore.training.divergence import NO_NUMBER_AT_START
+from ftcore.training.preparation import TrainingSetup
+from ftcore.training.row_classifier import RowClassifier
+
+PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # on the squared weights of a softmax
+MAX_ITERATIONS = 400  # for each penalty
+TOLERANCE = 1e-5  # largest slope at which a fit has converged
+ABSENT = math.log(1e-9)  # score of a class without a training text; the highest score is 0 or more
+LEAST_SPREAD = 1e-6  # of a feature
+
+
+def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifier]:
+    """Give a model of the setup the best last layer on all that lies below it.
+
+    Returns the head over cached features, for the training and validation texts. Raises Diverged if the
+    features are not finite.
+    """
+    rows, train = torch.cat([setup.train_rows, setup.val_rows]), len(setup.train_rows)
+    classifier = yield from cached_features.head_over_features(
+        model, setup.train, rows, setup.config.truncation, setup.precision
+    )
+    on_device = rows.to(classifier.device)
+    with torch.inference_mode():
+        [features] = classifier.inputs(on_device, None)
+        inputs = model.below_last_layer()(features).cpu().double()
+    if not inputs.isfinite().all():
+        raise Diverged(NO_NUMBER_AT_START)
+    mean = inputs.mean(0)
+    spread = inputs.std(0, correction=0).clamp(min=LEAST_SPREAD)
+    inputs = (inputs - mean) / spread  # has the same minimum, which is reached sooner
+    labels = classifier.labels[on_device].cpu()
+    weight, bias = yield from best_layer(
+        inputs[:train], labels[:train], inputs[train:], labels[train:], len(setup.dataset.labels)
+    )
+    with torch.no_grad():
+        model.last_layer.weight.copy_(weight / spread)
+        model.last_layer.bias.copy_(bias - (weight * (mean / spread)).sum(1))
+    return classifier
+
+
+def best_layer(
+    inputs: Tensor, labels: Tensor, val_inputs: Tensor, val_labels: Tensor, classes: int
+) -> Task[tuple[Tensor, Tensor]]:
+    """Fit a softmax by L-BFGS for each penalty; return weight and bias of the least validation loss.
+
+    inputs: float64 [texts, dim]; labels: int64 [texts]. The result is float64 [classes, dim] and [classes].
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+    from threadpoolctl import threadpool_limits
+
+    present = labels.unique()
+    best = torch.zeros(classes, inputs.shape[1], dtype=torch.double), _biases(classes, present)
+    if len(present) == 1:  # which scikit-learn refuses
+        return best
+    least = math.inf
+    model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=TOLERANCE, warm_start=True)
+    for done, penalty in enumerate(PENALTIES, start=1):
+        # Two classes share one weight vector w, which in a softmax is -w/2 and w/2.
+        model.C = 1 / (len(labels) * penalty * (1 if len(present) == 2 else 2))
+        # Products this small are slower on several threads. The weakest penalties may reach
+        # MAX_ITERATIONS on few texts; validation loss decides whether their layer is of use.
+        with threadpool_limits(1, "blas"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(inputs.numpy(), labels.numpy())
+        layer = torch.zeros_like(best[0]), _biases(classes, present)
+        for part, fitted in zip(layer, (model.coef_, model.intercept_), strict=True):
+            rows = np.stack([-fitted[0] / 2, fitted[0] / 2]) if len(present) == 2 else fitted
+            part[present] = torch.from_numpy(rows)
+        loss = F.cross_entropy(F.linear(val_inputs, *layer), val_labels).item()
+        if loss < least:
+            best, least = layer, loss
+        yield Progress("fitting", done, len(PENALTIES), "fits")
+    return best
+
+
+def _biases(classes: int, present: Tensor) -> Tensor:
+    """The biases before a fit, float64 [classes]: 0, and ABSENT for classes without a training text."""
+    return torch.full((classes,), ABSENT, dtype=torch.double).index_fill_(0, present, 0.0)

@@ -2,6 +2,7 @@
 # make check   lint, types and the quick tests, in 3 minutes or less on 2 quiet cores
 # make test    lint, types and all tests, browser tests included
 # make bench   the benchmarks in 10 minutes or less (FULL=1: the full form)
+# make gpu     the tests that need a GPU, and a benchmark of ten minutes there
 # make soak    20 visitors while runs train and two servers are killed (MINUTES=10); no run may be lost
 # make format  format the code with ruff
 # make lock    pin every package anew after a change of requirements*.txt
@@ -29,7 +30,7 @@ endef
 # Many containers set this; every start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app check test bench soak lint format lock clean
+.PHONY: app check test bench gpu soak lint format lock clean
 
 app: .venv/app.installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -45,6 +46,10 @@ test: lint
 
 bench: .venv/dev.installed
 	$(BIN)/python -m benchmarks $(if $(FULL),--full,--short)
+
+gpu: .venv/dev.installed
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m benchmarks.gpu --full
 
 soak: .venv/dev.installed
 	$(BIN)/python -m benchmarks.load.soak --minutes $(MINUTES)

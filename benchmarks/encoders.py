@@ -122,12 +122,12 @@ def _prepare(config: FineTuneConfig, reviews: int) -> TrainingSetup:
 def _training(run: TrainingSetup, model: Path, sizes: Sizes) -> dict[str, Throughput]:
     """All layers by every side in turn, and the Trainer with a frozen body."""
     steps = sizes.reviews // run.config.batch_size
-    frozen = _trainer_model(model, "eager", 0.0)
+    frozen = trainer_model(model, "eager", 0.0)
     for weight in frozen.base_model.parameters():
         weight.requires_grad_(False)
     models = {
-        AS_IT_COMES: _trainer_model(model),
-        AT_BEST: _trainer_model(model, "eager", 0.0),
+        AS_IT_COMES: trainer_model(model),
+        AT_BEST: trainer_model(model, "eager", 0.0),
         FROZEN: frozen,
     }
     loops = {
@@ -138,7 +138,7 @@ def _training(run: TrainingSetup, model: Path, sizes: Sizes) -> dict[str, Throug
     return results
 
 
-def _trainer_model(model: Path, attention: str | None = None, dropout: float | None = None) -> Any:
+def trainer_model(model: Path, attention: str | None = None, dropout: float | None = None) -> Any:
     """The family's own class, as transformers opens it."""
     from transformers import AutoModelForSequenceClassification, utils
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import encoders
+from benchmarks import encoders, gpu
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict
@@ -173,6 +173,17 @@ def test_encoders_compares_all_sides(reviews, tmp_path, monkeypatch, capsys):
     expected = result["trainer_frozen_seconds_extrapolated"] / result["last_layer_seconds"]
     assert result["times_trainer_frozen"] == pytest.approx(expected, rel=0.01)
     assert result["training_share_of_limit"] > 0 and result["vectors_share_of_limit"] > 0
+
+
+def test_gpu_measures_both_models_and_the_trainer(reviews, tmp_path, capsys):
+    gpu.compare(reviews, small_encoders.write_folder(tmp_path / "tiny"), gpu.Sizes(40, 0.01))
+    rows = figures(capsys)["rows"]
+    sides = ("full", "last layer", "full, Trainer")
+    assert [row["name"] for row in rows] == [
+        f"{m}, {side}" for m in ("starter", "tiny") for side in sides
+    ]
+    for row in rows:
+        assert row["seconds_an_epoch"] == pytest.approx(40 / row["reviews_per_second"], rel=0.01)
 
 
 def test_scaling_measures_by_number_and_by_length(reviews, capsys):

@@ -54,8 +54,11 @@ def start_queue() -> None:
     warm_imports.preload().result()
     log_limit.install()
     from ftcore import tracking
+    from ftcore.models import hub_offer
+    from ftcore.models.checkpoints import list_checkpoints
     from ftcore.runs.scheduler import scheduler
 
+    hub_offer.first_suggestion(list_checkpoints())  # asked before a page needs the answer
     for step in (tracking.close_interrupted, scheduler.start):
         try:
             step()

@@ -163,7 +163,11 @@ if list_tab.open:
 
 if encoder_tab.open:
     with encoder_tab, st.container(width=720):
-        encoder_form()
+        if encoder := encoder_form():
+            name = escape_markdown(encoder.ref)
+            st.success(
+                f"Imported as {name}. It is a checkpoint to start from, on Train and Compare."
+            )
 
 if import_tab.open:
     with import_tab, st.container(width=720):

@@ -15,6 +15,7 @@ from ftcore.modes import MODE_DEFAULTS, REFERENCES, last_groups, mode_defaults, 
 from ftcore.training import estimate
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form as form
+from pages.components.forms.encoder_offer import encoder_offer, wait_for_offer
 from pages.components.shell import warm_imports
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_markdown
@@ -45,6 +46,7 @@ st.markdown(
 checkpoints = form.initialize()
 choose, summary = st.columns([5, 3], gap="large")
 with choose:
+    offered = encoder_offer(checkpoints.values())
     multi_pills = partial(st.pills, selection_mode="multi", persist_state="session", wrap=True)
     pills = st.empty()
     start, data = st.columns(2)
@@ -153,14 +155,16 @@ if len(modes) > 1:
         st.caption(f"About {formatting.rough_duration(seconds)} on this machine")
 if experiments.empty:
     listed.caption("None yet.")
-    st.stop()
-with listed.container():
-    for row in experiments.itertuples():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            # A link to this same page would not change its address.
-            name, icon = escape_markdown(row.name), ":material/compare_arrows:"
-            if st.button(name, key=f"open_{row.experiment}", icon=icon, type="tertiary"):
-                st.query_params["experiment"] = row.experiment
-                st.rerun()
-            st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
-            st.caption(f"{row.finished} of {row.runs} runs finished")
+else:
+    with listed.container():
+        for row in experiments.itertuples():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                # A link to this same page would not change its address.
+                name, icon = escape_markdown(row.name), ":material/compare_arrows:"
+                if st.button(name, key=f"open_{row.experiment}", icon=icon, type="tertiary"):
+                    st.query_params["experiment"] = row.experiment
+                    st.rerun()
+                st.badge(row.status.capitalize(), color=BADGES.get(row.status, "gray"))
+                st.caption(f"{row.finished} of {row.runs} runs finished")
+if not offered:
+    wait_for_offer(checkpoints.values())

@@ -13,6 +13,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.training import estimate, strategies
 from pages.components.forms import settings_form as form
+from pages.components.forms.encoder_offer import encoder_offer, wait_for_offer
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.forms.rate_finder import rate_button, rate_search
 from pages.components.shell import warm_imports
@@ -36,6 +37,7 @@ st.title("Train", anchor=False)
 checkpoints = form.initialize()
 inputs, summary = st.columns([5, 3], gap="large")
 with inputs:
+    offered = encoder_offer(checkpoints.values())
     form.checkpoint_input(checkpoints)
     form.data_input()
     checkpoint = checkpoints[st.session_state[form.key("checkpoint")]]
@@ -109,3 +111,5 @@ if config is not None:
             if watch_link.button(label, key="watch", help=waits, **options):
                 st.query_params["run"] = run["run_id"]
                 st.rerun()
+    if not offered:
+        wait_for_offer(checkpoints.values())

@@ -53,8 +53,11 @@ def server(server_home):
 
 @contextmanager
 def serve(home: Path, *options: str, **environment: str) -> Iterator[str]:
-    """Run a dashboard with this home and check at its end that it logged no traceback."""
-    with ServerProcess(home, *options, **environment) as server:
+    """Run a dashboard with this home and check at its end that it logged no traceback.
+
+    It asks no Hub, unless `environment` says otherwise.
+    """
+    with ServerProcess(home, *options, **{"HF_HUB_OFFLINE": "1"} | environment) as server:
         yield server.address
     log = server.log.read_text()
     assert "Traceback" not in log, log

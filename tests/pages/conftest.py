@@ -3,6 +3,7 @@
 import pytest
 
 from ftcore import paths
+from ftcore.models import hub_offer
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
 
@@ -14,3 +15,10 @@ def small_checkpoints(home, monkeypatch):
     small_runs.bundled(home / "bundled")
     warm_imports.preload().result()
     return home / "bundled"
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch):
+    """Pages ask no Hub."""
+    monkeypatch.setattr(hub_offer, "_asked", None)
+    monkeypatch.setattr(hub_offer, "first_suggestion", lambda checkpoints: None)

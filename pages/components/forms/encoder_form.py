@@ -2,16 +2,16 @@
 
 import streamlit as st
 
+from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.suggestions import SUGGESTIONS
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
-from pages.components.text.escaping import escape_markdown
 
-OTHER = "Another one"
+OTHER = "Another, or a folder"
 
 
-def encoder_form() -> None:
-    """Draw the form; import when its button is clicked."""
+def encoder_form() -> Checkpoint | None:
+    """Draw the form; import when its button is clicked, and return the checkpoint."""
     st.markdown(
         "An encoder is a large model that was pretrained on general text. It learns a new task from few "
         "texts, and takes longer for each."
@@ -33,11 +33,14 @@ def encoder_form() -> None:
         help = "A branch, tag or commit; empty takes the newest."
         revision = st.text_input("Revision", key="encoder_revision", help=help).strip()
     if st.button("Get it", type="primary", icon=":material/download:", disabled=not source):
-        with show_errors(), st.spinner("Importing …"):
-            from ftcore.exchange.huggingface import import_encoder  # imports the Hub's client
+        return import_with_progress(source, revision)
+    return None
 
-            checkpoint = run_task(import_encoder(source, revision=revision))
-            name = escape_markdown(checkpoint.ref)
-            st.success(
-                f"Imported as {name}. It is a checkpoint to start from, on Train and Compare."
-            )
+
+def import_with_progress(source: str, revision: str) -> Checkpoint | None:
+    """Import an encoder and draw the progress; None after an error, which is drawn."""
+    with show_errors(), st.spinner("Importing …"):
+        from ftcore.exchange.huggingface import import_encoder  # imports the Hub's client
+
+        return run_task(import_encoder(source, revision=revision))
+    return None

@@ -15,6 +15,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
 from ftcore.models.spec import ModelSpec
 from ftcore.modes import MODE_DEFAULTS
+from pages.components.forms.encoder_form import encoder_form
 
 FINE_TUNING = [name for name in SETTINGS if name not in config.NEW_MODEL_SETTINGS]
 NOT_IN_PRESETS = (
@@ -33,6 +34,9 @@ IN_PRESETS = [name for name in FINE_TUNING if name not in NOT_IN_PRESETS]
 MORE_SETTINGS = [name for name in FINE_TUNING if name not in config.SHOWN and name != "source"]
 """Settings that the form shows under "More settings"."""
 
+
+ADDED = "added_checkpoint"
+"""Key of a checkpoint that was just added, and will be chosen."""
 
 LAST_GROUPS = "last_groups"
 """Key of K in the mode `last-K`."""
@@ -95,13 +99,26 @@ def encoder() -> bool:
 
 
 def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
-    """Draw the choice of the checkpoint to start from."""
+    """Draw the choice of the checkpoint to start from, and a button that adds an encoder."""
+    if added := st.session_state.pop(ADDED, ""):
+        choose_checkpoint(added)
     if st.session_state[key("checkpoint")] not in checkpoints:
         fill({"checkpoint": next(iter(checkpoints))})
     titles = {ref: checkpoint.title for ref, checkpoint in checkpoints.items()}
     options = {"format_func": titles.get, "help": "The pretrained model to start from."}
     options |= {"persist_state": "session", "on_change": _apply_checkpoint}
-    st.selectbox("Checkpoint", titles, key=key("checkpoint"), **options)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox("Checkpoint", titles, key=key("checkpoint"), **options)
+        help = "Add an encoder, from the Hugging Face Hub or a folder"
+        if st.button("", key="add_encoder", icon=":material/add:", help=help):
+            _add_encoder()
+
+
+@st.dialog("Add an encoder")
+def _add_encoder() -> None:
+    if encoder := encoder_form():
+        st.session_state[ADDED] = encoder.ref  # the choice was drawn before
+        st.rerun()
 
 
 def choose_checkpoint(ref: str) -> None:

@@ -14,6 +14,7 @@ from ftcore import tracking, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
+from ftcore.formatting import listing
 from ftcore.models import checkpoint_files, checkpoints, fingerprints
 from ftcore.modes import REFERENCES
 from ftcore.storage import files
@@ -37,14 +38,17 @@ def script(run_id: str) -> str:
         raise UnfreezeError("A reference trains no network, so it has no code.")
     if config.encoder:
         raise UnfreezeError("The code of an encoder's run cannot be shown yet.")
-    if config.mode == "lp-ft":
-        raise UnfreezeError("The code of LP-FT cannot be shown yet.")
     if config.checkpoint == NEW_MODEL:
         raise UnfreezeError("A pretraining has no code to show; choose a run that fine-tunes.")
     if "precision" not in run.facts:
         raise UnfreezeError("This run has not begun to train; show its code once it has.")
     if run.facts["steps_per_epoch"] > math.ceil(run.facts["train_texts"] / config.batch_size):
         raise UnfreezeError("This run also learned from unlabelled texts, so it has no code.")
+    fitted = strategies.fits_head_first(config)
+    if fitted and run.facts["train_classes"] < len(run.facts["labels"]):
+        raise UnfreezeError(
+            "A class has no training text in this run, which the code of LP-FT does not support."
+        )
     if run.facts.get("data_encoding") == "":
         raise UnfreezeError(
             "The files of this run's data have several encodings or separators, which no code reads: "
@@ -117,7 +121,7 @@ def _template_values(
     from ftcore import devices
     from ftcore.models import lesson_model
     from ftcore.text import batches
-    from ftcore.training import cached_features
+    from ftcore.training import cached_features, linear_head
 
     parent = checkpoints.find(config.checkpoint)
     tokenizer = word_rules.find(parent.tokenizer)
@@ -130,10 +134,14 @@ def _template_values(
     labels = datasets.SPECS[config.dataset].labels
     bf16 = facts["precision"] == "bf16"
     head_only = strategies.head_alone(config, parent.model)
+    fitted = strategies.fits_head_first(config)
     rates = strategies.learning_rates(config, parent.model)
     flags = {
         config.dataset: True,
         config.mode: True,
+        "lp_ft": fitted,
+        "two_classes": len(labels) == 2,
+        "features": head_only or fitted,
         "csv": config.dataset != "imdb",
         "adamw": config.optimizer == "adamw",
         "one_cycle": config.schedule == "one-cycle",
@@ -154,6 +162,7 @@ def _template_values(
         "about": f"{title}: {config.mode} on {datasets.title(config.dataset)}.",
         "checkpoint": _quoted(parent.path),
         "words": _quoted(words.path),
+        "packages": listing(["torch", "numpy", "safetensors", *["scikit-learn"] * fitted]),
         "data": _quoted(_data(config)),
         "encoding": facts.get("data_encoding", decoding.UTF_8),
         "separator": repr(facts.get("data_separator", ",")).replace("'", '"'),
@@ -175,6 +184,10 @@ def _template_values(
         "evaluation_tokens": cached_features.HEAD_TOKENS if head_only else tokens,
         "unfrozen": "; in epoch n, only the first n train" if config.mode == "gradual" else "",
         "groups": "\n".join(f"    ({_module(group)}, {rate!r})," for group, rate in rates.items()),
+        "penalties": linear_head.PENALTIES,
+        "max_iterations": linear_head.MAX_ITERATIONS,
+        "tolerance": linear_head.TOLERANCE,
+        "least_spread": linear_head.LEAST_SPREAD,
         "optimizer": "AdamW" if config.optimizer == "adamw" else "SGD",
         **{name: getattr(parent.model, name) for name in _SIZES},
         **{name: getattr(config, name) for name in _SETTINGS},

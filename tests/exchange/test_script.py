@@ -68,6 +68,7 @@ def check_script(run: Run, folder: Path) -> None:
         {"checkpoint": "starter", "limit": 640, "epochs": 1},
         {"checkpoint": "starter", "limit": 640, "mode": "last-layer", "epochs": 3},
         {"checkpoint": "starter", "limit": 640, "mode": "gradual"},
+        {"checkpoint": "starter", "limit": 640, "mode": "lp-ft", "epochs": 1},
         {"mode": "scratch", "dropout": 0.3, "optimizer": "sgd", "schedule": "constant"},
         {"mode": "last-2", "precision": "fp32", "max_grad_norm": 0.0, "word_dropout": 0.0},
         {"mode": "custom", "groups": "head, layer 1", "precision": "bf16"},
@@ -137,13 +138,15 @@ def test_script_reads_with_the_tokenizer_of_the_run(base, tmp_path):
         script.script(run.run_id)
 
 
-@pytest.mark.parametrize("mode", ["full", "last-layer", "gradual", "scratch"])
+@pytest.mark.parametrize("mode", ["full", "last-layer", "gradual", "lp-ft", "scratch"])
 @pytest.mark.parametrize("dataset", ["sample", "imdb", "ag_news"])
-def test_script_is_formatted_and_imports_torch_numpy_and_safetensors_alone(mode, dataset):
+def test_script_is_formatted_and_imports_what_it_says(mode, dataset):
     run_id = small_runs.run(mode=mode, dataset=dataset, dropout=0.1, saved=False)
     code = re.sub(r'Path\("[^"]*"\)', 'Path("folder")', script.script(run_id))
     packages = set(re.findall(r"^ *(?:from|import) (\w+)", code, re.MULTILINE))
-    assert packages - set(sys.stdlib_module_names) == {"torch", "numpy", "safetensors"}
+    fit = {"sklearn", "threadpoolctl"} if mode == "lp-ft" else set()
+    needed = {"torch", "numpy", "safetensors"} | fit
+    assert packages - set(sys.stdlib_module_names) == needed
     options = ["--config", str(paths.ROOT / "pyproject.toml"), "--stdin-filename", "run.py", "-"]
     for command in (["format", "--diff"], ["check", "--quiet"]):
         ruff = [sys.executable, "-m", "ruff", *command, *options]

@@ -24,7 +24,12 @@ from ftcore.text.words import WordTokenizer
 WORDS = ["<unk>", "<pad>", "the", "film", "is", "good", "bad", "not", ".", ","]
 
 FACTS: Facts = {"steps": 8, "steps_per_epoch": 4, "train_texts": 512, "trainable_parameters": 18}
-FACTS |= {"device": "cpu", "precision": "fp32", "labels": ["negative", "positive"]}
+FACTS |= {
+    "train_classes": 2,
+    "device": "cpu",
+    "precision": "fp32",
+    "labels": ["negative", "positive"],
+}
 FACTS |= {"dataset_fingerprint": "tiny", "tokenizer": CURRENT.name}
 
 

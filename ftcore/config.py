@@ -67,15 +67,18 @@ class FineTuneConfig:
     mode: str = setting(
         "full",
         "What trains: full (all layers), last-layer (the new head only), last-2, last-3, … (that many "
-        "groups from the top), gradual (from the top down, one more group each epoch), lp-ft (the best "
-        "last layer on the frozen body first, then all layers), custom (the given groups), scratch (all "
-        "layers, from random weights); or a reference: tfidf, majority (no network) or linear-probe (the "
-        "best last layer on the frozen body).",
+        "groups from the top), gradual (from the top down, one more group each epoch), lora (small "
+        "matrices beside the layers of an encoder), lp-ft (the best last layer on the frozen body first, "
+        "then all layers), custom (the given groups), scratch (all layers, from random weights); or a "
+        "reference: tfidf, majority (no network) or linear-probe (the best last layer on the frozen body).",
     )
     groups: str = setting(
         "",
         "Groups of mode custom: head, layer 2, layer 1, word vectors.",
         label="Groups that train",
+    )
+    lora_rank: int = setting(
+        8, "Rank of the matrices that mode lora trains.", 1, 256, label="LoRA rank"
     )
     epochs: int = setting(None, "Passes over the training texts (default: the mode's).", 1, 1000)
     learning_rate: float = setting(None, "Highest learning rate (default: the mode's).", 1e-9, 1e6)
@@ -286,11 +289,13 @@ def _unused_by_mode(config: FineTuneConfig) -> set[str]:
     vectors_frozen = (
         head_alone
         or (all_layers and not config.train_embeddings)
+        or config.mode == "lora"
         or (config.mode == "custom" and not groups & {"word vectors", "embeddings"})
         or last_groups(config.mode) == 2  # a model has a layer between the head and the vectors
     )
     return (
         (set() if config.mode == "custom" else {"groups"})
+        | (set() if config.mode == "lora" else {"lora_rank"})
         | (set() if all_layers else {"train_embeddings"})
         | ({"embedding_rate"} if vectors_frozen else set())
         | ({"layer_decay", "dropout", "word_dropout"} if head_alone else set())

@@ -7,6 +7,7 @@ MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from
     "full": "Full",
     "last-layer": "Last layer",
     "gradual": "Gradual",
+    "lora": "LoRA",
     "lp-ft": "LP-FT",
     "scratch": "From scratch",
     "custom": "Custom",
@@ -41,6 +42,7 @@ MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "last-2": ModeDefaults(),
     # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
     "gradual": ModeDefaults(epochs=4, learning_rate=3e-3, layer_decay=0.385),
+    "lora": ModeDefaults(),  # for an encoder alone
     "lp-ft": ModeDefaults(),
     "scratch": ModeDefaults(),
     "custom": ModeDefaults(),
@@ -62,6 +64,8 @@ ENCODER_DEFAULTS: dict[str, ModeDefaults] = {
     ),
     "last-2": _ENCODER,
     "gradual": replace(_ENCODER, epochs=4),
+    # Ten times the rate of all weights (Schulman 2025, "LoRA Without Regret"), also on the head.
+    "lora": replace(_ENCODER, learning_rate=1e-3, layer_decay=1.0, head_rate=1.0),
     "lp-ft": replace(_ENCODER, head_rate=1.0),  # the head is good already
     "scratch": replace(_ENCODER, learning_rate=3e-4, layer_decay=1.0, head_rate=1.0),
     "custom": _ENCODER,

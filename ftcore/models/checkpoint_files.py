@@ -107,7 +107,8 @@ def save(
     from safetensors.torch import save as serialize
 
     tensors = {name: weight.detach().cpu() for name, weight in model.weights().items()}
-    weights_fingerprint, vectors_fingerprint = fingerprints.of_model(model)
+    weights_fingerprint = fingerprints.of_weights(tensors, model.spec.heads)
+    vectors_fingerprint = fingerprints.of_values(tensors[fingerprints.embedding_name(tensors)])
     shared = _shared(parent, tensors) if parent else set()
     contents: dict[str, bytes] = {}
     words = ref

@@ -19,6 +19,7 @@ _SIZES = {  # field → its names in the config.json of families
     "heads": ("num_attention_heads", "n_heads"),
     "vocab_size": ("vocab_size",),
 }
+_FEEDFORWARD = ("intermediate_size", "hidden_dim")
 _LIMITS = {"dim": 16_384, "layers": 200, "vocab_size": 10**8}
 _LOWER = ("embeddings", "encoder.", "transformer.")  # parts of a body that are no layer, by prefix
 
@@ -52,10 +53,7 @@ class EncoderSpec(ModelSpec):
                 f"choose one of the types {', '.join(FAMILIES)}."
             )
         for name, keys in _SIZES.items():
-            value = next((self.config[key] for key in keys if key in self.config), None)
-            if type(value) is not int or not 1 <= value <= _LIMITS.get(name, 10**6):
-                raise UnfreezeError(f"The model's {keys[0]} is no usable number.")
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, self._size(keys, _LIMITS.get(name, 10**6)))
         if self.pooling not in ("mean", "first") or self.classes < 0:
             raise UnfreezeError("The checkpoint's pooling or number of classes cannot be read.")
 
@@ -92,6 +90,20 @@ class EncoderSpec(ModelSpec):
         """Most tokens of a text that the model can read, special tokens included."""
         positions = self.config.get("max_position_embeddings") or MAX_LENGTH
         return min(int(positions) - FAMILIES[self.family].offset, MAX_LENGTH)
+
+    def _size(self, keys: Sequence[str], limit: int = 10**6) -> int:
+        """The number under one of some names in the model's config. Raises UnfreezeError."""
+        value = next((self.config[key] for key in keys if key in self.config), None)
+        if type(value) is not int or not 1 <= value <= limit:
+            raise UnfreezeError(f"The model's {keys[0]} is no usable number.")
+        return value
+
+    def adapter_sizes(self, rank: int) -> dict[str, int]:
+        """Return the number of parameters of LoRA adapters by layer group; those of a linear layer map its
+        inputs to `rank` numbers, and these to its outputs."""
+        linear = FAMILIES[self.family].linear(self.dim, self._size(_FEEDFORWARD), self.config)
+        size = rank * sum(map(sum, linear))
+        return {name: size for name in self.body if name.startswith("layer")}
 
     def group_sizes(self) -> dict[str, int]:
         """Return the number of parameters by layer group, in the order of unfreezing: head first."""

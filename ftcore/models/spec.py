@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from ftcore import validation
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, UsageError
 from ftcore.text.truncation import MAX_LENGTH
 
 _LIMITS = {"vocab_size": 10**8, "layers": 200}
@@ -30,6 +30,10 @@ class ModelSpec(ABC):
     @abstractmethod
     def group_sizes(self) -> dict[str, int]:
         """Return the number of parameters by layer group, in the order of unfreezing: head first."""
+
+    def adapter_sizes(self, rank: int) -> dict[str, int]:
+        """Return the parameters of LoRA adapters by layer group. Raises UsageError if the model has none."""
+        raise UsageError("LoRA is for encoders: choose mode full, or an encoder as checkpoint.")
 
     def with_classes(self, classes: int) -> Self:
         """Return the sizes with another number of classes."""

@@ -1,6 +1,5 @@
 """Everything that changes while a run trains."""
 
-import copy
 import time
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from ftcore.events import Evaluation, Point
 from ftcore.models.classifier import Classifier
-from ftcore.training import optimization, preparation
+from ftcore.training import optimization, preparation, strategies
 from ftcore.training.preparation import TrainingSetup
 
 
@@ -56,7 +55,7 @@ class TrainingState:
         config = setup.config
         torch.manual_seed(config.seed)
         shuffle = torch.Generator().manual_seed(config.seed)
-        model = copy.deepcopy(setup.model)
+        model = strategies.model_to_train(config, setup.model)
         optimizer = optimization.make_optimizer(config, model)
         return cls(
             model,

@@ -1,5 +1,6 @@
 """Which layer groups train in which mode, and the sentences that describe it."""
 
+import copy
 from typing import TYPE_CHECKING
 
 from ftcore.config import FineTuneConfig
@@ -29,6 +30,8 @@ def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None =
                 f"This model has {len(names)} groups; choose last-{len(names)} at most."
             )
         return set(names[:count])
+    if config.mode == "lora":
+        return {"head", *shape.adapter_sizes(config.lora_rank)}
     if config.mode == "custom":
         chosen = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
         if wrong := sorted(chosen - set(names)):
@@ -51,6 +54,18 @@ def head_alone(config: FineTuneConfig, shape: ModelSpec) -> bool:
 def fits_head_first(config: FineTuneConfig) -> bool:
     """Whether training starts from the best last layer on the frozen body (Kumar et al. 2022)."""
     return config.mode == "lp-ft"
+
+
+def model_to_train(config: FineTuneConfig, start: "Classifier") -> "Classifier":
+    """A copy of the model that a run starts from; in mode lora with adapters, which are drawn at random."""
+    model = copy.deepcopy(start)
+    if config.mode != "lora":
+        return model
+    from ftcore.models.encoder import EncoderClassifier  # imports transformers, the next line peft
+    from ftcore.models.lora import AdaptedEncoder
+
+    assert isinstance(model, EncoderClassifier)  # as `trained_groups` demands
+    return AdaptedEncoder(model, config.lora_rank)
 
 
 def trained_weights(model: "Classifier", config: FineTuneConfig) -> "dict[str, Parameter]":
@@ -86,7 +101,13 @@ def learning_rates(config: FineTuneConfig, shape: ModelSpec) -> dict[str, float]
 def trainable_parameters(config: FineTuneConfig, shape: ModelSpec) -> int:
     """Number of weights that train."""
     trained = trained_groups(config, shape)
-    return sum(size for name, size in shape.group_sizes().items() if name in trained)
+    sizes = shape.group_sizes() | adapter_sizes(config, shape)
+    return sum(size for name, size in sizes.items() if name in trained)
+
+
+def adapter_sizes(config: FineTuneConfig, shape: ModelSpec) -> dict[str, int]:
+    """Number of weights of the adapters by layer group; empty in a mode that trains the layers themselves."""
+    return shape.adapter_sizes(config.lora_rank) if config.mode == "lora" else {}
 
 
 def describe(config: FineTuneConfig, shape: ModelSpec) -> str:
@@ -94,6 +115,12 @@ def describe(config: FineTuneConfig, shape: ModelSpec) -> str:
     trained = trained_groups(config, shape)
     what = [name for name in shape.group_sizes() if name in trained]
     frozen = [name for name in shape.group_sizes() if name not in trained]
+    if adapters := list(adapter_sizes(config, shape)):
+        rank = f"LoRA of rank {config.lora_rank}"
+        return (
+            f"{_trained_share(config, shape)}: head, and {rank} on {listing(adapters)}. "
+            "Frozen: all other weights."
+        )
     if config.mode == "gradual":
         what = [f"{what[0]} first, a group more each epoch: {listing(what)}"]
     rest = f" Frozen: {listing(frozen)}." if frozen else " Nothing is frozen."
@@ -102,7 +129,8 @@ def describe(config: FineTuneConfig, shape: ModelSpec) -> str:
 
 def describe_briefly(config: FineTuneConfig, shape: ModelSpec) -> str:
     """The number of weights that train, for a caption of a picture that shows which."""
-    return f"{_trained_share(config, shape)}.{_random_start(config)}"
+    rank = f" LoRA of rank {config.lora_rank}." if config.mode == "lora" else ""
+    return f"{_trained_share(config, shape)}.{rank}{_random_start(config)}"
 
 
 def _trained_share(config: FineTuneConfig, shape: ModelSpec) -> str:

@@ -61,7 +61,7 @@ def test_a_head_is_stored_alone_and_the_body_by_name(encoder):
     assert first.equal(second)
 
 
-@pytest.mark.parametrize("mode", ["full", "last-2", "gradual", "scratch", "custom"])
+@pytest.mark.parametrize("mode", ["full", "lora", "last-2", "gradual", "scratch", "custom"])
 def test_modes_train_their_groups_and_no_others(encoder, mode):
     before = checkpoint_files.load_model(encoder).state_dict()
     trained = run(mode=mode, groups="layer 3" * (mode == "custom"))
@@ -72,7 +72,8 @@ def test_modes_train_their_groups_and_no_others(encoder, mode):
     layers = {f"body.encoder.layer.{number}." for number in range(3)}
     moved = {layer for layer in layers if any(name.startswith(layer) for name in changed)}
     top = {"body.encoder.layer.2."}
-    assert moved == {"full": layers, "scratch": layers, "gradual": set()}.get(mode, top)
+    expected = dict.fromkeys(["full", "lora", "scratch"], layers) | {"gradual": set()}
+    assert moved == expected.get(mode, top)
     assert ("body.embeddings.word_embeddings.weight" in changed) == (mode in ("full", "scratch"))
     assert [answer.label in trained.labels for answer in prediction.predict("run", TEXTS)] == [
         True
@@ -87,13 +88,16 @@ def test_an_answer_is_explained_by_the_pieces_that_the_model_read(encoder):
     assert abs(sum(explained.contributions) - total) < max(0.3 * abs(total), 0.05)
 
 
-@pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "modernbert"])
-def test_an_exported_folder_answers_as_the_run_does(tmp_path, family):
+@pytest.mark.parametrize(
+    ("family", "mode"),
+    [("bert", "lora"), ("distilbert", "full"), ("roberta", "full"), ("modernbert", "lora")],
+)
+def test_an_exported_folder_answers_as_the_run_does(tmp_path, family, mode):
     from transformers import AutoModelForSequenceClassification, pipeline
 
     folder = small_encoders.write_folder(tmp_path / "small-bert", family)
     drain(huggingface.import_encoder(str(folder)))
-    run(mode="full", pooling="first")
+    run(mode=mode, pooling="first")
     huggingface.export_folder(checkpoints.find("run"), tmp_path / "out")
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
     assert model.config.id2label == {0: "negative", 1: "positive"}
@@ -125,6 +129,24 @@ def test_the_real_minilm_reads_sentences_as_its_own_class_does():
         torch.testing.assert_close(model.features(read, lengths), mean, atol=1e-5, rtol=1e-4)
 
 
+def test_lora_ends_with_a_checkpoint_of_merged_weights_that_was_tested(encoder):
+    config = FineTuneConfig(
+        checkpoint="small-bert", mode="lora", limit=60, epochs=2, max_length=32, precision="fp32"
+    )
+    events = list(train(config, checkpoints.run_path("run"), "run"))
+    validated = [e for e in events if isinstance(e, Evaluation) and e.split == "val"]
+    setup = drain(preparation.prepare(config, checkpoints.run_path("run"), "run"))
+    merged = checkpoint_files.load_model(checkpoints.find("run"))
+    assert "lora" not in " ".join(merged.state_dict())
+    kept = max(validated, key=lambda e: (e.accuracy, -e.loss))
+    tokens, rows = setup.train, setup.val_rows
+    with torch.no_grad():
+        scores = merged(*tokens.batch(rows, config.truncation))
+    loss = torch.nn.functional.cross_entropy(scores, tokens.labels[rows]).item()
+    assert loss == pytest.approx(kept.loss, abs=1e-5), "the adapted model was evaluated"
+    assert next(e for e in events if isinstance(e, Evaluation) and e.split == "test").accuracy
+
+
 def test_an_encoder_on_the_command_line(tmp_path, capsys):
     folder = str(small_encoders.write_folder(tmp_path / "small-bert"))
     options = [
@@ -147,6 +169,7 @@ def test_an_encoder_on_the_command_line(tmp_path, capsys):
     assert (tmp_path / "out" / "model.safetensors").is_file()
     capsys.readouterr()
     for command, sentence in (
+        (["train", "--mode", "lora"], "LoRA is for encoders: choose mode full"),
         (["import", folder, "--vectors", "x"], "An encoder has its own vectors"),
         (["import", folder, "--revision", "main"], "belongs to a name on the Hub"),
         (["train", "--checkpoint", "starter", "--revision", "main"], "named as on the Hub"),

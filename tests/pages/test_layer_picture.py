@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ftcore.config import FineTuneConfig
+from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.spec import LessonSpec
 from pages.components.charts.palette import MODELS
 from pages.components.forms.layer_picture import DARK, LIGHT, blocks, shared_size, text_on
@@ -34,6 +35,16 @@ def test_each_mode_trains_its_groups_and_freezes_the_rest():
     assert states("custom", groups="head, layer 1") == expected
     assert states("custom", groups="layer 9") == ["frozen"] * 5
     assert [block["state"] for block in blocks(None, SPEC)] == ["frozen"] * 5
+
+
+def test_lora_adapts_the_layers_of_an_encoder_and_of_no_other_model():
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    sizes |= {"intermediate_size": 16, "vocab_size": 100}
+    encoder = EncoderSpec("bert", sizes, 2, "mean", {"layer 1": 600, "embeddings": 800})
+    drawn = blocks(FineTuneConfig(mode="lora", lora_rank=2), encoder)
+    assert [block["state"] for block in drawn] == ["trains", "adapted", "frozen"]
+    assert drawn[1]["note"] == f"LoRA {2 * (4 * 16 + 2 * 24)}" and drawn[1]["count"] == 600
+    assert states("lora") == ["frozen"] * 5
 
 
 def test_gradual_unfreezes_one_group_per_epoch():

@@ -4,11 +4,16 @@ import pytest
 
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
+from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.lesson_model import LessonClassifier
 from ftcore.models.spec import LessonSpec
 from ftcore.training import strategies
 
 SPEC = LessonSpec(vocab_size=1000, dim=8, classes=2, layers=2, feedforward=16)
+ENCODER_SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+ENCODER_SIZES |= {"intermediate_size": 64, "vocab_size": 100}
+BODY = {"layer 2": 8_544, "layer 1": 8_544, "embeddings": 5_376}
+ENCODER = EncoderSpec("bert", ENCODER_SIZES, 2, "mean", BODY)
 EVERYTHING = {"head", "layer 1", "layer 2", "word vectors"}
 
 
@@ -47,6 +52,18 @@ def test_the_description_says_what_is_frozen_and_what_starts_random():
     assert line.endswith("Nothing is frozen. Everything but the word vectors starts random.")
     line = strategies.describe(FineTuneConfig(mode="lp-ft"), SPEC)
     assert line.startswith("First fits the last layer to the frozen body, then trains 9,218 of")
+
+
+def test_lora_adds_matrices_of_its_rank_to_the_linear_layers_of_an_encoder():
+    config = FineTuneConfig(mode="lora", lora_rank=4)
+    line = strategies.describe(config, ENCODER)
+    count = 66 + 2 * 4 * (4 * (32 + 32) + 2 * (32 + 64))
+    assert line == (
+        f"Trains {count:,} of 22,530 parameters (16.2%): head, and LoRA of rank 4 on layer 2 and layer 1. "
+        "Frozen: all other weights."
+    )
+    with pytest.raises(UnfreezeError, match="LoRA is for encoders: choose mode full"):
+        strategies.describe(config, SPEC)
 
 
 def test_gradual_opens_a_group_an_epoch_from_the_top():

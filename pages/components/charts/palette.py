@@ -13,6 +13,7 @@ MODELS: dict[str, str] = {
     "last-layer": "#F59E0B",
     "last-2": "#C2410C",
     "gradual": "#9333EA",
+    "lora": "#DB2777",
     "lp-ft": "#15803D",
     "scratch": "#65A30D",
     "custom": "#0E7490",
@@ -28,6 +29,7 @@ _MODE_BADGES: dict[str, str] = {
     "last-layer": "yellow",
     "last-2": "orange",
     "gradual": "violet",
+    "lora": "red",
     "lp-ft": "green",
     "scratch": "green",
 }

@@ -1,4 +1,4 @@
-// Draws the layer groups as blocks that train, train later or are frozen; a click can toggle a block.
+// Draws the layer groups as blocks that train, are adapted, train later or are frozen; a click can toggle a block.
 
 const STYLE = `
 .uf-layers { display: flex; flex-direction: column; gap: 0.35rem; font-family: var(--st-font);
@@ -14,10 +14,16 @@ const STYLE = `
 .uf-block[data-state=frozen] { color: var(--st-text-color); border-color: var(--st-border-color);
   background: repeating-linear-gradient(135deg, transparent 0 7px,
     color-mix(in srgb, var(--st-text-color) 9%, transparent) 7px 9px) var(--st-background-color); }
+.uf-block[data-state=adapted] { color: var(--st-text-color);
+  background: linear-gradient(90deg, var(--uf-colour) 0.5rem, transparent 0.5rem),
+    repeating-linear-gradient(135deg, transparent 0 7px,
+    color-mix(in srgb, var(--st-text-color) 9%, transparent) 7px 9px) var(--st-background-color);
+  padding-left: 1.1rem; }
 .uf-block b { font-weight: 600; flex: 1; min-width: 5rem; }
 .uf-block i { font-style: normal; font-size: 0.85rem; text-align: right; font-variant-numeric: tabular-nums; }
 .uf-block svg { width: 0.95rem; height: 0.95rem; flex: none; }
-.uf-block[data-state=trains] .uf-cold, .uf-block:not([data-state=trains]) .uf-warm { display: none; }
+.uf-block:is([data-state=trains], [data-state=adapted]) .uf-cold,
+.uf-block:not([data-state=trains], [data-state=adapted]) .uf-warm { display: none; }
 .uf-row .uf-block { display: grid; grid-template-columns: 1fr auto; gap: 0 0.4rem; }
 .uf-row .uf-block i { text-align: left; font-size: 0.8rem; grid-column: 1 / -1; }
 .uf-row .uf-block svg { grid-area: 1 / 2; }

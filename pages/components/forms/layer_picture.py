@@ -52,17 +52,20 @@ def blocks(
 ) -> list[dict[str, Any]]:
     """One block per layer group, head first, with its size and state in an epoch (0 is the first).
 
-    The state is `trains`, `frozen` or `later`. Without an epoch, groups that train in any epoch are
-    not frozen; without a config all are.
+    The state is `trains`, `adapted` (by LoRA), `frozen` or `later`. Without an epoch, groups that train in
+    any epoch are not frozen; without a config all are.
     """
     now, ever = (_trained_groups(config, spec, at) for at in (epoch, None))
     first_epochs = _first_epochs(config, spec) if config and config.mode == "gradual" else {}
+    adapters = strategies.adapter_sizes(config, spec) if config and now else {}
     drawn = []
     for name, count in spec.group_sizes().items():
         starts_later = first_epochs.get(name, 0) > 0 if epoch is None else name not in now
         later = name in ever and starts_later
         state = "later" if later else "trains" if name in now else "frozen"
         note = f"from epoch {first_epochs[name] + 1}" if later and name in first_epochs else state
+        if name in adapters:
+            state, note = "adapted", f"LoRA {adapters[name]:,}"
         title = group_title(name)
         drawn.append({"name": name, "title": title, "count": count, "state": state, "note": note})
     return drawn

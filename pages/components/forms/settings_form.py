@@ -179,7 +179,7 @@ def last_groups_input(spec: ModelSpec, **options: Any) -> None:
 
 def freezing_config() -> FineTuneConfig | None:
     """A config with the settings that decide which groups train; None if they are invalid."""
-    names = ("checkpoint", "mode", "groups", "epochs", "train_embeddings")
+    names = ("checkpoint", "mode", "groups", "lora_rank", "epochs", "train_embeddings")
     try:
         return FineTuneConfig(**{name: st.session_state[key(name)] for name in names})
     except UnfreezeError:

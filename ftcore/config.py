@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from ftcore import settings, validation
@@ -15,6 +15,7 @@ from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 SHOWN = ("checkpoint", "dataset", "mode", "epochs", "learning_rate", "limit")  # not folded away
 NEW_MODEL_SETTINGS = ("vectors", "words", "heads", "layers", "feedforward")
+SHORTEST = 8  # least number of tokens of a text that a model is trained on
 NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining
 
 # Names of earlier versions. Options and JSON keys of these names are still accepted.
@@ -130,7 +131,25 @@ class FineTuneConfig:
         label="Word vectors' rate",
     )
     max_length: int = setting(
-        256, "Tokens read of each text; the rest is cut.", 8, MAX_LENGTH, label="Longest text"
+        256,
+        "Tokens read of each text; the rest is cut.",
+        SHORTEST,
+        MAX_LENGTH,
+        label="Longest text",
+    )
+    epoch_lengths: str = setting(
+        "",
+        "Longest text in each epoch of training, such as 64,128,256; the last one holds for the rest "
+        "(default: the longest text in all).",
+        label="Longest text by epoch",
+    )
+    read_length: int = setting(
+        0,
+        "Tokens read of each text when the model answers: in validation, test and predictions; 0: the "
+        "longest text.",
+        0,
+        MAX_LENGTH,
+        label="Longest text in answers",
     )
     tail_fraction: float = setting(
         None,
@@ -182,6 +201,12 @@ class FineTuneConfig:
             else:
                 value = settings.checked(each, value)
             object.__setattr__(self, name, value)
+        if 0 < self.read_length < SHORTEST:
+            raise UsageError(
+                f"{settings.label(SETTINGS['read_length'])} is {self.read_length}; choose 0, or "
+                f"{SHORTEST} or more."
+            )
+        object.__setattr__(self, "epoch_lengths", _checked_lengths(self.epoch_lengths))
         if self.mode == "linear-probe" and self.checkpoint in ("", NEW_MODEL):
             raise UsageError("A linear probe needs a pretrained body: choose a checkpoint.")
         if self.mode == "custom" and not self.groups:
@@ -209,8 +234,26 @@ class FineTuneConfig:
 
     @property
     def truncation(self) -> Truncation:
-        """Which tokens of a text are read."""
+        """Which tokens of a text the model reads in training, unless `epoch_lengths` says otherwise."""
         return Truncation(self.max_length, self.tail_fraction)
+
+    @property
+    def training_truncations(self) -> list[Truncation]:
+        """Which tokens of a text the model reads in each epoch of training; the last holds for the rest."""
+        if not self.epoch_lengths or _head_alone(self):
+            return [self.truncation]
+        lengths = map(int, self.epoch_lengths.split(","))
+        return [replace(self.truncation, length=length) for length in lengths]
+
+    def truncation_in(self, epoch: int) -> Truncation:
+        """Which tokens of a text the model reads in an epoch of training, counted from 0."""
+        truncations = self.training_truncations
+        return truncations[min(epoch, len(truncations) - 1)]
+
+    @property
+    def reading(self) -> Truncation:
+        """Which tokens of a text the model reads when it answers."""
+        return replace(self.truncation, length=self.read_length or self.max_length)
 
     @property
     def watched(self) -> list[str]:
@@ -251,6 +294,20 @@ def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     return renamed | {name: value for name, value in values.items() if name not in EARLIER_NAMES}
 
 
+def _checked_lengths(text: str) -> str:
+    """Return lengths by commas, without spaces. Raises UsageError if one is out of range."""
+    lengths = [length.strip() for length in text.split(",")] if text else []
+    for length in lengths:
+        if not (length.isascii() and length.isdecimal() and len(length) < 6) or not (
+            SHORTEST <= int(length) <= MAX_LENGTH
+        ):
+            raise UsageError(
+                f"Longest text by epoch has {validation.printable(repr(length))}; give lengths from "
+                f"{SHORTEST} to {MAX_LENGTH}, separated by commas."
+            )
+    return ",".join(str(int(length)) for length in lengths)
+
+
 def _current_mode(mode: Any) -> str:
     """Return a mode by its current name. Raises UsageError if there is none."""
     name = EARLIER_MODES.get(str(mode), str(mode))
@@ -265,7 +322,8 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
     if config.mode in REFERENCES:
         names = {"dataset", "source", "mode", "limit", "seed", "name"}
     if config.mode == "linear-probe":
-        names |= {"checkpoint", "pooling", "max_length", "tail_fraction", "device", "precision"}
+        names |= {"checkpoint", "pooling", "max_length", "read_length", "tail_fraction"}
+        names |= {"device", "precision"}
     names -= _unused_by_data_and_model(config) | _unused_by_mode(config)
     return [SETTINGS[name] for name in SETTINGS if name in names]
 
@@ -277,14 +335,14 @@ def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
     if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
         unused.add("source_task_data")
     unused.add("word_dropout" if config.encoder else "pooling")
+    if config.epoch_lengths and config.read_length and config.mode != "lp-ft":
+        unused |= set() if _head_alone(config) else {"max_length"}
     return unused
 
 
 def _unused_by_mode(config: FineTuneConfig) -> set[str]:
     """Settings of groups that never train, as far as the mode tells without the model."""
-    groups = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
-    head_alone = config.mode == "last-layer" or (config.mode == "custom" and groups == {"head"})
-    head_alone |= config.mode == "gradual" and config.epochs == 1
+    groups, head_alone = _groups(config), _head_alone(config)
     all_layers = config.mode in ("full", "gradual", "lp-ft", "scratch")
     vectors_frozen = (
         head_alone
@@ -298,5 +356,19 @@ def _unused_by_mode(config: FineTuneConfig) -> set[str]:
         | (set() if config.mode == "lora" else {"lora_rank"})
         | (set() if all_layers else {"train_embeddings"})
         | ({"embedding_rate"} if vectors_frozen else set())
-        | ({"layer_decay", "dropout", "word_dropout"} if head_alone else set())
+        | ({"layer_decay", "dropout", "word_dropout", "epoch_lengths"} if head_alone else set())
     )
+
+
+def _head_alone(config: FineTuneConfig) -> bool:
+    """Whether nothing but the head trains, so that the features of each text are computed once."""
+    return (
+        config.mode in ("last-layer", "linear-probe")
+        or (config.mode == "custom" and _groups(config) == {"head"})
+        or (config.mode == "gradual" and config.epochs == 1)
+    )
+
+
+def _groups(config: FineTuneConfig) -> set[str]:
+    """The groups of mode custom."""
+    return {name.strip().lower() for name in config.groups.split(",") if name.strip()}

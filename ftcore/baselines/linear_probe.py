@@ -46,7 +46,9 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     yield validated
 
     rows = torch.arange(len(setup.test))
-    test = yield from evaluation.classifier_of_mode(setup, setup.model, setup.test, rows)
+    test = yield from evaluation.classifier_of_mode(
+        setup, setup.model, setup.test, rows, setup.config.reading
+    )
     scores = yield from test.predict(rows, "testing")
     probabilities = scores.double().softmax(1).numpy()
     yield from reference.conclude(

@@ -52,7 +52,7 @@ def _collect(setup: TrainingSetup, scores: Tensor) -> Task[None]:
     changed = any(distance for name, distance in moved.items() if name != "head")
     bodies = _Bodies(setup, best, pretrained, changed)
     rows = sample_rows(len(setup.test), MAP_TEXTS)
-    vectors = yield from bodies.vectors(setup.test, rows, setup.config.truncation)
+    vectors = yield from bodies.vectors(setup.test, rows, setup.config.reading)
     before, after = map(principal_components, vectors)
     diagnostics = Diagnostics(
         setup.dataset.labels,

@@ -136,6 +136,8 @@ def _template_values(
     head_only = strategies.head_alone(config, parent.model)
     fitted = strategies.fits_head_first(config)
     rates = strategies.learning_rates(config, parent.model)
+    read = config.reading.length
+    trained = [truncation.length for truncation in config.training_truncations]
     flags = {
         config.dataset: True,
         config.mode: True,
@@ -153,7 +155,8 @@ def _template_values(
         "bf16": bf16,
         "explicit_attention": bf16 and facts["device"] == "cpu",
         "plain_forms": tokenizer is word_rules.CURRENT,
-        "long_texts": config.max_length > lesson_model.WRITTEN_OUT,
+        "long_texts": max(*trained, read) > lesson_model.WRITTEN_OUT,
+        "one_table": config.truncation == config.reading,
     }
     # A run may have any name, which must not end the script's docstring.
     title = " ".join(name.replace("\\", "/").replace('"', "'").split())
@@ -171,9 +174,11 @@ def _template_values(
         "tokenizer": f"{tokenizer.name}, {tokenizer.description}",
         "normalization": _normalization(),
         "device": facts["device"],
-        "head_tokens": config.truncation.head,
         "evaluations": config.evaluations,
-        "length": config.truncation.length,
+        "length": config.max_length,
+        "lengths": trained,
+        "read_length": read,
+        "tail": config.tail_fraction,
         "limit": f"[:{config.limit}]" if config.limit else "",
         "clip": config.max_grad_norm,
         "parent_classes": parent.model.classes,

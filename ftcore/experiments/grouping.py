@@ -96,6 +96,12 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
         "training texts": [f"{run.config.limit:,}" if run.config.limit else "all" for run in runs],
         "seed": [", ".join(map(str, sorted(group))) for group in seeds.values()],
     }
+    # A fair comparison may differ in what is read in training, but not in what the test is.
+    values["longest text in answers"] = [
+        f"{run.config.reading.length:,} tokens"
+        for run in runs
+        if run.config.mode not in ("tfidf", "majority")
+    ]
     # Records of before the second tokenizer do not name theirs.
     values["tokenizer"] = [
         run.facts.get("tokenizer", word_rules.EARLIER.name)

@@ -39,7 +39,7 @@ class Result:
     def _cached_seconds(self) -> float:
         """Seconds that an earlier run spent on the text vectors that this run reused."""
         metrics = self.run.metrics
-        return metrics.get("features_seconds", 0.0) if metrics.get("features_kept") else 0.0
+        return metrics.get("features_seconds", 0.0) * metrics.get("features_kept", 0.0)
 
     @property
     def correct(self) -> np.ndarray | None:

@@ -25,11 +25,19 @@ def check_config(config: FineTuneConfig) -> None:
         parent = checkpoints.find(config.checkpoint)
         if config.mode not in REFERENCES:
             strategies.trained_groups(config, parent.model)  # raises if it lacks one of them
-        if config.max_length > parent.model.max_length:
-            raise UsageError(
-                f"{parent.title} reads at most {parent.model.max_length:,} tokens: choose a smaller "
-                "longest text (--max-length)."
-            )
+        lengths = {
+            "longest text (--max-length)": config.max_length,
+            "longest text by epoch (--epoch-lengths)": max(
+                truncation.length for truncation in config.training_truncations
+            ),
+            "longest text in answers (--read-length)": config.read_length,
+        }
+        for setting, length in lengths.items():
+            if length > parent.model.max_length:
+                raise UsageError(
+                    f"{parent.title} reads at most {parent.model.max_length:,} tokens: choose a "
+                    f"smaller {setting}."
+                )
     if config.source:
         datasets.check_source(config.dataset, config.source)
     if config.vectors and validation.existing_path(config.vectors).is_dir():

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ftcore.config import FineTuneConfig
+from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.diagnostics import collect
 from ftcore.events import Evaluation, Finished, Pause, Restored, Started, Status, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
@@ -24,9 +24,9 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     """
     began = time.perf_counter()
     snapshot = snapshots.load(output) if resume else None
-    setup = yield from preparation.prepare(
-        config, output, ref, snapshots.tokenizer(snapshot) if snapshot else None
-    )
+    is_new = config.checkpoint == NEW_MODEL  # others have the tokenizer of their checkpoint
+    rule = snapshots.word_rule(snapshot) if snapshot and is_new else None
+    setup = yield from preparation.prepare(config, output, ref, rule)
     state = TrainingState.begin(setup, began)
     if snapshot:
         snapshots.restore(snapshot, setup, state)
@@ -56,7 +56,9 @@ def _test(setup: TrainingSetup, state: TrainingState) -> Task[tuple[Evaluation, 
     """Evaluate the best checkpoint, as read from disk, on the test texts; also returns the scores."""
     best = checkpoint_files.load_model(checkpoints.find(setup.ref)).to(setup.device)
     rows = torch.arange(len(setup.test))
-    classifier = yield from evaluation.classifier_of_mode(setup, best, setup.test, rows)
+    classifier = yield from evaluation.classifier_of_mode(
+        setup, best, setup.test, rows, setup.config.reading
+    )
     result, scores = yield from evaluation.evaluate(setup, state, classifier, rows, "test")
     yield result
     return result, scores

@@ -46,18 +46,21 @@ def work(config: FineTuneConfig) -> float:
     (texts, test), tokens = spec.sizes, spec.mean_tokens
     validation = int(texts * _VALIDATION)
     train = min(config.limit or texts, texts - validation)
-    read = _mean_read(tokens, config.max_length)
+    read = _mean_read(tokens, config.reading.length)
+    lengths = [config.truncation_in(epoch).length for epoch in range(config.epochs)]
+    trained_tokens = sum(_mean_read(tokens, length) for length in lengths) * train
     steps = config.epochs * math.ceil(train / max(1, config.batch_size))  # a reference has none
     evaluated = config.epochs * config.evaluations * validation
     total = _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * forward_token
-    features = (train + validation) * read * forward_token
+    features = train * _mean_read(tokens, config.max_length) + validation * read
+    features *= forward_token
     if config.mode == "last-layer":
         return total + features + steps * _HEAD_STEP
     if config.mode in ("linear-probe", "lp-ft"):
         total += features + train * _HEAD_TEXT
     if config.mode == "linear-probe":
         return total
-    trained = config.epochs * train * read * train_token
+    trained = trained_tokens * train_token
     return total + trained + steps * _STEP + evaluated * read * forward_token
 
 

@@ -1,5 +1,6 @@
 """Evaluations during and after training, and the checkpoint of the best one."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -10,6 +11,7 @@ from ftcore.events import Evaluation, Saved, Task, Watched
 from ftcore.models import checkpoint_files
 from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
+from ftcore.text.truncation import Truncation
 from ftcore.training import cached_features, preparation, row_classifier, strategies
 from ftcore.training.divergence import check_finite
 from ftcore.training.preparation import TrainingSetup
@@ -17,14 +19,50 @@ from ftcore.training.row_classifier import RowClassifier
 from ftcore.training.state import TrainingState
 
 
+def classifiers(setup: TrainingSetup, model: Classifier) -> Task[dict[Truncation, RowClassifier]]:
+    """A model over the training and validation texts, by the ways in which the run reads them.
+
+    If the mode trains only the head, that is `heads_over_features`.
+    """
+    config = setup.config
+    if strategies.head_alone(config, model.spec):
+        return (yield from heads_over_features(setup, model))
+    return {
+        truncation: row_classifier.whole_model(model, setup.train, truncation, setup.precision)
+        for truncation in (*config.training_truncations, config.reading)
+    }
+
+
+def heads_over_features(
+    setup: TrainingSetup, model: Classifier
+) -> Task[dict[Truncation, RowClassifier]]:
+    """The head over cached features: training texts as read in training, validation texts as in answers.
+
+    Each can score no other rows. All have the metrics of all.
+    """
+    config = setup.config
+    parts = {config.truncation: [setup.train_rows]}
+    parts.setdefault(config.reading, []).append(setup.val_rows)
+    heads = {}
+    for truncation, rows in parts.items():
+        arguments = model, setup.train, torch.cat(rows), truncation, setup.precision
+        heads[truncation] = yield from cached_features.head_over_features(*arguments)
+    seconds = sum(head.metrics["features_seconds"] for head in heads.values())
+    kept = sum(
+        head.metrics["features_seconds"] * head.metrics["features_kept"] for head in heads.values()
+    )
+    metrics = {"features_seconds": seconds, "features_kept": kept / seconds if seconds else 1.0}
+    return {truncation: replace(head, metrics=metrics) for truncation, head in heads.items()}
+
+
 def classifier_of_mode(
-    setup: TrainingSetup, model: Classifier, tokens: Tokens, rows: Tensor
+    setup: TrainingSetup, model: Classifier, tokens: Tokens, rows: Tensor, truncation: Truncation
 ) -> Task[RowClassifier]:
     """A model over tokens, or its head over cached features if the mode trains nothing else.
 
     A head can score only the given rows.
     """
-    arguments = setup.config.truncation, setup.precision
+    arguments = truncation, setup.precision
     if strategies.head_alone(setup.config, model.spec):
         return (yield from cached_features.head_over_features(model, tokens, rows, *arguments))
     return row_classifier.whole_model(model, tokens, *arguments)
@@ -81,7 +119,7 @@ def _rank(result: Evaluation) -> tuple[float, float]:
 def _watch(setup: TrainingSetup, state: TrainingState, sentences: Tokens) -> Watched:
     """The answers to the watched sentences now."""
     rows = torch.arange(len(sentences), device=setup.device)
-    inputs = sentences.batch(rows, setup.config.truncation)
+    inputs = sentences.batch(rows, setup.config.reading)
     probabilities = state.model.eval()(*inputs).softmax(1).tolist()
     return Watched(
         **position(setup, state), probabilities=tuple(tuple(row) for row in probabilities)
@@ -103,7 +141,7 @@ def _save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluat
         ref=setup.ref,
         title=config.name or setup.ref,
         labels=setup.dataset.labels,
-        truncation=config.truncation,
+        truncation=config.reading,
         tokenizer=setup.tokenizer,
         dataset=setup.dataset.name,
         parent=setup.parent,

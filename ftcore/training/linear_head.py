@@ -15,7 +15,7 @@ from torch import Tensor
 from ftcore.errors import Diverged
 from ftcore.events import Progress, Task
 from ftcore.models.classifier import Classifier
-from ftcore.training import cached_features
+from ftcore.training import evaluation
 from ftcore.training.divergence import NO_NUMBER_AT_START
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
@@ -30,30 +30,34 @@ LEAST_SPREAD = 1e-6  # of a feature
 def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifier]:
     """Give a model of the setup the best last layer on all that lies below it.
 
-    Returns the head over cached features, for the training and validation texts. Raises Diverged if the
-    features are not finite.
+    Returns the head over cached features, for the validation texts. Raises Diverged if the features are
+    not finite.
     """
-    rows, train = torch.cat([setup.train_rows, setup.val_rows]), len(setup.train_rows)
-    classifier = yield from cached_features.head_over_features(
-        model, setup.train, rows, setup.config.truncation, setup.precision
-    )
-    on_device = rows.to(classifier.device)
+    heads = yield from evaluation.heads_over_features(setup, model)
+    reading = heads[setup.config.reading]
+    features = [
+        head.inputs(rows.to(head.device), None)[0]
+        for head, rows in (
+            (heads[setup.config.truncation], setup.train_rows),
+            (reading, setup.val_rows),
+        )
+    ]
     with torch.inference_mode():
-        [features] = classifier.inputs(on_device, None)
-        inputs = model.below_last_layer()(features).cpu().double()
+        inputs = model.below_last_layer()(torch.cat(features)).cpu().double()
     if not inputs.isfinite().all():
         raise Diverged(NO_NUMBER_AT_START)
     mean = inputs.mean(0)
     spread = inputs.std(0, correction=0).clamp(min=LEAST_SPREAD)
     inputs = (inputs - mean) / spread  # has the same minimum, which is reached sooner
-    labels = classifier.labels[on_device].cpu()
+    train = len(setup.train_rows)
+    labels = setup.train.labels.cpu()[torch.cat([setup.train_rows, setup.val_rows])]
     weight, bias = yield from best_layer(
         inputs[:train], labels[:train], inputs[train:], labels[train:], len(setup.dataset.labels)
     )
     with torch.no_grad():
         model.last_layer.weight.copy_(weight / spread)
         model.last_layer.bias.copy_(bias - (weight * (mean / spread)).sum(1))
-    return classifier
+    return reading
 
 
 def best_layer(

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from ftcore.errors import is_out_of_memory
 from ftcore.events import Noted, Pause, Progress, Resumable, Step, Task
 from ftcore.formatting import duration
 from ftcore.text import batches
+from ftcore.text.truncation import Truncation
 from ftcore.training import evaluation, linear_head, snapshots, strategies, worker_threads
 from ftcore.training.divergence import check_finite
 from ftcore.training.preparation import TrainingSetup
@@ -29,27 +30,33 @@ def train(setup: TrainingSetup, state: TrainingState) -> Task[None]:
 
     Raises Diverged if the loss is not finite, and Pause, thrown into it, once a snapshot is saved.
     """
-    classifier = yield from _trained_classifier(setup, state)
-    with worker_threads.side_by_side(classifier.halves) as side_by_side:
-        yield from _epochs(setup, state, classifier, side_by_side)
+    classifiers = yield from _classifiers(setup, state)
+    halves = classifiers[setup.config.reading].halves
+    with worker_threads.side_by_side(halves) as side_by_side:
+        yield from _epochs(setup, state, classifiers, side_by_side)
 
 
 def _epochs(
-    setup: TrainingSetup, state: TrainingState, classifier: RowClassifier, side_by_side: Map
+    setup: TrainingSetup,
+    state: TrainingState,
+    classifiers: Mapping[Truncation, RowClassifier],
+    side_by_side: Map,
 ) -> Task[None]:
     """Train the remaining epochs."""
+    reading = classifiers[setup.config.reading]
     try:
         for epoch in range(state.epoch, setup.config.epochs):
+            classifier = classifiers[setup.config.truncation_in(epoch)]
             remaining = _start_epoch(setup, state, classifier, epoch)
             if _evaluation_is_due(setup, state):  # before the first step
-                yield from evaluation.validate(setup, state, classifier)
+                yield from evaluation.validate(setup, state, reading)
             for batch, on_device in remaining:
                 yield from _train_step(setup, state, classifier, side_by_side, batch, on_device)
                 if state.step % math.ceil(setup.steps / REPORTS) == 0 or state.step == setup.steps:
                     yield _report(setup, state)
                 yield Progress("training", state.step, setup.steps, "steps")
                 if _evaluation_is_due(setup, state):
-                    yield from evaluation.validate(setup, state, classifier)
+                    yield from evaluation.validate(setup, state, reading)
                 if _snapshot_is_due(state):
                     yield Resumable(state.step)
                     snapshots.save(setup, state)
@@ -59,7 +66,9 @@ def _epochs(
         raise
 
 
-def _trained_classifier(setup: TrainingSetup, state: TrainingState) -> Task[RowClassifier]:
+def _classifiers(
+    setup: TrainingSetup, state: TrainingState
+) -> Task[dict[Truncation, RowClassifier]]:
     """The model, or its head over cached features, whose computation counts as training.
 
     A run that is stopped before the first evaluation has no snapshot, so it fits the head again.
@@ -67,11 +76,11 @@ def _trained_classifier(setup: TrainingSetup, state: TrainingState) -> Task[RowC
     if strategies.fits_head_first(setup.config) and state.last_evaluated < 0:
         yield from _fit_head(setup, state)
     clock = time.perf_counter()
-    rows = torch.cat([setup.train_rows, setup.val_rows])
-    classifier = yield from evaluation.classifier_of_mode(setup, state.model, setup.train, rows)
-    state.metrics = state.metrics or classifier.metrics  # of a resumed run, what they took first
+    classifiers = yield from evaluation.classifiers(setup, state.model)
+    # Of a resumed run, what they took first.
+    state.metrics = state.metrics or classifiers[setup.config.reading].metrics
     state.train_seconds += time.perf_counter() - clock
-    return classifier
+    return classifiers
 
 
 def _fit_head(setup: TrainingSetup, state: TrainingState) -> Task[None]:

@@ -51,7 +51,9 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
         for weight in state.model.last_layer.parameters():
             nn.init.zeros_(weight)
     rows = setup.train_rows[: STEPS * config.batch_size]
-    classifier = yield from evaluation.classifier_of_mode(setup, state.model, setup.train, rows)
+    classifier = yield from evaluation.classifier_of_mode(
+        setup, state.model, setup.train, rows, config.truncation_in(0)
+    )
     untrained = replace(classifier, network=copy.deepcopy(classifier.network).train())
     groups = state.optimizer.param_groups
     shares = [group["initial_lr"] / config.learning_rate for group in groups]

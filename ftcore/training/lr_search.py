@@ -13,7 +13,15 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
 # Settings that a search does not use.
-UNUSED = ("learning_rate", "schedule", "evaluations", "watch", "name", "source_task_data")
+UNUSED = (
+    "learning_rate",
+    "schedule",
+    "evaluations",
+    "read_length",
+    "watch",
+    "name",
+    "source_task_data",
+)
 NOTHING = "No rate took much off the loss in so few steps; keep the one that you have."
 
 

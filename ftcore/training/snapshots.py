@@ -107,9 +107,14 @@ def load(output: Path) -> Snapshot | None:
     return Snapshot(tensors, values)
 
 
-def tokenizer(snapshot: Snapshot) -> WordRule:
-    """The rule for words of a run. Raises UnfreezeError if it is unknown."""
-    return word_rules.find(snapshot.values.get("tokenizer", word_rules.EARLIER.name))
+def word_rule(snapshot: Snapshot) -> WordRule:
+    """The rule for words of a run with a new model. Raises UnfreezeError if it is unknown."""
+    return word_rules.find(_tokenizer(snapshot))
+
+
+def _tokenizer(snapshot: Snapshot) -> str:
+    """The name of a run's tokenizer; that of the first one is in no snapshot."""
+    return str(snapshot.values.get("tokenizer", word_rules.EARLIER.name))
 
 
 def discard(output: Path) -> None:
@@ -124,7 +129,7 @@ def restore(snapshot: Snapshot, setup: TrainingSetup, state: TrainingState) -> N
     """
     tensors, values = snapshot.tensors, snapshot.values
     before = values.get("dependencies") or {"split_fingerprint": values["split"]}
-    before = before | {"tokenizer": tokenizer(snapshot).name}
+    before = before | {"tokenizer": _tokenizer(snapshot)}
     dependencies.check_facts(before, preparation.facts(setup))
     dependencies.check_settings(values.get("settings", {}), setup.config)
     with torch.no_grad():

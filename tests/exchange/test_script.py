@@ -74,6 +74,8 @@ def check_script(run: Run, folder: Path) -> None:
         {"mode": "custom", "groups": "head, layer 1", "precision": "bf16"},
         {"mode": "gradual", "epochs": 3, "train_embeddings": False, "seed": 3},
         {"max_length": 16, "tail_fraction": 0.5, "layer_decay": 0.5, "batch_size": 7},
+        {"mode": "lp-ft", "max_length": 16, "epoch_lengths": "8,12", "read_length": 24},
+        {"mode": "last-layer", "max_length": 12, "read_length": 24},
         {"max_length": 600, "precision": "bf16", "name": 'a """ \\ $b\n'},
     ],
     ids=str,

@@ -188,9 +188,8 @@ def test_a_step_does_not_wait_for_the_device():
 
     setup = prepare(config())
     state = TrainingState.begin(setup)
-    classifier = drain(
-        evaluation.classifier_of_mode(setup, state.model, setup.train, setup.train_rows)
-    )
+    arguments = state.model, setup.train, setup.train_rows, setup.config.reading
+    classifier = drain(evaluation.classifier_of_mode(setup, *arguments))
     classifier.network.train()
     rows = setup.train_rows[:16]
     longest = classifier.max_length(rows)
@@ -263,10 +262,10 @@ def test_a_run_has_its_parents_tokenizer_and_a_new_model_the_current_one(tmp_pat
     next(event for event in task if isinstance(event, events.Saved))
     task.throw(events.Pause)
     snapshot = snapshots.load(checkpoints.run_path("fresh"))
-    assert snapshot is not None and snapshots.tokenizer(snapshot) is CURRENT
+    assert snapshot is not None and snapshots.word_rule(snapshot) is CURRENT
     del snapshot.values["tokenizer"]  # as an earlier version wrote it
-    assert snapshots.tokenizer(snapshot) is EARLIER
-    begun = drain(preparation.prepare(fresh, Path(), "", snapshots.tokenizer(snapshot)))
+    assert snapshots.word_rule(snapshot) is EARLIER
+    begun = drain(preparation.prepare(fresh, Path(), "", snapshots.word_rule(snapshot)))
     assert begun.tokenizer.rule is EARLIER
 
 

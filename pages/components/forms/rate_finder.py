@@ -16,6 +16,7 @@ IRRELEVANT = (
     "epochs",
     "schedule",
     "evaluations",
+    "read_length",
     "watch",
     "source_task_data",
     "name",

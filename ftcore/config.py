@@ -191,8 +191,7 @@ class FineTuneConfig:
         if self.mode in REFERENCES and self.mode != "linear-probe":
             object.__setattr__(self, "checkpoint", "")
         object.__setattr__(self, "pooling", self._checked_pooling())
-        limit = settings.checked(SETTINGS["limit"], self.limit)
-        defaults = vars(mode_defaults(self.mode, self.encoder, limit))
+        defaults = vars(mode_defaults(self.mode, self.encoder))
         for name, each in SETTINGS.items():
             if name == "pooling":
                 continue

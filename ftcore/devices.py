@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, suppress
 
 import torch
 
+from ftcore import memory
 from ftcore.errors import UnfreezeError
 
 
@@ -56,6 +57,14 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Non
 def batch_tokens(device: torch.device) -> int:
     """Return the tokens of an evaluation batch, with padding: as many as fit a CPU's caches, or a GPU."""
     return 8_192 if device.type == "cpu" else 131_072
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes of a device's memory that a run can still take."""
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    return memory.available()
 
 
 def describe() -> str:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-Preparing = Literal["waiting", "downloading", "reading", "encoding", "vectors", "features"]
+Preparing = Literal[
+    "waiting", "downloading", "reading", "encoding", "vectors", "features", "activations"
+]
 Phase = Literal[
     Preparing, "fitting", "training", "evaluating", "testing", "diagnostics", "saving", "done"
 ]

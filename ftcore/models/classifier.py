@@ -35,6 +35,18 @@ class Classifier(nn.Module, ABC):
         """Return the vector of each text that the head classifies, [batch, dim], from `embed`'s result."""
 
     @abstractmethod
+    def can_start_at(self, layer: int) -> bool:
+        """Return whether `features_from` can go on at a layer, counted from 0 at the bottom."""
+
+    @abstractmethod
+    def states(self, ids: Tensor, lengths: Tensor, layer: int) -> Tensor:
+        """Return what a layer reads of each token, [batch, length, dim]."""
+
+    @abstractmethod
+    def features_from(self, states: Tensor, lengths: Tensor, layer: int) -> Tensor:
+        """Return the features of texts, [batch, dim], from what `states` returned for that layer."""
+
+    @abstractmethod
     def layer_groups(self) -> list[LayerGroup]:
         """Return the layer groups in the order of unfreezing: head first."""
 

@@ -76,12 +76,10 @@ class EncoderClassifier(Classifier):
     def __init__(self, spec: EncoderSpec, dropout: float = 0.0) -> None:
         super().__init__()
         family = FAMILIES[spec.family]
-        rates = {
-            name: dropout for name in spec.config if name.endswith(("dropout", "dropout_prob"))
-        }
-        config = AutoConfig.for_model(
-            spec.family, **spec.config | rates, num_labels=max(spec.classes, 1)
-        )
+        config = AutoConfig.for_model(spec.family, **spec.config, num_labels=max(spec.classes, 1))
+        for name in config.to_dict():  # a config.json may lack those that are the family's default
+            if name.endswith(("dropout", "dropout_prob")):
+                setattr(config, name, dropout)
         attention = ATTENTION if family.fused_attention else "eager"
         model = AutoModelForSequenceClassification.from_config(  # type: ignore[no-untyped-call]
             config, dtype=torch.float32, attn_implementation=attention
@@ -151,10 +149,41 @@ class EncoderClassifier(Classifier):
         """Return the vector of each text that the head classifies, [batch, dim]."""
         return self._pooled({"input_ids": ids}, lengths)
 
-    def _pooled(self, inputs: dict[str, Tensor], lengths: Tensor) -> Tensor:
-        length = next(iter(inputs.values())).shape[1]
-        mask = torch.arange(length, device=lengths.device) < lengths[:, None]
-        states = self.body(**inputs, attention_mask=mask).last_hidden_state
+    def can_start_at(self, layer: int) -> bool:
+        """Return whether `features_from` can go on at a layer, counted from 0 at the bottom.
+
+        Not if layers are shared, nor if a convolution spans the lowest (DeBERTa-v2 xlarge).
+        """
+        convolution = getattr(getattr(self.body, "encoder", None), "conv", None)
+        return FAMILIES[self.spec.family].separate_layers and convolution is None
+
+    def states(self, ids: Tensor, lengths: Tensor, layer: int) -> Tensor:
+        """Return what a layer reads of each token, [batch, length, dim]."""
+        family = FAMILIES[self.spec.family]
+        below = _layers(self.body, family)[:layer]
+        body = _with_module(self.body, family.layers, below)
+        for path in family.top:
+            body = _with_module(body, path, nn.Identity())
+        return body(input_ids=ids, attention_mask=_mask(ids, lengths)).last_hidden_state
+
+    def features_from(self, states: Tensor, lengths: Tensor, layer: int) -> Tensor:
+        """Return the features of texts, [batch, dim], from what `states` returned for that layer.
+
+        The family's own body computes them, so masks and positions are as ever: its embeddings are replaced
+        by the states, and its list of layers begins at `layer`.
+        """
+        family = FAMILIES[self.spec.family]
+        body = _with_module(self.body, family.layers, _layers(self.body, family)[layer:])
+        for name in ("embeddings", "embeddings_project"):
+            if hasattr(body, name):
+                body = _with_module(body, name, _Given(states))
+        return self._pooled({"inputs_embeds": states}, lengths, body)
+
+    def _pooled(
+        self, inputs: dict[str, Tensor], lengths: Tensor, body: nn.Module | None = None
+    ) -> Tensor:
+        mask = _mask(next(iter(inputs.values())), lengths)
+        states = (body or self.body)(**inputs, attention_mask=mask).last_hidden_state
         if self.spec.pooling == "first":
             return states[:, 0]
         return (states * mask[..., None]).sum(1) / lengths[:, None]
@@ -162,7 +191,7 @@ class EncoderClassifier(Classifier):
     def layer_groups(self) -> list[LayerGroup]:
         """Return the layer groups in the order of unfreezing: head first, embeddings last."""
         family = FAMILIES[self.spec.family]
-        layers = list(self.body.get_submodule(family.layers).children())
+        layers = list(_layers(self.body, family))
         top = [self.body.get_submodule(path) for path in family.top]
         modules = {f"layer {number}": [layer] for number, layer in enumerate(layers, start=1)}
         modules[f"layer {len(layers)}"] += top
@@ -177,6 +206,39 @@ class EncoderClassifier(Classifier):
             *(LayerGroup(name, weights) for name, weights in reversed(groups.items())),
             LayerGroup("embeddings", rest),
         ]
+
+
+class _Given(nn.Module):
+    """In place of a module: returns a tensor, whatever it reads."""
+
+    def __init__(self, output: Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, *_: Any, **__: Any) -> Tensor:
+        return self.output
+
+
+def _layers(body: PreTrainedModel, family: Family) -> nn.ModuleList:
+    layers = body.get_submodule(family.layers)
+    assert isinstance(layers, nn.ModuleList)
+    return layers
+
+
+def _with_module(module: nn.Module, path: str, other: nn.Module) -> nn.Module:
+    """Return a copy that shares all weights, with another module at a path."""
+    copied = copy.copy(module)
+    copied._modules = dict(module._modules)
+    name, _, rest = path.partition(".")
+    inner = module._modules[name]
+    assert inner is not None
+    copied._modules[name] = _with_module(inner, rest, other) if rest else other
+    return copied
+
+
+def _mask(inputs: Tensor, lengths: Tensor) -> Tensor:
+    """Return where a batch [batch, length, …] has tokens, bool [batch, length]."""
+    return torch.arange(inputs.shape[1], device=lengths.device) < lengths[:, None]
 
 
 def unfilled(spec: EncoderSpec, dropout: float = 0.0) -> EncoderClassifier:

@@ -54,6 +54,8 @@ class Family:
     """Positions that no token can take."""
     fused_attention: bool = True
     """Whether transformers offers it another attention than its own."""
+    separate_layers: bool = True
+    """Whether each layer has its own weights."""
 
 
 def _pooled(head: Any, features: "Tensor") -> "Tensor":
@@ -121,5 +123,6 @@ FAMILIES: dict[str, Family] = {
         ("albert.pooler", "classifier"),
         _albert,
         _albert_linear,
+        separate_layers=False,
     ),
 }

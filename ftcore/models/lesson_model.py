@@ -115,10 +115,20 @@ class LessonClassifier(Classifier):
 
     def features_of(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Return the vector of each text that the head classifies, [batch, dim]."""
-        length = embedded.shape[1]
-        padding = torch.arange(length, device=embedded.device) >= lengths[:, None]
-        x = embedded * math.sqrt(self.spec.dim) + self.positions[:length]
-        x = self.transformer_encoder(self.dropout(x), src_key_padding_mask=padding)
+        return self.features_from(self._placed(embedded), lengths, 0)
+
+    def can_start_at(self, layer: int) -> bool:
+        return True
+
+    def states(self, ids: Tensor, lengths: Tensor, layer: int) -> Tensor:
+        """Return what a layer reads of each token, [batch, length, dim]."""
+        states = self._placed(self.embed(ids))
+        return self._through(states, _padding(states, lengths), slice(layer))
+
+    def features_from(self, states: Tensor, lengths: Tensor, layer: int) -> Tensor:
+        """Return the features of texts, [batch, dim], from what `states` returned for that layer."""
+        padding = _padding(states, lengths)
+        x = self._through(states, padding, slice(layer, None))
         return x.masked_fill(padding[..., None], 0).sum(1) / lengths[:, None]
 
     @property
@@ -144,6 +154,18 @@ class LessonClassifier(Classifier):
             LayerGroup("word vectors", list(self.embedding.parameters())),
         ]
 
+    def _placed(self, embedded: Tensor) -> Tensor:
+        """Return word vectors with their positions, as the lowest layer reads them."""
+        x = embedded * math.sqrt(self.spec.dim) + self.positions[: embedded.shape[1]]
+        return self.dropout(x)
+
+    def _through(self, x: Tensor, padding: Tensor, layers: slice) -> Tensor:
+        mask = torch.zeros(padding.shape, dtype=x.dtype, device=x.device)
+        mask.masked_fill_(padding, -math.inf)
+        for layer in self.transformer_encoder.layers[layers]:
+            x = layer(x, src_key_padding_mask=mask)
+        return x
+
 
 def unfilled(spec: LessonSpec, dropout: float = 0.0, word_dropout: float = 0.0) -> LessonClassifier:
     """Return a model whose weights will be loaded; draws nothing from the shared generator."""
@@ -152,6 +174,11 @@ def unfilled(spec: LessonSpec, dropout: float = 0.0, word_dropout: float = 0.0) 
     model.to_empty(device="cpu")
     model.positions.copy_(sinusoids(*model.positions.shape))
     return model
+
+
+def _padding(states: Tensor, lengths: Tensor) -> Tensor:
+    """Return where a batch [batch, length, dim] has padding, bool [batch, length]."""
+    return torch.arange(states.shape[1], device=states.device) >= lengths[:, None]
 
 
 def sinusoids(length: int, dim: int) -> Tensor:

@@ -76,7 +76,7 @@ class Tokens:
         kept = full_lengths.clamp(max=inside.length)
         lengths = kept + frame.size
         longest = int(lengths.max()) if longest is None else longest
-        count = min(-(-longest // STRIDE) * STRIDE, truncation.length)
+        count = padded_length(longest, truncation.length)
         columns = torch.arange(count, device=rows.device) - len(frame.start)
         is_token = (columns >= 0) & (columns < kept[:, None])
         # After its head, a longer text continues with its tail.
@@ -88,6 +88,11 @@ class Tokens:
         for column, special in enumerate(frame.end, start=len(frame.start)):
             ids.scatter_(1, (kept + column)[:, None], special)
         return ids, lengths
+
+
+def padded_length(longest: int, limit: int) -> int:
+    """Return the columns of a batch whose longest text has so many tokens."""
+    return min(-(-longest // STRIDE) * STRIDE, limit)
 
 
 def shuffled_batches(

@@ -14,7 +14,14 @@ from ftcore.events import Noted, Pause, Progress, Resumable, Step, Task
 from ftcore.formatting import duration
 from ftcore.text import batches
 from ftcore.text.truncation import Truncation
-from ftcore.training import evaluation, linear_head, snapshots, strategies, worker_threads
+from ftcore.training import (
+    evaluation,
+    kept_activations,
+    linear_head,
+    snapshots,
+    strategies,
+    worker_threads,
+)
 from ftcore.training.divergence import check_finite
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
@@ -69,7 +76,7 @@ def _epochs(
 def _classifiers(
     setup: TrainingSetup, state: TrainingState
 ) -> Task[dict[Truncation, RowClassifier]]:
-    """The model, or its head over cached features, whose computation counts as training.
+    """The model, its upper layers, or its head; computing what they read counts as training.
 
     A run that is stopped before the first evaluation has no snapshot, so it fits the head again.
     """
@@ -77,6 +84,7 @@ def _classifiers(
         yield from _fit_head(setup, state)
     clock = time.perf_counter()
     classifiers = yield from evaluation.classifiers(setup, state.model)
+    classifiers = yield from kept_activations.start_above(setup, state, classifiers)
     # Of a resumed run, what they took first.
     state.metrics = state.metrics or classifiers[setup.config.reading].metrics
     state.train_seconds += time.perf_counter() - clock

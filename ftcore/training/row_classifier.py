@@ -1,6 +1,6 @@
 """A network bound to the texts it reads, so that callers only name the rows of a dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -53,23 +53,29 @@ class RowClassifier:
         self, rows: Tensor, phase: Literal["evaluating", "testing", "features"]
     ) -> Task[Tensor]:
         """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU."""
-        self.network.eval()
-        threads = worker_threads.COUNT if worker_threads.useful(self.device) else 1
-        order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens // threads))
+        order: list[Tensor] = []
         outputs: list[Tensor] = []
         done = 0
-        with worker_threads.side_by_side(threads > 1 and len(order) > 1) as side_by_side:
-            results = side_by_side(
-                self._scores_in_parts, order, batches.move_to(order, self.device)
-            )
-            for batch, scores_of_batch in zip(order, results, strict=True):
-                outputs += scores_of_batch
-                done += len(batch)
-                yield Progress(phase, done, len(rows), "texts")
+        for batch, parts in self.outputs(rows):
+            order.append(batch)
+            outputs += parts
+            done += len(batch)
+            yield Progress(phase, done, len(rows), "texts")
         scores = torch.cat(outputs).cpu()
         positions = torch.empty(len(self.labels), dtype=torch.long)
         positions[rows] = torch.arange(len(rows))
         return torch.empty_like(scores).index_copy_(0, positions[torch.cat(order)], scores)
+
+    def outputs(self, rows: Tensor) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        """Yield what the network in eval mode gives for batches of `rows`, in parts; longest texts first."""
+        self.network.eval()
+        threads = worker_threads.COUNT if worker_threads.useful(self.device) else 1
+        order = list(batches.sorted_batches(self.lengths, rows, self.batch_tokens // threads))
+        with worker_threads.side_by_side(threads > 1 and len(order) > 1) as side_by_side:
+            results = side_by_side(
+                self._scores_in_parts, order, batches.move_to(order, self.device)
+            )
+            yield from zip(order, results, strict=True)
 
     @torch.inference_mode()
     def _scores_in_parts(self, batch: Tensor, on_device: Tensor) -> list[Tensor]:

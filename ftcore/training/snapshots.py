@@ -32,8 +32,11 @@ from ftcore.training.state import TrainingState
 FORMAT = 2  # format 1 named no dependencies but the split
 NAME = "snapshot.safetensors"
 _POINTS: dict[str, type[Point]] = {kind.__name__: kind for kind in (Step, Evaluation, Watched)}
-# Of the state; earlier versions lack the last one.
-COPIED = ("epoch", "batch", "step", "examples", "train_seconds", "parts", "notes", "metrics")
+# Of the state; earlier versions lack the last two.
+COPIED = (
+    *("epoch", "batch", "step", "examples", "train_seconds", "parts", "notes"),
+    *("metrics", "kept_layers"),
+)
 
 
 @dataclass(frozen=True)

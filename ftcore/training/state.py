@@ -40,6 +40,8 @@ class TrainingState:
     train_seconds: float = 0.0
     parts: int = 1
     """Parts that a batch is split into, because the whole does not fit into memory."""
+    kept_layers: int | None = None
+    """Frozen layers whose activations are kept; None until memory has decided it."""
     last_evaluated: int = -1
     """The step of the last evaluation."""
     points: list[Point] = field(default_factory=list)

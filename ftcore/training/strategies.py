@@ -68,6 +68,14 @@ def model_to_train(config: FineTuneConfig, start: "Classifier") -> "Classifier":
     return AdaptedEncoder(model, config.lora_rank)
 
 
+def frozen_layers(config: FineTuneConfig, shape: ModelSpec) -> int:
+    """Number of layers below the lowest one that ever trains."""
+    trained = trained_groups(config, shape)
+    from_below = reversed(list(shape.group_sizes()))  # the token vectors first
+    lowest = next(depth for depth, name in enumerate(from_below) if name in trained)
+    return max(0, lowest - 1)
+
+
 def trained_weights(model: "Classifier", config: FineTuneConfig) -> "dict[str, Parameter]":
     """The weights that ever train, by name."""
     trained = trained_groups(config, model.spec)

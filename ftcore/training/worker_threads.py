@@ -5,6 +5,7 @@ threads that share a model's weights never wait for each other inside an operati
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -52,10 +53,10 @@ def _results(
     executor: ThreadPoolExecutor, function: Callable[..., Any], *arguments: Iterable[Any]
 ) -> Iterator[Any]:
     """The results in order. After an error, or if no more are wanted, waits for what has begun."""
-    futures = [executor.submit(function, *each) for each in zip(*arguments, strict=True)]
+    futures = deque(executor.submit(function, *each) for each in zip(*arguments, strict=True))
     try:
-        for future in futures:
-            yield future.result()
+        while futures:
+            yield futures.popleft().result()  # kept no longer than its consumer does
     finally:
         for future in futures:
             future.cancel()

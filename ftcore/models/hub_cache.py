@@ -232,6 +232,14 @@ def find_cached(name: str, revision: str) -> HubModel | None:
     )
 
 
+def cached_file(name: str, revision: str, file: str) -> Path | None:
+    """Return a model's file at a commit as it is on this machine, or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(name, file, revision=revision)
+    return Path(path) if isinstance(path, str) else None
+
+
 def _has_shards(folder: Path, weights: list[str]) -> bool:
     """Whether the files that the index lists are there."""
     if weights[0] != INDEX:

@@ -11,18 +11,22 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
 from ftcore.data import sample
 from ftcore.errors import UnfreezeError
+from ftcore.events import drain
 from ftcore.exchange import script
+from ftcore.exchange.huggingface import import_encoder
 from ftcore.runs import execution
 from ftcore.text.word_rules import CURRENT, EARLIER
 from ftcore.tracking import Run
-from tests.helpers import small_runs
+from tests.helpers import small_encoders, small_runs
 from tests.helpers.dataset_files import archive, csvs, folder
+from tests.helpers.hub_server import HubServer
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +89,65 @@ def test_script_reproduces_the_run(base, values, tmp_path):
     check_script(train(**defaults | values), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"max_length": 32, "tail_fraction": 0.5, "epoch_lengths": "16,32", "read_length": 64},
+        {"mode": "last-layer", "epochs": 3},
+        {"mode": "last-2", "pooling": "first", "layer_decay": 0.8, "precision": "bf16"},
+        {"mode": "gradual", "epochs": 3, "optimizer": "sgd"},
+        {"mode": "scratch", "dropout": 0.2, "warm_up": 0.4},
+        {"mode": "lp-ft"},
+    ],
+    ids=str,
+)
+def test_script_of_an_encoder_reproduces_the_run(values, tmp_path):
+    drain(import_encoder(str(small_encoders.write_folder(tmp_path / "small"))))
+    defaults = {"checkpoint": "small", "limit": 200, "epochs": 2, "max_length": 64}
+    run = train(**defaults | {"precision": "fp32"} | values)
+    code = script.script(run.run_id)
+    packages = {"tokenizers", "transformers"}
+    packages |= set() if values.get("mode") == "scratch" else {"safetensors"}
+    packages |= {"sklearn", "threadpoolctl"} if values.get("mode") == "lp-ft" else set()
+    check_format(re.sub(r'Path\("[^"]*"\)', 'Path("folder")', code), packages)
+    check_script_in_a_process(run, code, tmp_path)
+
+
+def test_script_loads_an_encoder_from_the_hub_it_came_from(tmp_path, monkeypatch):
+    with HubServer() as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        files = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        revision = server.publish("someone/small", small_encoders.write_folder(tmp_path / "small"))
+        drain(import_encoder("someone/small"))
+    run = train(checkpoint="small", limit=64, epochs=1, max_length=64, precision="fp32")
+    code = script.script(run.run_id)
+    assert f'HUB, REVISION = "someone/small", "{revision}"' in code
+    assert str(paths.home()) not in code
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    check_format(code, {"huggingface_hub", "tokenizers", "transformers"})
+    check_script_in_a_process(run, code, tmp_path)
+
+
+def check_script_in_a_process(run: Run, code: str, folder: Path) -> None:
+    """Run the script: it prints the run's accuracies, and its losses to all digits."""
+    script.export_sample(folder / "sample")
+    (folder / "run.py").write_text(code, "utf-8")
+    command = [sys.executable, "-P", "-W", "ignore", "run.py"]
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    *steps, last = process.stdout.splitlines()
+    history = tracking.history(run.run_id)
+    val = history.loc[(history["split"] == "val") & (history["step"] > 0)]
+    assert steps == [
+        f"step {row.step:6,}  validation {row.accuracy:.2%}  loss {row.loss:.4f}"
+        for row in val.itertuples()
+    ]
+    assert last == f"test accuracy {run.metrics['test_accuracy']:.2%}"
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_script_reads_imdb_as_published(base, packed, tmp_path):
     texts, labels, test_texts, test_labels = sample.generate()
@@ -145,10 +208,14 @@ def test_script_reads_with_the_tokenizer_of_the_run(base, tmp_path):
 def test_script_is_formatted_and_imports_what_it_says(mode, dataset):
     run_id = small_runs.run(mode=mode, dataset=dataset, dropout=0.1, saved=False)
     code = re.sub(r'Path\("[^"]*"\)', 'Path("folder")', script.script(run_id))
-    packages = set(re.findall(r"^ *(?:from|import) (\w+)", code, re.MULTILINE))
     fit = {"sklearn", "threadpoolctl"} if mode == "lp-ft" else set()
-    needed = {"torch", "numpy", "safetensors"} | fit
-    assert packages - set(sys.stdlib_module_names) == needed
+    check_format(code, {"safetensors"} | fit)
+
+
+def check_format(code: str, packages: set[str]) -> None:
+    """Check the code with ruff, and that it imports these packages beside torch and numpy."""
+    imported = set(re.findall(r"^ *(?:from|import) (\w+)", code, re.MULTILINE))
+    assert imported - set(sys.stdlib_module_names) == {"torch", "numpy"} | packages
     options = ["--config", str(paths.ROOT / "pyproject.toml"), "--stdin-filename", "run.py", "-"]
     for command in (["format", "--diff"], ["check", "--quiet"]):
         ruff = [sys.executable, "-m", "ruff", *command, *options]

@@ -74,19 +74,19 @@ def test_a_reference_needs_no_checkpoint():
 
 def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path):
     first, *events, last = records(
-        "compare --checkpoint base --modes full,last-layer --seeds 1,2 --limit 60 --epochs 2 "
+        "compare --checkpoint base --modes full,last-layer,lp-ft --seeds 1,2 --limit 60 --epochs 2 "
         f"--references --export {tmp_path / 'out'}"
     )
     runs = [event["config"] for event in events if event["event"] == "created"]
-    networks = [(mode, seed) for seed in (1, 2) for mode in ("full", "last-layer")]
+    networks = [(mode, seed) for seed in (1, 2) for mode in ("full", "last-layer", "lp-ft")]
     planned = networks + [(mode, 1) for mode in REFERENCES]
     assert [(run["mode"], run["seed"]) for run in runs] == planned
     rows = {row["mode"]: row for row in last["modes"]}
-    assert list(rows) == ["full", "last-layer", *REFERENCES]
+    assert list(rows) == ["full", "last-layer", "lp-ft", *REFERENCES]
     assert (rows["full"]["seeds"], rows["tfidf"]["seeds"]) == ([1, 2], [1])
     assert rows["full"]["trainable_parameters"] > rows["last-layer"]["trainable_parameters"] > 0
     assert rows["full"]["test_spread"] >= 0 and rows["full"]["train_seconds"] > 0
-    assert last["verdict"].endswith(".")
+    assert last["verdict"].endswith(".") and "LP-FT" in last["verdict"]
     assert last["experiment"] == first["experiment"]
     [row] = [row for row in records("experiments") if row["experiment"] == last["experiment"]]
     assert (row["runs"], row["status"], row["name"]) == (len(runs), "finished", first["name"])

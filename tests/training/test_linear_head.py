@@ -56,6 +56,25 @@ def test_a_class_without_a_training_text_is_never_answered(present):
     assert all(weight.isfinite().all() for weight in layer)
 
 
+def test_the_head_of_a_model_gives_the_scores_of_the_fit(base, monkeypatch, tmp_path):
+    """It reads features as they are; the fit reads standardised ones."""
+    fitted = []
+    best_layer = linear_head.best_layer
+
+    def recorded(inputs, labels, val_inputs, *rest):
+        layer = yield from best_layer(inputs, labels, val_inputs, *rest)
+        fitted.append(F.linear(val_inputs, *layer))
+        return layer
+
+    monkeypatch.setattr(linear_head, "best_layer", recorded)
+    config = FineTuneConfig(checkpoint=base, mode="lp-ft", limit=200, device="cpu")
+    setup = drain(preparation.prepare(config, tmp_path / "c", "c"))
+    classifier = drain(linear_head.fit_last_layer(setup, setup.model))
+    scores = drain(classifier.predict(setup.val_rows, "evaluating"))
+    torch.testing.assert_close(scores.double(), fitted[0], atol=1e-4, rtol=0)
+    assert scores.std() > 0.01
+
+
 @pytest.fixture
 def import_encoder(tmp_path):
     def import_encoder(family):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError
+from ftcore.formatting import size
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")  # the limits of a container, by version 2
@@ -19,6 +20,14 @@ def available() -> int:
     with contextlib.suppress(AttributeError, OSError, ValueError):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 8_000_000_000  # Windows; a guess is better than a refusal
+
+
+def check(what: str, needed: float, way_out: str) -> None:
+    """Raise UnfreezeError if something needs more memory than there is."""
+    if needed > (free := available()):
+        raise UnfreezeError(
+            f"{what} needs {size(needed)} of memory, and {size(free)} are free: {way_out}."
+        )
 
 
 def activations_limit(free: int) -> float:

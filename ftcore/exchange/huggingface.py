@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftcore import validation
+from ftcore import memory, validation
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Progress, Task
 from ftcore.models import checkpoint_files, checkpoints, fingerprints
@@ -20,6 +20,7 @@ from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.encoder_spec import EncoderSpec, body_sizes
 from ftcore.models.families import FAMILIES
 from ftcore.models.headers import WeightHeader, read_headers
+from ftcore.models.spec import WEIGHT_BYTES
 from ftcore.storage import files
 from ftcore.text.truncation import Truncation
 
@@ -194,6 +195,8 @@ def _import_folder(path: Path, name: str, title: str, origin: dict[str, Any]) ->
     if name:
         checkpoints.new_path(name)
     tokenizer = _tokenizer(folder)
+    # Its weights alone: what training needs depends on the mode.
+    memory.check(title, WEIGHT_BYTES * folder.spec.parameters, "choose a smaller model")
     model = yield from load(folder)
     weights, vectors = fingerprints.of_model(model)
     for other in checkpoints.list_checkpoints():

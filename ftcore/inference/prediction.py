@@ -22,6 +22,7 @@ from ftcore.training import row_classifier
 
 SAYS_NOTHING = "No word of this text is known to the model: its answer says nothing about it."
 CACHED_MODELS = 6  # kept in memory; the least recently used goes first
+CACHED_BYTES = 2_000_000_000  # of their weights; the last one is kept, whatever its size
 
 _CPU = torch.device("cpu")
 _lock = threading.Lock()
@@ -136,7 +137,13 @@ def load(checkpoint: Checkpoint) -> tuple[Classifier, Tokenizer]:
             with torch.inference_mode():  # the first pass of a process takes half a second
                 model(torch.zeros(1, 2, dtype=torch.int64), torch.tensor([2]))
             _models[key] = model, checkpoint_files.load_tokenizer(checkpoint)
-            while len(_models) > CACHED_MODELS:
+            while len(_models) > CACHED_MODELS or (len(_models) > 1 and _bytes() > CACHED_BYTES):
                 _models.popitem(last=False)
         _models.move_to_end(key)
         return _models[key]
+
+
+def _bytes() -> int:
+    """Size of the cached models."""
+    models = [model for model, _ in _models.values()]
+    return sum(weight.nbytes for model in models for weight in model.state_dict().values())

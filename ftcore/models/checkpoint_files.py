@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,22 +104,22 @@ def save(
 
     Word vectors and an encoder's weights are not written if they are those of `parent`, which it will keep.
     """
-    from safetensors.torch import save as serialize
+    from ftcore.models import tensor_files
 
     tensors = {name: weight.detach().cpu() for name, weight in model.weights().items()}
     weights_fingerprint = fingerprints.of_weights(tensors, model.spec.heads)
     vectors_fingerprint = fingerprints.of_values(tensors[fingerprints.embedding_name(tensors)])
     shared = _shared(parent, tensors) if parent else set()
-    contents: dict[str, bytes] = {}
+    contents: dict[str, bytes | Sequence[bytes | memoryview]] = {}
     words = ref
     if parent and shared:
         words = parent.words
     else:
         contents |= tokenizer.files()
         if EMBEDDING in tensors:
-            contents[WORDS] = serialize({EMBEDDING: _compact(tensors[EMBEDDING])})
+            contents[WORDS] = tensor_files.encode({EMBEDDING: _compact(tensors[EMBEDDING])})
     own = {name: tensor for name, tensor in tensors.items() if name not in shared | {EMBEDDING}}
-    contents[WEIGHTS] = serialize({name: tensor.contiguous() for name, tensor in own.items()})
+    contents[WEIGHTS] = tensor_files.encode(own)
     config = {
         "format": FORMAT,
         "title": title,
@@ -147,7 +147,7 @@ def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
     The copy holds the word vectors unless a bundled checkpoint does, which every home has. Raises
     UnfreezeError if the folder exists, or the checkpoint cannot be used.
     """
-    from safetensors.torch import save as serialize
+    from ftcore.models import tensor_files
 
     load_tokenizer(checkpoint)
     model = load_model(checkpoint, beside=True)
@@ -163,7 +163,7 @@ def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
         if owner.kind != "bundled" or owner.ref == checkpoint.ref:
             if isinstance(checkpoint.model, EncoderSpec):
                 shutil.copy(owner.path / PIECES, staging)
-                files.write(staging / WEIGHTS, serialize(model.weights()))
+                files.write(staging / WEIGHTS, *tensor_files.encode(model.weights()))
             else:
                 for file in (WORDS, VOCABULARY):
                     shutil.copy(owner.path / file, staging)

@@ -8,6 +8,7 @@ from ftcore import validation
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.text.truncation import MAX_LENGTH
 
+WEIGHT_BYTES = 4  # of a weight in memory, fp32
 _LIMITS = {"vocab_size": 10**8, "layers": 200}
 _DEFAULT_LIMIT = 10**6
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError, user_message
@@ -30,14 +30,15 @@ def write(file: Path, *parts: bytes | memoryview) -> None:
     _sync(file.parent)
 
 
-def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write several files of a folder, content by name: all of them or none."""
+def write_all(folder: Path, contents: Mapping[str, bytes | Sequence[bytes | memoryview]]) -> None:
+    """Write several files of a folder, content or its parts by name: all of them or none."""
     recover(folder)
     staging = folder / f".{uuid.uuid4().hex}"
     staging.mkdir(parents=True)
     try:
         for name, content in contents.items():
-            write(staging / name, content)
+            parts = [content] if isinstance(content, bytes) else content
+            write(staging / name, *parts)
         staging.rename(folder / _READY)
         _sync(folder)
     finally:

@@ -29,7 +29,8 @@ from ftcore.training.state import TrainingState
 from ftcore.training.worker_threads import Map
 
 REPORTS = 200  # most points of a run's training curve
-SNAPSHOT_SECONDS = 45.0  # longest time between two snapshots, beside the time of an evaluation
+SNAPSHOT_SECONDS = 45.0  # longest time between two snapshots, beside the time of an evaluation,
+SNAPSHOT_SHARE = 0.05  # unless they would take more than this share of the time
 
 
 def train(setup: TrainingSetup, state: TrainingState) -> Task[None]:
@@ -216,7 +217,5 @@ def _evaluation_is_due(setup: TrainingSetup, state: TrainingState) -> bool:
 
 def _snapshot_is_due(state: TrainingState) -> bool:
     """Whether an evaluation has just ended, or the last snapshot is too long ago."""
-    return (
-        state.last_evaluated == state.step
-        or time.monotonic() - state.last_snapshot > SNAPSHOT_SECONDS
-    )
+    pause = max(SNAPSHOT_SECONDS, state.snapshot_seconds / SNAPSHOT_SHARE)
+    return state.last_evaluated == state.step or time.monotonic() - state.last_snapshot > pause

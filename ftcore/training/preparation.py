@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ftcore import devices, validation
+from ftcore import devices, memory, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets, split_notes
 from ftcore.data.text_dataset import TextDataset
@@ -110,6 +110,7 @@ def prepare(
         model, tokenizer = yield from _new_model(config, len(dataset.labels), rule, notes)
         loaded = {"vectors_fingerprint": fingerprints.of_model(model)[1]}
     else:
+        _check_memory(config, parent, device)
         tokenizer = checkpoint_files.load_tokenizer(parent)
         model = checkpoint_files.load_model(parent, config.dropout, config.word_dropout)
         weights, vectors = fingerprints.of_model(model)
@@ -184,6 +185,15 @@ def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> 
         "trains": strategies.describe(config, shape),
         **now,
     }
+
+
+def _check_memory(config: FineTuneConfig, parent: Checkpoint, device: torch.device) -> None:
+    """Raise UnfreezeError if a run cannot have the memory for its weights, before they are loaded."""
+    way_out = "choose a smaller model"
+    if not strategies.head_alone(config, parent.model):
+        way_out += ", or a mode that trains less, such as lora or last-layer"
+    needed = strategies.state_bytes(config, parent.model, on_cpu=device.type == "cpu")
+    memory.check(f"{parent.title} in this mode", needed, way_out)
 
 
 def _start_of_mode(

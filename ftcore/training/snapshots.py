@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open, torch as safetensors_torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_errors
 from ftcore.events import Evaluation, Point, Step, Watched
 from ftcore.formatting import listing
+from ftcore.models import tensor_files
 from ftcore.storage import files
 from ftcore.text import word_rules
 from ftcore.text.word_rules import WordRule
@@ -55,6 +56,7 @@ def path(output: Path) -> Path:
 @panics_as_memory_errors()
 def save(setup: TrainingSetup, state: TrainingState) -> None:
     """Write the state of a run between two steps. Raises OSError."""
+    began = time.monotonic()
     weights = strategies.trained_weights(state.model, setup.config)
     tensors = {f"weight.{name}": weight.detach() for name, weight in weights.items()}
     for number, entries in state.optimizer.state_dict()["state"].items():
@@ -79,8 +81,9 @@ def save(setup: TrainingSetup, state: TrainingState) -> None:
     on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     encoded = json.dumps(values)
     header = {"state": encoded, "checksum": _checksum(on_cpu, encoded)}
-    files.write(path(setup.output), safetensors_torch.save(on_cpu, header))
+    files.write(path(setup.output), *tensor_files.encode(on_cpu, header))
     state.last_snapshot = time.monotonic()
+    state.snapshot_seconds = state.last_snapshot - began
 
 
 @panics_as_memory_errors()

@@ -50,6 +50,8 @@ class TrainingState:
     metrics: dict[str, float] = field(default_factory=dict)
     """What computing the features took, for a mode that trains or fits the head on them."""
     last_snapshot: float = field(default_factory=time.monotonic)
+    snapshot_seconds: float = 0.0
+    """What the last snapshot took."""
 
     @classmethod
     def begin(cls, setup: TrainingSetup, began: float | None = None) -> "TrainingState":

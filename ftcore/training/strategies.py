@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UsageError
 from ftcore.formatting import listing
-from ftcore.models.spec import ModelSpec
+from ftcore.models.spec import WEIGHT_BYTES, ModelSpec
 from ftcore.modes import last_groups
 
 if TYPE_CHECKING:
@@ -111,6 +111,18 @@ def trainable_parameters(config: FineTuneConfig, shape: ModelSpec) -> int:
     trained = trained_groups(config, shape)
     sizes = shape.group_sizes() | adapter_sizes(config, shape)
     return sum(size for name, size in sizes.items() if name in trained)
+
+
+def state_bytes(config: FineTuneConfig, shape: ModelSpec, on_cpu: bool) -> int:
+    """Bytes of the computer's memory that the weights of a run take, with what their training needs.
+
+    On a CPU: the starting weights, a copy that trains, gradients, and the optimizer's two moments.
+    """
+    if not on_cpu:
+        return WEIGHT_BYTES * shape.parameters
+    moments = 2 if config.optimizer == "adamw" else 0
+    trained = trainable_parameters(config, shape) * (1 + moments)
+    return WEIGHT_BYTES * (2 * shape.parameters + trained)
 
 
 def adapter_sizes(config: FineTuneConfig, shape: ModelSpec) -> dict[str, int]:

@@ -114,3 +114,18 @@ def test_a_checkpoint_reads_with_its_own_tokenizer(base):
         assert (answers[0].tokens == answers[1].tokens) == alike
         reasons = [explanation.explain(checkpoint.ref, text) for text in (plain, typographic)]
         assert (reasons[0].contributions == reasons[1].contributions) == alike
+
+
+def test_cached_models_take_no_more_memory_than_allowed(monkeypatch):
+    monkeypatch.setattr(prediction, "_models", type(prediction._models)())
+    refs = [f"model {number}" for number in range(4)]
+    for ref in refs:
+        small_runs.checkpoint(paths.checkpoints_dir() / ref, ref)
+    prediction.load(checkpoints.find(refs[0]))
+    monkeypatch.setattr(prediction, "CACHED_BYTES", prediction._bytes() * 2)
+    for ref in refs:
+        prediction.load(checkpoints.find(ref))
+    assert [ref for ref, _ in prediction._models] == refs[2:]
+    monkeypatch.setattr(prediction, "CACHED_BYTES", 1)
+    prediction.load(checkpoints.find(refs[0]))
+    assert [ref for ref, _ in prediction._models] == refs[:1], "the model in use"

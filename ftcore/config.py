@@ -1,6 +1,7 @@
 """The settings of a run: one frozen record that draws the form, gives the options and is stored."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 SHOWN = ("checkpoint", "dataset", "mode", "epochs", "learning_rate", "limit")  # not folded away
 NEW_MODEL_SETTINGS = ("vectors", "words", "heads", "layers", "feedforward")
+MAX_EPOCHS = 1000
 SHORTEST = 8  # least number of tokens of a text that a model is trained on
 NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining
 
@@ -81,7 +83,23 @@ class FineTuneConfig:
     lora_rank: int = setting(
         8, "Rank of the matrices that mode lora trains.", 1, 256, label="LoRA rank"
     )
-    epochs: int = setting(None, "Passes over the training texts (default: the mode's).", 1, 1000)
+    epochs: int = setting(
+        None, "Passes over the training texts (default: the mode's).", 1, MAX_EPOCHS
+    )
+    minutes: float = setting(
+        0.0,
+        "Minutes of training and validations, in place of epochs: the pace is measured first, which "
+        "fixes the number of steps; 0: all epochs.",
+        0.0,
+        10_080.0,
+        label="Minutes of training",
+    )
+    steps: int = setting(
+        0,
+        "Steps of the run, in place of epochs; the last epoch may end early; 0: all epochs.",
+        0,
+        10_000_000,
+    )
     learning_rate: float = setting(None, "Highest learning rate (default: the mode's).", 1e-9, 1e6)
     layer_decay: float = setting(
         None,
@@ -233,6 +251,15 @@ class FineTuneConfig:
         return "first" if self.pooling == "first" else "mean"
 
     @property
+    def budgeted(self) -> bool:
+        """Whether the number of steps is still to be found, from the minutes."""
+        return self.minutes > 0 and not self.steps and self.mode not in REFERENCES
+
+    def with_steps(self, steps: int, per_epoch: int) -> "FineTuneConfig":
+        """These settings with a number of steps, and as many epochs as they need. Raises UsageError."""
+        return replace(self, steps=steps, epochs=math.ceil(steps / per_epoch))
+
+    @property
     def truncation(self) -> Truncation:
         """Which tokens of a text the model reads in training, unless `epoch_lengths` says otherwise."""
         return Truncation(self.max_length, self.tail_fraction)
@@ -334,6 +361,8 @@ def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
         unused.add("source")
     if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
         unused.add("source_task_data")
+    if config.steps or config.minutes:
+        unused |= {"epochs", "minutes"} if config.steps else {"epochs"}
     unused.add("word_dropout" if config.encoder else "pooling")
     if config.epoch_lengths and config.read_length and config.mode != "lp-ft":
         unused |= set() if _head_alone(config) else {"max_length"}
@@ -365,7 +394,7 @@ def _head_alone(config: FineTuneConfig) -> bool:
     return (
         config.mode in ("last-layer", "linear-probe")
         or (config.mode == "custom" and _groups(config) == {"head"})
-        or (config.mode == "gradual" and config.epochs == 1)
+        or (config.mode == "gradual" and config.epochs == 1 and not config.budgeted)
     )
 
 

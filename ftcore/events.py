@@ -14,7 +14,15 @@ Preparing = Literal[
     "waiting", "downloading", "reading", "encoding", "vectors", "features", "activations"
 ]
 Phase = Literal[
-    Preparing, "fitting", "training", "evaluating", "testing", "diagnostics", "saving", "done"
+    Preparing,
+    "measuring",
+    "fitting",
+    "training",
+    "evaluating",
+    "testing",
+    "diagnostics",
+    "saving",
+    "done",
 ]
 Facts = dict[str, str | int | float | list[str]]  # JSON values; only "labels" is a list
 Status = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]

@@ -25,6 +25,8 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
         config,
         mode="last-layer",
         watch="",
+        minutes=0,
+        steps=0,
         epochs=steps.epochs,
         learning_rate=steps.learning_rate,
         layer_decay=steps.layer_decay,

@@ -48,7 +48,9 @@ def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Resu
 def without_seed(config: FineTuneConfig) -> FineTuneConfig:
     """The settings that all seeds of a side share; the others are set to their defaults."""
     defaults: dict[str, Any] = {setting.name: setting.default for setting in fields(config)}
-    return replace(config, **{name: defaults[name] for name in _IGNORED})
+    # The steps that fitted into the minutes differ by chance.
+    ignored = (*_IGNORED, "steps", "epochs") if config.minutes else _IGNORED
+    return replace(config, **{name: defaults[name] for name in ignored})
 
 
 def mode_rank(mode: str) -> float:
@@ -59,15 +61,15 @@ def mode_rank(mode: str) -> float:
 
 def side_labels(runs: "Sequence[Run]") -> list[str]:
     """The mode of each run. If a mode occurs twice, the settings that differ; else the run's name."""
-    labels = []
-    for run in runs:
-        title = mode_title(run.config.mode)
-        rivals = [other.config for other in runs if mode_title(other.config.mode) == title]
+    labels, configs = [], [without_seed(run.config) for run in runs]
+    for config in configs:
+        title = mode_title(config.mode)
+        rivals = [each for each in configs if mode_title(each.mode) == title]
         differing = [
-            _setting_label(run.config, setting)
-            for setting in relevant_settings(run.config)
+            _setting_label(config, setting)
+            for setting in relevant_settings(config)
             if setting.name not in _IGNORED
-            and len({getattr(config, setting.name) for config in rivals}) > 1
+            and len({getattr(rival, setting.name) for rival in rivals}) > 1
         ]
         labels.append(f"{title} ({', '.join(differing[:2])})" if differing else title)
     return [

@@ -1,6 +1,7 @@
 """A training run: one generator of events, from a config to a tested checkpoint."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.diagnostics import collect
 from ftcore.events import Evaluation, Finished, Pause, Restored, Started, Status, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.training import evaluation, loop, preparation, snapshots
+from ftcore.training import budget, evaluation, loop, preparation, snapshots
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
 
@@ -24,9 +25,13 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     """
     began = time.perf_counter()
     snapshot = snapshots.load(output) if resume else None
+    if snapshot and config.budgeted:  # the record could not be written when its steps were fixed
+        config = replace(config, steps=snapshot.values["settings"]["steps"])
     is_new = config.checkpoint == NEW_MODEL  # others have the tokenizer of their checkpoint
     rule = snapshots.word_rule(snapshot) if snapshot and is_new else None
     setup = yield from preparation.prepare(config, output, ref, rule)
+    if setup.config.budgeted:
+        setup = yield from budget.fix_steps(setup)
     state = TrainingState.begin(setup, began)
     if snapshot:
         snapshots.restore(snapshot, setup, state)

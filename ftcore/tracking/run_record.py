@@ -107,13 +107,17 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
     total = progress.get("total")
     phase = tags.get("phase", "waiting")
     status, message = _current_status(mlflow_run.info.run_id, tags)
+    facts = current_facts(json.loads(tags.get("facts", "{}")))
+    config = FineTuneConfig.from_record(settings)
+    if "steps_per_epoch" in facts and (config.budgeted or config.steps):
+        config = config.with_steps(facts["steps"], facts["steps_per_epoch"])
     return Run(
         run_id=mlflow_run.info.run_id,
         name=run_name(mlflow_run),
         status=status,
         message=message,
-        config=FineTuneConfig.from_record(settings),
-        facts=current_facts(json.loads(tags.get("facts", "{}"))),
+        config=config,
+        facts=facts,
         notes=json.loads(tags.get("notes", "[]")),
         phase=phase if phase in get_args(Phase) else "waiting",  # of another version
         phase_done=float(progress.get("done", 0)),

@@ -34,34 +34,55 @@ def seconds(config: FineTuneConfig, runs: pd.DataFrame) -> float:
         for earlier, run_seconds in finished[["config", "seconds"]].head(_REMEMBERED).to_numpy()
         if earlier.dataset in datasets.SPECS and (run_seconds or 0) > 0
     ]
-    return work(config) * (statistics.median(paces) if paces else 1.0)
+    pace = statistics.median(paces) if paces else 1.0
+    if config.budgeted:
+        return _around_training(config) * pace + 60 * config.minutes
+    return work(config) * pace
 
 
 def work(config: FineTuneConfig) -> float:
     """Seconds on the machine of the constants above."""
+    return _around_training(config) + _training(config)
+
+
+def _around_training(config: FineTuneConfig) -> float:
+    """Seconds of start, encoding and test."""
     spec = datasets.SPECS[config.dataset]
-    passed = _passed_parameters(config)
-    forward_token = _FORWARD_TOKEN + passed * _FORWARD_PARAMETER
-    train_token = _TRAIN_TOKEN + passed * _TRAIN_PARAMETER
     (texts, test), tokens = spec.sizes, spec.mean_tokens
+    read = _mean_read(tokens, config.reading.length)
+    return _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * _forward_token(config)
+
+
+def _training(config: FineTuneConfig) -> float:
+    """Seconds of training and validations."""
+    spec = datasets.SPECS[config.dataset]
+    (texts, _), tokens = spec.sizes, spec.mean_tokens
     validation = int(texts * _VALIDATION)
     train = min(config.limit or texts, texts - validation)
+    per_epoch = math.ceil(train / max(1, config.batch_size))  # a reference has none
+    steps = config.steps or config.epochs * per_epoch
+    epochs = steps / per_epoch
     read = _mean_read(tokens, config.reading.length)
-    lengths = [config.truncation_in(epoch).length for epoch in range(config.epochs)]
-    trained_tokens = sum(_mean_read(tokens, length) for length in lengths) * train
-    steps = config.epochs * math.ceil(train / max(1, config.batch_size))  # a reference has none
-    evaluated = config.epochs * config.evaluations * validation
-    total = _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * forward_token
     features = train * _mean_read(tokens, config.max_length) + validation * read
-    features *= forward_token
+    features *= _forward_token(config)
     if config.mode == "last-layer":
-        return total + features + steps * _HEAD_STEP
-    if config.mode in ("linear-probe", "lp-ft"):
-        total += features + train * _HEAD_TEXT
+        return features + steps * _HEAD_STEP
+    fitted = features + train * _HEAD_TEXT
     if config.mode == "linear-probe":
-        return total
-    trained = trained_tokens * train_token
-    return total + trained + steps * _STEP + evaluated * read * forward_token
+        return fitted
+    read_in_training = sum(
+        min(1.0, epochs - epoch) * _mean_read(tokens, config.truncation_in(epoch).length)
+        for epoch in range(math.ceil(epochs))
+    )
+    train_token = _TRAIN_TOKEN + _passed_parameters(config) * _TRAIN_PARAMETER
+    trained = train * read_in_training * train_token + steps * _STEP
+    evaluated = epochs * config.evaluations * validation * read * _forward_token(config)
+    return trained + evaluated + (fitted if config.mode == "lp-ft" else 0.0)
+
+
+def _forward_token(config: FineTuneConfig) -> float:
+    """Seconds that a token takes without gradients."""
+    return _FORWARD_TOKEN + _passed_parameters(config) * _FORWARD_PARAMETER
 
 
 def _passed_parameters(config: FineTuneConfig) -> int:

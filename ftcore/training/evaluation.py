@@ -80,7 +80,7 @@ def validate(setup: TrainingSetup, state: TrainingState, classifier: RowClassifi
     check_finite(result.loss, setup.config, state)
     if state.best is None or _rank(result) > _rank(state.best):
         state.best = result
-        _save_checkpoint(setup, state, result)
+        save_checkpoint(setup, state, result)
         yield Saved(setup.output, result.step, result.accuracy)
     state.last_evaluated = state.step
 
@@ -126,7 +126,8 @@ def _watch(setup: TrainingSetup, state: TrainingState, sentences: Tokens) -> Wat
     )
 
 
-def _save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluation) -> None:
+def save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluation) -> None:
+    """Save the model as the run's checkpoint, with what was measured of it."""
     config = setup.config
     origin = {
         "run": setup.ref,

@@ -88,12 +88,8 @@ def start_above(
     layers = kept_layers(setup.config, state.model.spec)
     if not layers or not state.model.can_start_at(layers) or state.kept_layers == 0:
         return whole
-    rows = {truncation: [setup.train_rows] for truncation in setup.config.training_truncations}
-    rows.setdefault(setup.config.reading, []).append(setup.val_rows)
-    read = {truncation: torch.cat(parts) for truncation, parts in rows.items()}
-    tokens = sum(int(whole[each].lengths[rows].sum()) for each, rows in read.items())
-    needed = tokens * state.model.spec.dim * _number(setup).itemsize
-    free = devices.free_memory(setup.device)
+    read = _rows(setup)
+    needed, free = needed_bytes(setup, whole), devices.free_memory(setup.device)
     limit = free if state.kept_layers else memory.activations_limit(free)
     what = f"The activations of {layers} frozen layer{'s' * (layers > 1)}"
     if needed > limit:
@@ -111,6 +107,19 @@ def start_above(
         upper = UpperLayers(state.model, layers)
         above[truncation] = replace(classifier, network=upper, inputs=activations.batch)
     return above
+
+
+def needed_bytes(setup: TrainingSetup, whole: Classifiers) -> int:
+    """Memory that the activations of a run take."""
+    tokens = sum(int(whole[each].lengths[rows].sum()) for each, rows in _rows(setup).items())
+    return tokens * setup.model.spec.dim * _number(setup).itemsize
+
+
+def _rows(setup: TrainingSetup) -> dict[Truncation, Tensor]:
+    """The texts that a run reads, by the ways in which it does."""
+    rows = {truncation: [setup.train_rows] for truncation in setup.config.training_truncations}
+    rows.setdefault(setup.config.reading, []).append(setup.val_rows)
+    return {truncation: torch.cat(parts) for truncation, parts in rows.items()}
 
 
 def _compute(

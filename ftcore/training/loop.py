@@ -34,7 +34,7 @@ SNAPSHOT_SHARE = 0.05  # unless they would take more than this share of the time
 
 
 def train(setup: TrainingSetup, state: TrainingState) -> Task[None]:
-    """Train from wherever `state` is to the end of the last epoch.
+    """Train from wherever `state` is to the last step.
 
     Raises Diverged if the loss is not finite, and Pause, thrown into it, once a snapshot is saved.
     """
@@ -59,7 +59,7 @@ def _epochs(
             if _evaluation_is_due(setup, state):  # before the first step
                 yield from evaluation.validate(setup, state, reading)
             for batch, on_device in remaining:
-                yield from _train_step(setup, state, classifier, side_by_side, batch, on_device)
+                yield from train_step(setup, state, classifier, side_by_side, batch, on_device)
                 if state.step % math.ceil(setup.steps / REPORTS) == 0 or state.step == setup.steps:
                     yield _report(setup, state)
                 yield Progress("training", state.step, setup.steps, "steps")
@@ -116,11 +116,11 @@ def _start_epoch(
     state.epoch, state.epoch_start = epoch, state.shuffle.get_state()
     order = batches.shuffled_batches(
         classifier.lengths, setup.train_rows, setup.config.batch_size, state.shuffle
-    )[state.batch :]
+    )[state.batch : setup.steps - epoch * setup.steps_per_epoch]
     return zip(order, batches.move_to(order, setup.device), strict=True)
 
 
-def _train_step(
+def train_step(
     setup: TrainingSetup,
     state: TrainingState,
     classifier: RowClassifier,

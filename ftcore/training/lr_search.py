@@ -16,6 +16,8 @@ from ftcore.events import Progress, Task
 UNUSED = (
     "learning_rate",
     "schedule",
+    "minutes",
+    "steps",
     "evaluations",
     "read_length",
     "watch",

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -74,15 +74,16 @@ class TrainingSetup:
 
     @property
     def steps(self) -> int:
-        """Steps of the whole run."""
-        return self.config.epochs * self.steps_per_epoch
+        """Steps of the whole run, which may end within an epoch."""
+        return self.config.steps or self.config.epochs * self.steps_per_epoch
 
     @cached_property
     def evaluation_steps(self) -> set[int]:
-        """Steps to validate after: 0, then `evaluations` times an epoch, the last at its end."""
+        """Steps to validate after: 0, then `evaluations` times an epoch, and the last of the run."""
         per_epoch = self.config.evaluations
         count = self.config.epochs * per_epoch
-        return {round(n * self.steps_per_epoch / per_epoch) for n in range(count + 1)}
+        steps = {round(n * self.steps_per_epoch / per_epoch) for n in range(count + 1)}
+        return {step for step in steps if step < self.steps} | {self.steps}
 
 
 def prepare(
@@ -97,6 +98,10 @@ def prepare(
     dataset = yield from datasets.load(config.dataset, config.source)
     train_rows, val_rows = datasets.split(len(dataset.train.texts), config.seed, config.limit)
     notes = [*dataset.reading.notes]
+    if config.steps:
+        per_epoch = math.ceil(len(train_rows) / config.batch_size)
+        config = config.with_steps(config.steps, per_epoch)
+        notes += _steps_that_fit(config)
     if dataset.synthetic:
         notes.append("The sample is synthetic, built to show the difference between the modes.")
     if config.limit > len(train_rows):
@@ -142,6 +147,20 @@ def prepare(
         tuple(notes),
         _watched_tokens(config, tokenizer, device),
     )
+
+
+def with_steps(setup: TrainingSetup, steps: int) -> TrainingSetup:
+    """Return the setup of a run with a budget, once the number of its steps is known."""
+    config = setup.config.with_steps(steps, setup.steps_per_epoch)
+    return replace(setup, config=config, notes=(*setup.notes, *_steps_that_fit(config)))
+
+
+def _steps_that_fit(config: FineTuneConfig) -> list[str]:
+    """The note on a budget that has become a number of steps."""
+    if not config.minutes:
+        return []
+    fit = "step fits" if config.steps == 1 else "steps fit"
+    return [f"{config.steps:,} {fit} into {config.minutes:g} minutes."]
 
 
 def environment(setup: TrainingSetup) -> dict[str, str]:

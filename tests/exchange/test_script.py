@@ -79,6 +79,7 @@ def check_script(run: Run, folder: Path) -> None:
         {"mode": "gradual", "epochs": 3, "train_embeddings": False, "seed": 3},
         {"max_length": 16, "tail_fraction": 0.5, "layer_decay": 0.5, "batch_size": 7},
         {"mode": "lp-ft", "max_length": 16, "epoch_lengths": "8,12", "read_length": 24},
+        {"steps": 9, "evaluations": 2, "warm_up": 0.4, "batch_size": 32},
         {"mode": "last-layer", "max_length": 12, "read_length": 24},
         {"max_length": 600, "precision": "bf16", "name": 'a """ \\ $b\n'},
     ],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ftcore import paths
+from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.experiments import catalog
 from ftcore.experiments.result import Result
@@ -75,6 +76,13 @@ def _head(runs: Sequence[Run], live: bool) -> None:
                 st.rerun()
 
 
+def _duration(config: FineTuneConfig) -> str:
+    """How long the runs train."""
+    if config.minutes:
+        return f"{config.minutes:g} minutes"
+    return f"{config.steps:,} steps" if config.steps else f"{config.epochs} epochs"
+
+
 def _shared_settings(runs: Sequence[Run], name: str) -> str:
     """What the runs have in common, in a line, without what their `name` already says."""
     networks = [run for run in runs if run.config.mode not in REFERENCES] or list(runs)
@@ -84,7 +92,7 @@ def _shared_settings(runs: Sequence[Run], name: str) -> str:
         datasets.title(config.dataset),
         f"{config.limit:,} training texts" if config.limit else "all training texts",
         f"from {config.checkpoint}" if config.checkpoint else "",
-        f"{config.epochs} epochs",
+        _duration(config),
         f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds",
     ]
     return " · ".join(part for part in parts if part and part not in name)

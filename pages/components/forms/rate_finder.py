@@ -15,6 +15,8 @@ IRRELEVANT = (
     "learning_rate",
     "epochs",
     "schedule",
+    "minutes",
+    "steps",
     "evaluations",
     "read_length",
     "watch",

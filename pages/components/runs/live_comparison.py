@@ -71,6 +71,8 @@ def axis_end(results: Sequence[Result], axis: str) -> float | None:
     for run in (result.run for result in results):
         if "steps_per_epoch" in run.facts:
             epochs = run.config.epochs
+            if run.config.steps:  # it may end within an epoch
+                epochs = run.facts["steps"] / run.facts["steps_per_epoch"]
             examples = run.facts["train_texts"] * epochs
             run_ends = {"step": run.facts["steps"], "epoch": epochs, "examples": examples}
             ends.append(run_ends.get(axis, 0))

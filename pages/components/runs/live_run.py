@@ -163,7 +163,9 @@ def _ending(run: tracking.Run) -> None:
         if run.config.mode in REFERENCES or run.config.checkpoint == NEW_MODEL:
             return
         if st.button("Run again with these settings", key="again", icon=":material/replay:"):
-            settings_form.fill(run.config.to_dict() | {"name": ""})
+            # With the steps that fitted into its minutes, the result is the same.
+            again = {"name": "", "minutes": 0.0} if run.config.steps else {"name": ""}
+            settings_form.fill(run.config.to_dict() | again)
             st.query_params.clear()
             st.rerun()
         if run.status == "finished":

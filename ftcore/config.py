@@ -209,7 +209,8 @@ class FineTuneConfig:
         if self.mode in REFERENCES and self.mode != "linear-probe":
             object.__setattr__(self, "checkpoint", "")
         object.__setattr__(self, "pooling", self._checked_pooling())
-        defaults = vars(mode_defaults(self.mode, self.encoder))
+        limit = settings.checked(SETTINGS["limit"], self.limit)
+        defaults = vars(mode_defaults(self.mode, self.encoder, limit))
         for name, each in SETTINGS.items():
             if name == "pooling":
                 continue

@@ -79,12 +79,26 @@ def mode_title(mode: str) -> str:
     return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
 
 
-def mode_defaults(mode: str, encoder: bool = False) -> ModeDefaults:
-    """Return the defaults of a mode; a reference takes no steps, so it has 0 of them."""
+def mode_defaults(mode: str, encoder: bool = False, limit: int = 0) -> ModeDefaults:
+    """Return the defaults of a mode for so many training texts (0: all of the data).
+
+    A reference takes no steps, so it has 0 of them.
+    """
     defaults = ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
     if mode in REFERENCES:
         return replace(_NO_STEPS, tail_fraction=defaults["full"].tail_fraction)
-    return defaults[mode if mode in MODES else "last-2"]
+    usual = defaults[mode if mode in MODES else "last-2"]
+    if encoder and mode != "last-layer":
+        return replace(usual, epochs=max(usual.epochs, epochs_of_an_encoder(limit)))
+    return usual
+
+
+def epochs_of_an_encoder(limit: int) -> int:
+    """Return the passes in which the body of an encoder learns so many texts (0: all of the data).
+
+    Few texts need more passes, up to 20 (Mosbach et al. 2021); 6,000 texts in all, and 3 passes at least.
+    """
+    return min(20, max(3, round(6_000 / limit))) if limit else 3
 
 
 def last_groups(mode: str) -> int:

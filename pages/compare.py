@@ -11,7 +11,7 @@ from ftcore import formatting, paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from ftcore.modes import MODE_DEFAULTS, REFERENCES, last_groups, mode_defaults, mode_title
+from ftcore.modes import MODE_DEFAULTS, REFERENCES, last_groups, mode_title
 from ftcore.training import estimate
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form as form
@@ -76,10 +76,11 @@ with choose:
         seeds = number_input("Seeds", 1, MAX_SEEDS, 1, key="compare_seeds", help=text)
     with middle:
         text = "Passes over the training texts, the same for all modes."
-        default = mode_defaults("gradual").epochs
-        epochs = number_input("Epochs", 1, 1000, default, key="compare_epochs", help=text)
+        default = form.mode_defaults("gradual")["epochs"]
+        key = f"compare_epochs_{default}"  # another default, on other texts, is another input
+        epochs = number_input("Epochs", 1, 1000, default, key=key, help=text)
     with right:
-        form.setting_input("limit", label="Training texts (0: all)")
+        form.limit_input()
     dataset = st.session_state[form.key("dataset")]
     examples = "\n".join(datasets.SPECS[dataset].examples)
     text = "One per line. Every model answers them as it trains: watch them change their minds."

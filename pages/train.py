@@ -58,7 +58,7 @@ with inputs:
         form.setting_input("learning_rate")
         search_clicked = rate_button()
     with limit:
-        form.setting_input("limit", label="Training texts (0: all)")
+        form.limit_input()
     rate_search(search_clicked)
     with st.expander("More settings"), st.grid(3, min_column_width=180, gap="medium") as grid:
         for name in form.MORE_SETTINGS:

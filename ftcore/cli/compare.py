@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ftcore import formatting
 from ftcore.cli import streams
 from ftcore.cli.encoders import import_given
-from ftcore.cli.options import given_settings, refuse_ignored
+from ftcore.cli.options import given_settings, refuse_ignored, with_preset
 from ftcore.cli.printer import Printer, program
 from ftcore.cli.training import end_on_signal, execute, exit_status
 from ftcore.config import FineTuneConfig
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MODES, SEEDS = "full,last-layer,gradual,scratch", "0"  # by default
 DEFAULTS = {  # for help; `experiments.plan` sets them
-    "epochs": mode_defaults("gradual").epochs,
+    "epochs": f"{mode_defaults('gradual').epochs}, of an encoder more on few texts",
     "batch_size": mode_defaults("full").batch_size,
     "evaluations": "5, or as many as give 20 in a run",
 }
@@ -74,7 +74,9 @@ def _plan(options: argparse.Namespace, out: Printer) -> list[FineTuneConfig]:
     settings = import_given(given_settings(options), options.revision, out)
     seeds = _seeds(getattr(options, "seeds", SEEDS))
     modes = [mode.strip() for mode in getattr(options, "modes", MODES).split(",") if mode.strip()]
-    configs = plan.plan(settings, modes, seeds, references="references" in options)
+    configs = plan.plan(
+        with_preset(settings, options.preset), modes, seeds, references="references" in options
+    )
     refuse_unused_paths(*configs)
     refuse_ignored(settings, *configs)
     needed = max(config.evaluations for config in configs)
@@ -94,6 +96,7 @@ def _unfinished(options: argparse.Namespace) -> "list[Run]":
     from ftcore.runs.checks import check_config
 
     others = [name for name in ("modes", "seeds", "references") if name in options]
+    others += ["preset"] if options.preset else []
     if given := [*given_settings(options), *others]:
         names = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UsageError(f"--resume goes on with the settings of the experiment: omit {names}.")

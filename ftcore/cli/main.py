@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from ftcore import __version__, paths
 from ftcore.cli import compare, exports, listings, removal, streams, training
-from ftcore.cli.options import add_arguments, add_setting
+from ftcore.cli.options import add_arguments, add_preset, add_setting
 from ftcore.cli.printer import Printer, program
 from ftcore.errors import UsageError, user_message
 from ftcore.modes import mode_defaults
@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add("train", training.train)
     add_arguments(sub)
+    add_preset(sub)
     sub.add_argument("--revision", help=revision)
     add_arguments(
         add("pretrain", training.pretrain),
@@ -119,11 +120,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub = add("find-rate", training.find_rate)
     add_arguments(sub, without=lr_search.UNUSED)
+    add_preset(sub)
     sub.add_argument("--revision", help=revision)
     add("resume", training.resume, run="id of a run")
 
     sub = add("compare", compare.compare)
     add_arguments(sub, without=("mode", "seed"), defaults=compare.DEFAULTS)
+    add_preset(sub)
     sub.add_argument("--revision", help=revision)
     help = f"modes, by commas (default: {compare.MODES})"
     sub.add_argument("--modes", default=argparse.SUPPRESS, help=help)

@@ -4,7 +4,14 @@ import argparse
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ftcore.config import EARLIER_NAMES, SETTINGS, FineTuneConfig, relevant_settings
+from ftcore import presets
+from ftcore.config import (
+    EARLIER_NAMES,
+    SETTINGS,
+    FineTuneConfig,
+    is_encoder,
+    relevant_settings,
+)
 from ftcore.errors import UsageError
 from ftcore.settings import Setting, choices
 
@@ -42,6 +49,45 @@ def given_settings(
 ) -> dict[str, Any]:
     """The settings that the command line names."""
     return {name: value for name, value in vars(options).items() if name in settings}
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--preset`, whose help lists what each of them sets."""
+    names = {name.lower(): values for name, values in presets.PRESETS.items()}
+    of_encoders = {name.lower(): values for name, values in presets.ENCODER_PRESETS.items()}
+    lines = [
+        f"{name}: {_listed(values)}; of an encoder, {_listed(of_encoders[name])}"
+        if name in of_encoders
+        else f"{name}, not of an encoder: {_listed(values)}"
+        for name, values in names.items()
+    ]
+    help = f"settings that are not given take values that go together. {'. '.join(lines)}."
+    parser.add_argument("--preset", choices=list(names), help=help)
+
+
+def with_preset(given: Mapping[str, Any], preset: str | None) -> dict[str, Any]:
+    """The given settings, and others by a preset. Raises UsageError if the model has none of this name."""
+    if preset is None:
+        return dict(given)
+    of_model = presets.of_kind(is_encoder(given.get("checkpoint", SETTINGS["checkpoint"].default)))
+    names = {name.lower(): values for name, values in of_model.items()}
+    if preset not in names:
+        raise UsageError(
+            f"An encoder has no preset {preset}, which is for the lesson's model: choose "
+            f"{' or '.join(names)}."
+        )
+    return {**names[preset], **given}
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """Values of settings as options."""
+    options = [
+        ("--" if value else "--no-") + name.replace("_", "-")
+        if isinstance(value, bool)
+        else f"{_option(name)} {value}"
+        for name, value in values.items()
+    ]
+    return " ".join(options) or "the defaults"
 
 
 def refuse_ignored(

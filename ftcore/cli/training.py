@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore.cli import streams
 from ftcore.cli.encoders import import_given
-from ftcore.cli.options import given_settings, refuse_ignored
+from ftcore.cli.options import given_settings, refuse_ignored, with_preset
 from ftcore.cli.printer import Printer, program
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
@@ -30,7 +30,8 @@ METRICS += ["features_seconds", "features_kept"]
 
 def train(options: argparse.Namespace, out: Printer) -> int:
     """Fine-tune a checkpoint."""
-    return _train(import_given(given_settings(options), options.revision, out), {}, out)
+    given = import_given(given_settings(options), options.revision, out)
+    return _train(given, with_preset(given, options.preset), out)
 
 
 def pretrain(options: argparse.Namespace, out: Printer) -> int:
@@ -40,6 +41,7 @@ def pretrain(options: argparse.Namespace, out: Printer) -> int:
 
 
 def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
+    """Train by the given settings; `others` are those of a preset or the command."""
     from ftcore import tracking
     from ftcore.runs.checks import check_config, refuse_unused_paths
 
@@ -196,7 +198,7 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.training import lr_finder, lr_search
 
     given = import_given(given_settings(options), options.revision, out)
-    config = FineTuneConfig.from_dict(given)
+    config = FineTuneConfig.from_dict(with_preset(given, options.preset))
     refuse_unused_paths(config)
     refuse_ignored(given, config, unused=lr_search.unused(config))
     check_config(config)

@@ -12,7 +12,6 @@ from ftcore.errors import UsageError
 from ftcore.modes import EARLIER_MODES, REFERENCES, mode_defaults
 from ftcore.runs.scheduler import scheduler
 
-DEFAULT_EPOCHS = mode_defaults("gradual").epochs  # gradual unfreezes a group in each epoch
 MIN_EVALUATIONS = 20  # of a run: enough to tell when it passed an accuracy
 
 
@@ -36,7 +35,9 @@ def plan(
     modes = list(dict.fromkeys(EARLIER_MODES.get(mode, mode) for mode in modes))
     if not modes or not seeds:
         raise UsageError("An experiment needs at least one mode and one seed.")
-    base = FineTuneConfig.from_dict({"epochs": DEFAULT_EPOCHS, **settings, "mode": "full"})
+    base = FineTuneConfig.from_dict({**settings, "mode": "full"})
+    if "epochs" not in settings:  # gradual unfreezes a group in each epoch, so it takes the most
+        base = replace(base, epochs=mode_defaults("gradual", base.encoder, base.limit).epochs)
 
     def name(mode: str, seed: int) -> str:
         return generated_name([mode], base.dataset, f"seed {seed}")

@@ -162,6 +162,7 @@ def test_parsing_imports_nothing_heavy():
         ("train --minutes 5 --epochs 2", 2, "omit them: --epochs."),
         ("compare --minutes 5 --steps 9", 2, "omit them: --minutes."),
         ("train --mode tfidf --minutes 5", 2, "--minutes"),
+        ("compare --resume gone --preset best", 2, "omit --preset"),
         ("predict --run= text", 2, "run is empty"),
         ("find-rate --mode tfidf", 2, "no learning rate"),
         ("vectors --epochs 3", 2, "--epochs"),
@@ -178,7 +179,14 @@ def test_an_error_is_one_line_and_its_status_tells_wrong_usage(arguments, status
     "arguments",
     [
         *("pretrain --mode full", "pretrain --checkpoint base", "find-rate --watch x"),
-        *("train --optimizer adam", "app --json", "compare --references=x", "dance", ""),
+        *(
+            "train --preset fast",
+            "train --optimizer adam",
+            "app --json",
+            "compare --references=x",
+            "dance",
+            "",
+        ),
     ],
 )
 def test_unknown_options_and_choices_are_wrong_usage(arguments, capsys):

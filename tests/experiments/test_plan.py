@@ -56,7 +56,7 @@ def test_runs_differ_in_mode_seed_and_what_the_mode_sets():
     networks = configs[:6]
     own = {"mode": "full", "seed": 0, "name": "", "learning_rate": 0.1, "layer_decay": 1.0}
     assert len({replace(config, **own) for config in networks}) == 1  # type: ignore[arg-type]
-    assert {config.epochs for config in networks} == {plan.DEFAULT_EPOCHS}
+    assert {config.epochs for config in networks} == {4}
     assert (networks[0].batch_size, networks[0].limit, networks[0].watch) == (8, 40, "bad.")
     for config in networks:
         usual = FineTuneConfig(mode=config.mode)

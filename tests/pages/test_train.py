@@ -134,6 +134,18 @@ def test_any_number_of_groups_from_the_top_is_chosen_on_a_slider(tmp_path):
     assert app.segmented_control(key="setting_mode").value == "full"  # this model has 4 groups
 
 
+def test_the_epochs_of_an_encoder_follow_the_number_of_texts_until_they_are_chosen(tmp_path):
+    drain(import_encoder(str(small_encoders.write_folder(tmp_path / "small"))))
+    app = open_page("train")
+    app.selectbox(key="setting_checkpoint").set_value("small").run()
+    app.number_input(key="setting_limit").set_value(500).run()
+    assert app.number_input(key="setting_epochs").value == 12
+    assert app.segmented_control(key="preset").value == "Quick"
+    app.number_input(key="setting_epochs").set_value(7).run()
+    app.number_input(key="setting_limit").set_value(100).run()
+    assert app.number_input(key="setting_epochs").value == 7
+
+
 def test_live_run_shows_its_phase_its_figures_its_settings_and_what_trains_now():
     app = open_page("train", run=small_runs.run("running", name="mine", mode="gradual"))
     assert not app.exception and app.title[0].value == "mine"

@@ -38,6 +38,9 @@ MORE_SETTINGS = [name for name in FINE_TUNING if name not in config.SHOWN and na
 ADDED = "added_checkpoint"
 """Key of a checkpoint that was just added, and will be chosen."""
 
+LAST_LIMIT = "last_limit"
+"""Key of the number of training texts before its input changes."""
+
 LAST_GROUPS = "last_groups"
 """Key of K in the mode `last-K`."""
 
@@ -90,7 +93,7 @@ def preset(name: str, mode: str) -> dict[str, Any]:
 
 def mode_defaults(mode: str) -> dict[str, Any]:
     """The values that a mode sets for the chosen checkpoint."""
-    return vars(modes.mode_defaults(mode, encoder()))
+    return vars(modes.mode_defaults(mode, encoder(), st.session_state[key("limit")]))
 
 
 def encoder() -> bool:
@@ -129,7 +132,8 @@ def choose_checkpoint(ref: str) -> None:
 
 def _apply_checkpoint() -> None:
     """Callback: an encoder needs other values than the lesson's model."""
-    known = modes.mode_defaults(st.session_state[key("mode")], not encoder())
+    mode, limit = st.session_state[key("mode")], st.session_state[key("limit")]
+    known = modes.mode_defaults(mode, not encoder(), limit)
     if vars(known).items() <= values().items():  # those of the other kind
         apply_preset()
 
@@ -210,6 +214,19 @@ def apply_preset() -> None:
         fill({"groups": "head"})
     known = name in presets.of_kind(encoder())
     fill(preset(name, mode) if known else mode_defaults(mode))
+
+
+def limit_input() -> None:
+    """Draw the number of training texts, which the epochs of a mode follow."""
+    setting_input("limit", label="Training texts (0: all)", on_change=_apply_limit)
+    st.session_state[LAST_LIMIT] = st.session_state[key("limit")]
+
+
+def _apply_limit() -> None:
+    """Callback: epochs that are the mode's are those for the new number of texts."""
+    mode, before = st.session_state[key("mode")], st.session_state[LAST_LIMIT]
+    if st.session_state[key("epochs")] == modes.mode_defaults(mode, encoder(), before).epochs:
+        fill({"epochs": mode_defaults(mode)["epochs"]})
 
 
 def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:

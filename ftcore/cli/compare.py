@@ -166,6 +166,7 @@ def _report(experiment: str, results: "list[Result]", out: Printer) -> None:
     count = {"status": status, "runs": len(results), "finished": finished}
     notes = list(dict.fromkeys(note for result in results for note in result.run.notes))
     outcome = {"modes": rows, "verdict": summary, "further": findings, "notes": notes}
+    outcome["averages"] = _averages(results)
     out.record({"experiment": experiment, "name": name, **count, **outcome}, "\n".join(lines))
 
 
@@ -191,6 +192,16 @@ def _rows(results: "list[Result]") -> list[dict[str, Any]]:
             row[f"{split}_spread"] = statistics.stdev(values) if len(values) > 1 else None
         rows.append(row)
     return rows
+
+
+def _averages(results: "list[Result]") -> list[dict[str, Any]]:
+    """What the average of the most accurate network and TF-IDF reaches, if there are both."""
+    from ftcore.experiments.comparison import averages, sides
+
+    return [
+        {"label": side.label, "seeds": sorted(side.by_seed), "test_accuracy": side.test_accuracy}
+        for side in averages(sides(results))
+    ]
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

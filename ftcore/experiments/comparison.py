@@ -1,7 +1,7 @@
 """Compares modes: a side is all runs of one mode, a pair measures one side against another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
@@ -141,11 +141,11 @@ class Pair:
     def seed_interval(self) -> Interval | None:
         """95% interval of the difference for other seeds, from the differences by seed."""
         return statistics.student(
-            [first.test_accuracy - second.test_accuracy for first, second in self._by_seed.values()]
+            [first.test_accuracy - second.test_accuracy for first, second in self.by_seed.values()]
         )
 
     @property
-    def _by_seed(self) -> dict[int, tuple[Result, Result]]:
+    def by_seed(self) -> dict[int, tuple[Result, Result]]:
         """The results of the seeds that both sides have."""
         first, second = self.first.by_seed, self.second.by_seed
         return {seed: (first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())}
@@ -172,7 +172,7 @@ class Pair:
         if self.paired_correct is None:
             return {}
         counts = {}
-        for seed, results in self._by_seed.items():
+        for seed, results in self.by_seed.items():
             first, second = (result.correct for result in results)
             assert first is not None and second is not None  # as paired_correct is known
             counts[seed] = int((first & ~second).sum()), int((second & ~first).sum())
@@ -193,6 +193,35 @@ def sides(results: Sequence[Result]) -> list[Side]:
     """The sides of a comparison, references last; incomplete runs are left out."""
     complete = [result for result in results if result.complete]
     return [Side(label, tuple(group)) for label, group in group_by_settings(complete)]
+
+
+def average(network: Side, tfidf: Side) -> Side | None:
+    """A reference that answers each test text by the mean of two sides' probabilities, seed by seed.
+
+    None if their predictions are missing or of other texts.
+    """
+    pair = Pair(network, tfidf)
+    if pair.paired_correct is None or not pair.by_seed:
+        return None
+    results = []
+    for first, second in pair.by_seed.values():
+        assert first.diagnostics is not None and second.diagnostics is not None
+        probabilities = (first.diagnostics.probabilities + second.diagnostics.probabilities) / 2
+        answers = replace(second.diagnostics, probabilities=probabilities)
+        right = (probabilities.argmax(1) == answers.truth).mean()
+        run = replace(second.run, metrics=second.run.metrics | {"test_accuracy": float(right)})
+        results.append(replace(second, run=run, diagnostics=answers))
+    return Side(f"{network.label} and {tfidf.label}, averaged", tuple(results))
+
+
+def averages(everything: Sequence[Side]) -> list[Side]:
+    """The average of the most accurate network and TF-IDF, if there are both."""
+    networks = [side for side in everything if not side.is_reference]
+    tfidf = [side for side in everything if side.mode == "tfidf"]
+    if not networks or not tfidf:
+        return []
+    side = average(max(networks, key=lambda side: side.test_accuracy), tfidf[0])
+    return [side] if side else []
 
 
 def _wider(first: Interval, second: Interval | None) -> Interval:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ftcore.experiments import grouping, verdict
-from ftcore.experiments.comparison import Pair, sides
+from ftcore.experiments.comparison import Pair, averages, sides
 from ftcore.experiments.result import Result
 from tests.helpers.fake_results import TEXTS, result
 
@@ -121,3 +121,23 @@ def test_runs_with_other_tokenizers_are_no_fair_race():
     newer = replace(runs[1], facts=runs[1].facts | {"tokenizer": "basic_english-2"})
     differences = {"tokenizer": ["basic_english", "basic_english-2"]}
     assert grouping.unfair_differences([runs[0], newer]) == differences
+
+
+def test_the_average_of_the_best_network_and_tfidf_is_that_of_their_probabilities():
+    truth = np.zeros(200, int)
+    unsure_wrong = np.repeat([[0.45, 0.55]], 200, axis=0)
+    half_sure_right = np.where(np.arange(200)[:, None] < 150, [[0.9, 0.1]], [[0.48, 0.52]])
+    network, tfidf = (
+        replace(made, diagnostics=replace(made.diagnostics, truth=truth, probabilities=answers))
+        for made, answers in (
+            (result("full", np.zeros(200, bool)), unsure_wrong),
+            (result("tfidf", np.arange(200) < 150), half_sure_right),
+        )
+    )
+    [side] = averages(sides([network, tfidf]))
+    assert side.test_accuracy == 0.75
+    assert side.is_reference
+    sentence = "Averaged with TF-IDF, Full reaches 75.0%, 75.0 ± 6.0 points more than alone."
+    assert sentence in verdict.findings([network, tfidf])
+    other_texts = replace(tfidf, diagnostics=replace(tfidf.diagnostics, truth=np.ones(200, int)))
+    assert averages(sides([network, other_texts])) == []

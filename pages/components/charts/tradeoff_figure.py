@@ -24,7 +24,10 @@ TICKS = (*_SECONDS, *(60 * minutes for minutes in _MINUTES), *(3600 * hours for 
 
 
 def tradeoff(results: Sequence[Result]) -> go.Figure:
-    """Test accuracy over training time: a marker for each side, a dashed line for each reference."""
+    """Test accuracy over training time: a marker for each side, a dashed line for each reference.
+
+    A dotted line is the average of the most accurate network and TF-IDF.
+    """
     sides = comparison.sides(results)
     references = [side for side in sides if side.is_reference]
     networks = [side for side in sides if side not in references]
@@ -37,9 +40,12 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
         if len(side.results) > 1:
             _add_seeds(fig, side, colour)
         _add_mean(fig, side, colour)
+    averages = comparison.averages(sides)
     for side in references:
         _add_reference(fig, side)
-    _set_accuracy_axis(fig, sides)
+    for side in averages:
+        _add_reference(fig, side, "dot")
+    _set_accuracy_axis(fig, [*sides, *averages])
     _set_time_axis(fig, seconds, log)
     _label_markers(fig, networks, log)
     return fig
@@ -81,8 +87,8 @@ def _add_mean(fig: go.Figure, side: Side, colour: str) -> None:
     fig.add_scatter(x=[side.train_seconds], y=[side.test_accuracy], name=name, **style)
 
 
-def _add_reference(fig: go.Figure, side: Side) -> None:
-    line = {"color": model_colour(side.mode), "dash": "dash", "width": 1.5}
+def _add_reference(fig: go.Figure, side: Side, dash: str = "dash") -> None:
+    line = {"color": model_colour(side.mode), "dash": dash, "width": 1.5}
     fig.add_hline(y=side.test_accuracy, line=line, layer="below")
     text = f"{escape_html(side.label)} {side.test_accuracy:.1%}"
     place = {"xref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}

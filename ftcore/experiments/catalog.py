@@ -1,7 +1,8 @@
-"""Lists and loads experiments: those in the record of runs, and the one bundled with Unfreeze."""
+"""Lists and loads experiments: those in the record of runs, and those bundled with Unfreeze."""
 
 import functools
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from ftcore.experiments import archive
 from ftcore.experiments.result import Result
 from ftcore.validation import printable
 
-BUNDLED = "sample"  # id of the bundled experiment
+# Ids of the bundled experiments in the order of the list: the first is the one that has most to teach.
+BUNDLED = ("sample",)
 # The status of an experiment is the first of these that one of its runs has.
 _STATUSES = ("running", "queued", "paused", "failed", "interrupted", "stopped", "finished")
 
 
 def experiments() -> pd.DataFrame:
-    """All experiments, newest first, the bundled one last.
+    """All experiments, newest first, the bundled ones last, in their own order.
 
     Columns: experiment, name, started, runs and finished (how many), status.
     """
@@ -29,10 +31,11 @@ def experiments() -> pd.DataFrame:
         _row(str(experiment), group["experiment_name"].iloc[0], group["started"], group["status"])
         for experiment, group in runs[runs["experiment"] != ""].groupby("experiment", sort=False)
     ]
-    if bundled := [result.run for result in _bundled()]:
+    for experiment, results in _bundled().items():
+        bundled = [result.run for result in results]
         started = [run.created for run in bundled]
         statuses = [run.status for run in bundled]
-        rows.append(_row(BUNDLED, bundled[0].experiment_name, started, statuses))
+        rows.append(_row(experiment, bundled[0].experiment_name, started, statuses))
     columns = ["experiment", "name", "started", "runs", "finished", "status"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -51,8 +54,8 @@ def status_of(statuses: Iterable[str]) -> str:
 
 def run_ids(experiment: str) -> list[str]:
     """Ids of an experiment's runs, in order. Raises UnfreezeError if there is no such experiment."""
-    if experiment == BUNDLED:
-        ids = [result.run.run_id for result in _bundled()]
+    if experiment in BUNDLED:
+        ids = [result.run.run_id for result in _bundled().get(experiment, [])]
     else:
         runs = tracking.runs()
         ids = runs.loc[(runs["experiment"] == experiment) & (experiment != ""), "run_id"].tolist()
@@ -65,9 +68,12 @@ def run_ids(experiment: str) -> list[str]:
 
 def load(which: str | Sequence[str]) -> list[Result]:
     """Results of an experiment, or of the runs with the given ids. Raises UnfreezeError."""
+    bundled = _bundled()
+    if isinstance(which, str) and which in bundled:
+        return bundled[which]
     ids = run_ids(which) if isinstance(which, str) else which
-    bundled = {result.run.run_id: result for result in _bundled()}
-    return [bundled[run_id] if run_id in bundled else _result(run_id) for run_id in ids]
+    by_run = {result.run.run_id: result for results in bundled.values() for result in results}
+    return [by_run[run_id] if run_id in by_run else _result(run_id) for run_id in ids]
 
 
 def export(experiment: str, target: Path) -> None:
@@ -95,12 +101,13 @@ def _tables(run_id: str) -> tuple[pd.DataFrame, pd.DataFrame, Diagnostics | None
 _finished_tables = functools.lru_cache(maxsize=64)(_tables)  # finished runs do not change
 
 
-def _bundled() -> list[Result]:
-    """The bundled experiment; empty if it is missing or broken."""
-    try:
-        return _read_once(paths.BUNDLED_EXPERIMENTS / BUNDLED)
-    except UnfreezeError:
-        return []
+def _bundled() -> dict[str, list[Result]]:
+    """The bundled experiments by id, without those that are missing or broken."""
+    results = {}
+    for experiment in BUNDLED:
+        with suppress(UnfreezeError):
+            results[experiment] = _read_once(paths.BUNDLED_EXPERIMENTS / experiment)
+    return results
 
 
 _read_once = functools.cache(archive.read)

@@ -57,7 +57,7 @@ def test_experiments_are_listed_newest_first_with_their_status():
 
 def test_an_unknown_experiment_is_refused():
     small_runs.run(saved=False)
-    for name in ("nothing", "", "../x", catalog.BUNDLED):
+    for name in ("nothing", "", "../x", *catalog.BUNDLED):
         with pytest.raises(UnfreezeError, match="no experiment"):
             catalog.load(name)
     assert catalog.experiments().empty
@@ -81,7 +81,7 @@ def test_an_export_reads_back_without_the_record_and_is_listed_last(bundled, tmp
     before = exported(bundled / "sample")
     assert catalog.experiments()["experiment"].tolist() == ["one", "sample"]
     monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path / "another home"))
-    after = catalog.load(catalog.BUNDLED)
+    after = catalog.load("sample")
     for old, new in zip(before, after, strict=True):
         assert replace(new.run.config, source=old.run.config.source) == old.run.config
         for name in ("run_id", "name", "status", "message", "facts", "notes", "metrics"):
@@ -94,6 +94,16 @@ def test_an_export_reads_back_without_the_record_and_is_listed_last(bundled, tmp
         assert (new.run.experiment, new.run.experiment_name) == ("sample", "One")
     row = catalog.experiments().iloc[0]
     assert (row["experiment"], row["name"], row["runs"]) == ("sample", "One", 2)
+
+
+def test_bundled_experiments_are_listed_in_their_order_without_missing_ones(bundled, monkeypatch):
+    monkeypatch.setattr(catalog, "BUNDLED", ("lead", "gone", "sample"))
+    for name in ("sample", "lead"):
+        exported(bundled / name)
+    assert catalog.experiments()["experiment"].tolist() == ["one", "lead", "sample"]
+    assert {result.run.experiment for result in catalog.load("lead")} == {"lead"}
+    with pytest.raises(UnfreezeError, match="no experiment 'gone'"):
+        catalog.load("gone")
 
 
 def test_no_path_or_host_is_exported_and_a_lost_table_is_an_error(tmp_path):
@@ -129,7 +139,7 @@ def test_a_broken_export_is_refused_and_hides_nothing_else(bundled):
 
 def test_the_bundled_experiment_is_complete_and_small():
     """It has the format of an earlier version."""
-    folder = paths.ROOT / "experiments" / catalog.BUNDLED
+    folder = paths.ROOT / "experiments" / "sample"
     results = archive.read(folder)
     modes = ["full", "last-layer", "gradual", "scratch", "tfidf", "majority"]
     assert [result.run.config.mode for result in results] == modes

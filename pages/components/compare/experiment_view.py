@@ -20,7 +20,7 @@ from pages.components.text.escaping import escape_html
 
 def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
     """Draw the experiment, or the runs. Raises UnfreezeError if there is none of that id."""
-    bundled = experiment == catalog.BUNDLED
+    bundled = experiment in catalog.BUNDLED
     if bundled:
         results = _results(((experiment, ""),))
         runs = [result.run for result in results]
@@ -46,7 +46,7 @@ def _run_ids(experiment: str, home: str) -> list[str]:
 def _results(states: tuple[tuple[str, str], ...]) -> list[Result]:
     """Results of runs that have ended, by id and state, as an interrupted run may be resumed."""
     ids = [run_id for run_id, _ in states]
-    return catalog.load(ids[0] if ids == [catalog.BUNDLED] else ids)
+    return catalog.load(ids[0] if ids[0] in catalog.BUNDLED else ids)
 
 
 def _head(runs: Sequence[Run], live: bool) -> None:

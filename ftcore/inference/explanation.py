@@ -10,6 +10,7 @@ from torch import Tensor
 from ftcore.inference.prediction import load, predict
 from ftcore.models import checkpoints
 from ftcore.models.classifier import Classifier
+from ftcore.text.tokenizer import Tokenizer
 
 STEPS = 16  # points of the numerical integral; docs/decisions.md has its error by number of points
 BATCH_TOKENS = 8192  # tokens in one pass with gradients, over all points
@@ -17,17 +18,17 @@ BATCH_TOKENS = 8192  # tokens in one pass with gradients, over all points
 
 @dataclass(frozen=True)
 class Explanation:
-    """The contribution of each token to the log-odds of the predicted label.
+    """The contribution of each word to the log-odds of the predicted label.
 
     The contributions sum to `score - baseline_score`, except for the error of the numerical integral.
-    A token that is not `known` contributes 0: the model cannot tell it from the baseline.
+    A word of which nothing is `known` contributes 0: the model cannot tell it from the baseline.
     """
 
     label: str
     labels: tuple[str, ...]
     score: float  # log-odds of `label` for the text
     baseline_score: float  # the same for a text of equally many unknown words
-    tokens: list[str]
+    tokens: list[str]  # words, joined of their pieces
     known: list[bool]
     contributions: list[float]
     gap: int | None  # index in `tokens` before which the middle of a long text was cut out
@@ -54,11 +55,29 @@ def explain(ref: str, text: str) -> Explanation:
         scores = model.classifier(model.features_of(texts, torch.full((2,), len(ids))))
     label = int(scores[0].argmax())
     score, baseline_score = _log_odds(scores, label).tolist()
-    labels, words, known = checkpoint.labels, prediction.tokens, prediction.known
-    shares = _integrated_gradients(model, texts[0], texts[1], label).tolist()
-    shares = shares[len(frame.start) :][: len(words)]
-    numbers = (score, baseline_score)
-    return Explanation(labels[label], labels, *numbers, words, known, shares, prediction.gap)
+    shares = _integrated_gradients(model, texts[0], texts[1], label).tolist()[len(frame.start) :]
+    words, gap = _words(tokenizer, prediction.tokens, prediction.gap)
+    labels = checkpoint.labels
+    return Explanation(
+        labels[label],
+        labels,
+        score,
+        baseline_score,
+        [tokenizer.join(prediction.tokens[word]) for word in words],
+        [any(prediction.known[word]) for word in words],
+        [sum(shares[word]) for word in words],
+        gap,
+    )
+
+
+def _words(
+    tokenizer: Tokenizer, tokens: list[str], gap: int | None
+) -> tuple[list[slice], int | None]:
+    """The tokens of each word, and the number of the word before which the text was cut."""
+    begins = enumerate(tokenizer.begins_word(tokens))
+    starts = [at for at, begins_word in begins if begins_word or at in (0, gap)]
+    words = [slice(*ends) for ends in zip(starts, [*starts[1:], len(tokens)], strict=False)]
+    return words, gap if gap is None else sum(start < gap for start in starts)
 
 
 def _integrated_gradients(model: Classifier, text: Tensor, baseline: Tensor, label: int) -> Tensor:

@@ -13,6 +13,7 @@ from ftcore.events import Progress, Task
 from ftcore.text.batches import Frame
 
 DEFINITION = "tokenizer.json"
+_WORD_MARKS = ("▁", "Ġ")  # before the first piece of a word: of SentencePiece, of byte-level BPE
 _CHUNK = 256  # texts between two yields; the package computes without the GIL
 
 
@@ -65,6 +66,29 @@ class SubwordTokenizer:
     def tokenize(self, text: str) -> list[str]:
         tokens: list[str] = self._tokenizer.encode(text, add_special_tokens=False).tokens
         return tokens
+
+    def begins_word(self, tokens: Sequence[str]) -> list[bool]:
+        """Whether each piece begins a word: most vocabularies mark that, those of BERT what goes on.
+
+        Where words are marked, a punctuation mark begins one, too.
+        """
+        if self._continuation:
+            return [not token.startswith(self._continuation) for token in tokens]
+        return [token.startswith(_WORD_MARKS) or not token[:1].isalnum() for token in tokens]
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the word that pieces make up, without their marks."""
+        if not self._continuation:
+            return str(self._tokenizer.decode(self.ids(tokens))).strip() or "".join(tokens)
+        return "".join(
+            [*tokens[:1], *(each.removeprefix(self._continuation) for each in tokens[1:])]
+        )
+
+    @cached_property
+    def _continuation(self) -> str:
+        """What marks pieces that go on with a word; empty if their first pieces are marked."""
+        model = json.loads(self.definition)["model"]
+        return str(model.get("continuing_subword_prefix") or "")
 
     @cached_property
     def blank(self) -> int:

@@ -29,6 +29,12 @@ class Tokenizer(Protocol):
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of a text, as people read them."""
 
+    def begins_word(self, tokens: Sequence[str]) -> list[bool]:
+        """Whether each token begins a word, or goes on with that of the token before."""
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the word that tokens make up, as people read it."""
+
     @property
     def blank(self) -> int:
         """Id of a token that says nothing: what a text is compared with to explain an answer."""

@@ -63,6 +63,14 @@ class WordTokenizer:
     def tokenize(self, text: str) -> list[str]:
         return self.rule.tokenize(text)
 
+    def begins_word(self, tokens: Sequence[str]) -> list[bool]:
+        """Every token is a word."""
+        return [True] * len(tokens)
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the word that a token is."""
+        return "".join(tokens)
+
     @property
     def blank(self) -> int:
         """<unk>: word dropout trains the model on it, so it knows texts of unknown words."""

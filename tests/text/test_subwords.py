@@ -31,3 +31,11 @@ def test_what_a_tokenizer_marks_as_unknown_is_unknown():
         assert False in tokenizer.known(read)
         assert says_nothing(tokenizer, tokenizer.tokenize("電"))
         assert not says_nothing(tokenizer, tokenizer.tokenize("good"))
+
+
+def test_pieces_are_joined_to_words():
+    tokenizer = SubwordTokenizer(small_encoders.small_tokenizer().to_str(), 0)
+    tokens = tokenizer.tokenize("The film isn't awfully great")
+    begins = tokenizer.begins_word(tokens)
+    assert [t for t, first in zip(tokens, begins, strict=True) if not first] == ["##n", "##ly"]
+    assert tokenizer.join(["awful", "##ly"]) == "awfully"

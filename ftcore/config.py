@@ -176,7 +176,13 @@ class FineTuneConfig:
         1.0,
         label="Fraction from the end",
     )
-    evaluations: int = setting(5, "Validations per epoch, after one before training.", 1, 100)
+    evaluations: int = setting(
+        None,
+        "Validations per epoch, after one before training; 0: as many as take a quarter of the training's "
+        "time, at least 4 in a run and at most 5 per epoch (default: the mode's).",
+        0,
+        100,
+    )
     seed: int = setting(0, "Seed of the split, the order and new weights.", 0, 2**31 - 1)
     device: str = setting("auto", "auto (a GPU if there is one), cpu, cuda, mps or xpu.")
     precision: Literal["auto", "fp32", "bf16"] = setting(

@@ -30,7 +30,7 @@ MODES, SEEDS = "full,last-layer,gradual,scratch", "0"  # by default
 DEFAULTS = {  # for help; `experiments.plan` sets them
     "epochs": f"{mode_defaults('gradual').epochs}, of an encoder more on few texts",
     "batch_size": mode_defaults("full").batch_size,
-    "evaluations": "5, or as many as give 20 in a run",
+    "evaluations": "as many as give 20 in a run, 5 per epoch at least; of an encoder 0",
 }
 
 

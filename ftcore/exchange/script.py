@@ -174,7 +174,6 @@ def _template_values(
         or config.mode == "scratch"
         or "other_pooling" in own_flags,
         "bf16": bf16,
-        "ends_early": facts["steps"] < config.epochs * facts["steps_per_epoch"],
         "one_table": config.truncation == config.reading,
     }
     flags = own_flags | {flag for flag, on in conditions.items() if on}
@@ -192,7 +191,7 @@ def _template_values(
         "longest": archives.MAX_MEMBER,
         "labels": json.dumps(labels),
         "device": facts["device"],
-        "evaluations": config.evaluations,
+        "evaluations": facts.get("evaluations_per_epoch", config.evaluations),
         "total_steps": facts["steps"],
         "length": config.max_length,
         "lengths": trained,

@@ -45,7 +45,8 @@ def plan(
     same = settings | {
         "epochs": base.epochs,
         "batch_size": base.batch_size,
-        "evaluations": max(base.evaluations, math.ceil(MIN_EVALUATIONS / base.epochs)),
+        "evaluations": base.evaluations
+        and max(base.evaluations, math.ceil(MIN_EVALUATIONS / base.epochs)),
     }
     runs = [
         FineTuneConfig.from_dict(

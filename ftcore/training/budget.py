@@ -80,13 +80,14 @@ def _steps_that_fit(setup: TrainingSetup, began: float) -> Task[int]:
     validation = yield from _validation_seconds(trial, state, classifiers[config.reading], slice)
     validation *= float(_tokens_in_answers(setup).sum() / _tokens_in_answers(trial).sum())
     validation += _saving_seconds(trial, state)
+    evaluations = trial.evaluations_per_epoch
     steps, spent = 0, before_steps + validation
     for epoch in range(MAX_EPOCHS):
         kind = _kind(trial, epoch)
         if kind not in pace:
             pace[kind] = yield from _step_seconds(trial, state, classifiers, epoch, slice)
         left = budget - spent - (time.perf_counter() - began)
-        per_epoch = setup.steps_per_epoch * pace[kind] + config.evaluations * validation
+        per_epoch = setup.steps_per_epoch * pace[kind] + evaluations * validation
         if per_epoch > left:  # the last step is followed by a validation of its own
             per_step = per_epoch / setup.steps_per_epoch
             return max(1, steps + math.floor(max(0.0, left - validation) / per_step))

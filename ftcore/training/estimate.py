@@ -9,6 +9,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
+from ftcore.training import evaluation_schedule
 
 _VALIDATION = 0.05
 # Seconds, on the 2 cores where they were measured; other machines show in the pace of their runs.
@@ -76,7 +77,10 @@ def _training(config: FineTuneConfig) -> float:
     )
     train_token = _TRAIN_TOKEN + _passed_parameters(config) * _TRAIN_PARAMETER
     trained = train * read_in_training * train_token + steps * _STEP
-    evaluated = epochs * config.evaluations * validation * read * _forward_token(config)
+    validations = epochs * evaluation_schedule.per_epoch(
+        config, read_in_training / epochs * train, validation * read, epochs
+    )
+    evaluated = validations * validation * read * _forward_token(config)
     return trained + evaluated + (fitted if config.mode == "lp-ft" else 0.0)
 
 

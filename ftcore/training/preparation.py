@@ -28,7 +28,7 @@ from ftcore.text.tokenizer import Tokenizer, says_nothing
 from ftcore.text.truncation import MAX_LENGTH
 from ftcore.text.word_rules import WordRule
 from ftcore.text.words import WordTokenizer
-from ftcore.training import encoding, strategies
+from ftcore.training import encoding, evaluation_schedule, strategies
 
 # Share of the words of the training texts that must be known. The ten commonest words alone make up a
 # quarter of a running English text, so what knows less than this is of another language or form.
@@ -77,11 +77,21 @@ class TrainingSetup:
         """Steps of the whole run, which may end within an epoch."""
         return self.config.steps or self.config.epochs * self.steps_per_epoch
 
+    @property
+    def evaluations_per_epoch(self) -> float:
+        """See `evaluation_schedule.per_epoch`; of a head over cached features, the most."""
+        if strategies.head_alone(self.config, self.model.spec) and not self.config.evaluations:
+            return evaluation_schedule.MOST
+        trained = self.train.lengths(self.config.truncation)[self.train_rows.to(self.device)].sum()
+        read = self.train.lengths(self.config.reading)[self.val_rows.to(self.device)].sum()
+        epochs = self.steps / self.steps_per_epoch
+        return evaluation_schedule.per_epoch(self.config, int(trained), int(read), epochs)
+
     @cached_property
     def evaluation_steps(self) -> set[int]:
-        """Steps to validate after: 0, then `evaluations` times an epoch, and the last of the run."""
-        per_epoch = self.config.evaluations
-        count = self.config.epochs * per_epoch
+        """Steps to validate after: 0, then some in each epoch, and the last of the run."""
+        per_epoch = self.evaluations_per_epoch
+        count = int(self.config.epochs * per_epoch + 1e-9)
         steps = {round(n * self.steps_per_epoch / per_epoch) for n in range(count + 1)}
         return {step for step in steps if step < self.steps} | {self.steps}
 
@@ -198,6 +208,7 @@ def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> 
         "val_texts": len(setup.val_rows),
         "test_texts": len(setup.test),
         "steps_per_epoch": setup.steps_per_epoch,
+        "evaluations_per_epoch": setup.evaluations_per_epoch,
         "steps": setup.steps,
         "parameters": shape.parameters,
         "trainable_parameters": strategies.trainable_parameters(config, shape),

@@ -43,7 +43,6 @@ MODE_DEFAULTS: dict[str, ModeDefaults] = {
     "last-2": ModeDefaults(),
     # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
     "gradual": ModeDefaults(epochs=4, learning_rate=3e-3, layer_decay=0.385),
-    "lora": ModeDefaults(),  # for an encoder alone
     "lp-ft": ModeDefaults(),
     "scratch": ModeDefaults(),
     "custom": ModeDefaults(),
@@ -81,26 +80,32 @@ def mode_title(mode: str) -> str:
     return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
 
 
+def of_kind(encoder: bool) -> dict[str, ModeDefaults]:
+    """Return the modes that train a kind of model, with their defaults; LoRA is for encoders."""
+    return ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
+
+
 def mode_defaults(mode: str, encoder: bool = False, limit: int = 0) -> ModeDefaults:
     """Return the defaults of a mode for so many training texts (0: all of the data).
 
     A reference takes no steps, so it has 0 of them.
     """
-    defaults = ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
+    defaults = of_kind(encoder)
     if mode in REFERENCES:
         return replace(_NO_STEPS, tail_fraction=defaults["full"].tail_fraction)
-    usual = defaults[mode if mode in MODES else "last-2"]
+    usual = defaults.get(mode, defaults["last-2"])
     if encoder and mode != "last-layer":
-        return replace(usual, epochs=max(usual.epochs, epochs_of_an_encoder(limit)))
+        passes = epochs_of_an_encoder(limit)
+        return replace(usual, epochs=max(usual.epochs, passes) if mode == "gradual" else passes)
     return usual
 
 
 def epochs_of_an_encoder(limit: int) -> int:
     """Return the passes in which the body of an encoder learns so many texts (0: all of the data).
 
-    Few texts need more passes, up to 20 (Mosbach et al. 2021); 6,000 texts in all, and 3 passes at least.
+    Few texts need more passes, up to 20 (Mosbach et al. 2021); 6,000 texts in all, and 2 passes at least.
     """
-    return min(20, max(3, round(6_000 / limit))) if limit else 3
+    return min(20, max(2, round(6_000 / limit))) if limit else 2
 
 
 def last_groups(mode: str) -> int:

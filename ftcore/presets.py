@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ftcore.models.encoder_spec import EncoderSpec
+
 PRESETS: dict[str, dict[str, Any]] = {
     "Quick": {},
     "Best": {"epochs": 4, "max_length": 512, "embedding_rate": 0.4},
@@ -23,9 +25,32 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-ENCODER_PRESETS: dict[str, dict[str, Any]] = {"Quick": {"max_length": 128}, "Best": {}}
+# An encoder may read more in answers than in training, which costs little there.
+ENCODER_PRESETS: dict[str, dict[str, Any]] = {
+    "Quick": {"max_length": 128, "read_length": 256, "steps": 256},
+    "Best": {"read_length": 512},
+}
+IN_EPOCHS = ("last-layer", "gradual")  # their passes are quick, or decide what trains
 
 
 def of_kind(encoder: bool) -> dict[str, dict[str, Any]]:
     """Return the presets of a kind of model; the lesson's values are for its own model."""
     return ENCODER_PRESETS if encoder else PRESETS
+
+
+def values(name: str, mode: str, encoder: EncoderSpec | None) -> dict[str, Any]:
+    """Return what a preset sets in a mode, for an encoder or the lesson's model (None).
+
+    No encoder is made to read more tokens than it can.
+    """
+    chosen = dict(of_kind(encoder is not None)[name])
+    if encoder is None:
+        return chosen
+    if mode in IN_EPOCHS:
+        chosen.pop("steps", None)
+    lengths = {"max_length": 256} | {n: v for n, v in chosen.items() if n.endswith("_length")}
+    return chosen | {
+        length: encoder.max_length
+        for length, tokens in lengths.items()
+        if tokens > encoder.max_length
+    }

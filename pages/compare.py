@@ -11,7 +11,7 @@ from ftcore import formatting, paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from ftcore.modes import MODE_DEFAULTS, REFERENCES, last_groups, mode_title
+from ftcore.modes import REFERENCES, last_groups, mode_title, of_kind
 from ftcore.training import estimate
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form as form
@@ -23,7 +23,15 @@ from pages.components.text.escaping import escape_markdown
 MODES = ("full", "last-layer", "gradual", "scratch")
 MAX_SEEDS = 5
 # Settings shared with the form of the Train page.
-SHARED = ("checkpoint", "dataset", "source", "limit", "source_task_data")
+SHARED = (
+    "checkpoint",
+    "dataset",
+    "source",
+    "limit",
+    "max_length",
+    "read_length",
+    "source_task_data",
+)
 
 experiment = st.query_params.get("experiment", "")
 run_ids = list(filter(None, dict.fromkeys(st.query_params.get("runs", "").split(","))))
@@ -57,7 +65,7 @@ with choose:
     spec = checkpoints[st.session_state[form.key("checkpoint")]].model
     last = f"last-{form.last_groups(spec)}"
     # The choice holds last-2 for any last-K, so it stays when K changes.
-    shown = {mode: last if last_groups(mode) else mode for mode in MODE_DEFAULTS}
+    shown = {mode: last if last_groups(mode) else mode for mode in of_kind(form.encoder())}
     titles = {mode: f":{mode_badge(name)}[⬤]  {mode_title(name)}" for mode, name in shown.items()}
     options = {"default": MODES, "format_func": titles.get, "key": "compare_modes"}
     with pills:
@@ -100,7 +108,10 @@ with choose:
                     options = {"step": None, "format": "%g", "key": key}
                     rates[mode] = number_input(label, 1e-6, 10.0, default, **options)
         st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
-        form.setting_input("source_task_data", explain=True)
+        with st.grid(2, min_column_width=180, gap="medium") as grid:
+            for name in ("max_length", "read_length", "source_task_data"):
+                with grid.cell():
+                    form.setting_input(name, explain=True)
 
 
 def planned() -> list[FineTuneConfig]:

@@ -48,12 +48,15 @@ with inputs:
         "Quick: IMDB in about three minutes on two cores. Best: 512 tokens of each text and one more "
         "epoch. Lesson: the lesson's values, which take hours."
     )
-    encoder_help = "Quick reads 128 tokens of each text, Best 256."
+    encoder_help = (
+        "Quick: 256 steps, on any data, and 128 tokens of each text. Best: all epochs, and 256 tokens. "
+        "Answers read twice as much."
+    )
     encoder = isinstance(spec, EncoderSpec)
     form.preset_input("Settings", help=encoder_help if encoder else lesson_help)
     epochs, rate, limit = st.columns(3)
     with epochs:
-        form.setting_input("epochs")
+        form.setting_input(form.end_setting())
     with rate:
         form.setting_input("learning_rate")
         search_clicked = rate_button()
@@ -62,6 +65,8 @@ with inputs:
     rate_search(search_clicked)
     with st.expander("More settings"), st.grid(3, min_column_width=180, gap="medium") as grid:
         for name in form.MORE_SETTINGS:
+            if name == form.end_setting():
+                continue
             with grid.cell():
                 form.setting_input(name, explain=True)
 

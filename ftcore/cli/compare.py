@@ -74,9 +74,10 @@ def _plan(options: argparse.Namespace, out: Printer) -> list[FineTuneConfig]:
     settings = import_given(given_settings(options), options.revision, out)
     seeds = _seeds(getattr(options, "seeds", SEEDS))
     modes = [mode.strip() for mode in getattr(options, "modes", MODES).split(",") if mode.strip()]
-    configs = plan.plan(
-        with_preset(settings, options.preset), modes, seeds, references="references" in options
-    )
+    given = with_preset(settings, options.preset)
+    if "steps" not in settings:  # of a preset: all modes take the same epochs
+        given.pop("steps", None)
+    configs = plan.plan(given, modes, seeds, references="references" in options)
     refuse_unused_paths(*configs)
     refuse_ignored(settings, *configs)
     needed = max(config.evaluations for config in configs)

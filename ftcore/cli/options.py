@@ -9,7 +9,7 @@ from ftcore.config import (
     EARLIER_NAMES,
     SETTINGS,
     FineTuneConfig,
-    is_encoder,
+    encoder_spec,
     relevant_settings,
 )
 from ftcore.errors import UsageError
@@ -69,14 +69,17 @@ def with_preset(given: Mapping[str, Any], preset: str | None) -> dict[str, Any]:
     """The given settings, and others by a preset. Raises UsageError if the model has none of this name."""
     if preset is None:
         return dict(given)
-    of_model = presets.of_kind(is_encoder(given.get("checkpoint", SETTINGS["checkpoint"].default)))
-    names = {name.lower(): values for name, values in of_model.items()}
+    spec = encoder_spec(given.get("checkpoint", SETTINGS["checkpoint"].default))
+    names = {name.lower(): name for name in presets.of_kind(spec is not None)}
     if preset not in names:
         raise UsageError(
             f"An encoder has no preset {preset}, which is for the lesson's model: choose "
             f"{' or '.join(names)}."
         )
-    return {**names[preset], **given}
+    values = presets.values(names[preset], given.get("mode", "full"), spec)
+    if given.keys() & {"epochs", "minutes"}:
+        values.pop("steps", None)
+    return values | dict(given)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

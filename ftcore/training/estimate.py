@@ -71,6 +71,8 @@ def _training(config: FineTuneConfig) -> float:
     fitted = features + train * _HEAD_TEXT
     if config.mode == "linear-probe":
         return fitted
+    if not steps:  # a reference line
+        return 0.0
     read_in_training = sum(
         min(1.0, epochs - epoch) * _mean_read(tokens, config.truncation_in(epoch).length)
         for epoch in range(math.ceil(epochs))

@@ -45,8 +45,12 @@ def test_all_modes_of_a_comparison_take_the_preset():
 def test_an_encoder_has_presets_of_its_own_and_not_the_lessons(encoder):
     given = {"checkpoint": encoder, "max_length": 16}
     quick = options.with_preset({"checkpoint": encoder}, "quick")
-    assert quick == {"checkpoint": encoder, **ENCODER_PRESETS["Quick"]}
-    assert options.with_preset(given, "quick") == {**ENCODER_PRESETS["Quick"], **given}
+    # The small encoder reads 64 tokens.
+    read = {"max_length": 64, "read_length": 64}
+    assert quick == {"checkpoint": encoder, **ENCODER_PRESETS["Quick"], **read}
+    assert options.with_preset(given, "quick") == quick | given
+    for other in ({"mode": "last-layer"}, {"epochs": 2}, {"minutes": 3.0}):
+        assert "steps" not in options.with_preset(given | other, "quick")
     with pytest.raises(UsageError, match=r"preset lesson, .*: choose quick or best\.$"):
         options.with_preset(given, "lesson")
 
@@ -62,7 +66,7 @@ def test_help_lists_what_a_preset_sets(capsys, monkeypatch):
 
 def test_an_encoder_takes_more_epochs_of_few_texts(encoder):
     epochs = [mode_defaults("full", True, limit).epochs for limit in (0, 100, 500, 2_000, 10**6)]
-    assert epochs == [3, 20, 12, 3, 3]
+    assert epochs == [2, 20, 12, 3, 2]
     assert mode_defaults("full", False, 100).epochs == 3
     assert mode_defaults("last-layer", True, 2_000).epochs == 20
     assert mode_defaults("gradual", True, 2_000).epochs == 4

@@ -74,7 +74,7 @@ def test_the_form_decides_which_runs_are_queued(monkeypatch):
     small_runs.hold_experiments(monkeypatch)
     app = open_page("compare")
     app.get("button_group")[0].set_value(["full", "custom"]).run()
-    for name, value in (("seeds", 2), ("epochs", 3), ("rate_custom", 0.005)):
+    for name, value in (("seeds", 2), ("epochs_4", 3), ("rate_custom", 0.005)):
         app.number_input(key=f"compare_{name}").set_value(value).run()
     app.toggle(key="compare_references").set_value(False).run()
     assert "**4 runs**" in text(app)

@@ -10,7 +10,7 @@ from ftcore import tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
 from ftcore.events import drain
 from ftcore.exchange.huggingface import import_encoder
-from ftcore.modes import MODE_DEFAULTS, mode_title
+from ftcore.modes import ENCODER_DEFAULTS, MODE_DEFAULTS, mode_title
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_encoders, small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
@@ -122,7 +122,7 @@ def test_any_number_of_groups_from_the_top_is_chosen_on_a_slider(tmp_path):
     assert layer_states(app) == ["trains"] * 4 + ["frozen"]
     app.segmented_control(key="setting_mode").set_value("full").run()
     mode = app.segmented_control(key="setting_mode")
-    assert "Last 4 groups" in mode.options and len(mode.options) == len(MODE_DEFAULTS)
+    assert "Last 4 groups" in mode.options and len(mode.options) == len(ENCODER_DEFAULTS)
     app = mode.set_value("last-4").run()
     app.switch_page("data.py").run()
     app.switch_page("train.py").run()
@@ -138,9 +138,13 @@ def test_the_epochs_of_an_encoder_follow_the_number_of_texts_until_they_are_chos
     drain(import_encoder(str(small_encoders.write_folder(tmp_path / "small"))))
     app = open_page("train")
     app.selectbox(key="setting_checkpoint").set_value("small").run()
+    assert app.segmented_control(key="preset").value == "Quick"
+    assert app.number_input(key="setting_steps").value == 256
+    assert "setting_epochs" not in [each.key for each in app.number_input]  # it decides nothing
+    app.segmented_control(key="preset").set_value("Best").run()
     app.number_input(key="setting_limit").set_value(500).run()
     assert app.number_input(key="setting_epochs").value == 12
-    assert app.segmented_control(key="preset").value == "Quick"
+    assert app.segmented_control(key="preset").value == "Best"
     app.number_input(key="setting_epochs").set_value(7).run()
     app.number_input(key="setting_limit").set_value(100).run()
     assert app.number_input(key="setting_epochs").value == 7

@@ -14,7 +14,6 @@ from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
 from ftcore.models.spec import ModelSpec
-from ftcore.modes import MODE_DEFAULTS
 from pages.components.forms.encoder_form import encoder_form
 
 FINE_TUNING = [name for name in SETTINGS if name not in config.NEW_MODEL_SETTINGS]
@@ -87,13 +86,20 @@ def values() -> dict[str, Any]:
 
 def preset(name: str, mode: str) -> dict[str, Any]:
     """The values that a preset sets in a mode."""
-    defaults = {setting: SETTINGS[setting].default for setting in IN_PRESETS}
-    return defaults | mode_defaults(mode) | presets.of_kind(encoder())[name]
+    values = {setting: SETTINGS[setting].default for setting in IN_PRESETS}
+    spec = config.encoder_spec(st.session_state[key("checkpoint")])
+    return values | mode_defaults(mode) | presets.values(name, mode, spec)
 
 
 def mode_defaults(mode: str) -> dict[str, Any]:
     """The values that a mode sets for the chosen checkpoint."""
     return vars(modes.mode_defaults(mode, encoder(), st.session_state[key("limit")]))
+
+
+def end_setting() -> str:
+    """The setting that decides when a run ends: epochs, unless steps or minutes are given."""
+    given = (name for name in ("steps", "minutes") if st.session_state[key(name)])
+    return next(given, "epochs")
 
 
 def encoder() -> bool:
@@ -150,13 +156,16 @@ def data_input() -> None:
 def mode_input(spec: ModelSpec) -> None:
     """Draw the choice of the mode; `last-K` is one button, with a slider for K while it is chosen."""
     mode = st.session_state[key("mode")]
-    if modes.last_groups(mode) > len(spec.group_sizes()):  # chosen for a deeper model
+    known = modes.of_kind(encoder())
+    if modes.last_groups(mode) > len(spec.group_sizes()) or not (
+        modes.last_groups(mode) or mode in known
+    ):  # chosen for a deeper model, or for another kind
         mode = "full"
         fill({"mode": mode})
     if count := modes.last_groups(mode):
         st.session_state[LAST_GROUPS] = count
     last = f"last-{last_groups(spec)}"
-    names = [last if modes.last_groups(name) else name for name in MODE_DEFAULTS]
+    names = [last if modes.last_groups(name) else name for name in known]
     options = {"format_func": modes.mode_title, "on_change": apply_preset, "required": True}
     options |= {"persist_state": "session", "wrap": True}
     st.segmented_control("What trains", names, key=key("mode"), **options)

@@ -86,6 +86,11 @@ def _setting_label(config: FineTuneConfig, setting: "Field[Any]") -> str:
     return f"{label(setting).lower()} {value}"
 
 
+def _tokenizer(run: "Run") -> str:
+    """Records of before the second tokenizer do not name theirs."""
+    return str(run.facts.get("tokenizer", word_rules.EARLIER.name))
+
+
 def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
     """What differs between runs but should not in a fair comparison, as name → the distinct values."""
     networks = [run for run in runs if run.config.mode not in REFERENCES]
@@ -104,11 +109,13 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
         for run in runs
         if run.config.mode not in ("tfidf", "majority")
     ]
-    # Records of before the second tokenizer do not name theirs.
+    # TF-IDF reads words, also beside an encoder, which reads pieces of them.
+    pieces = any(_tokenizer(run) not in word_rules.RULES for run in networks)
     values["tokenizer"] = [
-        run.facts.get("tokenizer", word_rules.EARLIER.name)
+        _tokenizer(run)
         for run in runs
-        if "split_fingerprint" in run.facts and run.config.mode != "majority"
+        if "split_fingerprint" in run.facts
+        and run.config.mode not in (("tfidf", "majority") if pieces else ("majority",))
     ]
     distinct = {name: list(dict.fromkeys(each)) for name, each in values.items()}
     differences = {name: each for name, each in distinct.items() if len(each) > 1}

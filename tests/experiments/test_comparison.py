@@ -121,6 +121,10 @@ def test_runs_with_other_tokenizers_are_no_fair_race():
     newer = replace(runs[1], facts=runs[1].facts | {"tokenizer": "basic_english-2"})
     differences = {"tokenizer": ["basic_english", "basic_english-2"]}
     assert grouping.unfair_differences([runs[0], newer]) == differences
+    encoder = replace(runs[0], facts=runs[0].facts | {"tokenizer": "WordPiece 12"})
+    assert grouping.unfair_differences([encoder, newer, runs[2]]) == {}  # TF-IDF reads words
+    other = replace(encoder, facts=encoder.facts | {"tokenizer": "WordPiece 34"})
+    assert "tokenizer" in grouping.unfair_differences([encoder, other, newer])
 
 
 def test_the_average_of_the_best_network_and_tfidf_is_that_of_their_probabilities():

@@ -44,7 +44,7 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
     for side in references:
         _add_reference(fig, side)
     for side in averages:
-        _add_reference(fig, side, "dot")
+        _add_reference(fig, side, average=True)
     _set_accuracy_axis(fig, [*sides, *averages])
     _set_time_axis(fig, seconds, log)
     _label_markers(fig, networks, log)
@@ -87,12 +87,16 @@ def _add_mean(fig: go.Figure, side: Side, colour: str) -> None:
     fig.add_scatter(x=[side.train_seconds], y=[side.test_accuracy], name=name, **style)
 
 
-def _add_reference(fig: go.Figure, side: Side, dash: str = "dash") -> None:
+def _add_reference(fig: go.Figure, side: Side, average: bool = False) -> None:
+    """Draw a level line; its name stands above it on the left, that of an average below on the right."""
+    dash = "dot" if average else "dash"
     line = {"color": model_colour(side.mode), "dash": dash, "width": 1.5}
     fig.add_hline(y=side.test_accuracy, line=line, layer="below")
     text = f"{escape_html(side.label)} {side.test_accuracy:.1%}"
-    place = {"xref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
-    fig.add_annotation(text=text, x=0, y=side.test_accuracy, font_size=12, **place)
+    left, right = {"x": 0, "xanchor": "left"}, {"x": 1, "xanchor": "right"}
+    place = right | {"yanchor": "top"} if average else left | {"yanchor": "bottom"}
+    place |= {"xref": "paper", "y": side.test_accuracy, "showarrow": False}
+    fig.add_annotation(text=text, font_size=12, **place)
 
 
 def _caption(networks: Sequence[Side]) -> str:
@@ -147,7 +151,10 @@ def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
         markers.append(Marker(side.label, across, up, diameter(side.trainable_parameters) / 2))
     for reference in fig.layout.annotations:
         y = (reference.y - bottom) / (top - bottom) * height
-        taken += [(0.0, width, y - 1, y + 1), (0.0, 100.0, y, y + 16)]  # the line and its text
+        text = (0.0, 100.0, y, y + 16)
+        if reference.x:  # on the right
+            text = (width - 190.0, width, y - 16, y)
+        taken += [(0.0, width, y - 1, y + 1), text]  # the line and its text
     anchors = place_labels(markers, taken, width)
     for side, x, anchor in zip(networks, xs, anchors, strict=True):
         anchor |= {"x": x, "y": side.test_accuracy, "text": escape_html(side.label)}

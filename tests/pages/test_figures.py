@@ -118,6 +118,10 @@ def test_weight_changes_are_a_column_for_each_mode_and_zero_is_frozen():
     tiny = replace(result.diagnostics, moved={"head": 0.5, "word vectors": 0.0002})
     fig = diagnostics_figures.weight_changes(sides([replace(result, diagnostics=tiny)]))
     assert fig is not None and [row[0] for row in fig.data[0].text] == ["50%", "&lt; 0.1%"]
+    run = replace(result.run, metrics=result.run.metrics | {"best_step": 0.0})
+    start = replace(result, run=run, diagnostics=replace(tiny, moved={"head": 0.5, "layer 1": 0.0}))
+    fig = diagnostics_figures.weight_changes(sides([start]))
+    assert fig is not None and [row[0] for row in fig.data[0].text] == ["50%", "0%"]
     fig = diagnostics_figures.weight_changes(networks())
     assert fig is not None
     names = ["Full", "Last<br>layer", "Gradual", "From<br>scratch"]

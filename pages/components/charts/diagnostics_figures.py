@@ -34,7 +34,9 @@ def weight_changes(sides: Sequence[Side]) -> go.Figure | None:
     for number, (side, colour) in enumerate(zip(sides, side_colours(sides), strict=True)):
         changes = [by_side[number].get(group, 0.0) for group in groups]
         shares = [[_log_share(change, positive)] for change in changes]
-        text = [[_change_text(change)] for change in changes]
+        # The best weights may be those that the run began with, which are not all frozen ones.
+        start_is_best = all(result.run.metrics.get("best_step") == 0 for result in side.results)
+        text = [[_change_text(change, "0%" if start_is_best else "frozen")] for change in changes]
         hover = f"{escape_html(side.label)}, %{{y}}: %{{text}}<extra></extra>"
         style = cell_style(colour) | {"text": text, "hovertemplate": hover}
         fig.add_heatmap(x=[number], y=list(map(group_title, groups)), z=shares, **style)
@@ -60,9 +62,9 @@ def _log_share(change: float, positive: Sequence[float]) -> float:
     return math.log(max(change, low) / low) / math.log(high / low) if change > 0 else 0.0
 
 
-def _change_text(change: float) -> str:
+def _change_text(change: float, unchanged: str) -> str:
     if not change:
-        return "frozen"
+        return unchanged
     if change < 0.0005:
         return "&lt; 0.1%"
     return f"{change:.0%}" if change >= 0.1 else f"{change:.1%}"

@@ -28,7 +28,13 @@ VALID: dict[str, Any] = {
     for name, setting in SETTINGS.items()
     if choices(setting) or setting.metadata["high"] is not None
 }
-VALID |= {"epochs": [1, 2], "batch_size": [1, 7, 4096], "max_length": [8, 4096]}
+VALID |= {
+    "epochs": [1, 2],
+    "steps": [0, 3],
+    "minutes": [0.0, 0.005],
+    "batch_size": [1, 7, 4096],
+    "max_length": [8, 4096],
+}
 VALID |= {
     "limit": [1, 2, 10**7],
     "mode": [*MODES, "last-2", "last-3", "last-99"],

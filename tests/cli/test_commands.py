@@ -200,7 +200,14 @@ def test_unknown_options_and_choices_are_wrong_usage(arguments, capsys):
     [
         ("train", ["{adamw,sgd}", "sample)", "(default: the mode's)", "(default: 0.01)"]),
         ("pretrain", ["(default: ag_news)", "texts (default: 3)", "rate (default: 0.0015)"]),
-        ("compare", ["texts (default: 4)", "step (default: 64)", "rate (default: the mode's)"]),
+        (
+            "compare",
+            [
+                "texts (default: 4, of an encoder",
+                "step (default: 64)",
+                "rate (default: the mode's)",
+            ],
+        ),
         ("predict", ["(default: sentiment)"]),
         ("vectors", ["(default: vectors.txt)", "(default: 30000)", "not for GloVe. (default: 6)"]),
         ("import", ["(default: lesson)"]),

@@ -267,6 +267,20 @@ class FineTuneConfig:
         return replace(self, steps=steps, epochs=math.ceil(steps / per_epoch))
 
     @property
+    def chosen_groups(self) -> set[str]:
+        """The groups of mode custom."""
+        return {name.strip().lower() for name in self.groups.split(",") if name.strip()}
+
+    @property
+    def head_alone(self) -> bool:
+        """Whether nothing but the head trains, as far as the settings tell without the model."""
+        return (
+            self.mode in ("last-layer", "linear-probe")
+            or (self.mode == "custom" and self.chosen_groups == {"head"})
+            or (self.mode == "gradual" and self.epochs == 1 and not self.budgeted)
+        )
+
+    @property
     def truncation(self) -> Truncation:
         """Which tokens of a text the model reads in training, unless `epoch_lengths` says otherwise."""
         return Truncation(self.max_length, self.tail_fraction)
@@ -274,7 +288,7 @@ class FineTuneConfig:
     @property
     def training_truncations(self) -> list[Truncation]:
         """Which tokens of a text the model reads in each epoch of training; the last holds for the rest."""
-        if not self.epoch_lengths or _head_alone(self):
+        if not self.epoch_lengths or self.head_alone:
             return [self.truncation]
         lengths = map(int, self.epoch_lengths.split(","))
         return [replace(self.truncation, length=length) for length in lengths]
@@ -348,63 +362,3 @@ def _current_mode(mode: Any) -> str:
     if groups := last_groups(name):
         return "last-layer" if groups == 1 else name
     return settings.chosen(SETTINGS["mode"], name, (*MODES, "last-2", "last-3"))
-
-
-def relevant_settings(config: FineTuneConfig) -> list[Setting]:
-    """Return the settings that have an effect on a run of this config."""
-    names = set(SETTINGS)
-    if config.mode in REFERENCES:
-        names = {"dataset", "source", "mode", "limit", "seed", "name"}
-    if config.mode == "linear-probe":
-        names |= {"checkpoint", "pooling", "max_length", "read_length", "tail_fraction"}
-        names |= {"device", "precision"}
-    names -= _unused_by_data_and_model(config) | _unused_by_mode(config)
-    return [SETTINGS[name] for name in SETTINGS if name in names]
-
-
-def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
-    unused = set() if config.checkpoint == NEW_MODEL else set(NEW_MODEL_SETTINGS)
-    if config.dataset == "sample":  # it is generated
-        unused.add("source")
-    if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
-        unused.add("source_task_data")
-    if config.steps or config.minutes:
-        unused |= {"epochs", "minutes"} if config.steps else {"epochs"}
-    unused.add("word_dropout" if config.encoder else "pooling")
-    if config.epoch_lengths and config.read_length and config.mode != "lp-ft":
-        unused |= set() if _head_alone(config) else {"max_length"}
-    return unused
-
-
-def _unused_by_mode(config: FineTuneConfig) -> set[str]:
-    """Settings of groups that never train, as far as the mode tells without the model."""
-    groups, head_alone = _groups(config), _head_alone(config)
-    all_layers = config.mode in ("full", "gradual", "lp-ft", "scratch")
-    vectors_frozen = (
-        head_alone
-        or (all_layers and not config.train_embeddings)
-        or config.mode == "lora"
-        or (config.mode == "custom" and not groups & {"word vectors", "embeddings"})
-        or last_groups(config.mode) == 2  # a model has a layer between the head and the vectors
-    )
-    return (
-        (set() if config.mode == "custom" else {"groups"})
-        | (set() if config.mode == "lora" else {"lora_rank"})
-        | (set() if all_layers else {"train_embeddings"})
-        | ({"embedding_rate"} if vectors_frozen else set())
-        | ({"layer_decay", "dropout", "word_dropout", "epoch_lengths"} if head_alone else set())
-    )
-
-
-def _head_alone(config: FineTuneConfig) -> bool:
-    """Whether nothing but the head trains, so that the features of each text are computed once."""
-    return (
-        config.mode in ("last-layer", "linear-probe")
-        or (config.mode == "custom" and _groups(config) == {"head"})
-        or (config.mode == "gradual" and config.epochs == 1 and not config.budgeted)
-    )
-
-
-def _groups(config: FineTuneConfig) -> set[str]:
-    """The groups of mode custom."""
-    return {name.strip().lower() for name in config.groups.split(",") if name.strip()}

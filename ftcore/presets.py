@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ftcore.config import SETTINGS
 from ftcore.models.encoder_spec import EncoderSpec
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -48,9 +49,9 @@ def values(name: str, mode: str, encoder: EncoderSpec | None) -> dict[str, Any]:
         return chosen
     if mode in IN_EPOCHS:
         chosen.pop("steps", None)
-    lengths = {"max_length": 256} | {n: v for n, v in chosen.items() if n.endswith("_length")}
-    return chosen | {
-        length: encoder.max_length
-        for length, tokens in lengths.items()
-        if tokens > encoder.max_length
+    defaults: dict[str, Any] = {
+        name: SETTINGS[name].default for name in ("max_length", "read_length")
     }
+    lengths = {name: chosen.get(name, length) for name, length in defaults.items()}
+    too_long = (name for name, length in lengths.items() if length > encoder.max_length)
+    return chosen | dict.fromkeys(too_long, encoder.max_length)

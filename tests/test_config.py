@@ -4,9 +4,10 @@ import json
 import pytest
 
 from ftcore.cli import options
-from ftcore.config import EARLIER_NAMES, FineTuneConfig, relevant_settings
+from ftcore.config import EARLIER_NAMES, FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.modes import MODE_DEFAULTS
+from ftcore.relevance import relevant_settings
 
 
 def parsed(*arguments: str) -> FineTuneConfig:

@@ -166,8 +166,8 @@ def _report(experiment: str, results: "list[Result]", out: Printer) -> None:
     status = catalog.status_of(statuses)
     count = {"status": status, "runs": len(results), "finished": finished}
     notes = list(dict.fromkeys(note for result in results for note in result.run.notes))
-    outcome = {"modes": rows, "verdict": summary, "further": findings, "notes": notes}
-    outcome["averages"] = _averages(results)
+    outcome: dict[str, Any] = {"modes": rows, "average": _average(results), "notes": notes}
+    outcome |= {"verdict": summary, "further": findings}
     out.record({"experiment": experiment, "name": name, **count, **outcome}, "\n".join(lines))
 
 
@@ -195,14 +195,14 @@ def _rows(results: "list[Result]") -> list[dict[str, Any]]:
     return rows
 
 
-def _averages(results: "list[Result]") -> list[dict[str, Any]]:
-    """What the average of the most accurate network and TF-IDF reaches, if there are both."""
-    from ftcore.experiments.comparison import averages, sides
+def _average(results: "list[Result]") -> dict[str, Any] | None:
+    """What the average of TF-IDF and the most accurate network reaches, if there are both."""
+    from ftcore.experiments.comparison import average, sides
 
-    return [
-        {"label": side.label, "seeds": sorted(side.by_seed), "test_accuracy": side.test_accuracy}
-        for side in averages(sides(results))
-    ]
+    if (side := average(sides(results))) is None:
+        return None
+    accuracy = side.test_accuracy
+    return {"label": side.label, "seeds": sorted(side.by_seed), "test_accuracy": accuracy}
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

@@ -5,14 +5,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ftcore import presets
-from ftcore.config import (
-    EARLIER_NAMES,
-    SETTINGS,
-    FineTuneConfig,
-    encoder_spec,
-    relevant_settings,
-)
+from ftcore.config import EARLIER_NAMES, SETTINGS, FineTuneConfig, encoder_spec
 from ftcore.errors import UsageError
+from ftcore.relevance import relevant_settings
 from ftcore.settings import Setting, choices
 
 

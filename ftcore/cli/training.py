@@ -200,7 +200,7 @@ def find_rate(options: argparse.Namespace, out: Printer) -> None:
     given = import_given(given_settings(options), options.revision, out)
     config = FineTuneConfig.from_dict(with_preset(given, options.preset))
     refuse_unused_paths(config)
-    refuse_ignored(given, config, unused=lr_search.unused(config))
+    refuse_ignored(given, config, unused=lr_search.unused(config.mode))
     check_config(config)
     search = drain(lr_finder.find_rate(config), out.event)
     line = lr_search.NOTHING

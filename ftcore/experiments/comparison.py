@@ -195,12 +195,17 @@ def sides(results: Sequence[Result]) -> list[Side]:
     return [Side(label, tuple(group)) for label, group in group_by_settings(complete)]
 
 
-def average(network: Side, tfidf: Side) -> Side | None:
-    """A reference that answers each test text by the mean of two sides' probabilities, seed by seed.
+def average(everything: Sequence[Side]) -> Side | None:
+    """A reference: the mean of the probabilities of TF-IDF and the most accurate network, seed by seed.
 
-    None if their predictions are missing or of other texts.
+    None if one of them is missing, or they did not answer the same test texts.
     """
-    pair = Pair(network, tfidf)
+    networks = [side for side in everything if not side.is_reference]
+    tfidf = next((side for side in everything if side.mode == "tfidf"), None)
+    if not networks or tfidf is None:
+        return None
+    best = max(networks, key=lambda side: side.test_accuracy)
+    pair = Pair(best, tfidf)
     if pair.paired_correct is None or not pair.by_seed:
         return None
     results = []
@@ -211,17 +216,7 @@ def average(network: Side, tfidf: Side) -> Side | None:
         right = (probabilities.argmax(1) == answers.truth).mean()
         run = replace(second.run, metrics=second.run.metrics | {"test_accuracy": float(right)})
         results.append(replace(second, run=run, diagnostics=answers))
-    return Side(f"{network.label} and {tfidf.label}, averaged", tuple(results))
-
-
-def averages(everything: Sequence[Side]) -> list[Side]:
-    """The average of the most accurate network and TF-IDF, if there are both."""
-    networks = [side for side in everything if not side.is_reference]
-    tfidf = [side for side in everything if side.mode == "tfidf"]
-    if not networks or not tfidf:
-        return []
-    side = average(max(networks, key=lambda side: side.test_accuracy), tfidf[0])
-    return [side] if side else []
+    return Side(f"{best.label} and {tfidf.label}, averaged", tuple(results))
 
 
 def _wider(first: Interval, second: Interval | None) -> Interval:

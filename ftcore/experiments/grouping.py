@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import Field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ftcore.config import FineTuneConfig, relevant_settings
+from ftcore.config import FineTuneConfig
 from ftcore.modes import MODES, REFERENCES, mode_title
+from ftcore.relevance import relevant_settings
 from ftcore.settings import label
 from ftcore.text import word_rules
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from ftcore.experiments.comparison import Pair, Side, averages, sides
+from ftcore.experiments.comparison import Pair, Side, average, sides
 from ftcore.experiments.result import Result
 from ftcore.formatting import FEW_TEXTS, duration, listing, percent
 from ftcore.modes import mode_title
@@ -46,7 +46,7 @@ def findings(results: Sequence[Result]) -> list[str]:
         _pretraining(networks, by_mode),
         _lp_ft(networks, by_mode),
         _tfidf(networks[0], by_mode),
-        *_average(networks[0], everything),
+        _average(networks[0], everything),
         _linear_probe(by_mode),
         _majority(networks, by_mode),
         _time_to_accuracy(networks),
@@ -161,18 +161,14 @@ def _tfidf(best: Side, by_mode: dict[str, Side]) -> str:
     return f"No network beats {_TFIDF}: {reached}, {_points(pair)} more than {best.label}."
 
 
-def _average(best: Side, everything: list[Side]) -> list[str]:
-    """What the mean of the best network's and TF-IDF's probabilities reaches."""
-    sentences = []
-    for side in averages(everything):
-        pair = Pair(side, best)
-        reached = f"Averaged with TF-IDF, {best.label} reaches {percent(side.test_accuracy)}"
-        if not pair.significant:
-            sentences.append(f"{reached}: too close to {best.label} alone to tell apart.")
-        else:
-            more = "more" if pair.difference > 0 else "less"
-            sentences.append(f"{reached}, {_points(pair)} {more} than alone.")
-    return sentences
+def _average(best: Side, everything: list[Side]) -> str:
+    if (side := average(everything)) is None:
+        return ""
+    pair = Pair(side, best)
+    reached = f"Averaged with TF-IDF, {best.label} reaches {percent(side.test_accuracy)}"
+    if not pair.significant:
+        return f"{reached}: too close to {best.label} alone to tell apart."
+    return f"{reached}, {_points(pair)} {'more' if pair.difference > 0 else 'less'} than alone."
 
 
 def _linear_probe(by_mode: dict[str, Side]) -> str:

@@ -80,7 +80,7 @@ def _steps_that_fit(setup: TrainingSetup, began: float) -> Task[int]:
     validation = yield from _validation_seconds(trial, state, classifiers[config.reading], slice)
     validation *= float(_tokens_in_answers(setup).sum() / _tokens_in_answers(trial).sum())
     validation += _saving_seconds(trial, state)
-    evaluations = trial.evaluations_per_epoch
+    evaluations = setup.evaluations_per_epoch
     steps, spent = 0, before_steps + validation
     for epoch in range(MAX_EPOCHS):
         kind = _kind(trial, epoch)

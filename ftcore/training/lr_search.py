@@ -8,9 +8,10 @@ import tempfile
 from dataclasses import dataclass
 
 from ftcore import paths
-from ftcore.config import FineTuneConfig, relevant_settings
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
+from ftcore.relevance import relevant_settings
 
 # Settings that a search does not use.
 UNUSED = (
@@ -40,9 +41,9 @@ class Search:
     """What a run with these settings would note."""
 
 
-def unused(config: FineTuneConfig) -> set[str]:
+def unused(mode: str) -> set[str]:
     """Settings that a search does not use; epochs decide which groups train, but in gradual alone."""
-    return {*UNUSED, *(() if config.mode == "gradual" else ("epochs",))}
+    return {*UNUSED, *(() if mode == "gradual" else ("epochs",))}
 
 
 def find_rate_in_subprocess(config: FineTuneConfig) -> Task[Search]:
@@ -79,6 +80,6 @@ def _options(config: FineTuneConfig) -> list[str]:
         value, option = getattr(config, name), name.replace("_", "-")
         if isinstance(value, bool):
             options.append(f"--{option}" if value else f"--no-{option}")
-        elif value != "" and name not in unused(config):
+        elif value != "" and name not in unused(config.mode):
             options.append(f"--{option}={value}")
     return options

@@ -77,7 +77,7 @@ class TrainingSetup:
         """Steps of the whole run, which may end within an epoch."""
         return self.config.steps or self.config.epochs * self.steps_per_epoch
 
-    @property
+    @cached_property
     def evaluations_per_epoch(self) -> float:
         """See `evaluation_schedule.per_epoch`; of a head over cached features, the most."""
         if strategies.head_alone(self.config, self.model.spec) and not self.config.evaluations:

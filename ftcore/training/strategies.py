@@ -33,7 +33,7 @@ def trained_groups(config: FineTuneConfig, shape: ModelSpec, epoch: int | None =
     if config.mode == "lora":
         return {"head", *shape.adapter_sizes(config.lora_rank)}
     if config.mode == "custom":
-        chosen = {name.strip().lower() for name in config.groups.split(",") if name.strip()}
+        chosen = config.chosen_groups
         if wrong := sorted(chosen - set(names)):
             raise UsageError(
                 f"This model has no group {wrong[0]!r}; choose among {', '.join(names)}."

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ftcore.experiments import grouping, verdict
-from ftcore.experiments.comparison import Pair, averages, sides
+from ftcore.experiments.comparison import Pair, average, sides
 from ftcore.experiments.result import Result
 from tests.helpers.fake_results import TEXTS, result
 
@@ -138,10 +138,10 @@ def test_the_average_of_the_best_network_and_tfidf_is_that_of_their_probabilitie
             (result("tfidf", np.arange(200) < 150), half_sure_right),
         )
     )
-    [side] = averages(sides([network, tfidf]))
+    side = average(sides([network, tfidf]))
     assert side.test_accuracy == 0.75
     assert side.is_reference
     sentence = "Averaged with TF-IDF, Full reaches 75.0%, 75.0 ± 6.0 points more than alone."
     assert sentence in verdict.findings([network, tfidf])
     other_texts = replace(tfidf, diagnostics=replace(tfidf.diagnostics, truth=np.ones(200, int)))
-    assert averages(sides([network, other_texts])) == []
+    assert average(sides([network, other_texts])) is None

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, strategies as st
 
-from ftcore.experiments.comparison import Side, averages, sides
+from ftcore.experiments.comparison import Side, average, sides
 from pages.components.charts import curve_figures, diagnostics_figures, matrix_figures
 from pages.components.charts.label_placement import LINE, Marker, place_labels
 from pages.components.charts.tradeoff_figure import diameter, tradeoff
@@ -51,7 +51,7 @@ def test_references_are_level_lines_with_their_accuracy():
     results = fake_results.experiment()
     fig = tradeoff(results)
     references = [side for side in sides(results) if side.is_reference]
-    accuracy = {side.label: side.test_accuracy for side in references + averages(sides(results))}
+    accuracy = {side.label: side.test_accuracy for side in [*references, average(sides(results))]}
     assert len(accuracy) == len(references) + 1
     assert {shape.y0 for shape in fig.layout.shapes} == set(accuracy.values())
     texts = [annotation.text for annotation in fig.layout.annotations]

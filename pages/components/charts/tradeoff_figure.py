@@ -40,12 +40,12 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
         if len(side.results) > 1:
             _add_seeds(fig, side, colour)
         _add_mean(fig, side, colour)
-    averages = comparison.averages(sides)
+    average = comparison.average(sides)
     for side in references:
         _add_reference(fig, side)
-    for side in averages:
-        _add_reference(fig, side, average=True)
-    _set_accuracy_axis(fig, [*sides, *averages])
+    if average:
+        _add_reference(fig, average, average=True)
+    _set_accuracy_axis(fig, [*sides, average] if average else sides)
     _set_time_axis(fig, seconds, log)
     _label_markers(fig, networks, log)
     return fig

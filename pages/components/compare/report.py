@@ -13,12 +13,13 @@ from string import Template
 import pandas as pd
 import plotly.graph_objects as go
 
-from ftcore import __version__, config, formatting, settings
+from ftcore import __version__, formatting, settings
 from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
+from ftcore.relevance import relevant_settings
 from pages.components.charts import curve_figures, diagnostics_figures, matrix_figures
 from pages.components.charts.live_chart import METRICS
 from pages.components.charts.palette import model_colour
@@ -159,7 +160,7 @@ def _settings_table(sides: Sequence[Side]) -> str:
     columns = []
     for side in sides:
         run_config = side.results[0].run.config
-        relevant = config.relevant_settings(run_config)
+        relevant = relevant_settings(run_config)
         names = {settings.label(each): each.name for each in relevant if each.name not in HIDDEN}
         columns.append({label: str(getattr(run_config, name)) for label, name in names.items()})
     rows = []

@@ -11,20 +11,6 @@ from pages.components.forms import settings_form as form
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
 
-IRRELEVANT = (
-    "learning_rate",
-    "epochs",
-    "schedule",
-    "minutes",
-    "steps",
-    "evaluations",
-    "read_length",
-    "watch",
-    "source_task_data",
-    "name",
-)
-"""Settings that do not change the result of a search."""
-
 
 def rate_button() -> bool:
     """Draw the button; True if it was clicked."""
@@ -35,7 +21,8 @@ def rate_button() -> bool:
 
 def rate_search(clicked: bool) -> None:
     """Search if the button was clicked, and draw the result while it holds for the form's settings."""
-    settings = {name: value for name, value in form.values().items() if name not in IRRELEVANT}
+    values = form.values()
+    settings = {n: v for n, v in values.items() if n not in lr_search.unused(values["mode"])}
     if clicked:
         with show_errors():
             st.session_state.rate_search = settings, _search(FineTuneConfig(**form.values()))

@@ -8,12 +8,13 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ftcore import config, formatting, settings, tracking
+from ftcore import formatting, settings, tracking
 from ftcore.config import NEW_MODEL
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES, mode_title
+from ftcore.relevance import relevant_settings
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, pack
@@ -212,7 +213,7 @@ def _settings_and_notes(run: tracking.Run) -> None:
         "Text vectors": labels.feature_time(run.metrics),
         "Split": facts.get("split_fingerprint", ""),
     }
-    for setting in config.relevant_settings(run.config):
+    for setting in relevant_settings(run.config):
         rows[settings.label(setting)] = getattr(run.config, setting.name)
     with st.expander("Settings and notes of this run"):
         for note in run.notes:

@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting
-from ftcore.config import relevant_settings
 from ftcore.experiments import grouping
 from ftcore.formatting import accuracy
+from ftcore.relevance import relevant_settings
 from ftcore.settings import label
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels

@@ -1,0 +1,51 @@
+"""Which settings have an effect on a run; the others are not shown, and refused on the command line."""
+
+from ftcore.config import NEW_MODEL, NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
+from ftcore.modes import REFERENCES, last_groups
+from ftcore.settings import Setting
+
+
+def relevant_settings(config: FineTuneConfig) -> list[Setting]:
+    """Return the settings that have an effect on a run of this config."""
+    names = set(SETTINGS)
+    if config.mode in REFERENCES:
+        names = {"dataset", "source", "mode", "limit", "seed", "name"}
+    if config.mode == "linear-probe":
+        names |= {"checkpoint", "pooling", "max_length", "read_length", "tail_fraction"}
+        names |= {"device", "precision"}
+    names -= _unused_by_data_and_model(config) | _unused_by_mode(config)
+    return [SETTINGS[name] for name in SETTINGS if name in names]
+
+
+def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
+    unused = set() if config.checkpoint == NEW_MODEL else set(NEW_MODEL_SETTINGS)
+    if config.dataset == "sample":  # it is generated
+        unused.add("source")
+    if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
+        unused.add("source_task_data")
+    if config.steps or config.minutes:
+        unused |= {"epochs", "minutes"} if config.steps else {"epochs"}
+    unused.add("word_dropout" if config.encoder else "pooling")
+    if config.epoch_lengths and config.read_length and config.mode != "lp-ft":
+        unused |= set() if config.head_alone else {"max_length"}
+    return unused
+
+
+def _unused_by_mode(config: FineTuneConfig) -> set[str]:
+    """Settings of groups that never train, as far as the mode tells without the model."""
+    groups, head_alone = config.chosen_groups, config.head_alone
+    all_layers = config.mode in ("full", "gradual", "lp-ft", "scratch")
+    vectors_frozen = (
+        head_alone
+        or (all_layers and not config.train_embeddings)
+        or config.mode == "lora"
+        or (config.mode == "custom" and not groups & {"word vectors", "embeddings"})
+        or last_groups(config.mode) == 2  # a model has a layer between the head and the vectors
+    )
+    return (
+        (set() if config.mode == "custom" else {"groups"})
+        | (set() if config.mode == "lora" else {"lora_rank"})
+        | (set() if all_layers else {"train_embeddings"})
+        | ({"embedding_rate"} if vectors_frozen else set())
+        | ({"layer_decay", "dropout", "word_dropout", "epoch_lengths"} if head_alone else set())
+    )

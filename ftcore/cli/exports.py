@@ -70,12 +70,12 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
 
 
 def _export_huggingface(options: argparse.Namespace, out: Printer) -> None:
-    from ftcore.exchange import huggingface
+    from ftcore.exchange import huggingface_export
     from ftcore.models import checkpoints
 
     if options.title:
         raise UsageError("The form of transformers has no title; omit --title.")
-    huggingface.export_folder(checkpoints.find(options.ref), expand_home(options.to))
+    huggingface_export.export_folder(checkpoints.find(options.ref), expand_home(options.to))
     _exported(options.to, out)
 
 

@@ -6,91 +6,28 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from starlette.responses import Response
-from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 import app as server
-from ftcore import paths
-from ftcore.access import FREE_FAILURES, TOKEN_SECONDS, Networks, Password, SignInPace
+from ftcore.access import FREE_FAILURES, TOKEN_SECONDS, SignInPace
 from pages.components.shell import access_control as access, sign_in
 from pages.components.shell.access_control import COOKIE
-
-SECRET = "open sesame"
-NETWORK = "192.0.2.7"  # an address of no machine
-PATHS = ["/", "/train", "/health", "/sign-in/x", "/media/a.csv", "/static/js/index.js"]
-PATHS += ["/assets/plotly.js", "/component/x", "/auth/login", "/oauth2callback", "/_stcore/health"]
-PATHS += ["/_stcore/host-config", "/_stcore/upload_file/a/b", "/_stcore/script-health-check"]
-KINDS = ("http", "websocket")
-PASSWORD = Password(SECRET)
-
-
-async def inner_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stands for the dashboard: answers with status 204, sends back what a WebSocket brings."""
-    if scope["type"] == "websocket":
-        await (socket := WebSocket(scope, receive, send)).accept()
-        with suppress(WebSocketDisconnect):
-            while True:
-                await socket.send_text(await socket.receive_text())
-    else:
-        await Response(status_code=204)(scope, receive, send)
-
-
-def password_sign_in(proxies: str = "") -> access.PasswordSignIn:
-    return access.PasswordSignIn(inner_app, PASSWORD, Networks(proxies, "X"))
-
-
-def cookie(age: float = 0.0) -> str:
-    return f"{COOKIE}={PASSWORD.issue_token(time.time() - age)}"
-
-
-def request(
-    control: access.AccessControl,
-    path: str = "/",
-    method: str = "GET",
-    client: str = NETWORK,
-    kind: str = "http",
-    body: bytes = b"",
-    **headers: str,
-) -> Any:
-    """The response of the middleware; a WebSocket that it closes has status 403."""
-    app = TestClient(
-        server.SecurityHeaders(control), client=(client, 50000), follow_redirects=False
-    )
-    headers = {"host": "127.0.0.1:8501"} | headers
-    sent = {name.replace("_", "-"): value.encode("latin-1") for name, value in headers.items()}
-    if kind == "websocket":
-        try:
-            with app.websocket_connect(path, headers=sent):
-                return Response(status_code=204)
-        except WebSocketDisconnect as error:
-            assert (error.code, error.reason) == (1008, "")
-            return Response(status_code=403)
-    response = app.request(method, path, content=body, headers=sent)
-    assert "frame-ancestors" in response.headers["content-security-policy"]
-    assert response.headers["x-frame-options"] == "SAMEORIGIN"
-    assert response.status_code == 204 or response.headers["cache-control"] == "no-store"
-    return response
-
-
-def submit(control: access.AccessControl, client: str = NETWORK, **fields: str) -> Any:
-    """Submit the form; `sec_fetch_site` and `origin` become headers."""
-    headers = {key: fields.pop(key) for key in ("sec_fetch_site", "origin") if key in fields}
-    body = "&".join(f"{name}={value}" for name, value in fields.items()).encode()
-    return request(control, "/sign-in", "POST", client, body=body, **headers)
-
-
-def location(response: Any) -> str:
-    assert response.status_code == 303
-    return response.headers["location"]
+from tests.helpers.access_requests import (
+    KINDS,
+    NETWORK,
+    PATHS,
+    SECRET,
+    cookie,
+    inner_app,
+    location,
+    password_sign_in,
+    request,
+    submit,
+)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -219,57 +156,6 @@ def test_a_header_changes_the_address_behind_a_named_proxy_only():
                 else:
                     request(password_sign_in(proxies), "/sign-in", "POST", body=b"x=y", **sent)
         assert control.pace.hosts == hosts
-
-
-def test_a_copied_cookie_is_void_after_sign_out_and_others_are_not():
-    control, other_server = password_sign_in(), password_sign_in()
-    mine, other = cookie(), cookie()
-    for server_ in (control, other_server):
-        assert request(server_, cookie=mine).status_code == 204
-    request(control, "/sign-out", cookie=f"{COOKIE}=9999999999.{'0' * 32}.{'0' * 64}")
-    assert not paths.sign_outs_file().exists(), "a stranger ends no sign-in"
-    assert location(request(control, "/sign-out", cookie=mine)) == "/sign-in"
-    for server_ in (control, other_server, password_sign_in()):  # the last: after a restart
-        assert request(server_, cookie=mine).status_code == 401
-        assert request(server_, cookie=mine, kind="websocket").status_code == 403
-        assert request(server_, cookie=other).status_code == 204
-
-
-def test_sign_out_ends_an_open_web_socket(monkeypatch):
-    monkeypatch.setattr(access, "RECHECK_SECONDS", 0.01)
-    control, headers = password_sign_in(), {"host": "127.0.0.1:8501"}
-    mine, other = cookie(), cookie()
-    app = TestClient(control)
-    with (
-        app.websocket_connect("/", headers=headers | {"cookie": mine}) as ended,
-        app.websocket_connect("/", headers=headers | {"cookie": other}) as open_,
-    ):
-        request(control, "/sign-out", cookie=mine)
-        with pytest.raises(WebSocketDisconnect) as closed:
-            ended.receive_text()
-        assert closed.value.code == 1008
-        open_.send_text("a message")
-        assert open_.receive_text() == "a message"
-
-
-def test_damaged_list_of_sign_outs_ends_all_sign_ins_until_then():
-    control, before = password_sign_in(), cookie(age=5)
-    assert request(control, cookie=before).status_code == 204
-    paths.sign_outs_file().parent.mkdir(parents=True, exist_ok=True)
-    for damaged in (b"{", b"\xff", b"[]", b'{"ended": {"a": "b"}, "all_before": 0}', b"{}"):
-        paths.sign_outs_file().write_bytes(damaged)
-        control = password_sign_in()
-        assert request(control, cookie=before).status_code == 401
-        assert request(control, cookie=cookie()).status_code == 204
-        assert request(password_sign_in(), cookie=before).status_code == 401, "after a restart"
-
-
-def test_sign_out_that_cannot_be_stored_holds_until_the_server_ends(caplog):
-    paths.sign_outs_file().mkdir(parents=True)
-    control, mine = password_sign_in(), cookie()
-    assert location(request(control, "/sign-out", cookie=mine)) == "/sign-in"
-    assert request(control, cookie=mine).status_code == 401
-    assert "a restart undoes it" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""A fine-tuned encoder goes out as a folder that transformers opens by itself."""
+
+from pathlib import Path
+
+from ftcore.errors import UnfreezeError
+from ftcore.exchange.huggingface import DEFINITION
+from ftcore.models import checkpoint_files, checkpoints
+from ftcore.models.checkpoints import Checkpoint
+from ftcore.models.encoder_spec import EncoderSpec
+from ftcore.models.families import FAMILIES
+from ftcore.storage import files
+
+
+def export_folder(checkpoint: Checkpoint, target: Path) -> None:
+    """Write a fine-tuned encoder as a new folder that transformers opens by itself.
+
+    Raises UnfreezeError if it is no encoder, or has a head that its family's class lacks.
+    """
+    spec = checkpoint.model
+    if not isinstance(spec, EncoderSpec):
+        raise UnfreezeError("Only encoders have a form that transformers opens; omit --format.")
+    if not checkpoint.labels:
+        raise UnfreezeError(f"{checkpoint.title} has no last layer yet: fine-tune it first.")
+    if spec.pooling != "first":
+        raise UnfreezeError(
+            f"{checkpoint.title} classifies the mean over its tokens, for which {spec.family} has no class "
+            "in transformers: train it with --pooling first."
+        )
+    from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+
+    from ftcore.text.subwords import SubwordTokenizer
+
+    model = checkpoint_files.load_model(checkpoint, beside=True)
+    tokenizer = checkpoint_files.load_tokenizer(checkpoint)
+    assert isinstance(tokenizer, SubwordTokenizer)  # an encoder's
+    names = dict(enumerate(checkpoint.labels))
+    config = AutoConfig.for_model(
+        spec.family,
+        **spec.config,
+        id2label=names,
+        label2id={label: number for number, label in names.items()},
+    )
+    exported = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
+    exported.load_state_dict(
+        {_hub_name(spec.family, name): weight for name, weight in model.state_dict().items()}
+    )
+    start, end = (tokenizer.piece(ids[0]) for ids in (tokenizer.frame.start, tokenizer.frame.end))
+    with files.new_folder(target) as staging:
+        exported.save_pretrained(staging)
+        definition = tokenizer.files()[DEFINITION]
+        files.write(staging / DEFINITION, definition)
+        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_file=str(staging / DEFINITION),
+            pad_token=tokenizer.piece(spec.pad),
+            cls_token=start,
+            sep_token=end,
+            model_max_length=checkpoint.max_length,
+        ).save_pretrained(staging)
+        files.write(staging / checkpoints.CARD, _card(checkpoint).encode())
+
+
+def _hub_name(family: str, name: str) -> str:
+    """The name in the family's classification class of a weight of an EncoderClassifier."""
+    parts = FAMILIES[family]
+    part, _, rest = name.partition(".")
+    if part == "body":
+        return f"{parts.prefix}.{rest}"
+    module, _, rest = rest.partition(".")
+    path = next(path for path in parts.head if path.rpartition(".")[2] == module)
+    return f"{path}.{rest}"
+
+
+def _card(checkpoint: Checkpoint) -> str:
+    accuracy = checkpoint.metrics.get("test_accuracy")
+    measured = "not measured" if accuracy is None else f"{accuracy:.1%} on the test texts"
+    return f"""---
+pipeline_tag: text-classification
+library_name: transformers
+---
+
+# {checkpoint.title}
+
+- Fine-tuned with Unfreeze on {checkpoint.dataset}, from {checkpoint.parent or "nothing"}.
+- Classes: {", ".join(checkpoint.labels)}. Accuracy: {measured}.
+- Unfreeze reads {checkpoint.max_length} tokens of a text, of a longer one also its end; `pipeline`
+  reads the start alone, so its answers about longer texts differ.
+
+```python
+from transformers import pipeline
+
+pipeline("text-classification", "THIS FOLDER")("a text", truncation=True)
+```
+"""

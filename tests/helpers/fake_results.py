@@ -53,7 +53,7 @@ def result(
     if status == "finished":
         figures |= {"test_accuracy": float(right.mean()), "val_accuracy": max(curve)}
     facts = {"train_texts": 3200, "val_texts": 400, "test_texts": len(right)}
-    facts |= {"steps": 100, "steps_per_epoch": 25}
+    facts |= {"steps": 100, "steps_per_epoch": 25, "evaluations_per_epoch": 0.8}
     facts |= {"dataset_fingerprint": "made", "labels": list(LABELS)}
     facts["split_fingerprint"] = split or f"split-{seed}-{config.limit}"
     if mode not in REFERENCES:

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
-from ftcore.events import drain
+from ftcore.events import Finished, drain
 from ftcore.exchange.huggingface import import_encoder
 from ftcore.modes import ENCODER_DEFAULTS, MODE_DEFAULTS, mode_title
 from ftcore.runs.scheduler import scheduler
@@ -196,3 +196,24 @@ def test_reference_has_figures_but_no_model_and_no_steps():
     app.run()
     assert not app.exception and not app.error and "80.0%" in [m.value for m in app.metric]
     assert not {"Try it", "Run again with these settings"} & button_labels(app)
+
+
+def discard_at_once(run_id):
+    """Discard a run as its thread would, after its last step."""
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Finished("stopped", "Discarded."))
+    tracking.delete(run_id)
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_discarded_run_leads_back_to_the_form_in_the_tab_that_asked(here, monkeypatch):
+    """Also where the page is drawn whole, as when the run was seen stopped before it was deleted."""
+    monkeypatch.setattr(scheduler, "discard", discard_at_once)
+    run_id = small_runs.run("running", saved=False)
+    app = open_page("train", run=run_id)
+    press(app, "Discard") if here else discard_at_once(run_id)
+    app.run()
+    assert not app.exception
+    assert ("run" in app.query_params) != here
+    assert ("Start" in button_labels(app)) == here
+    assert ("There is no run" in text(app)) != here

@@ -24,20 +24,32 @@ def two_threads():
 
 
 def trained(tmp_path, monkeypatch, halves):
+    """The steps of a run, its weights, and the threads in which its training batches were computed."""
     monkeypatch.setattr(worker_threads, "useful", lambda device: halves)
+    threads = set()
+    loss = loop.F.cross_entropy
+
+    def noted_loss(*arguments):
+        if torch.is_grad_enabled():
+            threads.add(threading.current_thread())
+        return loss(*arguments)
+
+    monkeypatch.setattr(loop.F, "cross_entropy", noted_loss)
     fixed = {"precision": "fp32", "optimizer": "sgd", "learning_rate": 0.1}
     config = small_runs.config(word_dropout=0.0, **fixed)
     setup = drain(preparation.prepare(config, tmp_path / "checkpoint", "a-run"))
     state = TrainingState.begin(setup)
     steps = [event for event in loop.train(setup, state) if isinstance(event, Step)]
-    return steps, state.model.state_dict()
+    monkeypatch.setattr(loop.F, "cross_entropy", loss)
+    return steps, state.model.state_dict(), threads - {threading.main_thread()}
 
 
 def test_halves_learn_what_the_whole_batch_does_and_always_the_same(tmp_path, monkeypatch):
     small_runs.small_sample(monkeypatch)
-    steps, weights = trained(tmp_path, monkeypatch, halves=True)
-    again_steps, again = trained(tmp_path, monkeypatch, halves=True)
-    whole_steps, whole = trained(tmp_path, monkeypatch, halves=False)
+    steps, weights, threads = trained(tmp_path, monkeypatch, halves=True)
+    again_steps, again, _ = trained(tmp_path, monkeypatch, halves=True)
+    whole_steps, whole, no_threads = trained(tmp_path, monkeypatch, halves=False)
+    assert len(threads) == 2 and not no_threads
     assert [step.loss for step in steps] == [step.loss for step in again_steps]
     assert [step.loss for step in steps] == pytest.approx([step.loss for step in whole_steps], 1e-4)
     for name, weight in weights.items():

@@ -34,10 +34,23 @@ TABS_PER_TICK = 3  # more tabs are redrawn less often, so that training does not
 def live_run(run_id: str) -> None:
     """Draw the run. Raises UnfreezeError if it does not exist."""
     _current_state.clear(run_id)  # the run may have been resumed since
-    run = tracking.run(run_id)
+    run = _run(run_id)
     tick = TICK * max(1, math.ceil(_count_tabs(run_id) / TABS_PER_TICK)) if run.live else None
     st.fragment(_draw, run_every=tick)(run_id, run.live, bool(run.facts))
     _settings_and_notes(run)
+
+
+def _run(run_id: str) -> tracking.Run:
+    """The run; if this tab discarded it, the page is drawn again without it."""
+    try:
+        return tracking.run(run_id)
+    except tracking.RecordUnavailable:
+        raise
+    except UnfreezeError:
+        if run_controls.discarded_here(run_id):
+            st.query_params.clear()
+            st.rerun()
+        raise
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
@@ -74,8 +87,6 @@ def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
         show_error(error)
         return
     except UnfreezeError:  # the run was deleted; the rerun page shows that, or the form
-        if run_controls.discarded_here(run_id):
-            st.query_params.clear()
         st.rerun()
     if (run.live, bool(run.facts)) != (was_live, had_started):
         st.rerun()  # the whole page, which has more to show and may stop ticking

@@ -142,7 +142,6 @@ def _check_run(run: Run) -> None:
     validation.check_field_types(run)
     facts, metrics = run.facts, run.metrics
     counts = [facts[name] for name in _COUNTS if name in facts]
-    per_epoch = facts.get("evaluations_per_epoch", 1.0)
     others = (*_COUNTS, "evaluations_per_epoch", "labels")
     texts = [value for name, value in facts.items() if name not in others]
     shares = [value for name, value in metrics.items() if name.endswith("_accuracy")]
@@ -152,8 +151,6 @@ def _check_run(run: Run) -> None:
         and run.created.tzinfo is not None
         and validation.has_type(counts, list[int])
         and all(0 <= count < _MAX for count in counts)
-        and validation.has_type(per_epoch, float)
-        and 0 < float(per_epoch) < _MAX
         and validation.has_type(texts, list[str])
         and validation.has_type(facts.get("labels", []), list[str])
         and all(0 <= share <= 1 for share in shares)

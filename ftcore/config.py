@@ -61,7 +61,9 @@ class FineTuneConfig:
     """
 
     checkpoint: str = setting("starter", "Pretrained model to start from: name, run id, or 'new'.")
-    dataset: str = setting("sample", "The task: sample, imdb or ag_news.")
+    dataset: str = setting(
+        "sample", "The task: sample, imdb, ag_news, or the name of your own data (`data list`)."
+    )
     source: str = setting(
         "",
         "Folder or archive (tar, tar.gz, bz2, xz, zip) with the data, in UTF-8, UTF-16, UTF-32 or "

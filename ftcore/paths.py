@@ -59,6 +59,10 @@ def downloads_dir() -> Path:
     return home() / "downloads"
 
 
+def datasets_dir() -> Path:
+    return home() / "datasets"  # a user's own, as they were added
+
+
 def cache_dir() -> Path:
     return home() / "cache"  # what can be computed again, such as encoded texts
 

@@ -1,6 +1,7 @@
 """Which settings have an effect on a run; the others are not shown, and refused on the command line."""
 
 from ftcore.config import NEW_MODEL, NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
+from ftcore.data import datasets
 from ftcore.modes import REFERENCES, last_groups
 from ftcore.settings import Setting
 
@@ -19,7 +20,8 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
 
 def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
     unused = set() if config.checkpoint == NEW_MODEL else set(NEW_MODEL_SETTINGS)
-    if config.dataset == "sample":  # it is generated
+    data = datasets.find(config.dataset)
+    if data and not data.takes_source:
         unused.add("source")
     if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
         unused.add("source_task_data")

@@ -90,7 +90,7 @@ with choose:
     with right:
         form.limit_input()
     dataset = st.session_state[form.key("dataset")]
-    examples = "\n".join(datasets.SPECS[dataset].examples)
+    examples = "\n".join(datasets.find_spec(dataset).examples)
     text = "One per line. Every model answers them as it trains: watch them change their minds."
     options = {"key": f"compare_watch_{dataset}", "persist_state": "session", "help": text}
     watch = st.text_area("Watched sentences", examples, height=110, **options)

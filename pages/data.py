@@ -45,20 +45,21 @@ def token_counts(fingerprint: str, _texts: list[str]) -> np.ndarray:
 st.title("Data", anchor=False)
 # `?dataset=` holds the name. A widget bound to the address would put its title there, as an earlier
 # version did; those links still work.
-titles = {name: datasets.title(name).removesuffix(" (synthetic)") for name in datasets.NAMES}
+titles = {name: datasets.title(name).removesuffix(" (synthetic)") for name in datasets.names()}
 in_address = st.query_params.get("dataset", "")
-linked = next((name for name in datasets.NAMES if in_address in (name, titles[name])), "")
+linked = next((name for name in titles if in_address in (name, titles[name])), "")
 if linked and linked != st.session_state.get("data_linked"):
     st.session_state.dataset = linked
 st.session_state.setdefault("dataset", "sample")
 options = {"format_func": titles.get, **NO_LABEL}
-name = st.segmented_control("Dataset", datasets.NAMES, required=True, key="dataset", **options)
+name = st.segmented_control("Dataset", titles, required=True, key="dataset", **options)
 if name != (in_address or "sample"):
     st.query_params["dataset"] = name
 st.session_state.data_linked = name
 
-source, load_clicked = "", name == "sample"
-if name != "sample":
+takes_source = datasets.find_spec(name).takes_source
+source, load_clicked = "", not takes_source
+if takes_source:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.text_input("Where it is", key=f"data_source_{name}", **DATA_PATH).strip()
         load_clicked = st.button("Load", type="primary", icon=":material/download:")
@@ -84,10 +85,11 @@ if dataset.synthetic:
         icon=":material/science:",
     )
 train_texts = dataset.train.texts
-train_rows, val_rows = datasets.split(len(train_texts), seed=0)
+train_rows, val_rows = datasets.split(dataset, seed=0)
 with st.grid(columns=4, min_column_width=150, border=True):
     st.metric("Training", formatting.count(len(train_rows)))
-    st.metric("Validation", formatting.count(len(val_rows)), help="5% of the training texts.")
+    drawn = "" if dataset.val_rows else "5% of the training texts."
+    st.metric("Validation", formatting.count(len(val_rows)), help=drawn or None)
     st.metric("Test", formatting.count(len(dataset.test.texts)))
     st.metric("Classes", len(dataset.labels))
 st.caption(f"Source: {escape_markdown(dataset.source)} · fingerprint {dataset.fingerprint}")

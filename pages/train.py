@@ -41,7 +41,7 @@ with inputs:
     form.checkpoint_input(checkpoints)
     form.data_input()
     checkpoint = checkpoints[st.session_state[form.key("checkpoint")]]
-    labels = datasets.SPECS[st.session_state[form.key("dataset")]].labels
+    labels = datasets.find_spec(st.session_state[form.key("dataset")]).labels
     spec = checkpoint.model.with_head(len(labels), st.session_state[form.key("pooling")])
     form.mode_input(spec)
     lesson_help = (

@@ -40,7 +40,7 @@ VALID |= {
     "mode": [*MODES, "last-2", "last-3", "last-99"],
     "groups": ["head", "layer 1", "head, word vectors", "x"],
     "checkpoint": ["base", "new", "nowhere", ""],
-    "dataset": [*datasets.NAMES, "other"],
+    "dataset": [*datasets.names(), "other"],
     "device": ["cpu", "cuda", "x"],
     "watch": ["a\n\n \nb", *ODD_TEXTS],
     "train_embeddings": [True],

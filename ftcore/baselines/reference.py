@@ -31,7 +31,7 @@ def measure(
     """
     began = time.perf_counter()
     dataset = yield from datasets.load(config.dataset, config.source)
-    train_rows, val_rows = datasets.split(len(dataset.train.texts), config.seed, config.limit)
+    train_rows, val_rows = datasets.split(dataset, config.seed, config.limit)
     yield Started(
         {
             "dataset_fingerprint": dataset.fingerprint,

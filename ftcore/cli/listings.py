@@ -13,7 +13,7 @@ def datasets(options: argparse.Namespace, out: Printer) -> None:
     """List the datasets."""
     from ftcore.data import datasets
 
-    for name in datasets.NAMES:
+    for name in datasets.names():
         title = datasets.title(name)
         out.record({"name": name, "title": title}, f"{name:10} {title}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ftcore import paths, validation
 from ftcore.data import archives, decoding, folders
-from ftcore.data.text_dataset import DatasetSpec, Reading, Texts
+from ftcore.data.text_dataset import Content, DatasetSpec, Reading, Texts
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
@@ -30,7 +30,7 @@ def read_file(file: Path) -> Task[tuple[Texts, Reading]]:
     return (yield from _parse(_content(file), file.name))
 
 
-def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
+def _read(path: Path) -> Task[Content]:
     check_source(path)
     folder = find_folder(path)
     contents = _read_folder(folder) if folder else (yield from _read_archive(path))
@@ -44,7 +44,7 @@ def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
     reading = replace(train_reading, notes=notes)
     if reading != replace(test_reading, notes=notes):
         reading = Reading(notes, "", "")
-    return train, test, reading
+    return Content(train, test, reading)
 
 
 def find_folder(path: Path) -> Path | None:

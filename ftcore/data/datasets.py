@@ -1,4 +1,6 @@
-"""The datasets by name: loading, fingerprints, and the split into training and validation rows."""
+"""The datasets by name, built in or stored: loading, fingerprints, and the split into training and validation
+rows.
+"""
 
 import hashlib
 import os
@@ -9,19 +11,26 @@ import numpy as np
 
 from ftcore import paths, validation
 from ftcore.data import ag_news, imdb, sample
+from ftcore.data.store import card, stored
 from ftcore.data.text_dataset import (
+    Content,
     DatasetSpec,
-    Reading,
+    Reading as Reading,
     TextDataset as TextDataset,
     Texts as Texts,
+    fingerprint,
 )
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Task
 from ftcore.storage import downloads
 
-SPECS = {spec.name: spec for spec in (sample.SPEC, imdb.SPEC, ag_news.SPEC)}
-NAMES = tuple(SPECS)
+_BUILT_IN = {spec.name: spec for spec in (sample.SPEC, imdb.SPEC, ag_news.SPEC)}
 _VALIDATION = 0.05  # share of the training texts, as in the lesson
+
+
+def names() -> list[str]:
+    """The datasets that are built in, then those that the user has stored."""
+    return [*_BUILT_IN, *card.names()]
 
 
 def load(name: str, source: str = "") -> Task[TextDataset]:
@@ -29,10 +38,10 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
     spec = find_spec(name)
     files = download_paths(name)
     if not files:
-        return _build(spec, *(yield from spec.read(Path())), spec.origin())
+        return _build(spec, (yield from spec.read(Path())), spec.origin())
     if source:
         path = validation.existing_path(source)
-        return _build(spec, *(yield from spec.read(path)), str(path))
+        return _build(spec, (yield from spec.read(path)), str(path))
     for file, url in zip(files, spec.files().values(), strict=True):
         size, md5 = spec.checksums.get(url, (None, None))
         yield from downloads.fetch(url, file, size=size, md5=md5)
@@ -42,7 +51,7 @@ def load(name: str, source: str = "") -> Task[TextDataset]:
         for file in files:  # a mirror may have sent an error page, which must not be read again
             file.unlink(missing_ok=True)
         raise
-    return _build(spec, *content, spec.origin())
+    return _build(spec, content, spec.origin())
 
 
 def check_source(name: str, source: str) -> None:
@@ -51,26 +60,37 @@ def check_source(name: str, source: str) -> None:
 
 
 def find_spec(name: str) -> DatasetSpec:
-    """Return the spec of a dataset. Raises UsageError if there is none of this name."""
-    if name not in SPECS:
-        shown = validation.printable(name)
-        raise UsageError(f"There is no dataset {shown!r}; {validation.choose_from(name, NAMES)}")
-    return SPECS[name]
+    """Return the spec of a dataset. Raises UnfreezeError if there is none of this name, or it is damaged."""
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
+    if found := card.find(name):
+        return stored.spec(found)
+    shown = validation.printable(name)
+    raise UsageError(f"There is no dataset {shown!r}; {validation.choose_from(name, names())}")
+
+
+def find(name: str) -> DatasetSpec | None:
+    """Return the spec of a dataset, or None if there is none that can be used."""
+    try:
+        return find_spec(name)
+    except UnfreezeError:
+        return None
 
 
 def title(name: str) -> str:
     """Return the title of a dataset, or `name` if it is unknown, as in an imported record."""
-    return SPECS[name].title if name in SPECS else name
+    spec = find(name)
+    return spec.title if spec else name
 
 
 def download_paths(name: str) -> list[Path]:
     """Return where the files of a dataset are downloaded to."""
-    return [paths.downloads_dir() / file for file in SPECS[name].files()]
+    return [paths.downloads_dir() / file for file in find_spec(name).files()]
 
 
 def is_available(name: str, source: str = "") -> bool:
     """Whether a dataset can be read without a download."""
-    if name not in SPECS:
+    if find(name) is None:
         return False
     files = download_paths(name)
     if files and source:
@@ -83,10 +103,11 @@ def is_available(name: str, source: str = "") -> bool:
 
 def version(name: str, source: str = "") -> str:
     """Return what changes when a file of a dataset does, without reading the files; "" if there are none."""
-    digest = hashlib.sha256()
     try:
+        spec = find_spec(name)
+        digest = hashlib.sha256(spec.fingerprint.encode())
         path = validation.existing_path(source) if source else None
-        files = find_spec(name).list_files(path) if path else map(str, download_paths(name))
+        files = spec.list_files(path) if path else map(str, download_paths(name))
         for file in sorted(files):
             state = os.stat(file)  # not Path's, which takes longer for 50,000 reviews
             digest.update(f"{file} {state.st_size} {state.st_mtime_ns}\n".encode())
@@ -95,16 +116,22 @@ def version(name: str, source: str = "") -> str:
     return digest.hexdigest()[:16]
 
 
-def split(dataset_size: int, seed: int, limit: int = 0) -> tuple[list[int], list[int]]:
-    """Return training rows in random order and validation rows: 95% and 5%, by seed.
+def split(dataset: TextDataset, seed: int, limit: int = 0) -> tuple[list[int], list[int]]:
+    """Return training rows in random order and validation rows.
 
-    `limit` cuts the training rows only, so runs with any limit share the validation rows.
+    The validation rows are the dataset's own, or 5% of the training texts, by seed. `limit` cuts the
+    training rows only, so runs with any limit share the validation rows.
     """
-    if dataset_size < 2:
+    size = len(dataset.train.texts)
+    if size < 2:
         raise UnfreezeError("One text cannot be split: give at least two training texts.")
-    rows = np.random.default_rng(seed).permutation(dataset_size).tolist()
-    validation_size = max(1, dataset_size - int(dataset_size * (1 - _VALIDATION)))
-    train, val = rows[:-validation_size], rows[-validation_size:]
+    rows = np.random.default_rng(seed).permutation(size)
+    if dataset.val_rows:
+        val = list(dataset.val_rows)
+        train = rows[~np.isin(rows, val)].tolist()
+    else:
+        validation_size = max(1, size - int(size * (1 - _VALIDATION)))
+        train, val = rows[:-validation_size].tolist(), rows[-validation_size:].tolist()
     return train[: limit or None], val
 
 
@@ -116,10 +143,10 @@ def split_fingerprint(dataset: TextDataset, train: list[int], val: list[int]) ->
     return digest.hexdigest()[:16]
 
 
-def _build(
-    spec: DatasetSpec, train: Texts, test: Texts, reading: Reading, source: str
-) -> TextDataset:
+def _build(spec: DatasetSpec, content: Content, source: str) -> TextDataset:
     """Drop empty texts, count them in the notes, and compute the fingerprint."""
+    train, test = content.train, content.test
+    reading, val_rows = content.reading, content.val_rows
     size = len(train.texts) + len(test.texts)
     train, test = _without_empty(train), _without_empty(test)
     if dropped := size - len(train.texts) - len(test.texts):
@@ -131,13 +158,11 @@ def _build(
                     )
         are = "1 empty text was" if dropped == 1 else f"{dropped:,} empty texts were"
         reading = replace(reading, notes=(*reading.notes, f"{are} left out."))
-    digest = hashlib.sha256(repr(spec.labels).encode())
-    for part in (train, test):
-        for text, label in zip(part.texts, part.labels, strict=True):
-            data = text.encode()
-            digest.update(b"%d %d " % (label, len(data)) + data)
-        digest.update(b"|")
-    fingerprint = digest.hexdigest()[:16]
+    hashed = fingerprint(spec.labels, train.pairs(), test.pairs(), val_rows)
+    if spec.fingerprint not in ("", hashed):
+        raise UnfreezeError(
+            f"The texts of {spec.title} are not those that were stored: remove it, and add it again."
+        )
     return TextDataset(
         spec.name,
         spec.title,
@@ -146,8 +171,9 @@ def _build(
         test,
         source,
         spec.synthetic,
-        fingerprint,
+        hashed,
         reading,
+        val_rows,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from ftcore import paths, validation
 from ftcore.data import archives, decoding, folders
 from ftcore.data.archives import Member
-from ftcore.data.text_dataset import DatasetSpec, Reading, Texts
+from ftcore.data.text_dataset import Content, DatasetSpec, Reading, Texts
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 
@@ -54,7 +54,7 @@ def find_root(path: Path, wanted: tuple[str, ...] = _FOLDERS) -> Path | None:
     )
 
 
-def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
+def _read(path: Path) -> Task[Content]:
     reviews, reading = yield from read_reviews(path, _FOLDERS)
     texts: dict[str, list[str]] = {folder: [] for folder in _FOLDERS}
     for name, text in reviews:
@@ -65,7 +65,7 @@ def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
             raise UnfreezeError(f"{path} has no reviews in aclImdb/{folder}: {_WANTED}{also}")
     parts = [(texts[f"{split}/neg"], texts[f"{split}/pos"]) for split in ("train", "test")]
     train, test = (Texts(neg + pos, [0] * len(neg) + [1] * len(pos)) for neg, pos in parts)
-    return train, test, reading
+    return Content(train, test, reading)
 
 
 def _read_folder(path: Path, wanted: tuple[str, ...]) -> Task[tuple[list[Member], list[str]]]:

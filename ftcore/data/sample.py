@@ -24,7 +24,7 @@ import tomllib
 import zlib
 from pathlib import Path
 
-from ftcore.data.text_dataset import DatasetSpec, Reading, Texts
+from ftcore.data.text_dataset import Content, DatasetSpec, Texts
 from ftcore.events import Task
 
 _HELD_OUT = 20  # one in this many pairs of a frame and a word occurs in test reviews only
@@ -150,10 +150,10 @@ def _is_held_out(pair: tuple[str, str]) -> bool:
     return zlib.crc32(" ".join(pair).encode()) % _HELD_OUT == 0
 
 
-def _read(path: Path) -> Task[tuple[Texts, Texts, Reading]]:
+def _read(path: Path) -> Task[Content]:
     yield from ()  # generated in a second, without progress
     train, train_labels, test, test_labels = generate()
-    return Texts(train, train_labels), Texts(test, test_labels), Reading()
+    return Content(Texts(train, train_labels), Texts(test, test_labels))
 
 
 SPEC = DatasetSpec(

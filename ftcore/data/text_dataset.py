@@ -1,8 +1,11 @@
 """What every dataset is to the rest of the program: its description, and its texts once read."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from ftcore.events import Task
 
@@ -14,6 +17,10 @@ class Texts:
     texts: list[str]
     labels: list[int]
 
+    def pairs(self) -> Iterable[tuple[str, int]]:
+        """Each text with its label."""
+        return zip(self.texts, self.labels, strict=True)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -22,6 +29,17 @@ class Reading:
     notes: tuple[str, ...] = ()
     encoding: str = "utf-8"  # "" if the files have several
     separator: str = ","  # of columns
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is read of a dataset: all texts, and how."""
+
+    train: Texts
+    test: Texts
+    reading: Reading = Reading()
+    val_rows: tuple[int, ...] = ()
+    """Ascending rows of `train` that are validation texts; empty: they are drawn by seed."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +53,9 @@ class TextDataset:
     test: Texts
     source: str  # the path, address or author of the texts, for display
     synthetic: bool
-    fingerprint: str  # hash of the labels and all texts
+    fingerprint: str  # hash of the labels, all texts and the validation rows
     reading: Reading = Reading()
+    val_rows: tuple[int, ...] = ()  # of `train`; empty: drawn by seed
 
 
 @dataclass(frozen=True)
@@ -46,11 +65,11 @@ class DatasetSpec:
     name: str
     title: str
     labels: tuple[str, ...]
-    sizes: tuple[int, int]  # training and test texts
+    sizes: tuple[int, int]  # training texts, those for validation among them, and test texts
     mean_tokens: int  # of a text
     examples: tuple[str, ...]  # sentences to watch, unless the user writes others
     origin: Callable[[], str]  # the address of the publisher, or the author
-    read: Callable[[Path], Task[tuple[Texts, Texts, Reading]]]  # training and test texts of a path
+    read: Callable[[Path], Task[Content]]  # the texts of a path
     check_source: Callable[[Path], None] = lambda path: None  # raises for what `read` cannot use
     list_files: Callable[[Path], list[str]] = lambda path: [
         str(path)
@@ -58,3 +77,31 @@ class DatasetSpec:
     files: Callable[[], dict[str, str]] = dict  # URL by path below the downloads folder
     checksums: dict[str, tuple[int, str]] = field(default_factory=dict)  # size, MD5 by official URL
     synthetic: bool = False
+    validation_size: int = 0  # texts of its own validation part; 0: drawn by seed
+    multi_label: bool = False  # whether a text may have several labels, or none
+    fingerprint: str = ""  # of the texts, if it is known before they are read
+
+    @property
+    def takes_source(self) -> bool:
+        """Whether the texts can be read from a path that the user gives."""
+        return bool(self.files())
+
+
+def fingerprint(
+    labels: Sequence[str],
+    train: Iterable[tuple[str, object]],
+    test: Iterable[tuple[str, object]],
+    val_rows: Sequence[int] = (),
+) -> str:
+    """Return a hash of the names of classes, of all texts with their labels, and of the validation rows.
+
+    A label is the position of a class, or a tuple of positions where a text may have several.
+    """
+    digest = hashlib.sha256(repr(tuple(labels)).encode())
+    for part in (train, test):
+        for text, label in part:
+            data = text.encode()
+            digest.update(f"{label} {len(data)} ".encode() + data)
+        digest.update(b"|")
+    digest.update(np.array(val_rows, dtype="<i8").tobytes())
+    return digest.hexdigest()[:16]

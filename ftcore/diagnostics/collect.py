@@ -112,7 +112,7 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     setup, parent = bodies.setup, bodies.pretrained
     if (
         parent is None
-        or parent.dataset not in datasets.SPECS
+        or datasets.find(parent.dataset) is None
         or parent.dataset == setup.dataset.name
     ):
         return None

@@ -140,7 +140,7 @@ def _template_values(
     before = {"tokenizer": word_rules.EARLIER.name} | facts
     dependencies.check_facts(before, now | {"tokenizer": tokenizer.name})
     words = checkpoints.words_owner(parent)
-    labels = datasets.SPECS[config.dataset].labels
+    labels = datasets.find_spec(config.dataset).labels
     bf16 = facts["precision"] == "bf16"
     head_only = strategies.head_alone(config, parent.model)
     fitted = strategies.fits_head_first(config)

@@ -55,11 +55,12 @@ def check_config(config: FineTuneConfig) -> None:
 
 def refuse_unused_paths(*configs: FineTuneConfig) -> None:
     """Raise UsageError if a path is given that none of these runs reads, as if it had been read."""
-    if any(config.source and config.dataset == "sample" for config in configs):
-        raise UsageError(
-            "The sample is built in and takes no source: choose the dataset imdb or ag_news, or omit "
-            "the source (--source)."
-        )
+    for spec in (datasets.find(config.dataset) for config in configs if config.source):
+        if spec and not spec.takes_source:
+            raise UsageError(
+                f"{spec.title} takes no source, as it is stored here or built in: choose the dataset imdb "
+                "or ag_news, or omit the source (--source)."
+            )
     new = any(config.checkpoint == NEW_MODEL for config in configs)
     if not new and any(config.vectors for config in configs):
         raise UsageError(
@@ -79,7 +80,7 @@ def _source_task(config: FineTuneConfig) -> str:
     if config.mode in (*REFERENCES, "scratch") or config.checkpoint == NEW_MODEL:
         return ""
     parent = checkpoints.find(config.checkpoint)
-    known = parent.dataset != config.dataset and parent.dataset in datasets.SPECS
-    return (
-        parent.dataset if known and datasets.SPECS[parent.dataset].labels == parent.labels else ""
-    )
+    if parent.dataset == config.dataset:
+        return ""
+    task = datasets.find(parent.dataset)
+    return task.name if task and task.labels == parent.labels else ""

@@ -33,7 +33,7 @@ def seconds(config: FineTuneConfig, runs: pd.DataFrame) -> float:
     paces = [
         run_seconds / work(earlier)
         for earlier, run_seconds in finished[["config", "seconds"]].head(_REMEMBERED).to_numpy()
-        if earlier.dataset in datasets.SPECS and (run_seconds or 0) > 0
+        if (run_seconds or 0) > 0 and datasets.find(earlier.dataset)
     ]
     pace = statistics.median(paces) if paces else 1.0
     if config.budgeted:
@@ -48,7 +48,7 @@ def work(config: FineTuneConfig) -> float:
 
 def _around_training(config: FineTuneConfig) -> float:
     """Seconds of start, encoding and test."""
-    spec = datasets.SPECS[config.dataset]
+    spec = datasets.find_spec(config.dataset)
     (texts, test), tokens = spec.sizes, spec.mean_tokens
     read = _mean_read(tokens, config.reading.length)
     return _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * _forward_token(config)
@@ -56,9 +56,9 @@ def _around_training(config: FineTuneConfig) -> float:
 
 def _training(config: FineTuneConfig) -> float:
     """Seconds of training and validations."""
-    spec = datasets.SPECS[config.dataset]
+    spec = datasets.find_spec(config.dataset)
     (texts, _), tokens = spec.sizes, spec.mean_tokens
-    validation = int(texts * _VALIDATION)
+    validation = spec.validation_size or int(texts * _VALIDATION)
     train = min(config.limit or texts, texts - validation)
     per_epoch = math.ceil(train / max(1, config.batch_size))  # a reference has none
     steps = config.steps or config.epochs * per_epoch

@@ -106,7 +106,7 @@ def prepare(
     device = devices.pick(config.device)
     parent = None if config.checkpoint == NEW_MODEL else checkpoints.find(config.checkpoint)
     dataset = yield from datasets.load(config.dataset, config.source)
-    train_rows, val_rows = datasets.split(len(dataset.train.texts), config.seed, config.limit)
+    train_rows, val_rows = datasets.split(dataset, config.seed, config.limit)
     notes = [*dataset.reading.notes]
     if config.steps:
         per_epoch = math.ceil(len(train_rows) / config.batch_size)

@@ -52,19 +52,20 @@ def split_fingerprints(events: list[Event]) -> list[object]:
 
 
 def test_the_majority_class_is_right_as_often_as_it_occurs(monkeypatch):
+    train = datasets.Texts(["a film"] * 40, [0] * 30 + [1] * 10)
+    test = datasets.Texts(["x"] * 4, [0, 1, 1, 1])
+    about = ("this test", True, "0123456789abcdef")
+    dataset = datasets.TextDataset("sample", "Uneven", imdb.LABELS, train, test, *about)
+
     def load(name: str, source: str = "") -> Task[datasets.TextDataset]:
-        train = datasets.Texts(["a film"] * 40, [0] * 30 + [1] * 10)
-        test = datasets.Texts(["x"] * 4, [0, 1, 1, 1])
         yield from ()
-        return datasets.TextDataset(
-            "sample", "Uneven", imdb.LABELS, train, test, "this test", True, "0123456789abcdef"
-        )
+        return dataset
 
     monkeypatch.setattr(datasets, "load", load)
     tested = evaluations(measure("majority"))["test"]
     assert tested.accuracy == 0.25
-    train, _ = datasets.split(40, 0)
-    share = sum(row < 30 for row in train) / len(train)
+    rows, _ = datasets.split(dataset, 0)
+    share = sum(row < 30 for row in rows) / len(rows)
     assert tested.loss == pytest.approx(-(math.log(share) + 3 * math.log(1 - share)) / 4)
 
 
@@ -74,7 +75,7 @@ def test_tfidf_learns_the_sample_from_the_split_of_a_training():
     assert results["test"].accuracy > evaluations(measure("majority"))["test"].accuracy + 0.05
     assert results["val"].loss < math.log(2)
     dataset = drain(datasets.load("sample"))
-    split = datasets.split(len(dataset.train.texts), 2, 400)
+    split = datasets.split(dataset, 2, 400)
     assert split_fingerprints(events) == [datasets.split_fingerprint(dataset, *split)]
     assert results["val"].examples == 400
     again = evaluations(measure("tfidf", limit=400, seed=2))

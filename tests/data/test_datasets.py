@@ -105,28 +105,47 @@ def test_downloads_are_verified(server, monkeypatch):
         assert set(spec.checksums) == set(spec.files().values())
 
 
+def of_size(size: int, val_rows: tuple[int, ...] = ()) -> datasets.TextDataset:
+    """A dataset of as many training texts."""
+    train = datasets.Texts(["x"] * size, [0] * size)
+    about = ("here", False, "0123")
+    return datasets.TextDataset(
+        "x", "X", ("a", "b"), train, train, *about, datasets.Reading(), val_rows
+    )
+
+
 @given(size=st.integers(2, 3000), seed=st.integers(0, 2**31 - 1), limit=st.integers(0, 4000))
 def test_split_has_each_row_once_and_the_limit_keeps_validation(size, seed, limit):
-    train, val = datasets.split(size, seed)
+    train, val = datasets.split(of_size(size), seed)
     assert sorted(train + val) == list(range(size))
     assert len(val) == max(1, size - int(size * 0.95))
-    limited, same = datasets.split(size, seed, limit)
+    limited, same = datasets.split(of_size(size), seed, limit)
     assert same == val
     assert limited == train[: limit or size]
 
 
 def test_split_depends_on_the_seed_only_and_its_fingerprint_on_the_parts():
-    assert datasets.split(1000, 7) == datasets.split(1000, 7) != datasets.split(1000, 8)
+    thousand = of_size(1000)
+    assert datasets.split(thousand, 7) == datasets.split(thousand, 7) != datasets.split(thousand, 8)
     # Else earlier runs would no longer be comparable.
-    assert datasets.split(25_000, 0)[1][:3] == [867, 16457, 6635]
+    assert datasets.split(of_size(25_000), 0)[1][:3] == [867, 16457, 6635]
     with pytest.raises(UnfreezeError, match="at least two"):
-        datasets.split(1, 0)
+        datasets.split(of_size(1), 0)
     dataset = load("sample")
-    train, val = datasets.split(len(dataset.train.texts), 0)
+    train, val = datasets.split(dataset, 0)
     fingerprint = datasets.split_fingerprint(dataset, train, val)
     assert fingerprint == datasets.split_fingerprint(dataset, train[::-1], val), "in any order"
     for other in ((train[:-1], val), (val, train)):
         assert fingerprint != datasets.split_fingerprint(dataset, *other)
+
+
+@given(size=st.integers(3, 300), seed=st.integers(0, 99), data=st.data())
+def test_a_validation_part_of_the_data_holds_for_every_seed(size, seed, data):
+    rows = data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=size - 1))
+    dataset = of_size(size, tuple(sorted(rows)))
+    train, val = datasets.split(dataset, seed)
+    assert val == sorted(rows) and sorted(train + val) == list(range(size))
+    assert datasets.split(dataset, seed, 5)[0] == train[:5], "samples of a limit are nested"
 
 
 @pytest.mark.parametrize(

@@ -148,8 +148,11 @@ def data_input() -> None:
     """Draw the choice of the dataset, and of its path."""
     options = {"persist_state": "session", "on_change": lambda: fill({"source": ""})}
     options |= {"format_func": datasets.title, "help": "What to learn."}
-    st.selectbox("Data", datasets.NAMES, key=key("dataset"), **options)
-    if st.session_state[key("dataset")] != "sample":
+    names = datasets.names()
+    if st.session_state[key("dataset")] not in names:  # it was removed
+        fill({"dataset": names[0], "source": ""})
+    st.selectbox("Data", names, key=key("dataset"), **options)
+    if datasets.find_spec(st.session_state[key("dataset")]).takes_source:
         st.text_input("Where the data is", key=key("source"), **DATA_PATH)
 
 

@@ -1,0 +1,1 @@
+"""Datasets of one's own, each in a folder of `UNFREEZE_HOME/datasets`: texts.parquet and card.json."""

@@ -1,0 +1,125 @@
+"""The card of a stored dataset: what is known of it without reading its texts."""
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ftcore import paths, validation
+from ftcore.errors import UnfreezeError, UsageError
+
+FORMAT = 1
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_CARD, _TEXTS, _ASIDE = "card.json", "texts.parquet", "aside.parquet"
+_NAME = re.compile(r"\w[\w .-]{0,59}")
+
+
+@dataclass(frozen=True)
+class Card:
+    """Columns, mapping, counts, fingerprint and origin of a stored dataset."""
+
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    """Names of the classes, in order."""
+    counts: dict[str, dict[str, int]]
+    """Texts of each label, by part; a text of several labels counts for each."""
+    sizes: dict[str, int]
+    """Texts by part."""
+    fingerprint: str
+    """Of labels, texts and parts, as `TextDataset.fingerprint`."""
+    source: str
+    """Where the texts are from: a path, or an address of the Hub."""
+    multi_label: bool = False
+    mean_tokens: int = 1
+    examples: tuple[str, ...] = ()
+    added: str = ""
+    """When: ISO 8601, with the offset from UTC."""
+    files: tuple[dict[str, Any], ...] = ()
+    """Path, size and form (delimiter, encoding, …) of each file that was read."""
+    mapping: dict[str, Any] = field(default_factory=dict)
+    """Columns of text, label, split and group, and how their values were changed."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Rows that were not stored, by reason."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return folder(self.name)
+
+    @property
+    def texts(self) -> Path:
+        return self.folder / _TEXTS
+
+    @property
+    def aside(self) -> Path:
+        """Rows that could not be read: row, reason, excerpt. Absent if there are none."""
+        return self.folder / _ASIDE
+
+    def to_json(self) -> bytes:
+        values = {"format": FORMAT} | dataclasses.asdict(self)
+        return json.dumps(values, ensure_ascii=False, indent=1).encode()
+
+
+def folder(name: str) -> Path:
+    """Return the folder of a stored dataset, which may not exist."""
+    return paths.datasets_dir() / name
+
+
+def names() -> list[str]:
+    """The names of the stored datasets, sorted."""
+    try:
+        entries = list(paths.datasets_dir().iterdir())
+    except OSError:  # nothing has been stored
+        return []
+    return sorted(
+        entry.name for entry in entries if _NAME.fullmatch(entry.name) and (entry / _CARD).is_file()
+    )
+
+
+def find(name: str) -> Card | None:
+    """Return the card of a stored dataset; None if there is none of this name.
+
+    Raises UnfreezeError if the card cannot be read.
+    """
+    if not _NAME.fullmatch(name):
+        return None
+    try:
+        values = validation.read_json(folder(name) / _CARD)
+        return _from_json(name, values)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise UnfreezeError(
+            f"The card of the dataset {name} is damaged: remove the dataset, and add it again."
+        ) from None
+
+
+def check_new(name: str, reserved: tuple[str, ...]) -> None:
+    """Raise UsageError unless a new dataset can have this name."""
+    shown = validation.printable(repr(name))
+    if not _NAME.fullmatch(name) or name != name.strip() or name.endswith("."):
+        raise UsageError(
+            f"A dataset cannot be called {shown}; use up to 60 letters, digits, spaces, dots, hyphens "
+            "and underscores, and begin with a letter or digit."
+        )
+    if name.lower() in reserved:
+        raise UsageError(f"The name {shown} is reserved; choose another.")
+    taken = {other.lower() for other in names()}
+    if name.lower() in taken or folder(name).exists():
+        raise UsageError(f"There is already a dataset {shown}; choose another name, or remove it.")
+
+
+def _from_json(name: str, values: dict[str, Any]) -> Card:
+    if values.pop("format") > FORMAT:
+        raise UnfreezeError(f"A newer version of Unfreeze stored the dataset {name}: update it.")
+    known = {each.name for each in dataclasses.fields(Card)}
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    card = Card(**{key: value for key, value in values.items() if key in known} | {"name": name})
+    validation.check_field_types(card)
+    if not card.labels or card.sizes.keys() != set(PARTS):
+        raise ValueError("no labels or sizes")
+    return card

@@ -8,7 +8,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -41,12 +42,19 @@ def read_members(
     archive: Path, wanted: Callable[[str], bool], max_member: int = MAX_MEMBER
 ) -> Task[list[Member]]:
     """Read the members whose path is `wanted`. Raises UnfreezeError for a damaged, unsafe or huge archive."""
-    try:
+    with explain_errors(archive):
         start = _first_bytes(archive)
         if (kind := kind_of(start)) in _UNREAD.values():
             raise UnfreezeError(f"{archive} is a {kind} file: unpack it and give the folder.")
         read = _read_zip if start.startswith(ZIP) else _read_tar
         return (yield from read(archive, wanted, max_member))
+
+
+@contextmanager
+def explain_errors(archive: Path) -> Iterator[None]:
+    """Turn the errors of reading an archive or a compressed file into an UnfreezeError."""
+    try:
+        yield
     except _TooLarge as error:
         raise UnfreezeError(f"{archive} unpacks to far more than texts: {_USE_OTHER}") from error
     except NotImplementedError as error:

@@ -1,0 +1,1 @@
+"""Files of tables that users bring (CSV, JSON, Parquet, …): recognized, shown, and read as record batches."""

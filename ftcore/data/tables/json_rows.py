@@ -1,0 +1,106 @@
+"""Records of a JSON file as record batches: of an array or an object of records, or of columns.
+
+A document cannot be read on behind a fault, so one that breaks off or is no JSON is refused.
+"""
+
+import io
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, Any
+
+from ftcore.data.tables import batches, json_values, jsonl_rows
+from ftcore.data.tables.aside import Aside
+from ftcore.data.tables.json_document import JsonDocument
+from ftcore.data.tables.sources import Source
+from ftcore.data.tables.table_format import TableFormat
+from ftcore.data.tables.utf8 import Utf8Stream
+from ftcore.errors import UnfreezeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LOOKED_AT = 10_000  # records that tell the columns
+
+
+def recognize(source: Source, encoding: str) -> TableFormat:
+    """Return where a document has its records, and their columns. Raises UnfreezeError."""
+    try:
+        field, by_column, found = _find(_document(source, encoding))
+    except ValueError as error:
+        raise UnfreezeError(
+            f"{source.name} cannot be read as JSON ({jsonl_rows.reason(error)}): correct it."
+        ) from error
+    columns, lists = json_values.columns_of([json_values.flatten(record) for record in found])
+    return TableFormat("json", columns, lists, encoding, field=field, by_column=by_column)
+
+
+def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.RecordBatch"]:
+    """Yield the records with their numbers. Raises UnfreezeError."""
+    rows = batches.Rows(form.columns, form.lists, aside)
+    number = -1
+    try:
+        for number, record in enumerate(_records(_document(source, form.encoding), form)):
+            rows.add(number, json_values.flatten(record))
+            if rows.are_many:
+                yield rows.batch()
+    except ValueError as error:
+        raise UnfreezeError(
+            f"{source.name} cannot be read as JSON behind row {number:,} ({jsonl_rows.reason(error)}): "
+            "correct it, or write it as JSON lines, of which broken ones are kept aside."
+        ) from error
+    yield rows.batch()
+
+
+def _document(source: Source, encoding: str) -> JsonDocument:
+    stream = io.BufferedReader(Utf8Stream(source, encoding))
+    return JsonDocument(io.TextIOWrapper(stream, "utf-8", newline=""))
+
+
+def _records(document: JsonDocument, form: TableFormat) -> Iterator[Any]:
+    if form.by_column:
+        columns = dict[str, list[Any]]()
+        for key in document.fields():
+            if document.peek() in "[{":
+                columns[key] = list(document.values())
+            else:
+                document.value()
+        for values in zip_longest(*columns.values()):
+            yield dict(zip(columns, values, strict=True))
+    elif form.field:
+        for key in document.fields():
+            if key == form.field:
+                yield from document.values()
+            else:
+                document.value()
+    else:
+        yield from document.values()
+
+
+def _find(document: JsonDocument) -> tuple[str, bool, list[Any]]:
+    """Return the field that has the records ("" if none), whether the fields are columns instead, and
+    the first records.
+    """
+    if document.peek() != "{":
+        return "", False, list(islice(document.values(), _LOOKED_AT))
+    columns: dict[str, list[Any]] = {}
+    objects: dict[str, dict[str, Any]] = {}
+    for key in document.fields():
+        if document.peek() == "[":
+            values = document.values()
+            first = list(islice(values, _LOOKED_AT))
+            if first and isinstance(first[0], dict):
+                return key, False, first
+            columns[key] = first
+            for _ in values:
+                pass
+        elif document.peek() == "{" and len(objects) < _LOOKED_AT:
+            objects[key] = document.value()
+        else:
+            document.value()
+    # pandas writes columns as objects of values by row, and with orient="index" rows as objects.
+    if not columns and any("0" in values for values in objects.values()) and "0" not in objects:
+        columns = {key: list(values.values())[:_LOOKED_AT] for key, values in objects.items()}
+    if not columns:
+        return "", False, list(objects.values())
+    rows = zip_longest(*columns.values())
+    return "", True, [dict(zip(columns, values, strict=True)) for values in rows]

@@ -1,0 +1,68 @@
+"""What is known of a file of a table before it is read, and what is kept of reading it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["csv", "json", "jsonl", "parquet", "xlsx", "folder", "text"]
+ROW = "#row"  # the column that batches have beside those of the file; no file has one of this name
+MAX_EXCERPT = 200  # characters of a bad row that are kept
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """How a file is read: what `recognition.recognize` found, and what a user corrected.
+
+    Attributes:
+        columns: their names in order; nested fields of JSON are joined with dots.
+        lists: those of the columns that hold lists of texts; the others hold texts.
+        encoding: of text files, as Python names it; "" for other files.
+        delimiter: of the columns of a CSV file.
+        quote: the quotation mark of a CSV file; "" if quotation marks are ordinary characters.
+        escape: what stands before a quotation mark inside a quoted value; "" if it is doubled.
+        header: whether the first row holds the names of the columns.
+        above: rows above the header, which are left out.
+        field: of a JSON document, the one that has the records; "" if the document itself has them.
+        by_column: whether a JSON document has a list for each column in place of records.
+        compression: "gzip", "zip", …; "" for none.
+        notes: sentences about what was found.
+    """
+
+    kind: Kind
+    columns: tuple[str, ...]
+    lists: tuple[str, ...] = ()
+    encoding: str = ""
+    delimiter: str = ""
+    quote: str = ""
+    escape: str = ""
+    header: bool = False
+    above: int = 0
+    field: str = ""
+    by_column: bool = False
+    compression: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that was kept aside: its number in the file (0-based, without the header), and why."""
+
+    row: int
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """The outcome of reading a file, beside its batches.
+
+    Attributes:
+        rows: of the file, the bad ones included.
+        bad: how many were kept aside.
+        aside: the bad rows; the first `reading.MAX_ASIDE` if there are more.
+        notes: sentences about what was read otherwise than it stands in the file.
+    """
+
+    rows: int
+    bad: int
+    aside: tuple[BadRow, ...]
+    notes: tuple[str, ...] = ()

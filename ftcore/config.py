@@ -116,6 +116,13 @@ class FineTuneConfig:
         10_000_000,
         label="Training texts",
     )
+    test_limit: int = setting(
+        0,
+        "Test texts to use, drawn once and the same for every run; 0 uses all.",
+        0,
+        10_000_000,
+        label="Test texts",
+    )
     batch_size: int = setting(None, "Texts per step (default: the mode's).", 1, 4096)
     pooling: Literal["auto", "mean", "first"] = setting(
         "auto",
@@ -197,6 +204,11 @@ class FineTuneConfig:
     )
     watch: str = setting(
         "", "Sentences, one a line, that each validation classifies.", label="Watched sentences"
+    )
+    keep_model: bool = setting(
+        True,
+        "Keep the best model of a finished run, and look into it; figures and answers stay in any case.",
+        label="Keep the model",
     )
     name: str = setting("", "Name of the run (default: generated).")
     vectors: str = setting(

@@ -12,6 +12,16 @@ def percent(share: float | None) -> str:
     return MISSING if share is None or math.isnan(share) else f"{share:.1%}"
 
 
+def points(difference: float, margin: float) -> str:
+    """The size of a difference of shares, and half of its interval: 5.2 ± 1.9 points."""
+    return f"{abs(difference) * 100:.1f} ± {margin * 100:.1f} points"
+
+
+def factor(ratio: float) -> str:
+    """How many times as fast: 6.3, or 40."""
+    return f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
+
+
 def accuracy(share: float | None, texts: float | None) -> str:
     """A share of texts, which are counted if they are few: 87.3%, or 100.0% of 1 text."""
     if share is None or math.isnan(share) or texts is None or texts >= FEW_TEXTS:

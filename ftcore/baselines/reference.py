@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ftcore.config import FineTuneConfig
-from ftcore.data import datasets, split_notes
+from ftcore.data import datasets, split_notes, test_part
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import results
 from ftcore.diagnostics.results import Diagnostics
@@ -31,6 +31,7 @@ def measure(
     """
     began = time.perf_counter()
     dataset = yield from datasets.load(config.dataset, config.source)
+    dataset = test_part.reduced(dataset, config.test_limit)
     train_rows, val_rows = datasets.split(dataset, config.seed, config.limit)
     yield Started(
         {

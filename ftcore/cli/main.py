@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ftcore import __version__, paths
-from ftcore.cli import compare, exports, listings, removal, streams, training
+from ftcore.cli import (
+    compare,
+    experiment,
+    exports,
+    learning_curve,
+    listings,
+    removal,
+    streams,
+    training,
+)
 from ftcore.cli.options import add_arguments, add_preset, add_setting
 from ftcore.cli.printer import Printer, program
 from ftcore.errors import UsageError, user_message
@@ -115,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--revision", help=revision)
     add_arguments(
         add("pretrain", training.pretrain),
-        without=("checkpoint", "mode", "groups", "source_task_data"),
+        without=("checkpoint", "mode", "groups", "source_task_data", "keep_model"),
         defaults={"dataset": training.PRETRAIN_DATASET, **vars(mode_defaults("full"))},
     )
     sub = add("find-rate", training.find_rate)
@@ -128,15 +137,13 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(sub, without=("mode", "seed"), defaults=compare.DEFAULTS)
     add_preset(sub)
     sub.add_argument("--revision", help=revision)
-    help = f"modes, by commas (default: {compare.MODES})"
-    sub.add_argument("--modes", default=argparse.SUPPRESS, help=help)
-    help = f"seeds, by commas; each mode runs with each (default: {compare.SEEDS})"
-    sub.add_argument("--seeds", default=argparse.SUPPRESS, help=help)
-    help = "also the reference lines"
-    sub.add_argument("--references", action="store_true", default=argparse.SUPPRESS, help=help)
-    sub.add_argument("--export", metavar="FOLDER", help="new folder to export to")
-    help = "id of an experiment that was interrupted or paused: go on with what is left of it"
-    sub.add_argument("--resume", metavar="ID", help=help)
+    experiment.add_arguments(sub, compare.MODES, compare.SEEDS)
+    sub = add("learning-curve", learning_curve.learning_curve)
+    add_arguments(sub, without=("mode", "seed", "limit"), defaults=learning_curve.DEFAULTS)
+    add_preset(sub)
+    sub.add_argument("--revision", help=revision)
+    experiment.add_arguments(sub, learning_curve.MODES, learning_curve.SEEDS)
+    learning_curve.add_own_arguments(sub)
 
     sub = add("predict", listings.predict)
     source = sub.add_mutually_exclusive_group()
@@ -168,8 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--format", choices=("unfreeze", "huggingface"), default="unfreeze", help=help)
     sub.add_argument("--title", help="its new title (default: the checkpoint's)")
 
-    experiment = "its id, as `experiments` lists it"
-    add("export-experiment", exports.export_experiment, experiment=experiment, to=to)
+    which = "its id, as `experiments` lists it"
+    add("export-experiment", exports.export_experiment, experiment=which, to=to)
 
     sub = add("export-data", exports.export_data)
     sub.add_argument("dataset", choices=["sample"], help="the built-in dataset")

@@ -174,7 +174,7 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
         lines.append(figures)
     if last.status == "interrupted":
         lines.append(f"Resume it: {program()} resume {run_id}")
-    if "best_step" in metrics:
+    if "best_step" in metrics and config.keep_model:
         lines.append(f'Try it: {program()} predict --run {run_id} "a text"')
     out.record(record, "\n".join(lines))
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ftcore.data import datasets
+from ftcore.data import datasets, test_part
 from ftcore.diagnostics import dataset_texts, results
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Noted, Pause, Progress, Stop, Task
@@ -46,6 +46,11 @@ def collect(setup: TrainingSetup, scores: Tensor) -> Task[str]:
 
 def _collect(setup: TrainingSetup, scores: Tensor) -> Task[None]:
     dataset_texts.store(setup.dataset)
+    labels, truth = setup.dataset.labels, setup.test.labels.cpu().numpy()
+    answers = Diagnostics(labels, truth, scores.softmax(1).numpy())
+    if not setup.config.keep_model:
+        answers.write(setup.output.parent)
+        return
     best = checkpoint_files.load_model(checkpoints.find(setup.ref)).to(setup.device)
     moved = relative_distances(setup.model, best)
     pretrained = None if setup.config.mode == "scratch" else setup.parent
@@ -54,14 +59,12 @@ def _collect(setup: TrainingSetup, scores: Tensor) -> Task[None]:
     rows = sample_rows(len(setup.test), MAP_TEXTS)
     vectors = yield from bodies.vectors(setup.test, rows, setup.config.reading)
     before, after = map(principal_components, vectors)
-    diagnostics = Diagnostics(
-        setup.dataset.labels,
-        setup.test.labels.cpu().numpy(),
-        scores.softmax(1).numpy(),
-        rows.numpy(),
-        before,
-        _align_signs(after, before),
-        moved,
+    diagnostics = replace(
+        answers,
+        map_rows=rows.numpy(),
+        map_before=before,
+        map_after=_align_signs(after, before),
+        moved=moved,
     )
     diagnostics.write(setup.output.parent)
     if forgot := (yield from _measure_forgetting(bodies)):
@@ -164,5 +167,4 @@ def _align_signs(after: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 def sample_rows(texts: int, count: int) -> Tensor:
     """Draw `count` of `texts` rows, the same for every run, in ascending order; all if there are fewer."""
-    rows = np.random.default_rng(0).permutation(texts)[:count]
-    return torch.from_numpy(np.sort(rows))
+    return torch.from_numpy(test_part.rows(texts, count))

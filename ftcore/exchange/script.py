@@ -175,6 +175,7 @@ def _template_values(
         or "other_pooling" in own_flags,
         "bf16": bf16,
         "one_table": config.truncation == config.reading,
+        "test_part": config.test_limit > 0,
     }
     flags = own_flags | {flag for flag, on in conditions.items() if on}
     # A run may have any name, which must not end the script's docstring.
@@ -198,6 +199,7 @@ def _template_values(
         "read_length": read,
         "tail": config.tail_fraction,
         "limit": f"[:{config.limit}]" if config.limit else "",
+        "test_limit": config.test_limit,
         "clip": config.max_grad_norm,
         "parent_classes": parent.model.classes,
         "autocast": ", torch.autocast(DEVICE, torch.bfloat16)" if bf16 else "",

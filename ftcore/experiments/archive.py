@@ -9,7 +9,7 @@ import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -54,6 +54,13 @@ def write(results: Sequence[Result], target: Path) -> None:
         record = {"format": FORMAT, "name": results[0].run.experiment_name, "runs": runs}
         record["checksum"] = _checksum(record)
         files.write(staging / _RECORD, json.dumps(record, indent=1).encode())
+
+
+def figures_only(result: Result) -> Result:
+    """What a learning curve shows of a run: its figures and its answers, in a few kilobytes."""
+    diagnostics = result.diagnostics and result.diagnostics.answers_only()
+    tested = result.history[result.history["split"] == "test"]
+    return replace(result, history=tested, watched=result.watched[:0], diagnostics=diagnostics)
 
 
 def _checksum(record: Mapping[str, Any]) -> str:

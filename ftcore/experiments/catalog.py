@@ -12,11 +12,12 @@ from ftcore import paths, tracking
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive
+from ftcore.experiments.kinds import Kind, kind_of
 from ftcore.experiments.result import Result
 from ftcore.validation import printable
 
 # Ids of the bundled experiments in the order of the list: the first is the one that has most to teach.
-BUNDLED = ("sample",)
+BUNDLED = ("imdb-labels", "sample")
 # The status of an experiment is the first of these that one of its runs has.
 _STATUSES = ("running", "queued", "paused", "failed", "interrupted", "stopped", "finished")
 
@@ -24,27 +25,29 @@ _STATUSES = ("running", "queued", "paused", "failed", "interrupted", "stopped", 
 def experiments() -> pd.DataFrame:
     """All experiments, newest first, the bundled ones last, in their own order.
 
-    Columns: experiment, name, started, runs and finished (how many), status.
+    Columns: experiment, name, kind, started, runs and finished (how many), status.
     """
     runs = tracking.runs()
     rows = [
-        _row(str(experiment), group["experiment_name"].iloc[0], group["started"], group["status"])
+        _row(str(experiment), group["experiment_name"].iloc[0], group)
         for experiment, group in runs[runs["experiment"] != ""].groupby("experiment", sort=False)
     ]
     for experiment, results in _bundled().items():
         bundled = [result.run for result in results]
-        started = [run.created for run in bundled]
-        statuses = [run.status for run in bundled]
-        rows.append(_row(experiment, bundled[0].experiment_name, started, statuses))
-    columns = ["experiment", "name", "started", "runs", "finished", "status"]
+        values = [(run.config.limit, run.created, run.status) for run in bundled]
+        table = pd.DataFrame(values, columns=["limit", "started", "status"])
+        rows.append(_row(experiment, bundled[0].experiment_name, table))
+    columns = ["experiment", "name", "kind", "started", "runs", "finished", "status"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _row(
-    experiment: str, name: str, started: Iterable[datetime], statuses: Sequence[str]
-) -> tuple[str, str, datetime, int, int, str]:
-    finished = list(statuses).count("finished")
-    return experiment, name, min(started), len(statuses), finished, status_of(statuses)
+    experiment: str, name: str, runs: pd.DataFrame
+) -> tuple[str, str, Kind, datetime, int, int, str]:
+    statuses, kind = runs["status"].tolist(), kind_of(runs["limit"])
+    finished = statuses.count("finished")
+    started = min(runs["started"])
+    return experiment, name, kind, started, len(runs), finished, status_of(statuses)
 
 
 def status_of(statuses: Iterable[str]) -> str:
@@ -77,7 +80,10 @@ def load(which: str | Sequence[str]) -> list[Result]:
 
 
 def export(experiment: str, target: Path) -> None:
-    """Write an experiment to a new folder (see `archive`). Raises UnfreezeError if it is not over."""
+    """Write an experiment to a new folder (see `archive`). Raises UnfreezeError if it is not over.
+
+    Of a learning curve, which has many runs, only figures and answers are written.
+    """
     results = load(experiment)
     if any(result.run.live or result.run.resumable for result in results):
         finished = sum(result.run.status == "finished" for result in results)
@@ -85,6 +91,8 @@ def export(experiment: str, target: Path) -> None:
             f"This experiment is not over, {finished} of {len(results)} runs are finished; resume it, "
             "or end its other runs, and export it then."
         )
+    if kind_of(result.run.config.limit for result in results) == "learning curve":
+        results = list(map(archive.figures_only, results))
     archive.write(results, target)
 
 

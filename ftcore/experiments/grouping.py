@@ -23,7 +23,7 @@ _FACTS = {
     "torch": ("", "torch"),
 }
 # Do not tell sides apart.
-_IGNORED = ("seed", "name", "watch", "source", "source_task_data", "device")
+_IGNORED = ("seed", "name", "keep_model", "watch", "source", "source_task_data", "device")
 
 
 def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":

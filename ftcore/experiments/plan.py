@@ -31,10 +31,8 @@ def plan(
     seeds.
     """
     settings, rates = current_names(settings), rates or {}
-    seeds = list(dict.fromkeys(seeds))
-    modes = list(dict.fromkeys(EARLIER_MODES.get(mode, mode) for mode in modes))
-    if not modes or not seeds:
-        raise UsageError("An experiment needs at least one mode and one seed.")
+    seeds = distinct_seeds(seeds)
+    networks, lines = networks_and_references(settings, modes, references)
     base = FineTuneConfig.from_dict({**settings, "mode": "full"})
     if "epochs" not in settings:  # gradual unfreezes a group in each epoch, so it takes the most
         base = replace(base, epochs=mode_defaults("gradual", base.encoder, base.limit).epochs)
@@ -55,16 +53,35 @@ def plan(
             | ({"learning_rate": rates[mode]} if mode in rates else {})
         )
         for seed in seeds
-        for mode in modes
-        if mode not in REFERENCES
+        for mode in networks
     ]
-    wanted = set(REFERENCES if references else ())
-    if base.checkpoint in ("", NEW_MODEL):
-        wanted.discard("linear-probe")  # it needs a pretrained body
-    lines = [mode for mode in REFERENCES if mode in wanted.union(modes)]
     return runs + [
         replace(base, mode=mode, seed=seeds[0], name=name(mode, seeds[0])) for mode in lines
     ]
+
+
+def distinct_seeds(seeds: Iterable[int]) -> list[int]:
+    """Seeds, each once. Raises UsageError if there is none."""
+    if not (distinct := list(dict.fromkeys(seeds))):
+        raise UsageError("An experiment needs at least one seed.")
+    return distinct
+
+
+def networks_and_references(
+    settings: Mapping[str, Any], modes: Sequence[str], references: bool
+) -> tuple[list[str], list[str]]:
+    """The modes of an experiment by their current names, each once: networks, then reference lines.
+
+    `references` adds all lines that the checkpoint can have. Raises UsageError without a mode.
+    """
+    modes = list(dict.fromkeys(EARLIER_MODES.get(mode, mode) for mode in modes))
+    if not modes:
+        raise UsageError("An experiment needs at least one mode.")
+    wanted = set(REFERENCES if references else ())
+    if settings.get("checkpoint") in ("", NEW_MODEL):
+        wanted.discard("linear-probe")  # it needs a pretrained body
+    networks = [mode for mode in modes if mode not in REFERENCES]
+    return networks, [mode for mode in REFERENCES if mode in wanted.union(modes)]
 
 
 def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from ftcore import formatting
 from ftcore.experiments.comparison import Pair, Side, average, sides
 from ftcore.experiments.result import Result
 from ftcore.formatting import FEW_TEXTS, duration, listing, percent
@@ -42,7 +43,7 @@ def findings(results: Sequence[Result]) -> list[str]:
     references = [side for side in everything if side.is_reference]
     by_mode = {side.mode: side for side in reversed(networks + references)}  # the best of a mode
     sentences = [
-        *_small_parts(everything),
+        *small_parts(everything),
         _pretraining(networks, by_mode),
         _lp_ft(networks, by_mode),
         _tfidf(networks[0], by_mode),
@@ -56,7 +57,7 @@ def findings(results: Sequence[Result]) -> list[str]:
     return [sentence for sentence in sentences if sentence] + incomplete
 
 
-def _small_parts(everything: list[Side]) -> list[str]:
+def small_parts(everything: Sequence[Side]) -> list[str]:
     """What in the split is too small for a comparison; earlier versions did not record all of it."""
     sentences = []
     if any(side.train_classes == 1 for side in everything):
@@ -107,9 +108,8 @@ def _fastest(networks: list[Side], ties: list[Side]) -> str:
     pair = Pair(fastest, rival)
     if pair.speedup < SAME_SPEED:
         return f"{fastest.label} and {rival.label} trained about as fast."
-    factor = f"{pair.speedup:.1f}" if pair.speedup < 10 else f"{pair.speedup:,.0f}"
     times = f"{duration(fastest.train_seconds)} against {duration(rival.train_seconds)}"
-    speed = f"{factor} times as fast as {rival.label} ({times})"
+    speed = f"{formatting.factor(pair.speedup)} times as fast as {rival.label} ({times})"
     if fastest is best:
         return f"It trained fastest, too: {speed}."
     tied = best in ties and fastest in ties
@@ -255,5 +255,5 @@ def _texts(side: Side, noun: str) -> str:
 
 
 def _points(pair: Pair) -> str:
-    """The difference in percentage points: 5.2 ± 1.9 points."""
-    return f"{abs(pair.difference) * 100:.1f} ± {pair.margin * 100:.1f} points"
+    """The difference in percentage points."""
+    return formatting.points(pair.difference, pair.margin)

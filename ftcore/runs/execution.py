@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,10 +87,19 @@ def execute(
                 last = replace(last, status="interrupted", message=f"{error} Then resume the run.")
             if last.status not in ("paused", "interrupted"):
                 snapshots.discard(output)
+            if last.status == "finished":
+                _discard_unwanted_model(run_id, output)
             yield last
     finally:
         devices.release_memory()
         claim.release()
+
+
+def _discard_unwanted_model(run_id: str, output: Path) -> None:
+    """Delete the model of a recorded run that was asked not to keep it."""
+    with contextlib.suppress(UnfreezeError):
+        if not tracking.run(run_id).config.keep_model:
+            shutil.rmtree(output, ignore_errors=True)
 
 
 def ended(run_id: str, status: Status, message: str) -> Finished:

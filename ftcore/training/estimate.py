@@ -50,8 +50,9 @@ def _around_training(config: FineTuneConfig) -> float:
     """Seconds of start, encoding and test."""
     spec = datasets.find_spec(config.dataset)
     (texts, test), tokens = spec.sizes, spec.mean_tokens
+    tested = min(config.test_limit or test, test)
     read = _mean_read(tokens, config.reading.length)
-    return _START + (texts + test) * tokens * _ENCODE_TOKEN + test * read * _forward_token(config)
+    return _START + (texts + test) * tokens * _ENCODE_TOKEN + tested * read * _forward_token(config)
 
 
 def _training(config: FineTuneConfig) -> float:

@@ -21,7 +21,9 @@ UNUSED = (
     "steps",
     "evaluations",
     "read_length",
+    "test_limit",
     "watch",
+    "keep_model",
     "name",
     "source_task_data",
 )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ftcore import devices, memory, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
-from ftcore.data import datasets, split_notes
+from ftcore.data import datasets, split_notes, test_part
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.events import Facts, Task, drain
@@ -106,6 +106,7 @@ def prepare(
     device = devices.pick(config.device)
     parent = None if config.checkpoint == NEW_MODEL else checkpoints.find(config.checkpoint)
     dataset = yield from datasets.load(config.dataset, config.source)
+    dataset = test_part.reduced(dataset, config.test_limit)
     train_rows, val_rows = datasets.split(dataset, config.seed, config.limit)
     notes = [*dataset.reading.notes]
     if config.steps:

@@ -34,6 +34,7 @@ COMMANDS = {
     "find-rate": "--checkpoint base",
     "resume": "gone",
     "compare": "--checkpoint base",
+    "learning-curve": "--checkpoint base",
     "predict": "--checkpoint base text",
     "vectors": "NEWS --out NEW",
     "import": "FILE --vectors FILE",

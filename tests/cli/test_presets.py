@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftcore.cli import compare, main, options, training
+from ftcore.cli import compare, experiment, main, options, training
 from ftcore.cli.printer import Printer
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UsageError
@@ -37,7 +37,8 @@ def test_a_preset_fills_what_is_not_given(monkeypatch):
 
 def test_all_modes_of_a_comparison_take_the_preset():
     words = ["compare", "--preset", "best", "--modes", "full,last-layer", "--batch-size", "8"]
-    configs = compare._plan(main._parser().parse_args(words), Printer(False))
+    parsed = main._parser().parse_args(words)
+    configs = experiment.checked_plan(parsed, Printer(False), compare.plan_runs)
     shared = {(each.epochs, each.max_length, each.batch_size) for each in configs}
     assert shared == {(PRESETS["Best"]["epochs"], 512, 8)}
 
@@ -72,5 +73,6 @@ def test_an_encoder_takes_more_epochs_of_few_texts(encoder):
     assert mode_defaults("gradual", True, 2_000).epochs == 4
     assert FineTuneConfig(checkpoint=encoder, limit="500").epochs == 12
     words = f"compare --checkpoint {encoder} --limit 500 --max-length 16".split()
-    configs = compare._plan(main._parser().parse_args(words), Printer(False))
+    parsed = main._parser().parse_args(words)
+    configs = experiment.checked_plan(parsed, Printer(False), compare.plan_runs)
     assert {config.epochs for config in configs} == {12}

@@ -1,6 +1,6 @@
 """Results of runs that never ran, for tests of what is said and drawn of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -52,7 +52,7 @@ def result(
     figures = {"train_seconds": seconds, "seconds": seconds + 5, **(metrics or {})}
     if status == "finished":
         figures |= {"test_accuracy": float(right.mean()), "val_accuracy": max(curve)}
-    facts = {"train_texts": 3200, "val_texts": 400, "test_texts": len(right)}
+    facts = {"train_texts": config.limit or 3200, "val_texts": 400, "test_texts": len(right)}
     facts |= {"steps": 100, "steps_per_epoch": 25, "evaluations_per_epoch": 0.8}
     facts |= {"dataset_fingerprint": "made", "labels": list(LABELS)}
     facts["split_fingerprint"] = split or f"split-{seed}-{config.limit}"
@@ -62,13 +62,38 @@ def result(
     values = {"config": config, "facts": facts, "metrics": figures, "notes": [], "message": ""}
     progress = {"phase_done": 0.0, "phase_total": None, "phase_unit": "", "phase_seconds": 0.0}
     origin = {"created": datetime(2026, 11, 21, tzinfo=UTC), "host": "here", "pid": 1}
-    names = {"run_id": f"{mode}-{seed}", "name": f"{mode} {seed}", "experiment": "one"}
+    of_size = f"-{config.limit}" if config.limit else ""
+    names = {"run_id": f"{mode}-{seed}{of_size}", "name": f"{mode} {seed}", "experiment": "one"}
     state = {"status": status, "phase": "done", **progress}
     run = tracking.Run(**names, **state, **values, **origin)  # type: ignore[arg-type]
     truth = np.arange(len(right)) % 2
     answers = np.eye(2, dtype=np.float32)[np.where(right, truth, 1 - truth)]
     diagnostics = Diagnostics(LABELS, truth, answers, **NO_MAP | {"moved": {"head": 0.5}})
     return Result(run, history(curve, seconds), watched(seconds), diagnostics if kept else None)
+
+
+def learning_curve(
+    rights: Mapping[str, Mapping[int, int]], seeds: Sequence[int] = (0, 1, 2), **settings: Any
+) -> list[Result]:
+    """Runs of each mode, size and seed; `rights`: right test texts by mode and number of training texts.
+
+    The texts on which a run is wrong are in the same random order for all; a seed shifts their number by one.
+    Training takes 10 ms a text, the head alone a tenth of that.
+    """
+    order = np.random.default_rng(0).permutation(TEXTS)
+    return [
+        result(
+            mode,
+            order < right + seed - 1,
+            seed,
+            size * (0.001 if mode == "last-layer" else 0.01),
+            limit=size,
+            **settings,
+        )
+        for seed in seeds
+        for mode, by_size in rights.items()
+        for size, right in by_size.items()
+    ]
 
 
 def history(curve: tuple[float, ...], seconds: float) -> pd.DataFrame:

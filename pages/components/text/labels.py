@@ -30,7 +30,10 @@ def feature_time(metrics: dict[str, float]) -> str:
     if "features_seconds" not in metrics:
         return ""
     time = duration(metrics["features_seconds"])
-    by = "computed by an earlier run" if metrics["features_kept"] else "computed"
+    kept = metrics["features_kept"]  # a share of the time
+    by = "computed" + (
+        " by an earlier run" if kept == 1 else " in part by an earlier run" if kept else ""
+    )
     return f"{by} in {time}"
 
 

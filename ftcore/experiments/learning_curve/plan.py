@@ -1,0 +1,85 @@
+"""Plans a learning curve: each mode on each number of training texts, with each seed."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ftcore.config import FineTuneConfig, current_names, generated_name
+from ftcore.errors import UsageError
+from ftcore.experiments.plan import distinct_seeds, networks_and_references
+from ftcore.validation import printable
+
+ALL = "all"
+
+
+def parse_sizes(text: str) -> list[int]:
+    """Numbers of training texts by commas, ascending; `all` is 0 and comes last. Raises UsageError."""
+    sizes = {parse_size(part.strip()) for part in text.split(",") if part.strip()}
+    if len(sizes) < 2:
+        raise UsageError(
+            "A learning curve needs two numbers of texts or more, such as 100,500,all."
+        )
+    return sorted(sizes, key=_rank)
+
+
+def parse_size(text: str) -> int:
+    """A number of training texts, 0 for `all`. Raises UsageError."""
+    if text.lower() == ALL:
+        return 0
+    if not re.fullmatch("[1-9][0-9]{0,7}", text):
+        raise UsageError(
+            f"A number of training texts is {printable(text)!r}; give a whole number, or {ALL}."
+        )
+    return int(text)
+
+
+def plan(
+    settings: Mapping[str, Any],
+    modes: Sequence[str],
+    sizes: Sequence[int],
+    seeds: Iterable[int],
+    references: bool = True,
+    one_seed_from: int | None = None,
+    rates: Mapping[str, float] | None = None,
+) -> list[FineTuneConfig]:
+    """The runs of a learning curve; `sizes` as from `parse_sizes`.
+
+    A seed draws the same texts in all modes, and fewer texts are the first of more. Each mode takes the
+    epochs, the batch size and the rate that it has by default for so many texts, unless `settings` or `rates`
+    (mode → learning rate) give them. From `one_seed_from` texts on only the first seed runs, as large samples
+    differ little and cost most. Seeds are the outer loop: after the first one the curves are whole. The
+    majority class is measured once. No model is kept unless `settings` say so. Raises UsageError.
+    """
+    settings = {"keep_model": False} | current_names(settings)
+    seeds, rates = distinct_seeds(seeds), rates or {}
+    networks, lines = networks_and_references(settings, modes, references)
+    runs: list[FineTuneConfig] = []
+    for seed in seeds:
+        for size in sizes:
+            if (
+                seed != seeds[0]
+                and one_seed_from is not None
+                and _rank(size) >= _rank(one_seed_from)
+            ):
+                continue
+            for mode in [*networks, *lines]:
+                if mode == "majority" and runs and "majority" in {run.mode for run in runs}:
+                    continue
+                about = {"mode": mode, "seed": seed, "limit": size}
+                about |= {"learning_rate": rates[mode]} if mode in rates else {}
+                config = FineTuneConfig.from_dict(settings | about)
+                detail = f"{size_title(size)} texts · seed {seed}"
+                name = generated_name([mode], config.dataset, detail)
+                runs.append(replace(config, name=name))
+    return runs
+
+
+def size_title(size: int) -> str:
+    """A number of training texts in words: 500, or all."""
+    return f"{size:,}" if size else ALL
+
+
+def _rank(size: int) -> float:
+    """Sort key of a size: all texts are the most."""
+    return size or float("inf")

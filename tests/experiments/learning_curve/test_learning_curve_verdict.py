@@ -1,0 +1,92 @@
+"""What a learning curve says, in sentences."""
+
+from dataclasses import replace
+
+import pytest
+
+from ftcore.experiments.learning_curve import analysis
+from tests.helpers.fake_results import learning_curve
+
+SIZES = (50, 100, 200, 400, 800, 1600)
+
+
+def by_size(*rights):
+    return dict(zip(SIZES, rights, strict=False))
+
+
+RISES = by_size(550, 700, 790, 840, 867, 882)
+FLAT = by_size(700, 720, 730, 735, 738, 740)
+
+
+@pytest.mark.parametrize(
+    ("rights", "parts"),
+    [
+        (
+            {"full": RISES, "last-layer": FLAT},
+            [
+                "Up to about 120 texts Last layer is better and trains 10 times as fast;",
+                "from 200 on Full is better, with 1,600 by 14.2 ± 2.2 points;",
+                "with twice the labels expect 0.9 points more (0.4 to 1.6).",
+            ],
+        ),
+        (
+            {"full": by_size(800, 850, 880), "last-layer": by_size(700, 720, 740)},
+            ["Full is better at every size, by 14.0 ± ", "points with 200 texts, than Last layer, which"],
+        ),
+        (
+            {"full": by_size(700, 742), "last-layer": by_size(720, 740)},
+            [
+                "Up to 50 texts Last layer is better; with 100 texts Full and Last layer are too "
+                "close to tell apart: 74.2% and 74.0%, and Last layer trains 10 times as fast;"
+            ],
+        ),
+        ({"full": RISES}, ["With 1,600 texts Full reaches 88.2% (86.1% to 90.1%); with twice"]),
+        ({"tfidf": RISES}, ["No network finished"]),
+        (
+            {"full": by_size(700, 800), "last-layer": by_size(720, 740)},
+            ["takes three sizes to tell."],
+        ),
+        (
+            {"full": by_size(400, 500, 600, 650, 660, 980), "last-layer": FLAT},
+            ["the forecast failed its check."],
+        ),
+    ],
+)  # fmt: skip
+def test_sentence(rights, parts):
+    sentence = analysis.analyse(learning_curve(rights)).sentence
+    assert all(part in sentence for part in parts), sentence
+
+
+def test_findings_name_references_crossings_checks_and_what_is_missing():
+    results = learning_curve(
+        {"full": RISES, "last-layer": FLAT, "scratch": by_size(500, 510, 600, 700, 780, 860)},
+        dataset="imdb",
+    )
+    tfidf = {"tfidf": by_size(740, 760, 780, 800, 810, 820)}
+    results += learning_curve(tfidf, dataset="imdb")
+    results[0] = replace(results[0], run=replace(results[0].run, status="failed"))
+    further = " ".join(analysis.analyse(results).findings)
+    for part in (
+        "Last layer and Full cross at about 1",
+        "TF-IDF is beaten from 200 texts on: by Full, by 6.2 ± ",
+        "Pretraining is worth ",
+        "points with 50 and 2.2 ± ",
+        "The forecast of Full from up to 800 texts said 8",
+        "Full with 50 texts (seed 0) does not count: it is failed.",
+    ):
+        assert part in further, part
+    assert "synthetic" not in further
+    assert "synthetic" in analysis.analyse(learning_curve({"full": RISES})).findings[0]
+
+
+def test_points_are_runs_and_curves_are_means_with_intervals():
+    results = learning_curve({"full": RISES, "last-layer": FLAT})
+    points = analysis.points(results)
+    assert len(points) == 36
+    assert points[0]["mode"] == "full" and points[0]["size"] == 50 and points[0]["seed"] == 0
+    assert points[0]["test_accuracy"] == pytest.approx(0.549) and points[0]["macro_f1"] is None
+    found = analysis.analyse(results)
+    values = analysis.curve_values(found.curves[0], found)
+    first = values["points"][0]
+    assert first["low"] < first["test_accuracy"] < first["high"] and first["seeds"] == [0, 1, 2]
+    assert values["forecast"]["size"] == 3200 and values["forecast"]["passed_check"] is True

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from ftcore import settings, validation
+from ftcore import class_weights, settings, validation
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 from ftcore.models.encoder_spec import EncoderSpec, Pooling
@@ -124,6 +124,11 @@ class FineTuneConfig:
         label="Test texts",
     )
     batch_size: int = setting(None, "Texts per step (default: the mode's).", 1, 4096)
+    class_weights: str = setting(
+        "",
+        "How much a text of each class counts in the loss: balanced (each class alike), or label=weight "
+        "for some classes, separated by commas (default: every text alike).",
+    )
     pooling: Literal["auto", "mean", "first"] = setting(
         "auto",
         "What an encoder's head reads of a text: the mean over its tokens, or its first token. auto: "
@@ -192,6 +197,12 @@ class FineTuneConfig:
         0,
         100,
     )
+    best_by: Literal["auto", "accuracy", "macro-f1", "loss"] = setting(
+        "auto",
+        "Measure on the validation texts by which the best model is kept. auto: macro F1 if a class has "
+        "less than a tenth of the training texts, otherwise accuracy.",
+        label="Best model by",
+    )
     seed: int = setting(0, "Seed of the split, the order and new weights.", 0, 2**31 - 1)
     device: str = setting("auto", "auto (a GPU if there is one), cpu, cuda, mps or xpu.")
     precision: Literal["auto", "fp32", "bf16"] = setting(
@@ -246,6 +257,7 @@ class FineTuneConfig:
                 f"{SHORTEST} or more."
             )
         object.__setattr__(self, "epoch_lengths", _checked_lengths(self.epoch_lengths))
+        object.__setattr__(self, "class_weights", class_weights.checked(self.class_weights))
         if self.mode == "linear-probe" and self.checkpoint in ("", NEW_MODEL):
             raise UsageError("A linear probe needs a pretrained body: choose a checkpoint.")
         if self.mode == "custom" and not self.groups:
@@ -341,7 +353,8 @@ class FineTuneConfig:
         In records of earlier versions, 0 stands for the mode's default.
         """
         values = current_names(values)
-        values = {"pooling": ""} | values  # the earlier versions had no encoders
+        # Earlier versions had no encoders, and kept the most accurate model.
+        values = {"pooling": "", "best_by": "accuracy"} | values
         unset = {name for name in _ZERO_IS_UNSET if values.get(name) == 0}
         known = {name: value for name, value in values.items() if name in SETTINGS}
         return cls(**{name: known[name] for name in known.keys() - unset})

@@ -61,7 +61,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Loss and accuracy on a whole split at a step; step 0 is before training."""
+    """Loss, accuracy and macro F1 on a whole split at a step; step 0 is before training.
+
+    Evaluations of earlier versions have no macro F1.
+    """
 
     split: Literal["val", "test"]
     step: int
@@ -70,6 +73,7 @@ class Evaluation:
     examples: int
     loss: float
     accuracy: float
+    macro_f1: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,3 +70,9 @@ def rough_duration(seconds: float) -> str:
 def listing(names: Sequence[str]) -> str:
     """Names in a sentence: A, B and C."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def few_names(names: Sequence[str], most: int = 5) -> str:
+    """A listing of the first names, and how many more there are: A, B and 198 more."""
+    rest = [f"{len(names) - most + 1} more"] if len(names) > most else []
+    return listing([*names[: most - len(rest)], *rest])

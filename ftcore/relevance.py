@@ -10,7 +10,8 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
     """Return the settings that have an effect on a run of this config."""
     names = set(SETTINGS)
     if config.mode in REFERENCES:
-        names = {"dataset", "source", "mode", "limit", "test_limit", "seed", "name"}
+        names = {"dataset", "source", "mode", "limit", "test_limit", "class_weights"}
+        names |= {"seed", "name"}
     if config.mode == "linear-probe":
         names |= {"checkpoint", "pooling", "max_length", "read_length", "tail_fraction"}
         names |= {"device", "precision"}

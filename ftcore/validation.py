@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ftcore.errors import UnfreezeError
 
+_MOST_NAMES = 20  # in a message
 _MAX_JSON = 200_000_000  # bytes; a vocabulary of two million words has a quarter of it
 
 
@@ -55,10 +56,11 @@ def printable(text: str) -> str:
 
 
 def choose_from(name: str, names: Sequence[str]) -> str:
-    """Return the end of a message about an unknown name: the most similar one, and all of them."""
+    """Return the end of a message about an unknown name: the most similar one, and the first 20."""
     similar = difflib.get_close_matches(name, names, 1)
     choose = f"did you mean {similar[0]}? Choose" if similar else "choose"
-    return f"{choose} one of {', '.join(names)}."
+    rest = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return f"{choose} one of {', '.join(names[:_MOST_NAMES])}{rest}."
 
 
 def refuse_special_files(*paths: Path) -> None:

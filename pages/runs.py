@@ -25,7 +25,7 @@ list_slot.skeleton(height=240)
 try:
     from ftcore import tracking
     from pages.components.charts import run_curves
-    from pages.components.charts.live_chart import axis_input, live_charts, pack
+    from pages.components.charts.live_chart import axis_input, live_charts, metrics_of, pack
     from pages.components.runs import run_list
     from pages.components.runs.queue_panel import queue_panel
     from pages.components.runs.side_by_side import run_table, warn_if_unfair
@@ -65,6 +65,7 @@ def add_reference_lines(run_id: str) -> list[str]:
         "limit",
         "seed",
         "mode",
+        "class_weights",
         "checkpoint",
     ]  # without one if not a linear probe
     run_ids = []
@@ -132,8 +133,9 @@ axis = axis_input("runs_axis", persist_state="session")
 @st.fragment(run_every="2s" if any(run.live for run in drawn_runs) else None)
 def charts() -> None:
     """Draw the curves, again and again while a run is live."""
-    traces = run_curves.by_run(run_list.read_runs(drawn_ids))
-    live_charts(pack(traces, axis, ",".join(drawn_ids)), key="runs_charts")
+    runs = run_list.read_runs(drawn_ids)
+    curves = pack(run_curves.by_run(runs), axis, ",".join(drawn_ids), metrics_of(runs))
+    live_charts(curves, key="runs_charts")
 
 
 charts()

@@ -44,7 +44,8 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     labels = setup.train.labels.cpu()[setup.val_rows].numpy()
     probabilities = scores.double().softmax(1).numpy()
     examples = len(setup.train_rows)
-    validated = reference.evaluation("val", probabilities, labels, seconds, examples)
+    weights = None if setup.class_weights is None else setup.class_weights.cpu().double().numpy()
+    validated = reference.evaluation("val", probabilities, labels, seconds, examples, weights)
     yield validated
 
     rows = torch.arange(len(setup.test))
@@ -54,5 +55,12 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     scores = yield from test.predict(rows, "testing")
     probabilities = scores.double().softmax(1).numpy()
     yield from reference.conclude(
-        began, validated, setup.dataset, probabilities, output, classifier.metrics
+        began,
+        validated,
+        setup.dataset,
+        probabilities,
+        output,
+        setup.best_by,
+        weights,
+        classifier.metrics,
     )

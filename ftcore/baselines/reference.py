@@ -7,12 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ftcore import class_weights, classification_metrics
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets, split_notes, test_part
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import results
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Evaluation, Facts, Finished, Progress, Started, Task
+from ftcore.training import best_measure, outcome
+from ftcore.training.best_measure import Measure
 
 Scorer = Callable[[Sequence[str]], np.ndarray]
 """Texts → probabilities [texts, classes]."""
@@ -21,10 +24,12 @@ Scorer = Callable[[Sequence[str]], np.ndarray]
 def measure(
     config: FineTuneConfig,
     output: Path | None,
-    fit: Callable[[TextDataset, Sequence[int]], Scorer],
+    fit: Callable[[TextDataset, Sequence[int], np.ndarray | None], Scorer],
     facts: Facts,
 ) -> Task[None]:
     """Fit a scorer of texts and evaluate it on the validation and test texts; `facts` go into the record.
+
+    `fit` takes the dataset, its rows to learn from, and the weight of each class, if there are any.
 
     It sees the same split as a training with these settings and leaves its answers, but no checkpoint, in
     the folder `output`. The last event is `Finished`. Raises UnfreezeError if the data cannot be used.
@@ -33,6 +38,10 @@ def measure(
     dataset = yield from datasets.load(config.dataset, config.source)
     dataset = test_part.reduced(dataset, config.test_limit)
     train_rows, val_rows = datasets.split(dataset, config.seed, config.limit)
+    weights = class_weights.values(
+        config.class_weights, dataset.labels, [dataset.train.labels[row] for row in train_rows]
+    )
+    best_by, _ = best_measure.choose(config.best_by, dataset)
     yield Started(
         {
             "dataset_fingerprint": dataset.fingerprint,
@@ -44,6 +53,7 @@ def measure(
             "val_texts": len(val_rows),
             "test_texts": len(dataset.test.texts),
             "steps": 1,
+            "best_by": best_by,
             **facts,
         },
         (
@@ -54,17 +64,17 @@ def measure(
     )
     yield Progress("training", 0, None)
     clock = time.perf_counter()
-    scorer = fit(dataset, train_rows)
+    scorer = fit(dataset, train_rows, weights)
     seconds = time.perf_counter() - clock
 
     yield Progress("evaluating", 0, len(val_rows), "texts")
     probabilities = scorer([dataset.train.texts[row] for row in val_rows])
     labels = np.array([dataset.train.labels[row] for row in val_rows])
-    validated = evaluation("val", probabilities, labels, seconds, len(train_rows))
+    validated = evaluation("val", probabilities, labels, seconds, len(train_rows), weights)
     yield validated
     yield Progress("testing", 0, len(dataset.test.texts), "texts")
     probabilities = scorer(dataset.test.texts)
-    yield from conclude(began, validated, dataset, probabilities, output)
+    yield from conclude(began, validated, dataset, probabilities, output, best_by, weights)
 
 
 def predict(model: Any, features: Any, classes: int) -> np.ndarray:
@@ -80,12 +90,19 @@ def evaluation(
     labels: np.ndarray,
     seconds: float,
     examples: int,
+    weights: np.ndarray | None = None,
 ) -> Evaluation:
-    """Loss and accuracy of probabilities [texts, classes], from a fit of `seconds` to `examples` texts."""
+    """Evaluate probabilities [texts, classes], from a fit of `seconds` to `examples` texts.
+
+    The loss is weighted by class as those of a training are, also where the fit knows no weights.
+    """
     of_truth = probabilities[np.arange(len(labels)), labels]
-    loss = -np.log(of_truth.clip(min=1e-9)).mean()
-    accuracy = (probabilities.argmax(1) == labels).mean()
-    return Evaluation(split, 0, 0.0, seconds, examples, float(loss), float(accuracy))
+    of_class = None if weights is None else weights[labels]
+    loss = np.average(-np.log(of_truth.clip(min=1e-9)), weights=of_class)
+    answers = probabilities.argmax(1)
+    accuracy = (answers == labels).mean()
+    f1 = classification_metrics.measure(labels, answers, probabilities.shape[1]).macro_f1
+    return Evaluation(split, 0, 0.0, seconds, examples, float(loss), float(accuracy), f1)
 
 
 def conclude(
@@ -94,6 +111,8 @@ def conclude(
     dataset: TextDataset,
     probabilities: np.ndarray,
     output: Path | None,
+    best_by: Measure,
+    weights: np.ndarray | None = None,
     metrics: Mapping[str, float] | None = None,
 ) -> Task[None]:
     """Evaluate probabilities [texts, classes] of the test texts; store them in `output`, if given.
@@ -101,9 +120,11 @@ def conclude(
     began: `perf_counter` at the start.
     """
     labels = np.array(dataset.test.labels)
-    tested = evaluation("test", probabilities, labels, validated.seconds, validated.examples)
+    seconds, examples = validated.seconds, validated.examples
+    tested = evaluation("test", probabilities, labels, seconds, examples, weights)
     yield tested
-    message = f"{tested.accuracy:.1%} of {len(labels):,} test texts are right."
+    test = outcome.figures(labels, probabilities)
+    message = outcome.sentence(test, len(labels), best_by)
     if output is not None:
         answers = Diagnostics(dataset.labels, labels, probabilities.astype(np.float32))
         message += results.store(output, dataset, answers)
@@ -111,6 +132,6 @@ def conclude(
         "seconds": time.perf_counter() - began,
         "train_seconds": validated.seconds,
         "val_accuracy": validated.accuracy,
-        "test_accuracy": tested.accuracy,
+        **({} if validated.macro_f1 is None else {"val_macro_f1": validated.macro_f1}),
     }
-    yield Finished("finished", message, figures | dict(metrics or {}))
+    yield Finished("finished", message, figures | test | dict(metrics or {}))

@@ -23,8 +23,13 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     return reference.measure(config, output, fit, facts)
 
 
-def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:
-    """Fit to training texts. Raises UnfreezeError if they have one class, or no words in common."""
+def fit(
+    dataset: TextDataset, rows: Sequence[int], weights: np.ndarray | None = None
+) -> reference.Scorer:
+    """Fit to training texts, whose classes may have weights [classes].
+
+    Raises UnfreezeError if they have one class, or no words in common.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
     from sklearn.linear_model import LogisticRegression
 
@@ -34,8 +39,10 @@ def fit(dataset: TextDataset, rows: Sequence[int]) -> reference.Scorer:
     vectorizer = TfidfVectorizer(
         preprocessor=lambda text: word_rules.CURRENT.normalize(text).lower(), **options
     )
+    by_class = None if weights is None else dict(enumerate(weights.tolist()))
     try:
-        model = LogisticRegression(C=10, max_iter=300).fit(vectorizer.fit_transform(texts), labels)
+        model = LogisticRegression(C=10, max_iter=300, class_weight=by_class)
+        model.fit(vectorizer.fit_transform(texts), labels)
     except ValueError:
         raise UnfreezeError(
             "These training texts are too few for TF-IDF: it needs two classes, and words that "

@@ -74,6 +74,8 @@ def _rows(results: "list[Result]") -> list[dict[str, Any]]:
             texts = [result.run.facts.get(f"{split}_texts") for result in side.results]
             row[f"{split}_texts"] = min(filter(None, texts), default=None)
             row[f"{split}_spread"] = statistics.stdev(values) if len(values) > 1 else None
+        row |= {"macro_f1": side.macro_f1, "balanced_accuracy": side.balanced_accuracy}
+        row |= {"measure": side.measure, "per_class": side.by_class}
         rows.append(row)
     return rows
 
@@ -84,8 +86,8 @@ def _average(results: "list[Result]") -> dict[str, Any] | None:
 
     if (side := average(sides(results))) is None:
         return None
-    accuracy = side.test_accuracy
-    return {"label": side.label, "seeds": sorted(side.by_seed), "test_accuracy": accuracy}
+    figures = {"test_accuracy": side.test_accuracy, "macro_f1": side.macro_f1}
+    return {"label": side.label, "seeds": sorted(side.by_seed), **figures}
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
@@ -96,10 +98,15 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
         mean = formatting.accuracy(row[f"{split}_accuracy"], row[f"{split}_texts"])
         return mean if spread is None else f"{mean} ± {percent(spread)}"
 
-    cells = [("mode", "seeds", "validation", "test", "training", "trained parameters")]
+    by_f1 = ["macro F1"] if any(row["measure"] == "macro-f1" for row in rows) else []
+    cells = [("mode", "seeds", "validation", "test", *by_f1, "training", "trained parameters")]
     for row in rows:
         seeds, seconds = ", ".join(map(str, row["seeds"])), duration(row["train_seconds"])
         trained = f"{row['trainable_parameters']:,}" if row["parameters"] else ""
-        accuracies = accuracy(row, "val"), accuracy(row, "test")
+        accuracies = (
+            accuracy(row, "val"),
+            accuracy(row, "test"),
+            *(percent(row["macro_f1"]) for _ in by_f1),
+        )
         cells.append((row["label"], seeds, *accuracies, seconds, trained))
     return experiment.aligned(cells)

@@ -71,10 +71,12 @@ def _line(event: events.Event) -> str:
             return "\n".join([str(event.facts["trains"]), *event.notes])
         case events.Step() | events.Evaluation():
             split = event.split if isinstance(event, events.Evaluation) else "train"
-            return (
+            line = (
                 f"{split:>5}  step {event.step:>6,}  epoch {event.epoch:6.2f}  "
                 f"{event.seconds:8.1f} s  loss {event.loss:.4f}  accuracy {event.accuracy:.2%}"
             )
+            f1 = event.macro_f1 if isinstance(event, events.Evaluation) else None
+            return line if f1 is None else f"{line}  macro F1 {f1:.2%}"
         case events.Watched():
             sentences = [" ".join(f"{p:.0%}" for p in row) for row in event.probabilities]
             return f"watch  step {event.step:>6,}  {'; '.join(sentences)}"

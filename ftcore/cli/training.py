@@ -14,7 +14,7 @@ from ftcore.cli.printer import Printer, program
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished, Task, drain
-from ftcore.formatting import accuracy, count, duration
+from ftcore.formatting import accuracy, count, duration, percent
 from ftcore.text.vector_settings import GLOVE_SETTINGS, VECTOR_SETTINGS, VectorSettings
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 PRETRAIN_DATASET = "ag_news"
 # The metrics in the record of a run's end.
-METRICS = ["val_accuracy", "test_accuracy", "seconds", "train_seconds", "reviews_per_second"]
+METRICS = ["val_accuracy", "val_macro_f1", "test_accuracy", "macro_f1", "balanced_accuracy"]
+METRICS += ["seconds", "train_seconds", "reviews_per_second"]
 METRICS += ["features_seconds", "features_kept"]
 
 
@@ -163,6 +164,8 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
         "trainable_parameters": facts.get("trainable_parameters"),
         "parameters": facts.get("parameters"),
         **{f"{split}_texts": facts.get(f"{split}_texts") for split in ("val", "test")},
+        "best_by": facts.get("best_by"),
+        "per_class": _per_class(run_id) if "test_accuracy" in metrics else None,
         "notes": notes,
     }
     outcome = f"{last.status}: {last.message}"
@@ -179,12 +182,22 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
     out.record(record, "\n".join(lines))
 
 
+def _per_class(run_id: str) -> list[dict[str, Any]] | None:
+    """The figures of each class; None if the answers to the test texts were not kept."""
+    from ftcore.diagnostics.results import Diagnostics
+
+    answers = Diagnostics.of_run(run_id)
+    return answers.by_class.by_label(answers.labels) if answers else None
+
+
 def _figures(metrics: dict[str, float], facts: dict[str, Any]) -> str:
     figures = [
         f"{name} {accuracy(metrics[f'{split}_accuracy'], facts.get(f'{split}_texts'))}"
         for name, split in (("validation", "val"), ("test", "test"))
         if f"{split}_accuracy" in metrics
     ]
+    if facts.get("best_by") == "macro-f1" and "macro_f1" in metrics:
+        figures.append(f"macro F1 {percent(metrics['macro_f1'])}")
     if seconds := metrics.get("train_seconds"):
         figures.append(f"{duration(seconds)} of training")
     if speed := metrics.get("reviews_per_second"):

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from ftcore.data.text_dataset import TextDataset
-from ftcore.formatting import FEW_TEXTS, listing
+from ftcore.formatting import FEW_TEXTS, few_names
 
 _ONE_CLASS = {
     "training": "so the model learns to say nothing else: use more training texts",
     "validation": "so validation rewards a model that always says so",
     "test": "so the test rewards a model that always says so",
 }
+_IN_MACRO_F1 = "which counts as 0 in its macro F1 if the model answers it, and otherwise not at all"
 
 
 def notes(dataset: TextDataset, train_rows: Sequence[int], val_rows: Sequence[int]) -> list[str]:
@@ -36,7 +37,8 @@ def _missing_classes(part: str, classes: Sequence[str], labels: Sequence[int]) -
     if not missing:
         return ""
     if len(present) > 1:
-        return f"No {part} text is of class {listing(missing)}."
+        sentence = f"No {part} text is of class {few_names(missing)}"
+        return f"{sentence}." if part == "training" else f"{sentence}, {_IN_MACRO_F1}."
     [label] = present
     texts = "The only" if len(labels) == 1 else f"All {len(labels):,}"
     verb = "text is" if len(labels) == 1 else "texts are"

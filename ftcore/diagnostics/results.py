@@ -11,12 +11,14 @@ import json
 import logging
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ftcore import validation
+from ftcore import classification_metrics, validation
+from ftcore.classification_metrics import ClassMetrics
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import dataset_texts
 from ftcore.errors import user_message
@@ -63,6 +65,13 @@ class Diagnostics:
     forgot: dict[str, float | str] | None = None
     """Accuracy on the checkpoint's source task, through its old head, for example
     {"task": "AG News", "before": 0.884, "after": 0.51, "texts": 7600}; None if not measured."""
+
+    @cached_property
+    def by_class(self) -> ClassMetrics:
+        """Precision, recall, F1 and texts of each class, and their means."""
+        return classification_metrics.measure(
+            self.truth, self.probabilities.argmax(1), len(self.labels)
+        )
 
     @classmethod
     def of_run(cls, run_id: str) -> "Diagnostics | None":

@@ -6,11 +6,12 @@ import json
 import math
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from ftcore import tracking, validation
+from ftcore import class_weights, tracking, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
 from ftcore.errors import UnfreezeError
@@ -148,6 +149,7 @@ def _template_values(
     read = config.reading.length
     trained = [truncation.length for truncation in config.training_truncations]
     explicit_attention = bf16 and facts["device"] == "cpu"
+    best_by = facts.get("best_by", "accuracy")  # which earlier versions went by
     of_kind = encoder_script.template_values if config.encoder else _lesson_values
     module = encoder_script.module if config.encoder else _module
     own_flags, own_values = of_kind(config, parent, model, explicit_attention)
@@ -173,6 +175,10 @@ def _template_values(
         "new_head": parent.labels != labels
         or config.mode == "scratch"
         or "other_pooling" in own_flags,
+        "class_weights": bool(config.class_weights),
+        "balanced": config.class_weights == class_weights.BALANCED,
+        "macro_f1": best_by == "macro-f1",
+        "by_loss": best_by == "loss",
         "bf16": bf16,
         "one_table": config.truncation == config.reading,
         "test_part": config.test_limit > 0,
@@ -212,14 +218,30 @@ def _template_values(
         "max_iterations": linear_head.MAX_ITERATIONS,
         "tolerance": linear_head.TOLERANCE,
         "least_spread": linear_head.LEAST_SPREAD,
+        "measure": best_by.replace("-f1", " F1"),
+        "and_f1": ", and their macro F1" if best_by == "macro-f1" else "",
         "optimizer": "AdamW" if config.optimizer == "adamw" else "SGD",
         **{name: getattr(config, name) for name in _SETTINGS},
+        **_class_weights(config, labels),
     } | own_values
     if config.encoder:
         for part in ("tokens", "model"):
             template = Path(__file__).with_name(f"encoder_{part}.txt").read_text("utf-8")
             values[f"encoder_{part}"] = fill(template, flags, values).rstrip()
     return flags, values
+
+
+def _class_weights(config: FineTuneConfig, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the template's values for weights of classes; without weights, they leave no trace."""
+    names = ("class_weights", "weights", "double_weights", "in_batch")
+    if not config.class_weights:
+        return dict.fromkeys(names, "")
+    by_hand = config.class_weights != class_weights.BALANCED
+    given = class_weights.parse(config.class_weights) if by_hand else {}
+    arguments = "CLASS_WEIGHTS", "CLASS_WEIGHTS.double()"
+    in_batch = ', CLASS_WEIGHTS.to(DEVICE), reduction="sum"'
+    values = [given.get(label, 1.0) for label in labels], *(f", {each}" for each in arguments)
+    return dict(zip(names, (*values, in_batch), strict=True))
 
 
 def _lesson_values(

@@ -151,7 +151,7 @@ def _check_run(run: Run) -> None:
     counts = [facts[name] for name in _COUNTS if name in facts]
     others = (*_COUNTS, "evaluations_per_epoch", "labels")
     texts = [value for name, value in facts.items() if name not in others]
-    shares = [value for name, value in metrics.items() if name.endswith("_accuracy")]
+    shares = [value for name, value in metrics.items() if name.endswith(("_accuracy", "macro_f1"))]
     times = [value for name, value in metrics.items() if name.endswith("seconds")]
     if not (
         run.status in get_args(Status)
@@ -171,6 +171,8 @@ def _check_run(run: Run) -> None:
 def _check_history(table: pd.DataFrame) -> None:
     """Raise ValueError or KeyError if a table is not that of `tracking.history`."""
     _check_table(table, table["accuracy"])
+    if "macro_f1" in table and not table["macro_f1"].dropna().between(0, 1).all():
+        raise ValueError("macro F1 is out of range")
     if not table["split"].isin(["train", "val", "test"]).all() or table["loss"].dtype != float:
         raise ValueError("split or loss is out of range")
 

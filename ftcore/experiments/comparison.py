@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
-from ftcore.experiments import statistics
+from ftcore.experiments import macro_f1, statistics
 from ftcore.experiments.grouping import group_by_settings
-from ftcore.experiments.result import Result
+from ftcore.experiments.result import Measure, Result
 from ftcore.experiments.statistics import Interval
 from ftcore.modes import REFERENCES
+from ftcore.training import outcome
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity
@@ -20,6 +22,8 @@ class Side:
 
     label: str
     results: tuple[Result, ...]
+    measure: Measure = "accuracy"
+    """What sides are compared by: the test accuracy, or macro F1 where the best models were kept by it."""
 
     @property
     def mode(self) -> str:
@@ -43,6 +47,29 @@ class Side:
         return fmean(self.test_accuracies)
 
     @property
+    def macro_f1(self) -> float | None:
+        """Mean over the seeds; None if it is not known of one."""
+        return _mean_if_known([result.macro_f1 for result in self.results])
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean over the seeds; None if it is not known of one."""
+        return _mean_if_known([result.balanced_accuracy for result in self.results])
+
+    @property
+    def by_class(self) -> list[dict[str, Any]] | None:
+        """Label, precision, recall, F1 and support of each class, means over the seeds; None if unknown."""
+        looks = [result.diagnostics for result in self.results if result.answers is not None]
+        if len(looks) < len(self.results):
+            return None
+        seeds = [look.by_class.by_label(look.labels) for look in looks if look is not None]
+        figures = ("precision", "recall", "f1")
+        return [
+            rows[0] | {name: fmean(row[name] for row in rows) for name in figures}
+            for rows in zip(*seeds, strict=True)
+        ]
+
+    @property
     def test_texts(self) -> int:
         return self._fact("test_texts")
 
@@ -55,15 +82,27 @@ class Side:
         """Number of classes among the training texts; 0 if it was not recorded."""
         return self._fact("train_classes")
 
+    @cached_property
+    def scores(self) -> list[float]:
+        """The test accuracy or macro F1 of each seed."""
+        return [result.score(self.measure) for result in self.results]
+
     @property
+    def score(self) -> float:
+        """Mean over the seeds."""
+        return fmean(self.scores)
+
+    @cached_property
     def text_interval(self) -> Interval:
-        """95% interval of the test accuracy for other test texts."""
-        return statistics.wilson(self.test_accuracy, self.test_texts)
+        """95% interval of the score for other test texts."""
+        if self.measure == "accuracy" or self.answers is None or self.truth is None:
+            return statistics.wilson(self.score, self.test_texts)
+        return macro_f1.interval(self.truth, self.classes, self.answers)
 
     @property
     def seed_interval(self) -> Interval | None:
-        """95% interval of the test accuracy for other seeds; None for a single seed."""
-        return statistics.student(self.test_accuracies)
+        """95% interval of the score for other seeds; None for a single seed."""
+        return statistics.student(self.scores)
 
     @property
     def interval(self) -> Interval:
@@ -74,9 +113,9 @@ class Side:
     def train_seconds(self) -> float:
         return fmean(result.train_seconds for result in self.results)
 
-    def seconds_to(self, accuracy: float) -> float | None:
-        """Mean seconds until the validation accuracy first reached a value; None if a seed never did."""
-        times = [result.seconds_to(accuracy) for result in self.results]
+    def seconds_to(self, level: float) -> float | None:
+        """Mean seconds until the measure on validation first reached a level; None if a seed never did."""
+        times = [result.seconds_to(level, self.measure) for result in self.results]
         reached = [seconds for seconds in times if seconds is not None]
         return fmean(reached) if len(reached) == len(times) else None
 
@@ -100,6 +139,16 @@ class Side:
             return None
         return np.mean(known, axis=0)
 
+    @cached_property
+    def answers(self) -> list[np.ndarray] | None:
+        """The answers of each seed to the test texts; None if some are missing."""
+        known = [rows for result in self.results if (rows := result.answers) is not None]
+        return known if self.correct is not None else None
+
+    @property
+    def classes(self) -> int:
+        return len(self.results[0].run.facts["labels"])
+
     @property
     def truth(self) -> np.ndarray | None:
         """True class of each test text, int [texts]; None if predictions are missing."""
@@ -116,7 +165,7 @@ class Pair:
 
     @property
     def difference(self) -> float:
-        return self.first.test_accuracy - self.second.test_accuracy
+        return self.first.score - self.second.score
 
     @cached_property
     def paired_correct(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -131,17 +180,24 @@ class Pair:
     def text_interval(self) -> Interval:
         """95% interval of the difference for other test texts; narrower if measured on the same ones."""
         first, second = self.first, self.second
-        if self.paired_correct is not None:
+        if self.paired_correct is None:
+            return statistics.unpaired(
+                first.score, first.text_interval, second.score, second.text_interval
+            )
+        if first.measure == "accuracy":
             return statistics.paired(np.subtract(*self.paired_correct))
-        return statistics.unpaired(
-            first.test_accuracy, first.text_interval, second.test_accuracy, second.text_interval
-        )
+        assert first.truth is not None and first.answers is not None and second.answers is not None
+        return macro_f1.interval(first.truth, first.classes, first.answers, second.answers)
 
     @cached_property
     def seed_interval(self) -> Interval | None:
         """95% interval of the difference for other seeds, from the differences by seed."""
+        measure = self.first.measure
         return statistics.student(
-            [first.test_accuracy - second.test_accuracy for first, second in self.by_seed.values()]
+            [
+                first.score(measure) - second.score(measure)
+                for first, second in self.by_seed.values()
+            ]
         )
 
     @property
@@ -192,7 +248,15 @@ class Pair:
 def sides(results: Sequence[Result]) -> list[Side]:
     """The sides of a comparison, references last; incomplete runs are left out."""
     complete = [result for result in results if result.complete]
-    return [Side(label, tuple(group)) for label, group in group_by_settings(complete)]
+    measure = measure_of(complete)
+    return [Side(label, tuple(group), measure) for label, group in group_by_settings(complete)]
+
+
+def measure_of(results: Sequence[Result]) -> Measure:
+    """Macro F1 if the best model of every run was kept by it, else accuracy, also in earlier versions."""
+    by_f1 = [result.run.facts.get("best_by") == "macro-f1" for result in results]
+    known = [result.macro_f1 is not None for result in results]
+    return "macro-f1" if results and all(by_f1) and all(known) else "accuracy"
 
 
 def average(everything: Sequence[Side]) -> Side | None:
@@ -204,7 +268,7 @@ def average(everything: Sequence[Side]) -> Side | None:
     tfidf = next((side for side in everything if side.mode == "tfidf"), None)
     if not networks or tfidf is None:
         return None
-    best = max(networks, key=lambda side: side.test_accuracy)
+    best = max(networks, key=lambda side: side.score)
     pair = Pair(best, tfidf)
     if pair.paired_correct is None or not pair.by_seed:
         return None
@@ -213,10 +277,15 @@ def average(everything: Sequence[Side]) -> Side | None:
         assert first.diagnostics is not None and second.diagnostics is not None
         probabilities = (first.diagnostics.probabilities + second.diagnostics.probabilities) / 2
         answers = replace(second.diagnostics, probabilities=probabilities)
-        right = (probabilities.argmax(1) == answers.truth).mean()
-        run = replace(second.run, metrics=second.run.metrics | {"test_accuracy": float(right)})
+        figures = outcome.figures(answers.truth, probabilities)
+        run = replace(second.run, metrics=second.run.metrics | figures)
         results.append(replace(second, run=run, diagnostics=answers))
-    return Side(f"{best.label} and {tfidf.label}, averaged", tuple(results))
+    return Side(f"{best.label} and {tfidf.label}, averaged", tuple(results), best.measure)
+
+
+def _mean_if_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
 
 
 def _wider(first: Interval, second: Interval | None) -> Interval:

@@ -104,6 +104,9 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
         "training texts": [f"{run.config.limit:,}" if run.config.limit else "all" for run in runs],
         "seed": [", ".join(map(str, sorted(group))) for group in seeds.values()],
     }
+    values["measure of the best model"] = [
+        str(run.facts.get("best_by", "accuracy")) for run in networks if run.facts
+    ]
     # A fair comparison may differ in what is read in training, but not in what the test is.
     values["longest text in answers"] = [
         f"{run.config.reading.length:,} tokens"

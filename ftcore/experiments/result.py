@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,9 @@ import pandas as pd
 if TYPE_CHECKING:  # importing these loads MLflow and torch, which figures do not need
     from ftcore.diagnostics.results import Diagnostics
     from ftcore.tracking import Run
+
+Measure = Literal["accuracy", "macro-f1"]
+"""What runs are compared by."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,27 @@ class Result:
     def test_accuracy(self) -> float:
         return self.run.metrics["test_accuracy"]
 
+    def score(self, measure: Measure) -> float:
+        """The test accuracy or macro F1; NaN if the latter is not known."""
+        f1 = math.nan if self.macro_f1 is None else self.macro_f1
+        return self.test_accuracy if measure == "accuracy" else f1
+
+    @property
+    def macro_f1(self) -> float | None:
+        """Of the test; runs of earlier versions recorded none, so from their answers. None without them."""
+        return self._by_class("macro_f1")
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Of the test, as `macro_f1`."""
+        return self._by_class("balanced_accuracy")
+
+    def _by_class(self, name: Literal["macro_f1", "balanced_accuracy"]) -> float | None:
+        if name in self.run.metrics or self.answers is None:
+            return self.run.metrics.get(name)
+        assert self.diagnostics is not None  # as there are answers
+        return getattr(self.diagnostics.by_class, name)
+
     @property
     def train_seconds(self) -> float:
         """Training time, including the text vectors of a frozen body if an earlier run computed them."""
@@ -44,9 +69,17 @@ class Result:
     @property
     def correct(self) -> np.ndarray | None:
         """Which test texts the run classified correctly, bool [texts]; None without predictions."""
+        if self.answers is None:
+            return None
+        assert self.diagnostics is not None
+        return self.answers == self.diagnostics.truth
+
+    @cached_property
+    def answers(self) -> np.ndarray | None:
+        """The class that the run gives each test text, int [texts]; None without predictions."""
         if self.diagnostics is None or not len(self.diagnostics.probabilities):
             return None
-        return self.diagnostics.probabilities.argmax(1) == self.diagnostics.truth
+        return self.diagnostics.probabilities.argmax(1)
 
     def on_fair_clock(self) -> "Result":
         """The same result, with the seconds of its curves counted as in `train_seconds`."""
@@ -57,8 +90,8 @@ class Result:
         watched = self.watched.assign(seconds=self.watched["seconds"] + offset)
         return replace(self, history=history, watched=watched)
 
-    def seconds_to(self, accuracy: float) -> float | None:
-        """Training time until the validation accuracy first reached a value; None if it never did."""
-        history = self.on_fair_clock().history
-        reached = history[(history["split"] == "val") & (history["accuracy"] >= accuracy)]
+    def seconds_to(self, level: float, measure: Measure = "accuracy") -> float | None:
+        """Training time until the measure on validation first reached a level; None if it never did."""
+        history, curve = self.on_fair_clock().history, measure.replace("-", "_")
+        reached = history[(history["split"] == "val") & (history[curve] >= level)]
         return float(reached["seconds"].min()) if len(reached) else None

@@ -9,7 +9,11 @@ from ftcore.experiments.result import Result
 from ftcore.formatting import FEW_TEXTS, duration, listing, percent
 from ftcore.modes import mode_title
 
-LEVELS = (0.80, 0.85, 0.88)  # validation accuracies; the time to reach the highest one is reported
+LEVELS = (
+    0.80,
+    0.85,
+    0.88,
+)  # of the measure on validation; the time to reach the highest one is reported
 SAME_SPEED = 1.15  # smaller ratios of training times are within the noise of a clock
 _TFIDF = "TF-IDF with logistic regression"
 
@@ -21,9 +25,11 @@ def summary(results: Sequence[Result]) -> str:
         return "No network finished, so there is nothing to compare."
     best = networks[0]
     if len(networks) == 1:
-        interval = " to ".join(map(percent, best.text_interval))
-        accuracy = f"{percent(best.test_accuracy)} of {_texts(best, 'test texts')}"
-        return f"{best.label} has {accuracy} right (95% interval {interval})."
+        interval = f"(95% interval {' to '.join(map(percent, best.text_interval))})"
+        texts = _texts(best, "test texts")
+        if best.measure == "macro-f1":
+            return f"{best.label} has a macro F1 of {percent(best.score)} on {texts} {interval}."
+        return f"{best.label} has {percent(best.score)} of {texts} right {interval}."
     ties = [best] + [side for side in networks[1:] if not Pair(best, side).significant]
     return f"{_most_accurate(networks, ties)} {_fastest(networks, ties)}".strip()
 
@@ -44,6 +50,7 @@ def findings(results: Sequence[Result]) -> list[str]:
     by_mode = {side.mode: side for side in reversed(networks + references)}  # the best of a mode
     sentences = [
         *small_parts(everything),
+        _accuracies(networks, by_mode),
         _pretraining(networks, by_mode),
         _lp_ft(networks, by_mode),
         _tfidf(networks[0], by_mode),
@@ -75,26 +82,34 @@ def small_parts(everything: Sequence[Side]) -> list[str]:
 def _networks(everything: list[Side]) -> list[Side]:
     """The sides that are no references, most accurate first."""
     networks = [side for side in everything if not side.is_reference]
-    return sorted(networks, key=lambda side: side.test_accuracy, reverse=True)
+    return sorted(networks, key=lambda side: side.score, reverse=True)
 
 
 def _most_accurate(networks: list[Side], ties: list[Side]) -> str:
     best, second = networks[:2]
+    by_f1 = best.measure == "macro-f1"
     names = listing([side.label for side in ties])
-    accuracies = listing([percent(side.test_accuracy) for side in ties])
+    scores = listing([percent(side.score) for side in ties])
     if len(ties) == 1:
         control_wins = best.mode == "scratch" and second.mode == "full"
         note = ", so pretraining did not help here" if control_wins else ""
+        first = (
+            f"has the highest macro F1: {scores} on"
+            if by_f1
+            else f"is the most accurate: {scores} of"
+        )
         return (
-            f"{names} is the most accurate: {accuracies} of {_texts(best, 'test texts')}, "
+            f"{names} {first} {_texts(best, 'test texts')}, "
             f"{_points(Pair(best, second))} more than {second.label}{note}."
         )
     sample = _texts(best, "texts")
     if len(best.results) > 1:
         sample += f" and {len(best.results)} seeds"
     if len(ties) < len(networks):
-        return f"{names} are the most accurate, {accuracies}: too close to tell apart on {sample}."
-    return f"{names} are too close to tell apart on {sample}: {accuracies}."
+        first = "have the highest macro F1" if by_f1 else "are the most accurate"
+        return f"{names} {first}, {scores}: too close to tell apart on {sample}."
+    measure = " by macro F1" if by_f1 else ""
+    return f"{names} are too close to tell apart{measure} on {sample}: {scores}."
 
 
 def _fastest(networks: list[Side], ties: list[Side]) -> str:
@@ -118,6 +133,15 @@ def _fastest(networks: list[Side], ties: list[Side]) -> str:
     return f"{fastest.label} trained {speed}{price}."
 
 
+def _accuracies(networks: list[Side], by_mode: dict[str, Side]) -> str:
+    """The accuracies, where the verdict goes by macro F1."""
+    if networks[0].measure == "accuracy":
+        return ""
+    shown = networks + [side for mode, side in by_mode.items() if mode == "majority"]
+    accuracies = listing([f"{side.label} {percent(side.test_accuracy)}" for side in shown])
+    return f"By accuracy, in which the large classes count most: {accuracies}."
+
+
 def _pretraining(networks: list[Side], by_mode: dict[str, Side]) -> str:
     if not {"full", "scratch"} <= by_mode.keys():
         return ""
@@ -125,7 +149,7 @@ def _pretraining(networks: list[Side], by_mode: dict[str, Side]) -> str:
     pair = Pair(full, scratch)
     if pair.significant and networks[:2] == [scratch, full]:
         return ""  # the summary says so
-    accuracy = f"from scratch the same training reaches {percent(scratch.test_accuracy)}"
+    accuracy = f"from scratch the same training reaches {percent(scratch.score)}"
     if not pair.significant:
         return f"Whether pretraining helped cannot be told: {accuracy}, {_points(pair)} from Full."
     if pair.difference > 0:
@@ -140,7 +164,7 @@ def _lp_ft(networks: list[Side], by_mode: dict[str, Side]) -> str:
     if full in networks[:2] and lp_ft in networks[:2]:
         return ""  # the summary says so
     pair = Pair(lp_ft, full)
-    accuracy = f"{lp_ft.label} has {percent(lp_ft.test_accuracy)}, {_points(pair)}"
+    accuracy = f"{lp_ft.label} has {percent(lp_ft.score)}, {_points(pair)}"
     if not pair.significant:
         return f"Whether fitting the last layer first helped cannot be told: {accuracy} from Full."
     if pair.difference > 0:
@@ -153,7 +177,7 @@ def _tfidf(best: Side, by_mode: dict[str, Side]) -> str:
         return ""
     tfidf = by_mode["tfidf"]
     pair = Pair(best, tfidf)
-    reached = f"{percent(tfidf.test_accuracy)}, fitted in {duration(tfidf.train_seconds)}"
+    reached = f"{percent(tfidf.score)}, fitted in {duration(tfidf.train_seconds)}"
     if not pair.significant:
         return f"{_TFIDF} is too close to {best.label} to tell apart: {reached}."
     if pair.difference > 0:
@@ -165,7 +189,7 @@ def _average(best: Side, everything: list[Side]) -> str:
     if (side := average(everything)) is None:
         return ""
     pair = Pair(side, best)
-    reached = f"Averaged with TF-IDF, {best.label} reaches {percent(side.test_accuracy)}"
+    reached = f"Averaged with TF-IDF, {best.label} reaches {percent(side.score)}"
     if not pair.significant:
         return f"{reached}: too close to {best.label} alone to tell apart."
     return f"{reached}, {_points(pair)} {'more' if pair.difference > 0 else 'less'} than alone."
@@ -176,8 +200,8 @@ def _linear_probe(by_mode: dict[str, Side]) -> str:
         return ""
     probe, last_layer = by_mode["linear-probe"], by_mode["last-layer"]
     return (
-        f"The best that any last layer can do on the frozen body is {percent(probe.test_accuracy)}; "
-        f"this one has {percent(last_layer.test_accuracy)}."
+        f"The best that any last layer can do on the frozen body is {percent(probe.score)}; "
+        f"this one has {percent(last_layer.score)}."
     )
 
 
@@ -189,7 +213,7 @@ def _majority(networks: list[Side], by_mode: dict[str, Side]) -> str:
     if not poor:
         return ""
     subject = f"{listing(poor)} {'is' if len(poor) == 1 else 'are'}"
-    accuracy = percent(by_mode["majority"].test_accuracy)
+    accuracy = percent(by_mode["majority"].score)
     return f"{subject} no better than always naming the most frequent class ({accuracy})."
 
 
@@ -202,10 +226,11 @@ def _time_to_accuracy(networks: list[Side]) -> str:
         reached = {label: seconds for label, seconds in times.items() if seconds is not None}
         if reached:
             order = sorted(reached, key=reached.__getitem__)
+            of = "'s macro F1" if networks[0].measure == "macro-f1" else ""
             first = listing([f"{duration(reached[label])} in {label}" for label in order])
             never = [side.label for side in networks if side.label not in reached]
             rest = f"; {listing(never)} never did" if never else ""
-            return f"Validation first passed {level:.0%} after {first}{rest}."
+            return f"Validation{of} first passed {level:.0%} after {first}{rest}."
     return ""
 
 
@@ -231,7 +256,7 @@ def _mcnemar(networks: list[Side], by_mode: dict[str, Side]) -> str:
 
 def _seed_range(networks: list[Side]) -> str:
     ranges = [
-        f"{side.label} {percent(min(side.test_accuracies))} to {percent(max(side.test_accuracies))}"
+        f"{side.label} {percent(min(side.scores))} to {percent(max(side.scores))}"
         for side in networks
         if len(side.results) > 1
     ]

@@ -2,7 +2,7 @@
 
 import json
 
-from ftcore import validation
+from ftcore import class_weights, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError, UsageError
@@ -19,8 +19,10 @@ def check_config(config: FineTuneConfig) -> None:
     Raises UnfreezeError if a dataset, checkpoint, path, layer group or device does not exist.
     """
     if len(json.dumps(config.to_dict())) > MAX_CONFIG_CHARACTERS:
-        raise UsageError("Watched sentences, name and paths are too long: shorten them.")
-    datasets.find_spec(config.dataset)
+        raise UsageError(
+            "Watched sentences, name, class weights and paths are too long: shorten them."
+        )
+    class_weights.check_labels(config.class_weights, datasets.find_spec(config.dataset).labels)
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         parent = checkpoints.find(config.checkpoint)
         if config.mode not in REFERENCES:

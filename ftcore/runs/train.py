@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.diagnostics import collect
-from ftcore.events import Evaluation, Finished, Pause, Restored, Started, Status, Stop, Task
+from ftcore.events import Finished, Pause, Restored, Started, Status, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.training import budget, evaluation, loop, preparation, snapshots
+from ftcore.training import budget, evaluation, loop, outcome, preparation, snapshots
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
 
@@ -42,10 +42,10 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     test_metrics = {}
     try:
         yield from loop.train(setup, state)
-        tested, scores = yield from _test(setup, state)
-        message = f"{tested.accuracy:.1%} of {len(setup.test):,} test texts are right."
+        scores = yield from _test(setup, state)
+        test_metrics = outcome.figures(setup.test.labels.cpu().numpy(), scores.numpy())
+        message = outcome.sentence(test_metrics, len(setup.test), setup.best_by)
         message += yield from collect.collect(setup, scores)
-        test_metrics = {"test_accuracy": tested.accuracy}
     except Stop:
         status, message = "stopped", _stop_message(state)
     except Pause:
@@ -57,8 +57,8 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     yield Finished(status, message, metrics)
 
 
-def _test(setup: TrainingSetup, state: TrainingState) -> Task[tuple[Evaluation, Tensor]]:
-    """Evaluate the best checkpoint, as read from disk, on the test texts; also returns the scores."""
+def _test(setup: TrainingSetup, state: TrainingState) -> Task[Tensor]:
+    """Evaluate the best checkpoint, as read from disk, on the test texts; return the scores."""
     best = checkpoint_files.load_model(checkpoints.find(setup.ref)).to(setup.device)
     rows = torch.arange(len(setup.test))
     classifier = yield from evaluation.classifier_of_mode(
@@ -66,7 +66,7 @@ def _test(setup: TrainingSetup, state: TrainingState) -> Task[tuple[Evaluation, 
     )
     result, scores = yield from evaluation.evaluate(setup, state, classifier, rows, "test")
     yield result
-    return result, scores
+    return scores
 
 
 def _stop_message(state: TrainingState) -> str:
@@ -82,5 +82,5 @@ def _metrics(state: TrainingState) -> dict[str, float]:
         "reviews_per_second": state.examples / state.train_seconds if state.train_seconds else 0.0,
     } | state.metrics
     if state.best:
-        metrics |= {"val_accuracy": state.best.accuracy, "best_step": float(state.best.step)}
+        metrics |= evaluation.metrics_of_best(state.best)
     return metrics

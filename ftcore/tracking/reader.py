@@ -22,11 +22,16 @@ from ftcore.validation import printable
 
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
 _RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message")
-_CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed")
+_CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed", "class_weights")
 _OTHER_COLUMNS = ("started", "seconds", "val_accuracy", "test_accuracy", "config")
 _COLUMNS = [*_RUN_COLUMNS, *_CONFIG_COLUMNS, *_OTHER_COLUMNS]
 _POINT_COLUMNS = ["loss", "accuracy", "seconds", "epoch", "examples"]
-_SPLITS = {"train": [*_POINT_COLUMNS, "lr"], "val": _POINT_COLUMNS, "test": _POINT_COLUMNS}
+_EVALUATION_COLUMNS = [*_POINT_COLUMNS, "macro_f1"]
+_SPLITS = {
+    "train": [*_POINT_COLUMNS, "lr"],
+    "val": _EVALUATION_COLUMNS,
+    "test": _EVALUATION_COLUMNS,
+}
 _WATCHED = re.compile(r"watch/\d+/\d+")  # watch/<sentence>/<label>
 _read_lock = threading.Lock()
 
@@ -145,7 +150,10 @@ def last_failure() -> str | None:
 
 
 def history(run_id: str) -> pd.DataFrame:
-    """Loss and accuracy of a run: split, step, epoch, seconds, examples, loss, accuracy, lr; by step."""
+    """Curves of a run: split, step, epoch, seconds, examples, loss, accuracy, macro_f1, lr; by step.
+
+    Points of earlier versions have no macro_f1.
+    """
     names = [f"{split}/{column}" for split, columns in _SPLITS.items() for column in columns]
     points = points_by_step(run_id, names)
     parts = []

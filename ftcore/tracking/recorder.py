@@ -154,6 +154,8 @@ class Recorder:
                     values |= {f"{sentence}/{label}": value for label, value in enumerate(row)}
             case events.Evaluation():
                 split, values = point.split, {"loss": point.loss, "accuracy": point.accuracy}
+                if point.macro_f1 is not None:
+                    values["macro_f1"] = point.macro_f1
             case events.Step():
                 values = {"loss": point.loss, "accuracy": point.accuracy, "lr": point.lr}
                 split = "train"

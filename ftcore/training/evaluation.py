@@ -4,15 +4,22 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ftcore import classification_metrics
 from ftcore.events import Evaluation, Saved, Task, Watched
 from ftcore.models import checkpoint_files
 from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
-from ftcore.training import cached_features, preparation, row_classifier, strategies
+from ftcore.training import (
+    best_measure,
+    cached_features,
+    losses,
+    preparation,
+    row_classifier,
+    strategies,
+)
 from ftcore.training.divergence import check_finite
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
@@ -78,7 +85,9 @@ def validate(setup: TrainingSetup, state: TrainingState, classifier: RowClassifi
         state.points.append(answers)
         yield answers
     check_finite(result.loss, setup.config, state)
-    if state.best is None or _rank(result) > _rank(state.best):
+    if state.best is None or best_measure.rank(result, setup.best_by) > best_measure.rank(
+        state.best, setup.best_by
+    ):
         state.best = result
         save_checkpoint(setup, state, result)
         yield Saved(setup.output, result.step, result.accuracy)
@@ -92,12 +101,16 @@ def evaluate(
     rows: Tensor,
     split: Literal["val", "test"],
 ) -> Task[tuple[Evaluation, Tensor]]:
-    """Loss and accuracy on some rows of a split, and the scores [rows, classes] on the CPU."""
+    """Evaluate on some rows of a split; also returns the scores [rows, classes] on the CPU."""
     scores = yield from classifier.predict(rows, "evaluating" if split == "val" else "testing")
     labels = classifier.labels[rows.to(classifier.device)].cpu()
-    loss = F.cross_entropy(scores, labels).item()
-    accuracy = (scores.argmax(1) == labels).double().mean().item()
-    return Evaluation(split, **position(setup, state), loss=loss, accuracy=accuracy), scores
+    weights = None if setup.class_weights is None else setup.class_weights.cpu()
+    loss = losses.of_part(scores, labels, weights).item()
+    answers = scores.argmax(1)
+    accuracy = (answers == labels).double().mean().item()
+    f1 = classification_metrics.measure(labels.numpy(), answers.numpy(), scores.shape[1]).macro_f1
+    at = position(setup, state)
+    return Evaluation(split, **at, loss=loss, accuracy=accuracy, macro_f1=f1), scores
 
 
 def position(setup: TrainingSetup, state: TrainingState) -> dict[str, Any]:
@@ -110,11 +123,6 @@ def position(setup: TrainingSetup, state: TrainingState) -> dict[str, Any]:
     }
 
 
-def _rank(result: Evaluation) -> tuple[float, float]:
-    """The better of two evaluations has the higher rank: by accuracy, then by loss."""
-    return result.accuracy, -result.loss
-
-
 @torch.inference_mode()
 def _watch(setup: TrainingSetup, state: TrainingState, sentences: Tokens) -> Watched:
     """The answers to the watched sentences now."""
@@ -124,6 +132,13 @@ def _watch(setup: TrainingSetup, state: TrainingState, sentences: Tokens) -> Wat
     return Watched(
         **position(setup, state), probabilities=tuple(tuple(row) for row in probabilities)
     )
+
+
+def metrics_of_best(result: Evaluation) -> dict[str, float]:
+    """What the record says of the evaluation of the best weights."""
+    metrics = {"val_accuracy": result.accuracy, "best_step": float(result.step)}
+    # A run that an earlier version began may have its best evaluation from there.
+    return metrics if result.macro_f1 is None else metrics | {"val_macro_f1": result.macro_f1}
 
 
 def save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluation) -> None:
@@ -146,6 +161,6 @@ def save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluati
         tokenizer=setup.tokenizer,
         dataset=setup.dataset.name,
         parent=setup.parent,
-        metrics={"val_accuracy": result.accuracy, "best_step": float(result.step)},
+        metrics=metrics_of_best(result),
         origin=origin,
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from ftcore.errors import Diverged
 from ftcore.events import Progress, Task
 from ftcore.models.classifier import Classifier
-from ftcore.training import evaluation
+from ftcore.training import evaluation, losses
 from ftcore.training.divergence import NO_NUMBER_AT_START
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
@@ -52,7 +52,12 @@ def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifie
     train = len(setup.train_rows)
     labels = setup.train.labels.cpu()[torch.cat([setup.train_rows, setup.val_rows])]
     weight, bias = yield from best_layer(
-        inputs[:train], labels[:train], inputs[train:], labels[train:], len(setup.dataset.labels)
+        inputs[:train],
+        labels[:train],
+        inputs[train:],
+        labels[train:],
+        len(setup.dataset.labels),
+        None if setup.class_weights is None else setup.class_weights.cpu().double(),
     )
     with torch.no_grad():
         model.last_layer.weight.copy_(weight / spread)
@@ -61,11 +66,17 @@ def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifie
 
 
 def best_layer(
-    inputs: Tensor, labels: Tensor, val_inputs: Tensor, val_labels: Tensor, classes: int
+    inputs: Tensor,
+    labels: Tensor,
+    val_inputs: Tensor,
+    val_labels: Tensor,
+    classes: int,
+    class_weights: Tensor | None = None,
 ) -> Task[tuple[Tensor, Tensor]]:
     """Fit a softmax by L-BFGS for each penalty; return weight and bias of the least validation loss.
 
-    inputs: float64 [texts, dim]; labels: int64 [texts]. The result is float64 [classes, dim] and [classes].
+    inputs: float64 [texts, dim]; labels: int64 [texts]; class_weights: float64 [classes]. The result is
+    float64 [classes, dim] and [classes].
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression  # takes a second to import
@@ -76,7 +87,10 @@ def best_layer(
     if len(present) == 1:  # which scikit-learn refuses
         return best
     least = math.inf
-    model = LogisticRegression(max_iter=MAX_ITERATIONS, tol=TOLERANCE, warm_start=True)
+    by_class = None if class_weights is None else dict(enumerate(class_weights.tolist()))
+    model = LogisticRegression(
+        max_iter=MAX_ITERATIONS, tol=TOLERANCE, warm_start=True, class_weight=by_class
+    )
     for done, penalty in enumerate(PENALTIES, start=1):
         # Two classes share one weight vector w, which in a softmax is -w/2 and w/2.
         model.C = 1 / (len(labels) * penalty * (1 if len(present) == 2 else 2))
@@ -89,7 +103,7 @@ def best_layer(
         for part, fitted in zip(layer, (model.coef_, model.intercept_), strict=True):
             rows = np.stack([-fitted[0] / 2, fitted[0] / 2]) if len(present) == 2 else fitted
             part[present] = torch.from_numpy(rows)
-        loss = F.cross_entropy(F.linear(val_inputs, *layer), val_labels).item()
+        loss = losses.of_part(F.linear(val_inputs, *layer), val_labels, class_weights).item()
         if loss < least:
             best, least = layer, loss
         yield Progress("fitting", done, len(PENALTIES), "fits")

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ftcore import devices
@@ -18,6 +17,7 @@ from ftcore.training import (
     evaluation,
     kept_activations,
     linear_head,
+    losses,
     snapshots,
     strategies,
     worker_threads,
@@ -132,11 +132,11 @@ def train_step(
     clock = time.perf_counter()
     classifier.network.train()
     state.optimizer.zero_grad()
-    sums = _backward(state, classifier, side_by_side, batch, on_device)
+    sums = _backward(setup, state, classifier, side_by_side, batch, on_device)
     while sums is None:
         state.optimizer.zero_grad()
         yield _split_batches_further(setup, state)
-        sums = _backward(state, classifier, side_by_side, batch, on_device)
+        sums = _backward(setup, state, classifier, side_by_side, batch, on_device)
     if setup.config.max_grad_norm:
         nn.utils.clip_grad_norm_(state.trained_weights, setup.config.max_grad_norm)
     state.optimizer.step()
@@ -149,6 +149,7 @@ def train_step(
 
 
 def _backward(
+    setup: TrainingSetup,
     state: TrainingState,
     classifier: RowClassifier,
     side_by_side: Map,
@@ -163,7 +164,7 @@ def _backward(
     def backward(part: Tensor, rows: Tensor) -> Tensor:
         scores = classifier.scores(rows, classifier.max_length(part))
         labels = classifier.labels[rows]
-        loss = F.cross_entropy(scores, labels)
+        loss = losses.of_batch(scores, labels, setup.class_weights)
         (loss * (len(part) / len(batch))).backward()
         correct = (scores.argmax(1) == labels).sum()
         return torch.stack(

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ftcore.config import FineTuneConfig
@@ -15,8 +14,9 @@ from ftcore.errors import UsageError
 from ftcore.events import Progress, Task
 from ftcore.modes import REFERENCES
 from ftcore.text import batches
-from ftcore.training import evaluation, linear_head, preparation, strategies
+from ftcore.training import evaluation, linear_head, losses, preparation, strategies
 from ftcore.training.lr_search import Search
+from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
 from ftcore.training.state import TrainingState
 
@@ -69,8 +69,8 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
             group["lr"] = rate * share
         # With the same dropout, whose luck would look like learning otherwise.
         with torch.inference_mode(), torch.random.fork_rng(accelerators):
-            start_loss = _loss(untrained, batch).item()
-        loss = _train_step(state, classifier, batch, config.max_grad_norm)
+            start_loss = _loss(setup, untrained, batch).item()
+        loss = _train_step(setup, state, classifier, batch)
         if not math.isfinite(loss):
             break
         rates.append(rate)
@@ -112,20 +112,20 @@ def suggest(rates: list[float], losses: list[float], safety: float) -> float | N
 
 
 def _train_step(
-    state: TrainingState, classifier: RowClassifier, batch: Tensor, max_grad_norm: float
+    setup: TrainingSetup, state: TrainingState, classifier: RowClassifier, batch: Tensor
 ) -> float:
     """Update the weights by one batch; return its loss before the update."""
-    loss = _loss(classifier, batch)
+    loss = _loss(setup, classifier, batch)
     state.optimizer.zero_grad()
     loss.backward()
-    if max_grad_norm:
-        nn.utils.clip_grad_norm_(state.trained_weights, max_grad_norm)
+    if setup.config.max_grad_norm:
+        nn.utils.clip_grad_norm_(state.trained_weights, setup.config.max_grad_norm)
     state.optimizer.step()
     return loss.item()
 
 
-def _loss(classifier: RowClassifier, batch: Tensor) -> Tensor:
-    return F.cross_entropy(classifier.scores(batch), classifier.labels[batch])
+def _loss(setup: TrainingSetup, classifier: RowClassifier, batch: Tensor) -> Tensor:
+    return losses.of_batch(classifier.scores(batch), classifier.labels[batch], setup.class_weights)
 
 
 def _batches(classifier: RowClassifier, rows: Tensor, config: FineTuneConfig) -> Iterator[Tensor]:

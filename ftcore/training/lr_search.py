@@ -20,6 +20,7 @@ UNUSED = (
     "minutes",
     "steps",
     "evaluations",
+    "best_by",
     "read_length",
     "test_limit",
     "watch",

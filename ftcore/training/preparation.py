@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ftcore import devices, memory, validation
+from ftcore import class_weights, devices, memory, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets, split_notes, test_part
 from ftcore.data.text_dataset import TextDataset
@@ -28,7 +28,7 @@ from ftcore.text.tokenizer import Tokenizer, says_nothing
 from ftcore.text.truncation import MAX_LENGTH
 from ftcore.text.word_rules import WordRule
 from ftcore.text.words import WordTokenizer
-from ftcore.training import encoding, evaluation_schedule, strategies
+from ftcore.training import best_measure, encoding, evaluation_schedule, strategies
 
 # Share of the words of the training texts that must be known. The ten commonest words alone make up a
 # quarter of a running English text, so what knows less than this is of another language or form.
@@ -67,6 +67,9 @@ class TrainingSetup:
     """What a viewer should know about the run before it trains."""
     watched: Tokens | None
     """Sentences that the model answers at every validation."""
+    class_weights: Tensor | None
+    """Of each class in the loss, fp32 [classes], on the device; None if all texts count alike."""
+    best_by: best_measure.Measure
 
     @property
     def steps_per_epoch(self) -> int:
@@ -118,6 +121,13 @@ def prepare(
     if config.limit > len(train_rows):
         notes.append(f"There are {len(train_rows):,} training texts, so all of them are used.")
     notes += split_notes.notes(dataset, train_rows, val_rows)
+    best_by, notes_on_best = best_measure.choose(config.best_by, dataset)
+    notes += notes_on_best
+    of_classes = class_weights.values(
+        config.class_weights, dataset.labels, [dataset.train.labels[row] for row in train_rows]
+    )
+    if of_classes is not None:
+        notes.append(class_weights.note(of_classes, dataset.labels))
     torch.manual_seed(config.seed)
     parent_head = None
     model: Classifier
@@ -157,6 +167,8 @@ def prepare(
         devices.precision(config.precision, device),
         tuple(notes),
         _watched_tokens(config, tokenizer, device),
+        None if of_classes is None else torch.from_numpy(of_classes).float().to(device),
+        best_by,
     )
 
 
@@ -214,6 +226,7 @@ def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> 
         "parameters": shape.parameters,
         "trainable_parameters": strategies.trainable_parameters(config, shape),
         "trains": strategies.describe(config, shape),
+        "best_by": setup.best_by,
         **now,
     }
 

@@ -58,6 +58,8 @@ def check_script(run: Run, folder: Path) -> None:
     with contextlib.chdir(folder), contextlib.redirect_stdout(output):
         runpy.run_path("run.py")
     *steps, last = output.getvalue().splitlines()
+    if run.facts["best_by"] == "macro-f1":
+        assert steps.pop() == f"test macro F1 {run.metrics['macro_f1']:.2%}"
     accuracy = float(re.fullmatch(r"test accuracy ([\d.]+)%", last)[1]) / 100  # type: ignore[index]
     assert accuracy == pytest.approx(run.metrics["test_accuracy"], abs=HALF_A_POINT)
     history = tracking.history(run.run_id)
@@ -82,6 +84,8 @@ def check_script(run: Run, folder: Path) -> None:
         {"steps": 9, "evaluations": 2, "warm_up": 0.4, "batch_size": 32},
         {"mode": "last-layer", "max_length": 12, "read_length": 24},
         {"max_length": 600, "precision": "bf16", "name": 'a """ \\ $b\n'},
+        {"class_weights": "balanced", "best_by": "macro-f1", "evaluations": 3},
+        {"class_weights": "negative=3", "best_by": "loss", "mode": "lp-ft", "max_grad_norm": 0.1},
     ],
     ids=str,
 )
@@ -98,7 +102,8 @@ def test_script_reproduces_the_run(base, values, tmp_path):
         {"mode": "last-2", "pooling": "first", "layer_decay": 0.8, "precision": "bf16"},
         {"mode": "gradual", "epochs": 3, "optimizer": "sgd"},
         {"mode": "scratch", "dropout": 0.2, "warm_up": 0.4},
-        {"mode": "lp-ft"},
+        {"mode": "lp-ft", "class_weights": "balanced"},
+        {"class_weights": "positive=2.5", "best_by": "loss"},
     ],
     ids=str,
 )

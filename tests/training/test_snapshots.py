@@ -20,7 +20,7 @@ from ftcore.runs import execution, train
 from ftcore.runs.scheduler import scheduler
 from ftcore.text.word_rules import CURRENT, EARLIER
 from ftcore.tracking import store
-from ftcore.training import loop, snapshots
+from ftcore.training import losses, snapshots
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome, execute, finished, paused, weights
 
@@ -88,14 +88,14 @@ def test_a_batch_that_does_not_fit_into_memory_is_split_and_trains_the_same(monk
         word_dropout=0.0, epochs=1, precision="fp32", optimizer="sgd", learning_rate=0.1
     )
     plain = finished(config)
-    cross_entropy = loop.F.cross_entropy
+    cross_entropy = losses.F.cross_entropy
 
     def limited_to_five(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         if scores.requires_grad and len(scores) > 5:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
         return cross_entropy(scores, labels)
 
-    monkeypatch.setattr(loop.F, "cross_entropy", limited_to_five)
+    monkeypatch.setattr(losses.F, "cross_entropy", limited_to_five)
     run_id = finished(config)
     assert any("4 parts" in note for note in tracking.run(run_id).notes)
     for name, weight in weights(plain).items():

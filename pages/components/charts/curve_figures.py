@@ -16,7 +16,7 @@ TITLE_LENGTH = 110  # characters of a sentence above its chart
 
 
 def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
-    """Loss or accuracy over `axis`, a line for each side, with a band over its seeds."""
+    """One of METRICS over `axis`, a line for each side, with a band over its seeds."""
     traces = run_curves.by_side(results)
     references = {result.run.run_id for result in results if run_curves.is_reference(result.run)}
     caption = "Solid: validation. Dotted: training. Diamond: test."
@@ -26,13 +26,13 @@ def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
     for trace in traces:
         _add_run(fig, trace, metric, axis, trace.run_id in references)
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero")
-    fig.update_yaxes(tickformat=".0%" if metric == "accuracy" else "", nticks=6)
+    fig.update_yaxes(tickformat="" if metric == "loss" else ".0%", nticks=6)
     return fig
 
 
 def _add_run(fig: go.Figure, trace: Trace, metric: str, axis: str, is_reference: bool) -> None:
     name, colour = escape_html(trace.label), trace.colour
-    value = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
+    value = "%{y:.3f}" if metric == "loss" else "%{y:.1%}"
     styles: dict[str, dict[str, Any]] = {
         "train": {"mode": "lines", "line": {"color": colour, "width": 1.25, "dash": "dot"}},
         "val": {"mode": "lines", "line": {"color": colour, "width": 2.5}},

@@ -1,4 +1,4 @@
-"""Loss and accuracy of one or more runs, drawn while they grow.
+"""Loss, accuracy and macro F1 of one or more runs, drawn while they grow.
 
 `st.plotly_chart` makes a new node whenever its data changes: zoom is lost and the chart blinks. This
 component keeps one node and hands it new numbers by `Plotly.react`, as packed float32.
@@ -6,9 +6,9 @@ component keeps one node and hands it new numbers by `Plotly.react`, as packed f
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,13 @@ import streamlit as st
 from pages.components.charts.component import script_component
 from pages.components.shell import assets
 
+if TYPE_CHECKING:
+    from ftcore.tracking import Run
+
 MAX_POINTS = 2_000  # of a curve
 SMOOTHING = 0.25  # epochs; a training point is the mean over this window, as batches are noisy
 AXES = {"step": "Step", "epoch": "Epoch", "seconds": "Seconds", "examples": "Texts seen"}
-METRICS = {"loss": "Loss", "accuracy": "Accuracy"}
+METRICS = {"loss": "Loss", "accuracy": "Accuracy", "macro_f1": "Macro F1"}
 SPLITS = ("train", "val", "test")
 
 _mount = script_component("live_chart", assets.LIVE_CHART, assets.PLOTLY_BASE)
@@ -51,15 +54,22 @@ def axis_input(key: str, label: str = "Horizontal axis", **options: Any) -> str:
     return st.segmented_control(label, AXES, default="step", required=True, key=key, **options)
 
 
+def metrics_of(runs: "Iterable[Run]") -> list[str]:
+    """The METRICS that are drawn of runs: macro F1 if the best model of one of them is kept by it."""
+    by_f1 = any(run.facts.get("best_by") == "macro-f1" for run in runs)
+    return [metric for metric in METRICS if by_f1 or metric != "macro_f1"]
+
+
 def pack(
     traces: Sequence[Trace],
     axis: str,
     revision: str,
+    metrics: Sequence[str] = ("loss", "accuracy"),
     timed: bool = False,
     until: float | None = None,
     **more: Any,
 ) -> bytes:
-    """Loss and accuracy over `axis` (a key of AXES), packed for live_chart.js and replay.js.
+    """Some METRICS over `axis` (a key of AXES), packed for live_chart.js and replay.js.
 
     The zoom is kept while `revision` and `axis` stay the same. The axis reaches `until` if that is given.
     Layout: header length (uint32, little-endian), header (JSON with `more` in it, padded to a multiple of 4
@@ -68,7 +78,7 @@ def pack(
     """
     curves: list[dict[str, Any]] = []
     numbers: list[np.ndarray] = []
-    for (run, trace), metric in itertools.product(enumerate(traces), METRICS):
+    for (run, trace), metric in itertools.product(enumerate(traces), metrics):
         columns = {name: f"{metric}_{name}" for name in ("low", "high")}
         columns = columns if columns["low"] in trace.history else {}
         if timed:
@@ -79,7 +89,8 @@ def pack(
             curves.append(curve | {"parts": ["x", "y", *columns]})
             numbers += parts
     runs = [{"id": trace.run_id, "label": trace.label, "colour": trace.colour} for trace in traces]
-    header = {"revision": f"{revision}/{axis}", "axis": AXES[axis], "metrics": METRICS}
+    header = {"revision": f"{revision}/{axis}", "axis": AXES[axis]}
+    header["metrics"] = {metric: METRICS[metric] for metric in metrics}
     header |= {"runs": runs, "curves": curves, "ranges": {"x": [0, until]} if until else None}
     head = json.dumps(header | more).encode()
     head += b" " * (-len(head) % 4)
@@ -92,7 +103,9 @@ def points(
 ) -> list[np.ndarray]:
     """x, y and further columns of one curve: at most MAX_POINTS, all of them finite in x and y."""
     rows = history[history["split"] == split]
-    x, y = rows[axis].to_numpy(float), rows[metric].to_numpy(float)
+    x = rows[axis].to_numpy(float)
+    # Earlier versions measured no macro F1.
+    y = rows[metric].to_numpy(float) if metric in rows else np.full(len(x), np.nan)
     if split == "train":
         epoch = rows["epoch"].to_numpy(float)
         y = smooth(y, epoch, SMOOTHING)

@@ -75,7 +75,7 @@ def mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
         return histories[0]
     grouped = pd.concat(histories).groupby(["split", "step"], sort=False)
     means = grouped.mean()
-    for metric in METRICS:
+    for metric in METRICS.keys() & means.columns:
         means[f"{metric}_low"] = grouped[metric].min()
         means[f"{metric}_high"] = grouped[metric].max()
     return means.sort_index().reset_index()

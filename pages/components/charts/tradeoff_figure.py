@@ -1,4 +1,4 @@
-"""Test accuracy over training time: what each mode reaches, and at what price."""
+"""Test accuracy or macro F1 over training time: what each mode reaches, and at what price."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ TICKS = (*_SECONDS, *(60 * minutes for minutes in _MINUTES), *(3600 * hours for 
 
 
 def tradeoff(results: Sequence[Result]) -> go.Figure:
-    """Test accuracy over training time: a marker for each side, a dashed line for each reference.
+    """What sides are compared by, over training time: a marker for each, a dashed line for each reference.
 
     A dotted line is the average of the most accurate network and TF-IDF.
     """
@@ -35,7 +35,8 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
     networks = [side for side in networks if 0 < side.train_seconds < math.inf]
     seconds = [result.train_seconds for side in networks for result in side.results]
     log = bool(seconds) and max(seconds) > LOG_FROM * min(seconds)
-    fig = empty_figure("Test accuracy over training time", _caption(networks), height=440)
+    measure = "macro F1" if sides and sides[0].measure == "macro-f1" else "accuracy"
+    fig = empty_figure(f"Test {measure} over training time", _caption(networks), height=440)
     for side, colour in zip(networks, side_colours(networks), strict=True):
         if len(side.results) > 1:
             _add_seeds(fig, side, colour)
@@ -45,7 +46,7 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
         _add_reference(fig, side)
     if average:
         _add_reference(fig, average, average=True)
-    _set_accuracy_axis(fig, [*sides, average] if average else sides)
+    _set_score_axis(fig, [*sides, average] if average else sides, f"Test {measure}")
     _set_time_axis(fig, seconds, log)
     _label_markers(fig, networks, log)
     return fig
@@ -67,7 +68,7 @@ def _add_seeds(fig: go.Figure, side: Side, colour: str) -> None:
     text = [f"{name}, seed {result.run.config.seed}" for result in side.results]
     style = {"mode": "markers", "marker": marker, "text": text}
     style |= {"hovertemplate": "%{text}<br>%{y:.1%}<extra></extra>"}
-    fig.add_scatter(x=seconds, y=side.test_accuracies, **style)
+    fig.add_scatter(x=seconds, y=side.scores, **style)
 
 
 def _add_mean(fig: go.Figure, side: Side, colour: str) -> None:
@@ -75,27 +76,31 @@ def _add_mean(fig: go.Figure, side: Side, colour: str) -> None:
     name = escape_html(side.label)
     lines = (
         f"<b>{name}</b>",
-        f"{side.test_accuracy:.1%} of {side.test_texts:,} test texts ({low:.1%} to {high:.1%})",
+        f"{_measured(side)} {side.test_texts:,} test texts ({low:.1%} to {high:.1%})",
         f"{formatting.duration(side.train_seconds)} of training",
         f"{side.trainable_parameters:,} of {side.parameters:,} parameters train",
     )
     bar = {"type": "data", "symmetric": False, "color": colour, "thickness": 2, "width": 6}
-    bar |= {"array": [high - side.test_accuracy], "arrayminus": [side.test_accuracy - low]}
+    bar |= {"array": [high - side.score], "arrayminus": [side.score - low]}
     marker = {"color": colour, "size": [diameter(side.trainable_parameters)], "opacity": 0.9}
     hover = "<br>".join(lines) + "<extra></extra>"
     style = {"mode": "markers", "marker": marker, "error_y": bar, "hovertemplate": hover}
-    fig.add_scatter(x=[side.train_seconds], y=[side.test_accuracy], name=name, **style)
+    fig.add_scatter(x=[side.train_seconds], y=[side.score], name=name, **style)
+
+
+def _measured(side: Side) -> str:
+    return f"Macro F1 {side.score:.1%} on" if side.measure == "macro-f1" else f"{side.score:.1%} of"
 
 
 def _add_reference(fig: go.Figure, side: Side, average: bool = False) -> None:
     """Draw a level line; its name stands above it on the left, that of an average below on the right."""
     dash = "dot" if average else "dash"
     line = {"color": model_colour(side.mode), "dash": dash, "width": 1.5}
-    fig.add_hline(y=side.test_accuracy, line=line, layer="below")
-    text = f"{escape_html(side.label)} {side.test_accuracy:.1%}"
+    fig.add_hline(y=side.score, line=line, layer="below")
+    text = f"{escape_html(side.label)} {side.score:.1%}"
     left, right = {"x": 0, "xanchor": "left"}, {"x": 1, "xanchor": "right"}
     place = right | {"yanchor": "top"} if average else left | {"yanchor": "bottom"}
-    place |= {"xref": "paper", "y": side.test_accuracy, "showarrow": False}
+    place |= {"xref": "paper", "y": side.score, "showarrow": False}
     fig.add_annotation(text=text, font_size=12, **place)
 
 
@@ -113,13 +118,13 @@ def _caption(networks: Sequence[Side]) -> str:
     return f"Marker area: trained parameters{of_all}, on a log scale.{vectors} Bars: 95% interval."
 
 
-def _set_accuracy_axis(fig: go.Figure, sides: Sequence[Side]) -> None:
+def _set_score_axis(fig: go.Figure, sides: Sequence[Side], title: str) -> None:
     bounds = [share for side in sides if not side.is_reference for share in side.interval]
-    bounds += [side.test_accuracy for side in sides if side.is_reference]
+    bounds += [side.score for side in sides if side.is_reference]
     lowest, highest = min(bounds, default=0.0), max(bounds, default=1.0)
     margin = 0.08 * max(highest - lowest, 0.05)
     bounds = [lowest - margin, highest + 1.4 * margin]
-    fig.update_yaxes(title_text="Test accuracy", tickformat=".0%", nticks=7, range=bounds)
+    fig.update_yaxes(title_text=title, tickformat=".0%", nticks=7, range=bounds)
 
 
 def _set_time_axis(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:
@@ -147,7 +152,7 @@ def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
     markers, taken = [], []
     for side, x in zip(networks, xs, strict=True):
         across = (x - left) / (right - left) * width
-        up = (side.test_accuracy - bottom) / (top - bottom) * height
+        up = (side.score - bottom) / (top - bottom) * height
         markers.append(Marker(side.label, across, up, diameter(side.trainable_parameters) / 2))
     for reference in fig.layout.annotations:
         y = (reference.y - bottom) / (top - bottom) * height
@@ -157,5 +162,5 @@ def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
         taken += [(0.0, width, y - 1, y + 1), text]  # the line and its text
     anchors = place_labels(markers, taken, width)
     for side, x, anchor in zip(networks, xs, anchors, strict=True):
-        anchor |= {"x": x, "y": side.test_accuracy, "text": escape_html(side.label)}
+        anchor |= {"x": x, "y": side.score, "text": escape_html(side.label)}
         fig.add_annotation(showarrow=False, font_size=14, **anchor)

@@ -8,7 +8,7 @@ from ftcore.experiments import comparison
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 from pages.components.charts.figure import figure
-from pages.components.charts.live_chart import axis_input, pack
+from pages.components.charts.live_chart import axis_input, metrics_of, pack
 from pages.components.charts.replay import is_replaying, replay, watched_charts
 from pages.components.charts.tradeoff_figure import tradeoff
 from pages.components.compare import diagnostics, report
@@ -79,7 +79,8 @@ def _pack(results: list[Result], summary: Summary, axis: str) -> bytes:
         "watched": watched_charts(results, traces, axis),
     }
     ids = ",".join(result.run.run_id for result in results)
-    return pack(traces, axis, ids, timed=True, story=story)
+    metrics = metrics_of(result.run for result in results)
+    return pack(traces, axis, ids, metrics, timed=True, story=story)
 
 
 @st.fragment

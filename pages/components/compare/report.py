@@ -21,7 +21,7 @@ from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
 from ftcore.relevance import relevant_settings
 from pages.components.charts import curve_figures, diagnostics_figures, matrix_figures
-from pages.components.charts.live_chart import METRICS
+from pages.components.charts.live_chart import metrics_of
 from pages.components.charts.palette import model_colour
 from pages.components.charts.tradeoff_figure import side_colours, tradeoff
 from pages.components.compare import summary
@@ -31,7 +31,7 @@ from pages.components.text.html_fragments import colour_legend
 
 HIDDEN = ("name", "seed")  # settings that a side does not share
 CSV_COLUMNS = ["run", "name", "mode", "seed", "split", "step", "epoch", "seconds", "examples"]
-CSV_COLUMNS += ["loss", "accuracy", "lr"]
+CSV_COLUMNS += ["loss", "accuracy", "macro_f1", "lr"]
 TEMPLATE = Path(__file__).with_name("report_template.html")
 STREAMLIT_CONFIG = Path(__file__).parents[3] / ".streamlit" / "config.toml"
 THEME = ("text", "background", "border", "primary")
@@ -59,7 +59,7 @@ def html(results: Sequence[Result]) -> bytes:
         places = "".join(f'<div data-figure="{number}"></div>' for number in numbers)
         body += [head, f'<section class="{kind}">{places}</section>'] if section else []
         figures += section
-    body += ["<h2>Settings</h2>", _settings_table(sides)]
+    body += [_classes_table(sides), "<h2>Settings</h2>", _settings_table(sides)]
     theme = tomllib.loads(STREAMLIT_CONFIG.read_text("utf-8"))["theme"]
     parts = {name: _css_variables(theme[name]) for name in ("light", "dark")}
     parts |= {"title": escape_html(_title(results)), "body": "\n".join(body)}
@@ -97,7 +97,8 @@ def _verdict(results: Sequence[Result]) -> str:
 
 
 def _curves(results: Sequence[Result]) -> list[NamedFigure]:
-    metrics = METRICS if any(len(result.history) for result in results) else ()
+    drawn = any(len(result.history) for result in results)
+    metrics = metrics_of(result.run for result in results) if drawn else []
     return [(metric, curve_figures.curves(results, metric, "seconds")) for metric in metrics]
 
 
@@ -147,12 +148,30 @@ def _results_table(sides: Sequence[Side]) -> str:
     rows = summary.results_table(sides)
     lines = []
     for row, colour in zip(rows, side_colours(sides), strict=True):
-        mode, accuracy, *others = map(escape_html, row.values())
+        mode, score, *others = map(escape_html, row.values())
         mode = f'<span class="dot" style="background:{colour}"></span>{mode}'
-        accuracy = "<b>" + accuracy.replace("%", "%</b>")
-        lines.append(f"<tr><td>{'</td><td>'.join([mode, accuracy, *others])}</td></tr>")
+        score = "<b>" + score.replace("%", "%</b>")
+        lines.append(f"<tr><td>{'</td><td>'.join([mode, score, *others])}</td></tr>")
     caption = f'<p class="quiet">{summary.table_caption(sides)}</p>'
     return _table(list(rows[0]), lines, "results") + caption
+
+
+def _classes_table(sides: Sequence[Side]) -> str:
+    """A row for each class, the hardest first: its test texts, and each side's figures."""
+    known = {side.label: rows for side in sides if (rows := side.by_class)}
+    classes = list(zip(*known.values(), strict=False))
+    if not classes:
+        return ""
+    lines = []
+    for rows in sorted(classes, key=lambda rows: sum(row["f1"] for row in rows)):
+        figures = [
+            f"<b>{row['f1']:.1%}</b> ({row['precision']:.1%}, {row['recall']:.1%})" for row in rows
+        ]
+        cells = "</td><td>".join([f"{rows[0]['support']:,}", *figures])
+        label = escape_html(rows[0]["label"])
+        lines.append(f'<tr><th scope="row">{label}</th><td>{cells}</td></tr>')
+    caption = '<p class="quiet">F1 on the test texts of each class (precision, recall).</p>'
+    return "<h2>Each class</h2>" + _table(("Class", "Texts", *known), lines, "results") + caption
 
 
 def _settings_table(sides: Sequence[Side]) -> str:

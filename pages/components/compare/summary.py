@@ -33,7 +33,8 @@ def summarize(results: list[Result]) -> Summary:
         titles = [side.label.replace("[", "(").replace("]", ")") for side in sides]
         badges = [f":{mode_badge(side.mode)}-badge" for side in sides]
         table["Mode"] = [f"{badge}[{title}]" for badge, title in zip(badges, titles, strict=True)]
-        table["Test accuracy"] = "**" + table["Test accuracy"].str.replace("%", "%**")
+        score = table.columns[1]
+        table[score] = "**" + table[score].str.replace("%", "%**", n=1)
     parts = coloured_parts(verdict.summary(results), sides)
     return Summary(parts, verdict.findings(results), table, table_caption(sides))
 
@@ -67,8 +68,13 @@ def table_caption(sides: Sequence[Side]) -> str:
 
 
 def _row(side: Side, over_seeds: bool) -> dict[str, str]:
-    accuracy = f"{side.test_accuracy:.1%}{PLUS_MINUS}{_half_width(side.text_interval)}"
-    row = {"Mode": side.label, "Test accuracy": accuracy}
+    score = f"{side.score:.1%}{PLUS_MINUS}{_half_width(side.text_interval)}"
+    row = {"Mode": side.label}
+    if side.measure == "macro-f1":
+        row |= {"Macro F1": score, "Test accuracy": formatting.percent(side.test_accuracy)}
+        row["Balanced accuracy"] = formatting.percent(side.balanced_accuracy)
+    else:
+        row["Test accuracy"] = score
     if over_seeds:
         interval = side.seed_interval
         spread = f"± {_half_width(interval)}" if interval else formatting.MISSING

@@ -12,7 +12,7 @@ from ftcore.experiments.result import Result
 from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import Run
 from pages.components.charts import run_curves
-from pages.components.charts.live_chart import axis_input, live_charts, pack
+from pages.components.charts.live_chart import axis_input, live_charts, metrics_of, pack
 from pages.components.charts.palette import model_colour
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_html
@@ -61,7 +61,13 @@ def live_view(run_ids: tuple[str, ...], axis: str) -> LiveView:
     return LiveView(
         any(result.run.live for result in results),
         progress_lines(results),
-        pack(traces, axis, ",".join(run_ids), until=axis_end(results, axis)),
+        pack(
+            traces,
+            axis,
+            ",".join(run_ids),
+            metrics_of(result.run for result in results),
+            until=axis_end(results, axis),
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pandas as pd
@@ -17,10 +18,11 @@ from ftcore.modes import REFERENCES, mode_title
 from ftcore.relevance import relevant_settings
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
-from pages.components.charts.live_chart import Trace, axis_input, live_charts, pack
+from pages.components.charts.live_chart import Trace, axis_input, live_charts, metrics_of, pack
 from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.runs import run_controls
+from pages.components.runs.class_table import class_table
 from pages.components.runs.script_button import script_button
 from pages.components.text import labels
 from pages.components.text.errors import show_error
@@ -75,8 +77,10 @@ def _current_state(run_id: str) -> tuple[tracking.Run, pd.DataFrame]:
 
 
 @st.cache_data(ttl=0.9 * TICK, max_entries=20, show_spinner=False)
-def _curves(run_id: str, name: str, colour: str, axis: str, _history: pd.DataFrame) -> bytes:
-    return pack([Trace(run_id, name, colour, _history)], axis, revision=run_id)
+def _curves(
+    run_id: str, name: str, colour: str, axis: str, metrics: Sequence[str], _history: pd.DataFrame
+) -> bytes:
+    return pack([Trace(run_id, name, colour, _history)], axis, run_id, metrics)
 
 
 def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
@@ -101,7 +105,10 @@ def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
     _metrics(run, history)
     axis = axis_input("axis", persist_state="session")
     colour = palette.model_colour(run.config.mode)
-    live_charts(_curves(run_id, run.name, colour, axis, history), key="live_charts")
+    curves = _curves(run_id, run.name, colour, axis, metrics_of([run]), history)
+    live_charts(curves, key="live_charts")
+    if not run.live:
+        class_table(run)
 
 
 def _header(run: tracking.Run) -> None:
@@ -200,14 +207,23 @@ def _layers(run: tracking.Run, history: pd.DataFrame) -> None:
 
 
 def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
-    best = history.loc[history["split"] == "val", "accuracy"].max()
+    by_f1 = run.facts.get("best_by") == "macro-f1"
+    best = history.loc[history["split"] == "val", "macro_f1" if by_f1 else "accuracy"].max()
     trained = history[history["split"] == "train"]
     seconds = trained["seconds"].max()
     speed = trained["examples"].max() / seconds if seconds else math.nan
-    with st.grid(4, min_column_width=150, border=True):
-        st.metric("Best validation", formatting.accuracy(best, run.facts.get("val_texts")))
-        tested = run.metrics.get("test_accuracy")
-        st.metric("Test accuracy", formatting.accuracy(tested, run.facts.get("test_texts")))
+    tested, test_texts = run.metrics.get("test_accuracy"), run.facts.get("test_texts")
+    with st.grid(5 if by_f1 else 4, min_column_width=150, border=True):
+        name = "Best validation, macro F1" if by_f1 else "Best validation"
+        st.metric(name, formatting.accuracy(best, run.facts.get("val_texts")))
+        if by_f1:
+            f1 = formatting.percent(run.metrics.get("macro_f1"))
+            balanced = formatting.percent(run.metrics.get("balanced_accuracy"))
+            help = (
+                f"Mean F1 of all classes. Balanced accuracy, the mean of their recalls: {balanced}."
+            )
+            st.metric("Test, macro F1", f1, help=help)
+        st.metric("Test accuracy", formatting.accuracy(tested, test_texts))
         st.metric("Speed", f"{speed:,.0f} texts/s" if speed > 0 else formatting.MISSING)
         st.metric("Training time", formatting.duration(seconds))
 

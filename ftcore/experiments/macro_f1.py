@@ -1,0 +1,56 @@
+"""Uncertainty of macro F1, which is no mean over texts: the test texts are drawn again (Efron 1979)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from ftcore.classification_metrics import measure
+from ftcore.experiments.statistics import Interval
+
+RESAMPLES = 1_000
+
+
+def interval(
+    truth: np.ndarray,
+    classes: int,
+    answers: Sequence[np.ndarray],
+    others: Sequence[np.ndarray] = (),
+) -> Interval:
+    """95% interval of the mean macro F1 of `answers`, less that of `others`, for other test texts.
+
+    truth: int [texts]; answers, others: those of some runs to the same texts, each int [texts].
+    """
+    runs = [*answers, *others]
+    shares = [1 / len(answers)] * len(answers) + [-1 / len(others) for _ in others]
+    cells, counts = _cells(np.stack([truth, *runs]), classes)
+    draws = np.random.default_rng(0).multinomial(len(truth), counts / len(truth), RESAMPLES)
+    drawn = draws.T.astype(np.float64)  # texts of each cell, by resample
+    support = _one_hot(cells[0], classes) @ drawn
+    resampled = np.zeros(RESAMPLES)
+    for share, answered in zip(shares, cells[1:], strict=True):
+        right = _one_hot(cells[0], classes, answered == cells[0]) @ drawn
+        texts = support + _one_hot(answered, classes) @ drawn
+        by_class = 2 * right / np.maximum(texts, 1)
+        resampled += share * by_class.sum(0) / (texts > 0).sum(0)
+    middle = sum(
+        share * measure(truth, answered, classes).macro_f1
+        for share, answered in zip(shares, runs, strict=True)
+    )
+    low, high = np.quantile(resampled - resampled.mean(), (0.025, 0.975))
+    return float(middle + low), float(middle + high)
+
+
+def _cells(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different columns of int [runs, texts], and how often each occurs."""
+    codes = np.zeros(labels.shape[1], np.int64)
+    for row in labels:
+        _, codes = np.unique(codes * classes + row, return_inverse=True)
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    return labels[:, first], counts
+
+
+def _one_hot(labels: np.ndarray, classes: int, kept: np.ndarray | None = None) -> sparse.csr_matrix:
+    """1 at each label, [classes, cells]; only at those `kept`, bool [cells]."""
+    ones = np.ones(len(labels)) if kept is None else kept.astype(float)
+    return sparse.csr_matrix((ones, (labels, np.arange(len(labels)))), (classes, len(labels)))

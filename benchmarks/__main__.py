@@ -11,7 +11,13 @@ import time
 from benchmarks.harness import report
 from ftcore import paths
 
-NAMES = ("training.lesson", "training.scaling", "inference.predict", "training.memory")
+NAMES = (
+    "data.near_duplicates",
+    "training.lesson",
+    "training.scaling",
+    "inference.predict",
+    "training.memory",
+)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 Preparing = Literal[
-    "waiting", "downloading", "reading", "encoding", "vectors", "features", "activations"
+    "waiting",
+    "downloading",
+    "reading",
+    "examining",
+    "encoding",
+    "vectors",
+    "features",
+    "activations",
 ]
 Phase = Literal[
     Preparing,

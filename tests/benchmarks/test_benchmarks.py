@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks import encoders, gpu
+from benchmarks.data import near_duplicates
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict
@@ -211,6 +212,14 @@ def test_predict_measures_idle_and_beside_a_run(reviews, monkeypatch, capsys):
     for name in ("short_idle", "short_busy", "why_idle", "why_busy"):
         assert 0 < result[f"{name}_p50_ms"] <= result[f"{name}_p95_ms"]
     assert result["encoding_cached_seconds"] > 0
+
+
+def test_near_duplicates_counts_what_was_planted(archive, capsys):
+    near_duplicates.measure(archive, 210)
+    result = figures(capsys)
+    assert result["texts"] == 210
+    assert result["recall"] == 0, "reviews of 13 words at most are other texts by one word"
+    assert result["copies"] > 0 and result["cpu_seconds"] > 0
 
 
 def test_memory_measures_this_process(capsys):

@@ -6,6 +6,7 @@ PHASE_TITLES: dict[str, str] = {
     "waiting": "Starting",
     "downloading": "Downloading",
     "reading": "Reading",
+    "examining": "Examining texts",
     "encoding": "Encoding",
     "vectors": "Reading word vectors",
     "features": "Computing text vectors",

@@ -1,0 +1,49 @@
+"""How texts fit the model that is to read them: lengths, unknown tokens, words split into many pieces.
+
+All are computed from counts, which `ftcore.text.coverage` makes of texts and a tokenizer.
+"""
+
+import numpy as np
+
+from ftcore.data.findings.finding import Finding, number, positions
+from ftcore.formatting import percent
+
+_LONG = 0.01  # share of texts that are cut, below which nothing is said
+_UNKNOWN = 0.05  # share of tokens
+_PIECES = 2.0  # a word on average; English has 1.2 to 1.5 in a model for English
+
+
+def long_texts(lengths: np.ndarray, limit: int, unit: str) -> Finding | None:
+    """Find texts longer than a model reads. `lengths`: int64 [texts], in words or pieces (`unit`)."""
+    rows = np.flatnonzero(lengths > limit)
+    if rows.size <= _LONG * len(lengths):
+        return None
+    read = np.minimum(lengths, limit).sum() / lengths.sum()
+    sentence = (
+        f"{number(rows.size, 'text')} of {len(lengths):,} ({percent(rows.size / len(lengths))}) "
+        f"are longer than the {limit:,} {unit} that the model reads, so it sees {percent(read)} of all "
+        f"{unit}. Raise the text length, if the model allows it, or shorten the texts."
+    )
+    return Finding("long-texts", sentence, rows.size, positions(rows), action="read-length")
+
+
+def unknown_tokens(unknown: int, tokens: int, unit: str) -> Finding | None:
+    """Say that a model does not know many of all words or pieces (`unit`) of the texts."""
+    if not tokens or unknown <= _UNKNOWN * tokens:
+        return None
+    sentence = (
+        f"The model does not know {percent(unknown / tokens)} of all {unit} and cannot tell them apart. "
+        "Choose a checkpoint that was trained on texts of this kind and language."
+    )
+    return Finding("unknown-tokens", sentence, unknown, action="other-model")
+
+
+def split_words(pieces: int, words: int) -> Finding | None:
+    """Say that a model splits most words, as it does with a language or field it does not know."""
+    if not words or pieces < _PIECES * words:
+        return None
+    sentence = (
+        f"The model splits a word into {pieces / words:.1f} pieces on average, so it hardly knows "
+        "this language or field. Choose a checkpoint that was trained on such texts."
+    )
+    return Finding("split-words", sentence, words, action="other-model")

@@ -35,8 +35,8 @@ unexport PYTHONDONTWRITEBYTECODE
 app: .venv/app.installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-# In two processes; the tests of a file share servers, so they stay together.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# In two processes; the tests of a file share servers, so they stay together. tests/conftest.py orders the files.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint
 	$(PYTEST) -m "not browser and not slow"

@@ -5,7 +5,10 @@ skipped test but those marked `gpu`; `.ci/run` sets both.
 """
 
 import os
+import sqlite3
+import sys
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,10 +19,17 @@ UNSET += ["UNFREEZE_IMDB_URL", "UNFREEZE_AG_NEWS_URL", "UNFREEZE_GLOVE_URL"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark fuzz tests and tests on the real data as slow."""
+    """Mark fuzz tests and tests on the real data as slow, and put files with slow tests first.
+
+    A test process that takes a long file last leaves the other one idle.
+    """
     for item in items:
         if "test_fuzz_" in item.path.name or "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: item.path not in slow and TESTS / "browser" not in item.path.parents
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +49,40 @@ def home(session_home, tmp_path, monkeypatch):
     path = tmp_path / "unfreeze-home"
     monkeypatch.setenv("UNFREEZE_HOME", str(path))
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_store():
+    """What MLflow creates in a new home takes it most of a second: it does so once, then it is copied.
+
+    Only if the tests that were collected use the record: importing MLflow takes seconds.
+    """
+    migrations = sys.modules.get("ftcore.tracking.migrations")
+    if migrations is None:
+        yield
+        return
+    create = migrations.mlflow_db._initialize_tables
+
+    def create_once(engine):
+        with engine.connect() as connection:
+            store = connection.connection.driver_connection
+            if not isinstance(store, sqlite3.Connection) or tables(store):
+                create(engine)
+            elif tables(created):
+                created.backup(store)
+            else:
+                create(engine)
+                store.backup(created)
+
+    def tables(store):
+        return store.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+
+    with (
+        closing(sqlite3.connect(":memory:", check_same_thread=False)) as created,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(migrations.mlflow_db, "_initialize_tables", create_once)
+        yield
 
 
 @pytest.fixture(scope="session")

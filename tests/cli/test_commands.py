@@ -1,14 +1,15 @@
 """The command line as a user calls it."""
 
+import io
 import json
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 
 import pytest
 
-from ftcore import paths
+from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.experiments import archive
 from ftcore.modes import REFERENCES
@@ -18,17 +19,16 @@ from tests.helpers.dataset_files import ROWS, csvs
 pytestmark = pytest.mark.slow
 
 
-def ftcore(arguments: str, *texts: str) -> subprocess.CompletedProcess[str]:
-    """Run a command; `texts` are arguments with spaces."""
-    command = [sys.executable, "-m", "ftcore", *arguments.split(), *texts]
-    return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT)
+def printed(arguments: str, *texts: str) -> str:
+    """What a command prints that succeeds; `texts` are arguments with spaces."""
+    with redirect_stdout(io.StringIO()) as output:
+        assert main([*arguments.split(), *texts]) == 0
+    return output.getvalue()
 
 
 def records(arguments: str, *texts: str) -> list[dict]:
-    """Run a command that succeeds; returns its JSON lines."""
-    process = ftcore(f"{arguments} --json", *texts)
-    assert process.returncode == 0, process.stderr
-    return [json.loads(line) for line in process.stdout.splitlines()]
+    """The JSON lines of a command that succeeds."""
+    return [json.loads(line) for line in printed(f"{arguments} --json", *texts).splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_a_reference_needs_no_checkpoint():
     last = records("train --mode tfidf --limit 200")[-1]
     assert (last["status"], last["mode"]) == ("finished", "tfidf")
     assert 0.5 < last["test_accuracy"] <= 1
-    assert "TF-IDF · sample" in ftcore("runs").stdout
+    assert "TF-IDF · sample" in printed("runs")
 
 
 def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path):
@@ -98,11 +98,10 @@ def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path):
 
 
 def test_compare_prints_a_table_and_a_verdict():
-    process = ftcore("compare --checkpoint base --modes last-layer --limit 40")
-    assert process.returncode == 0, process.stderr
-    heading = next(line for line in process.stdout.splitlines() if line.startswith("mode "))
+    output = printed("compare --checkpoint base --modes last-layer --limit 40")
+    heading = next(line for line in output.splitlines() if line.startswith("mode "))
     assert heading.split("  ")[-1] == "trained parameters"
-    assert "of 1,000 synthetic test texts right" in process.stdout
+    assert "of 1,000 synthetic test texts right" in output
 
 
 def test_parsing_imports_nothing_heavy():
@@ -221,29 +220,31 @@ def test_help_has_choices_and_defaults(command, shown, capsys):
     assert [words for words in shown if words not in text] == []
 
 
-def test_a_full_disk_interrupts_a_run_and_leaves_no_partial_file(home, shared_data):
+def test_a_full_disk_interrupts_a_run_and_leaves_no_partial_file(home, shared_data, capsys):
     """A limit on the size of files stands in for a full disk: the cache of encoded texts hits it."""
-    ftcore("runs")  # creates the record
+    tracking.runs()  # creates the record
     with disk_limit.limit_file_size(2_000_000):
-        process = ftcore(
+        arguments = (
             f"train --checkpoint base --dataset ag_news --source {shared_data / 'ag_news_csv'}"
         )
-    assert process.returncode != 0
+        assert main(arguments.split()) != 0
     message = "The disk is full: free some space and try again. The run can be resumed."
-    assert process.stderr == f"interrupted: {message}\n"
+    assert capsys.readouterr().err == f"interrupted: {message}\n"
     assert list((home / "cache").iterdir()) == []
     assert records("runs")[0]["status"] == "interrupted"
 
 
 def test_a_record_that_cannot_grow_ends_a_run_with_a_sentence(home):
-    ftcore("runs")
+    """In a process, whose standard error is all that a user sees."""
+    tracking.runs()
     with closing(sqlite3.connect(home / "mlflow.db")) as store:
         store.execute("VACUUM")  # so that there is no room inside the file
+    command = [sys.executable, "-m", "ftcore", "train", "--checkpoint", "base", "--json"]
     with disk_limit.limit_file_size((home / "mlflow.db").stat().st_size + 4_000):
-        process = ftcore("train --checkpoint base --json")
+        process = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT)
     assert process.returncode != 0 and "Traceback" not in process.stderr
     assert "record of runs cannot be written" in process.stderr
-    assert "interrupted" in ftcore("runs").stdout
+    assert "interrupted" in printed("runs")
 
 
 def test_predict_says_if_no_word_is_known():
@@ -253,5 +254,5 @@ def test_predict_says_if_no_word_is_known():
     assert unknown["known_tokens"] == 0 and unknown["notes"] == [
         "No word of this text is known to the model: its answer says nothing about it."
     ]
-    lines = ftcore("predict --checkpoint base", "qwerty asdf").stdout.splitlines()
+    lines = printed("predict --checkpoint base", "qwerty asdf").splitlines()
     assert len(lines) == 2 and lines[1] == unknown["notes"][0]

@@ -49,14 +49,17 @@ TEXTS = ["", " ", "nan", "-5", "\0", "\udcff", "x" * 10_000, "FOLDER", "MISSING"
 TEXTS += ["/dev/null", "/proc/new/file", "~nobody-of-that-name/x"]
 
 
+PARSER = cli._parser()
+
+
 class Began(Exception):
     """Stands for the work that a command begins once its arguments are accepted."""
 
 
-def parsers(parser: argparse.ArgumentParser | None = None) -> dict[str, argparse.ArgumentParser]:
+def parsers(parser: argparse.ArgumentParser = PARSER) -> dict[str, argparse.ArgumentParser]:
     """The parser of each command, such as `checkpoints` and `checkpoints remove`."""
     commands = {}
-    for action in (parser or cli._parser())._actions:
+    for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, sub in action.choices.items():
                 commands |= {name: sub}
@@ -105,6 +108,7 @@ def work(monkeypatch, tmp_path, files):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
+    monkeypatch.setattr(cli, "_parser", lambda: PARSER)  # making it takes longer than its use
     monkeypatch.setattr(tracking, "create_run", begin)
     monkeypatch.setattr(lr_finder.preparation, "prepare", begin)
     monkeypatch.setattr(downloads, "fetch", begin)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ftcore import events, paths
+from ftcore import events, paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.events import (
@@ -33,7 +33,7 @@ from ftcore.text.words import WordTokenizer
 from ftcore.training import encoding, evaluation, loop, optimization, preparation, snapshots
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
-from tests.helpers import small_runs
+from tests.helpers import paused_runs, small_runs
 from tests.helpers.small_runs import config
 
 pytestmark = pytest.mark.slow
@@ -208,6 +208,19 @@ def test_a_new_head_is_announced_and_the_same_labels_keep_the_old_one():
     assert checkpoints.find("further").words == "base"
     accuracy = validations(events)[0].accuracy
     assert accuracy == checkpoints.find("first").metrics["val_accuracy"]
+
+
+@pytest.mark.parametrize("mode", ["full", "majority"])
+def test_a_label_may_have_a_comma(mode, sample, monkeypatch):
+    labels = ["Arts, Books", "Sport"]
+
+    def load(name: str, source: str = "") -> datasets.Task[datasets.TextDataset]:
+        yield Progress("reading", 200, 200, "texts")
+        return replace(sample, labels=tuple(labels))
+
+    monkeypatch.setattr(datasets, "load", load)
+    run_id = paused_runs.finished(config(mode=mode, epochs=1))
+    assert tracking.run(run_id).facts["labels"] == labels
 
 
 def test_stop_ends_within_a_step_and_keeps_the_best():

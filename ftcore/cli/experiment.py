@@ -100,7 +100,7 @@ def checked_plan(options: argparse.Namespace, out: Printer, plan: Plan) -> list[
 def _unfinished(options: argparse.Namespace, kind: "Kind") -> "list[Run]":
     """The runs of the experiment `--resume` that are left, those that had begun first."""
     from ftcore.experiments import catalog, kinds
-    from ftcore.runs.checks import check_config
+    from ftcore.runs.checks import check_resumable
 
     own = ("modes", "seeds", "references", "sizes", "one_seed_from")
     others = [name for name in own if name in options]
@@ -116,7 +116,7 @@ def _unfinished(options: argparse.Namespace, kind: "Kind") -> "list[Run]":
     if not left:
         streams.complain("There was nothing to do: this experiment is over.")
     for run in left:
-        check_config(run.config)
+        check_resumable(run.config, run.facts)
     return sorted(left, key=lambda run: not run.facts)
 
 

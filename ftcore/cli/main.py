@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from ftcore import __version__, paths
 from ftcore.cli import (
     compare,
+    data,
     experiment,
     exports,
     learning_curve,
@@ -105,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--port", type=_port, default=8501, help="port (default: %(default)s)")
 
     add("datasets", listings.datasets)
+    what = "Add, list, show, export, rename and remove data of your own."
+    data.add_parsers(subparsers.add_parser("data", help=what, description=what), as_json)
     sub = add("checkpoints", listings.checkpoints)
     actions = sub.add_subparsers(metavar="ACTION", title="other actions")
     help = removal.remove_checkpoint.__doc__

@@ -58,7 +58,7 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
 def resume(options: argparse.Namespace, out: Printer) -> int:
     """Resume a run that was paused or interrupted."""
     from ftcore import tracking
-    from ftcore.runs.checks import check_config
+    from ftcore.runs.checks import check_resumable
 
     run = tracking.run(options.run)
     if run.status == "finished":
@@ -69,7 +69,7 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
         raise UnfreezeError(
             f"This run is {run.status}; only a paused or interrupted run can be resumed."
         )
-    check_config(run.config)
+    check_resumable(run.config, run.facts)
     values = {"event": "resumed", "run_id": run.run_id, "config": run.config.to_dict()}
     return _execute_and_report(run.run_id, run.config, values, out)
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from ftcore import paths, validation
 from ftcore.data import ag_news, imdb, sample
-from ftcore.data.store import card, stored
+from ftcore.data.store import card, stored, storing
+from ftcore.data.store.card import Card
+from ftcore.data.store.request import Request
 from ftcore.data.text_dataset import (
     Content,
     DatasetSpec,
@@ -31,6 +33,16 @@ _VALIDATION = 0.05  # share of the training texts, as in the lesson
 def names() -> list[str]:
     """The datasets that are built in, then those that the user has stored."""
     return [*_BUILT_IN, *card.names()]
+
+
+def add(request: Request) -> Task[Card]:
+    """Store a user's data under a new name, and return its card. Raises UnfreezeError."""
+    return storing.add(request, reserved=list(_BUILT_IN))
+
+
+def rename(name: str, new: str) -> None:
+    """Give a stored dataset another name. Raises UnfreezeError."""
+    card.rename(name, new, reserved=list(_BUILT_IN))
 
 
 def load(name: str, source: str = "") -> Task[TextDataset]:

@@ -82,6 +82,11 @@ class DatasetSpec:
     fingerprint: str = ""  # of the texts, if it is known before they are read
 
     @property
+    def stored(self) -> bool:
+        """Whether it is one that a user added."""
+        return bool(self.fingerprint)
+
+    @property
     def takes_source(self) -> bool:
         """Whether the texts can be read from a path that the user gives."""
         return bool(self.files())

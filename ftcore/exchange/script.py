@@ -141,7 +141,11 @@ def _template_values(
     before = {"tokenizer": word_rules.EARLIER.name} | facts
     dependencies.check_facts(before, now | {"tokenizer": tokenizer.name})
     words = checkpoints.words_owner(parent)
-    labels = datasets.find_spec(config.dataset).labels
+    data = datasets.find_spec(config.dataset)
+    if data.stored:
+        dependencies.check_facts(facts, {"dataset_fingerprint": data.fingerprint})
+    labels = data.labels
+    layout = "stored" if data.stored else config.dataset
     bf16 = facts["precision"] == "bf16"
     head_only = strategies.head_alone(config, parent.model)
     fitted = strategies.fits_head_first(config)
@@ -157,16 +161,17 @@ def _template_values(
         facts["device"] == "cpu" and int(str(facts.get("threads", 1)).partition(",")[0]) > 1
     )
     packages = ["torch", "numpy"]
+    packages += ["pyarrow"] if data.stored else []
     packages += ["transformers"] if config.encoder else []
     without_files = config.encoder and ("hub" in own_flags or config.mode == "scratch")
     packages += [] if without_files else ["safetensors"]
     conditions = {
-        config.dataset: True,
+        layout: True,
         config.mode: True,
         "lp_ft": fitted,
         "two_classes": len(labels) == 2,
         "features": head_only or fitted,
-        "csv": config.dataset != "imdb",
+        "csv": layout in ("sample", "ag_news"),
         "adamw": config.optimizer == "adamw",
         "one_cycle": config.schedule == "one-cycle",
         "clip": config.max_grad_norm > 0,
@@ -279,6 +284,9 @@ def _data(config: FineTuneConfig) -> Path:
     """Return where the code reads the data. Raises UnfreezeError for an archive that it does not read."""
     if config.dataset == "sample":
         return Path(SAMPLE)
+    data = datasets.find_spec(config.dataset)
+    if data.stored:
+        return Path(*data.list_files(Path()))
     source = config.source or str(datasets.download_paths(config.dataset)[0])
     path = validation.expand_home(source)
     if path.exists() and archives.is_archive(path):

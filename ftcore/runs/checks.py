@@ -1,10 +1,13 @@
 """Checks of a run's settings before it is queued or executed."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from ftcore import class_weights, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets
+from ftcore.data.store import stored
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES
@@ -22,7 +25,10 @@ def check_config(config: FineTuneConfig) -> None:
         raise UsageError(
             "Watched sentences, name, class weights and paths are too long: shorten them."
         )
-    class_weights.check_labels(config.class_weights, datasets.find_spec(config.dataset).labels)
+    data = datasets.find_spec(config.dataset)
+    if data.multi_label:
+        raise UnfreezeError(stored.NOT_TRAINED.format(data.title))
+    class_weights.check_labels(config.class_weights, data.labels)
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         parent = checkpoints.find(config.checkpoint)
         if config.mode not in REFERENCES:
@@ -53,6 +59,24 @@ def check_config(config: FineTuneConfig) -> None:
         from ftcore import devices  # imports torch
 
         devices.pick(config.device)
+
+
+def data_fault(config: FineTuneConfig, facts: Mapping[str, Any]) -> str:
+    """Return a sentence if the data of a run that has begun is gone or changed, as far as that is known."""
+    spec = datasets.find(config.dataset)
+    name = validation.printable(config.dataset)
+    if spec is None:
+        return f"The data of this run, {name}, is gone: add it again under this name."
+    if spec.stored and facts.get("dataset_fingerprint", spec.fingerprint) != spec.fingerprint:
+        return f"The data called {name} is not what this run began with: it was replaced."
+    return ""
+
+
+def check_resumable(config: FineTuneConfig, facts: Mapping[str, Any]) -> None:
+    """Refuse to resume a run that cannot succeed. Raises UnfreezeError, see `check_config`."""
+    if fault := data_fault(config, facts):
+        raise UnfreezeError(fault)
+    check_config(config)
 
 
 def refuse_unused_paths(*configs: FineTuneConfig) -> None:

@@ -14,7 +14,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.models import checkpoints
 from ftcore.runs import execution
-from ftcore.runs.checks import check_config, refuse_unused_paths
+from ftcore.runs.checks import check_config, check_resumable, refuse_unused_paths
 from ftcore.runs.queue import Job, RunQueue, ThreadWorker, Worker
 
 POLL_SECONDS = 0.1
@@ -90,7 +90,7 @@ class Scheduler:
                     raise UnfreezeError(
                         f"This run is {run.status}: only a paused or interrupted run can be resumed."
                     )
-                check_config(run.config)
+                check_resumable(run.config, run.facts)
             self.start()
             claims = claim_unfinished(run_ids)
             try:
@@ -159,6 +159,11 @@ class Scheduler:
         found.without_runs().refuse()  # before a run is ended in vain
         self.end(*(run.run_id for run in found.runs))
         tracking.delete_checkpoint(ref)
+
+    def delete_dataset(self, name: str) -> None:
+        """Delete a stored dataset, after ending the runs that need it. Raises UnfreezeError."""
+        self.end(*(run.run_id for run in tracking.dataset_dependents(name).runs))
+        tracking.delete_dataset(name)
 
     def delete(self, *run_ids: str) -> None:
         """Delete runs, after ending those that start from them. Raises UnfreezeError."""

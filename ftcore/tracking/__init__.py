@@ -17,8 +17,11 @@ os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")
 from ftcore.tracking.deletion import (
     Dependents,
     checkpoint_dependents,
+    dataset_dependents,
     delete,
     delete_checkpoint,
+    delete_dataset,
+    rename_dataset,
     run_dependents,
 )
 from ftcore.tracking.failures import RecordUnavailable
@@ -40,4 +43,5 @@ from ftcore.tracking.run_record import Run, claim, is_claimed
 __all__ = ["Dependents", "RecordUnavailable", "Recorder", "Run", "checkpoint_dependents", "claim"]
 __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
 __all__ += ["executed", "find_runs", "finish", "history", "is_claimed", "last_failure"]
+__all__ += ["dataset_dependents", "delete_dataset", "rename_dataset"]
 __all__ += ["next_place", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

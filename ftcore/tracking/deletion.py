@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass
 
 from ftcore import paths
+from ftcore.data import datasets
+from ftcore.data.store import card
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
@@ -54,6 +56,25 @@ def delete_checkpoint(ref: str) -> None:
     """Delete an imported checkpoint or a run's. Raises UnfreezeError if something depends on it."""
     checkpoint_dependents(ref).refuse()
     shutil.rmtree(checkpoints.find(ref).path)
+
+
+def dataset_dependents(name: str) -> Dependents:
+    """What depends on a stored dataset: runs that are not over. Raises UsageError if there is none."""
+    card.check_stored(name)
+    unfinished = (run for run in reader.search("") if run.live or run.resumable)
+    return Dependents([run for run in unfinished if run.config.dataset == name], [])
+
+
+def delete_dataset(name: str) -> None:
+    """Delete a stored dataset. Raises UnfreezeError if a run depends on it."""
+    dataset_dependents(name).refuse()
+    card.delete(name)
+
+
+def rename_dataset(name: str, new: str) -> None:
+    """Give a stored dataset another name. Raises UnfreezeError if a run depends on it."""
+    dataset_dependents(name).refuse()
+    datasets.rename(name, new)
 
 
 def delete(*run_ids: str) -> None:

@@ -17,6 +17,7 @@ from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
 from ftcore.data import sample
+from ftcore.data.store import card
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
 from ftcore.exchange import script
@@ -27,6 +28,7 @@ from ftcore.tracking import Run
 from tests.helpers import small_encoders, small_runs
 from tests.helpers.dataset_files import archive, csvs, folder
 from tests.helpers.hub_server import HubServer
+from tests.helpers.own_data import add_reviews
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +186,20 @@ def test_script_reads_ag_news_as_published_and_starts_from_a_run(base, tmp_path,
     assert capsys.readouterr().out == script.script(run.run_id)
     assert "a new head" not in script.script(run.run_id)
     check_script(run, tmp_path)
+
+
+def test_script_reads_data_of_ones_own_and_its_validation_part(base, tmp_path):
+    add_reviews(tmp_path, 160, "full")  # the name of a mode
+    run = train(checkpoint=base, dataset="full", limit=100, epochs=1, mode="last-layer")
+    check_script(run, tmp_path)
+    check_format(
+        re.sub(r'Path\("[^"]*"\)', 'Path("folder")', script.script(run.run_id)),
+        {"pyarrow", "safetensors"},
+    )
+    card.delete("full")
+    add_reviews(tmp_path, 161, "full")
+    with pytest.raises(UnfreezeError, match="data is not what this run began with"):
+        script.script(run.run_id)
 
 
 def test_script_reads_other_encodings_separators_and_blank_lines(base, tmp_path):

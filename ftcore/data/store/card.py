@@ -3,17 +3,24 @@
 import dataclasses
 import json
 import re
+import shutil
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ftcore import paths, validation
 from ftcore.errors import UnfreezeError, UsageError
+from ftcore.storage import files
 
 FORMAT = 1
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-_CARD, _TEXTS, _ASIDE = "card.json", "texts.parquet", "aside.parquet"
+TEST, VALIDATION, TRAIN = range(3)
+NUMBERS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+"""The parts as numbers: of two copies of a text, the one in the higher part leaves."""
+CARD, TEXTS, ASIDE = "card.json", "texts.parquet", "aside.parquet"
 _NAME = re.compile(r"\w[\w .-]{0,59}")
 
 
@@ -45,6 +52,9 @@ class Card:
     left_out: dict[str, int] = field(default_factory=dict)
     """Rows that were not stored, by reason."""
     notes: tuple[str, ...] = ()
+    """Sentences about what was changed or drawn when the data was added."""
+    findings: tuple[dict[str, Any], ...] = ()
+    """Kind, sentence, count, action and some rows of the file, as `findings.Finding` has them."""
 
     @property
     def folder(self) -> Path:
@@ -52,12 +62,12 @@ class Card:
 
     @property
     def texts(self) -> Path:
-        return self.folder / _TEXTS
+        return self.folder / TEXTS
 
     @property
     def aside(self) -> Path:
         """Rows that could not be read: row, reason, excerpt. Absent if there are none."""
-        return self.folder / _ASIDE
+        return self.folder / ASIDE
 
     def to_json(self) -> bytes:
         values = {"format": FORMAT} | dataclasses.asdict(self)
@@ -76,7 +86,7 @@ def names() -> list[str]:
     except OSError:  # nothing has been stored
         return []
     return sorted(
-        entry.name for entry in entries if _NAME.fullmatch(entry.name) and (entry / _CARD).is_file()
+        entry.name for entry in entries if _NAME.fullmatch(entry.name) and (entry / CARD).is_file()
     )
 
 
@@ -88,7 +98,7 @@ def find(name: str) -> Card | None:
     if not _NAME.fullmatch(name):
         return None
     try:
-        values = validation.read_json(folder(name) / _CARD)
+        values = validation.read_json(folder(name) / CARD)
         return _from_json(name, values)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -98,7 +108,45 @@ def find(name: str) -> Card | None:
         ) from None
 
 
-def check_new(name: str, reserved: tuple[str, ...]) -> None:
+def get(name: str) -> Card:
+    """Return the card of a stored dataset. Raises UnfreezeError if there is none, or it is damaged."""
+    check_stored(name)
+    if found := find(name):
+        return found
+    raise UnfreezeError(f"The dataset {name} was just removed.")
+
+
+def check_stored(name: str) -> None:
+    """Raise UsageError if there is no stored dataset of this name."""
+    shown, stored = validation.printable(repr(name)), names()
+    if not stored:
+        raise UsageError(f"There is no dataset {shown}, as none has been added: add it (data add).")
+    if name not in stored:
+        raise UsageError(
+            f"You have added no dataset {shown}; {validation.choose_from(name, stored)}"
+        )
+
+
+def rename(name: str, new: str, reserved: Sequence[str]) -> None:
+    """Give a stored dataset another name; a title that was its name follows. Raises UnfreezeError."""
+    check_new(new, reserved)
+    found = get(name)
+    if found.title == name:
+        files.write(found.folder / CARD, dataclasses.replace(found, title=new).to_json())
+    found.folder.rename(folder(new))
+
+
+def delete(name: str) -> None:
+    """Delete a stored dataset, also one that is damaged."""
+    check_stored(name)
+    hidden = folder(name).with_name(
+        f".{uuid.uuid4().hex}"
+    )  # gone at once, also if the rest is interrupted
+    folder(name).rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def check_new(name: str, reserved: Sequence[str]) -> None:
     """Raise UsageError unless a new dataset can have this name."""
     shown = validation.printable(repr(name))
     if not _NAME.fullmatch(name) or name != name.strip() or name.endswith("."):

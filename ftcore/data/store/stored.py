@@ -1,12 +1,20 @@
 """A stored dataset as everyone else sees it: its DatasetSpec, and how its texts are read."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftcore.data.store.card import PARTS, Card
 from ftcore.data.text_dataset import Content, DatasetSpec, Texts
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NOT_TRAINED = "A text of {} may have several labels, and no model is trained on such yet."
+_ROWS = 20_000  # read at once
 
 
 def spec(card: Card) -> DatasetSpec:
@@ -21,50 +29,52 @@ def spec(card: Card) -> DatasetSpec:
         examples=card.examples,
         origin=lambda: card.source,
         read=partial(_read, card),
+        list_files=lambda path: [str(card.texts)],
         validation_size=validation,
         multi_label=card.multi_label,
         fingerprint=card.fingerprint,
     )
 
 
+def batches(card: Card, columns: list[str]) -> "Iterator[pa.RecordBatch]":
+    """Yield the stored texts. Raises UnfreezeError if they are gone or damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(card.texts) as file:
+            yield from file.iter_batches(columns=columns, batch_size=_ROWS)
+    except FileNotFoundError:
+        fault = "are gone"
+    except (pa.ArrowException, KeyError):
+        fault = "cannot be read"
+    else:
+        return
+    raise UnfreezeError(f"The texts of {card.title} {fault}: remove the dataset, and add it again.")
+
+
 def _read(card: Card, path: Path) -> Task[Content]:
     """Read the texts that have a label; `path` is that of a given source, which there is none of."""
     import pyarrow as pa  # late: pages list datasets before anything is read
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
+    if card.multi_label:
+        raise UnfreezeError(NOT_TRAINED.format(card.title))
     train, test = Texts([], []), Texts([], [])
     val_rows: list[int] = []
     classes = pa.array(card.labels)
-    if card.multi_label:
-        raise UnfreezeError(
-            f"A text of {card.title} may have several labels, and no model is trained on such yet."
-        )
-    try:
-        with pq.ParquetFile(card.texts) as file:
-            total = file.metadata.num_rows
-            yield Progress("reading", 0, total, "texts")
-            done = 0
-            for batch in file.iter_batches(columns=["text", "label", "split"]):
-                done += len(batch)
-                batch = batch.filter(batch["label"].is_valid())
-                labels = pc.index_in(batch["label"], classes).to_pylist()
-                rows = zip(
-                    batch["text"].to_pylist(), labels, batch["split"].to_pylist(), strict=True
-                )
-                for text, label, part in rows:
-                    if part == "validation":
-                        val_rows.append(len(train.texts))
-                    texts = test if part == "test" else train
-                    texts.texts.append(text)
-                    texts.labels.append(label)
-                yield Progress("reading", done, total, "texts")
-    except FileNotFoundError:
-        raise UnfreezeError(
-            f"The texts of {card.title} are gone: remove the dataset, and add it again."
-        ) from None
-    except (pa.ArrowException, KeyError) as error:
-        raise UnfreezeError(
-            f"The texts of {card.title} cannot be read: remove the dataset, and add it again."
-        ) from error
+    done, total = 0, sum(card.sizes.values())
+    yield Progress("reading", 0, total, "texts")
+    for batch in batches(card, ["text", "label", "split"]):
+        batch = batch.filter(batch["label"].is_valid())
+        labels = pc.index_in(batch["label"], classes).to_pylist()
+        rows = zip(batch["text"].to_pylist(), labels, batch["split"].to_pylist(), strict=True)
+        for text, label, part in rows:
+            if part == "validation":
+                val_rows.append(len(train.texts))
+            texts = test if part == "test" else train
+            texts.texts.append(text)
+            texts.labels.append(label)
+        done += len(batch)
+        yield Progress("reading", done, total, "texts")
     return Content(train, test, val_rows=tuple(val_rows))

@@ -16,6 +16,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES, mode_title
 from ftcore.relevance import relevant_settings
+from ftcore.runs.checks import data_fault
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import palette
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, metrics_of, pack
@@ -243,7 +244,7 @@ def _settings_and_notes(run: tracking.Run) -> None:
     for setting in relevant_settings(run.config):
         rows[settings.label(setting)] = getattr(run.config, setting.name)
     with st.expander("Settings and notes of this run"):
-        for note in run.notes:
+        for note in filter(None, [data_fault(run.config, facts), *run.notes]):
             st.markdown(f"- {escape_markdown(note)}")
         shown = {name: escape_markdown(str(value)) for name, value in rows.items() if value != ""}
         st.table(shown, border="horizontal")

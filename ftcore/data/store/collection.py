@@ -1,0 +1,189 @@
+"""The texts, labels, parts and groups of one or more files, in memory, as they stand there."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ftcore import validation
+from ftcore.data.store.card import NUMBERS, TRAIN
+from ftcore.data.store.labels import is_missing
+from ftcore.data.store.mapping import PART_OF, Columns, Values, complete
+from ftcore.data.store.request import Request
+from ftcore.data.tables import reading, recognition
+from ftcore.data.tables.table_format import ROW, BadRow, TableFormat
+from ftcore.errors import UsageError
+from ftcore.events import Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SAMPLE = 5_000  # rows from which columns are guessed
+UNKNOWN = 255  # part of a text whose file names none
+
+
+@dataclass
+class Report:
+    """What to say of data that is added."""
+
+    notes: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Rows by reason."""
+    aside: list[BadRow] = field(default_factory=list)
+    """Rows that cannot be read."""
+    files: list[dict[str, Any]] = field(default_factory=list)
+    """Path, size and form of each."""
+
+    def leave_out(self, reason: str, count: int) -> None:
+        if count:
+            self.left_out[reason] = self.left_out.get(reason, 0) + int(count)
+
+
+@dataclass
+class Collected:
+    """Batches of rows that have a text and a label."""
+
+    columns: Columns
+    multi_label: bool
+    report: Report
+    texts: "list[pa.Array]" = field(default_factory=list)
+    labels: "list[pa.Array]" = field(default_factory=list)
+    """Texts, or lists of texts if `multi_label`."""
+    groups: "list[pa.Array]" = field(default_factory=list)
+    parts: list[np.ndarray] = field(default_factory=list)
+    """uint8: TEST, VALIDATION, TRAIN or UNKNOWN."""
+    rows: list[np.ndarray] = field(default_factory=list)
+    """int64: 0-based rows of the file."""
+
+
+def collect(request: Request, report: Report) -> Task[Collected]:
+    """Read all files of a request, and report on them. Raises UnfreezeError."""
+    given = {"": request.file, "validation": request.validation, "test": request.test}
+    paths = {part: validation.existing_path(path) for part, path in given.items() if path}
+    forms = {
+        part: recognition.recognize(path, request.encoding, request.delimiter)
+        for part, path in paths.items()
+    }
+    first = yield from sample(paths[""], forms[""])
+    columns = complete(request.columns, first)
+    multi_label = bool(request.label_separator) or any(
+        columns.label in form.lists for form in forms.values()
+    )
+    collected = Collected(columns, multi_label, report)
+    for part, path in paths.items():
+        yield from _read(path, forms[part], part, request, collected)
+    return collected
+
+
+def sample(path: Path, form: TableFormat) -> Task[dict[str, Values]]:
+    """Return the first rows of each column of a file."""
+    first: list[pa.RecordBatch] = []
+    task = reading.read(path, form, first.append)
+    while not first:
+        try:
+            yield next(task)
+        except StopIteration:
+            break
+    task.close()
+    if not first:
+        raise UsageError(
+            f"{validation.printable(path.name)} has no rows: give a file that has texts."
+        )
+    batch = first[0].slice(0, _SAMPLE)
+    return {name: batch[name].to_pylist() for name in form.columns}
+
+
+def _read(
+    path: Path, form: TableFormat, part: str, request: Request, collected: Collected
+) -> Task[None]:
+    """Add the rows of a file, which are all of one `part` of the split if that is given."""
+    columns = collected.columns
+    wanted = [name for name in columns.names() if name != columns.split or not part]
+
+    def keep(batch: "pa.RecordBatch") -> None:
+        import pyarrow.compute as pc
+
+        texts = _texts(batch, columns.text, request.separator)
+        labels = _labels(batch[columns.label], collected.multi_label, request.label_separator)
+        usable = pc.and_(texts.is_valid(), labels.is_valid())
+        collected.report.leave_out("empty text", texts.null_count)
+        collected.report.leave_out(
+            "no label", len(batch) - pc.sum(usable).as_py() - texts.null_count
+        )
+        collected.texts.append(texts.filter(usable))
+        collected.labels.append(labels.filter(usable))
+        parts = np.full(len(batch), NUMBERS.get(part, UNKNOWN), np.uint8)
+        if columns.split and not part:
+            parts = _parts(batch[columns.split], columns.split)
+        kept = usable.to_numpy(zero_copy_only=False)
+        collected.parts.append(parts[kept])
+        collected.rows.append(batch[ROW].to_numpy()[kept])
+        if columns.group:
+            collected.groups.append(batch[columns.group].filter(usable))
+
+    outcome = yield from reading.read(path, form, keep, wanted)
+    report = collected.report
+    report.leave_out("unreadable row", outcome.bad)
+    report.aside += outcome.aside
+    report.notes += [*form.notes, *outcome.notes]
+    about = {"path": str(path), "bytes": _size(path), "part": part, "rows": outcome.rows}
+    report.files.append(about | asdict(form))
+
+
+def _texts(batch: "pa.RecordBatch", columns: Sequence[str], separator: str) -> "pa.Array":
+    """Return the texts of one or more columns, joined; null where nothing but space is in them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    joined = None
+    for name in columns:
+        values = batch[name]
+        if pa.types.is_list(values.type):
+            values = pc.binary_join(values, " ")
+        is_blank = pc.equal(pc.utf8_trim_whitespace(values), "")
+        values = pc.if_else(is_blank, pa.scalar(None, values.type), values)
+        if joined is not None:
+            both = pc.binary_join_element_wise(joined, values, separator)
+            values = pc.coalesce(both, joined, values)
+        joined = values
+    return joined
+
+
+def _labels(values: "pa.Array", multi_label: bool, separator: str) -> "pa.Array":
+    """Return labels, or lists of labels; null where there is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_list(values.type):
+        return values
+    missing = pa.array([is_missing(value) for value in values.to_pylist()], pa.bool_())
+    values = pc.if_else(missing, pa.scalar(None, values.type), values)
+    if not multi_label:
+        return values
+    if separator:
+        return pc.split_pattern(values, separator)
+    offsets = pa.array(range(len(values) + 1), pa.int32())
+    return pa.ListArray.from_arrays(offsets, values, mask=missing)
+
+
+def _parts(values: "pa.Array", column: str) -> np.ndarray:
+    """Return the parts that the values of a split column name; a row without one is for training."""
+    known = {None: TRAIN}
+    for value in values.unique().to_pylist():
+        part = PART_OF.get((value or "train").strip().lower() or "train")
+        if part is None:
+            shown, name = (validation.printable(repr(each)) for each in (value, column))
+            raise UsageError(
+                f"The split column {name} has the value {shown}: it must have train, validation (or val, "
+                "dev) and test. Name another one (--split), or correct it."
+            )
+        known[value] = NUMBERS[part]
+    return np.array([known[value] for value in values.to_pylist()], np.uint8)
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in itertools.chain(files) if file.is_file())

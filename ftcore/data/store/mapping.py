@@ -1,0 +1,147 @@
+"""Which columns hold the texts, the labels, the split and the groups; what a user does not say is guessed."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ftcore import validation
+from ftcore.errors import UsageError
+from ftcore.formatting import listing
+
+Values = Sequence[str | list[str] | None]
+"""Some rows of a column."""
+
+_SPELLINGS = {
+    "train": ("train", "training", "trn", "learn"),
+    "validation": ("validation", "validate", "valid", "val", "dev", "devel", "development", "eval"),
+    "test": ("test", "testing", "tst", "heldout", "held-out", "held out"),
+}
+PART_OF = {spelling: part for part, spellings in _SPELLINGS.items() for spelling in spellings}
+"""Part of the split by each of its usual spellings, in lower case."""
+
+_LABEL_NAMES = (  # the likelier, the earlier
+    *("label", "labels", "class", "category", "sentiment", "intent", "topic", "target", "emotion"),
+    *("polarity", "tag", "tags", "genre", "label_text", "label_name", "class_name", "y"),
+    *("coarse_label", "rating", "ratings", "stars", "star", "score"),
+)
+_TEXT_NAMES = (
+    *("text", "texts", "review", "sentence", "content", "body", "comment", "message", "tweet"),
+    *("document", "description", "post", "utterance", "question", "headline", "abstract"),
+)
+_MOST_GUESSED = 300  # classes of a column whose name does not say that it holds labels
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a file that are used."""
+
+    text: tuple[str, ...] = ()
+    """Joined by a separator if there are several."""
+    label: str = ""
+    split: str = ""
+    group: str = ""
+    """Texts with the same value in it stay in one part of the split."""
+
+    def names(self) -> list[str]:
+        return [*self.text, *filter(None, (self.label, self.split, self.group))]
+
+
+def complete(given: Columns, sample: Mapping[str, Values]) -> Columns:
+    """Return the given columns, and guesses for text, label and split from some rows of each column.
+
+    Raises UsageError if a given column is not there, or none can be the text or the label.
+    """
+    given = replace(
+        given,
+        text=tuple(_find(name, sample) for name in given.text),
+        label=_find(given.label, sample),
+        split=_find(given.split, sample),
+        group=_find(given.group, sample),
+    )
+    _refuse_twice(given)
+    free = {name: values for name, values in sample.items() if name not in given.names()}
+    split = given.split or _guess_split(free)
+    free.pop(split, None)
+    label, text = given.label, given.text
+    if not label:
+        label = _guess_label(free, "" if text else _longest(free))
+        free.pop(label, None)
+    text = text or (_guess_text(free),)
+    if not (label and all(text)):
+        what, option = ("texts", "--text") if label else ("labels", "--label")
+        shown = listing([validation.printable(repr(name)) for name in sample])
+        raise UsageError(
+            f"No column was found that holds {what}: name it ({option}) among {shown}."
+        )
+    return replace(given, text=text, label=label, split=split)
+
+
+def _find(name: str, columns: Mapping[str, Values]) -> str:
+    """Return the name of a column that a user gave, perhaps in another case. Raises UsageError."""
+    if not name or name in columns:
+        return name
+    similar = [column for column in columns if column.strip().lower() == name.strip().lower()]
+    if len(similar) == 1:
+        return similar[0]
+    shown = validation.printable(name)
+    names = [validation.printable(column) for column in columns]
+    raise UsageError(f"There is no column {shown!r}; {validation.choose_from(shown, names)}")
+
+
+def _refuse_twice(columns: Columns) -> None:
+    names = columns.names()
+    for name in names:
+        if names.count(name) > 1:
+            shown = validation.printable(name)
+            raise UsageError(f"The column {shown!r} is named twice: give each its own.")
+
+
+def _guess_split(columns: Mapping[str, Values]) -> str:
+    """Return a column whose values are names of at least two parts of a split; "" if there is none."""
+    for name, values in columns.items():
+        spelled = {value.strip().lower() for value in values if isinstance(value, str)} - {""}
+        named = name.strip().lower() in ("split", "part", "partition", "set", "subset", "fold")
+        if spelled <= PART_OF.keys() and len({PART_OF[s] for s in spelled}) >= (1 if named else 2):
+            return name
+    return ""
+
+
+def _guess_label(columns: Mapping[str, Values], text: str) -> str:
+    """Return the column whose name says that it holds labels, else the one with the fewest values, or "".
+
+    text: a column that holds labels only if its name says so.
+    """
+    for known in _LABEL_NAMES:
+        for name in columns:
+            if name.strip().lower() == known:
+                return name
+    sizes = {name: _distinct(values) for name, values in columns.items() if name != text}
+    likely = {
+        name: size
+        for name, size in sizes.items()
+        if 2 <= size <= min(_MOST_GUESSED, len(columns[name]) // 2)
+    }
+    return min(likely, key=lambda name: likely[name], default="")
+
+
+def _guess_text(columns: Mapping[str, Values]) -> str:
+    """Return the column with the longest values; of similar ones, one with a usual name."""
+    lengths = {name: _mean_length(values) for name, values in columns.items()}
+    longest = max(lengths.values(), default=0.0)
+    if not longest:
+        return ""
+    similar = [name for name in lengths if lengths[name] >= longest / 2]
+    usual = [name for name in similar if name.strip().lower() in _TEXT_NAMES]
+    return (usual or [_longest(columns)])[0]
+
+
+def _longest(columns: Mapping[str, Values]) -> str:
+    return max(columns, key=lambda name: _mean_length(columns[name]), default="")
+
+
+def _mean_length(values: Values) -> float:
+    return statistics.fmean(len(v) if isinstance(v, str) else 0 for v in values) if values else 0.0
+
+
+def _distinct(values: Values) -> int:
+    return len({tuple(value) if isinstance(value, list) else value for value in values if value})

@@ -1,0 +1,39 @@
+"""What a user says of data to add."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ftcore.data.store.mapping import Columns
+
+
+@dataclass(frozen=True)
+class Request:
+    """Where data to add is, and how it is read; columns that are not given are guessed."""
+
+    name: str
+    file: str
+    """Path of the file, or a folder or zip."""
+    columns: Columns = Columns()
+    validation: str = ""
+    """File of the validation texts; empty: they are of the split column, or drawn."""
+    test: str = ""
+    """The same for test texts."""
+    separator: str = " "
+    """Between the texts of several columns."""
+    encoding: str = ""
+    delimiter: str = ""
+    """Of the columns of a CSV file."""
+    label_separator: str = ""
+    """Between several labels in one value; empty: a value is one label."""
+    keep_labels: bool = False
+    """Leave labels apart that differ only by case or outer space."""
+    rename_labels: Mapping[str, str] = field(default_factory=dict)
+    """New name by label; the name of another label merges the two."""
+    drop_labels: tuple[str, ...] = ()
+    """Labels whose texts are left out."""
+    drop_near_duplicates: bool = False
+    """Leave out training texts that are nearly the same as another text."""
+    seed: int = 0
+    """Of the validation and test texts that are drawn."""
+    title: str = ""
+    """Empty: the name."""

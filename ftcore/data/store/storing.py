@@ -1,0 +1,111 @@
+"""Adds a user's data: reads it, finds classes, draws parts, leaves out copies across them, writes it once."""
+
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from ftcore.data.store import card, collection, labelled, splitting, writing
+from ftcore.data.store.card import NUMBERS, PARTS, TRAIN, Card
+from ftcore.data.store.collection import Collected, Report
+from ftcore.data.store.labelled import Labelled
+from ftcore.data.store.request import Request
+from ftcore.errors import UsageError
+from ftcore.events import Task
+
+_SAMPLE = 2_000  # texts whose tokens are counted
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_EXAMPLES, _EXAMPLE_LENGTH = 3, 160  # sentences to watch, and characters of one
+
+
+def add(request: Request, reserved: Sequence[str] = ()) -> Task[Card]:
+    """Store data and return its card. Raises UnfreezeError, and then nothing is stored.
+
+    reserved: names that no stored dataset may have.
+    """
+    card.check_new(request.name, reserved)
+    report = Report()
+    collected = yield from collection.collect(request, report)
+    if not collected.texts:
+        raise UsageError(
+            "No row has both a text and a label: name other columns (--text, --label)."
+        )
+    texts = labelled.classify(collected, request)
+    keys = _keys(texts)
+    texts = splitting.split(texts, keys, request.seed, report)
+    is_copy = (texts.parts == TRAIN) & np.isin(keys, keys[texts.parts != TRAIN])
+    report.leave_out("copy across the split", is_copy.sum())
+    texts = texts.filter(~is_copy)
+    _check_training(texts)
+    about = _card(request, collected, texts, report)
+    return (yield from writing.write(about, texts, report.aside))
+
+
+def _keys(texts: Labelled) -> np.ndarray:
+    """Return int64 [texts], equal for texts that differ by case and space alone."""
+    numbers: dict[str, int] = {}
+    plain = (
+        " ".join(text.lower().split()) for each in texts.texts.chunks for text in each.to_pylist()
+    )
+    return np.array([numbers.setdefault(text, len(numbers)) for text in plain], np.int64)
+
+
+def _check_training(texts: Labelled) -> None:
+    """Raise UsageError if there is nothing to tell apart in training."""
+    present = [name for name, number in texts.counts()["train"].items() if number]
+    if len(present) < 2:
+        raise UsageError(
+            "The training texts that are left have fewer than two classes: give other data, or another "
+            "split."
+        )
+
+
+def _card(
+    request: Request,
+    collected: Collected,
+    texts: Labelled,
+    report: Report,
+) -> Card:
+    mapping = asdict(collected.columns) | {
+        name: getattr(request, name)
+        for name in ("separator", "label_separator", "keep_labels", "rename_labels", "drop_labels")
+    }
+    return Card(
+        name=request.name,
+        title=request.title or request.name,
+        labels=texts.classes,
+        counts=texts.counts(),
+        sizes={part: int((texts.parts == NUMBERS[part]).sum()) for part in PARTS},
+        fingerprint="",  # of what is written
+        source=str(Path(request.file).expanduser().resolve()),
+        multi_label=texts.multi_label,
+        mean_tokens=_mean_tokens(texts),
+        examples=_examples(texts),
+        added=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
+        files=tuple(report.files),
+        mapping=mapping,
+        left_out=report.left_out,
+        notes=tuple(report.notes),
+    )
+
+
+def _mean_tokens(texts: Labelled) -> int:
+    """Tokens of a text on average, words and marks, in a sample drawn at random."""
+    places = np.random.default_rng(0).permutation(len(texts))[:_SAMPLE]
+    sample = texts.texts.take(places).to_pylist()
+    return max(1, round(statistics.fmean(len(_TOKEN.findall(text)) for text in sample)))
+
+
+def _examples(texts: Labelled) -> tuple[str, ...]:
+    """Return short test texts of different classes, to watch as they are answered."""
+    places = np.flatnonzero(texts.parts == NUMBERS["test"])[:_SAMPLE]
+    found = dict[tuple[int, ...], str]()
+    for place, text in zip(places, texts.texts.take(places).to_pylist(), strict=True):
+        line = " ".join(text.split())
+        if len(line) <= _EXAMPLE_LENGTH:
+            found.setdefault(texts.labels[place], line)
+    return tuple(list(found.values())[:_EXAMPLES])

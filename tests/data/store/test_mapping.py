@@ -1,0 +1,68 @@
+"""Which columns hold what, from some rows of each."""
+
+import pytest
+
+from ftcore.data.store.mapping import Columns, complete
+from ftcore.errors import UsageError
+
+LONG = [
+    "It rained all day in the north.",
+    "They won the cup after extra time.",
+    "Snow at last.",
+] * 20
+SAMPLE = {
+    "column 1": [str(number) for number in range(60)],
+    "kind": ["a", "b", "a"] * 20,
+    "body": LONG,
+    "part": ["train", "Dev", "test"] * 20,
+    "author": ["Ann", "Ben", "Cy", "Di"] * 15,
+}
+
+
+def test_text_label_and_split_are_guessed_from_values():
+    assert complete(Columns(), SAMPLE) == Columns(("body",), "kind", "part")
+
+
+def test_what_is_given_is_left_alone_also_in_another_case():
+    given = Columns(("Kind", "body"), "author", group="part")
+    assert complete(given, SAMPLE) == Columns(("kind", "body"), "author", "", "part")
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"text": LONG, "topic": ["x", "y"] * 30, "rating": ["1", "2"] * 30}, "topic"),
+        ({"text": LONG, "flag": ["0", "1"] * 30, "label": LONG[::-1]}, "label"),
+        ({"text": LONG, "hour": [str(n % 24) for n in range(60)], "good": ["0", "1"] * 30}, "good"),
+        ({"text": LONG, "label": [["a"], ["a", "b"], []] * 20}, "label"),
+    ],
+)
+def test_the_label_is_guessed_by_name_then_by_the_number_of_values(columns, expected):
+    assert complete(Columns(("text",)), columns).label == expected
+
+
+def test_a_usual_name_of_a_text_decides_between_long_columns():
+    columns = {
+        "notes": [f"{text} More." for text in LONG],
+        "review": LONG,
+        "label": ["a", "b"] * 30,
+    }
+    assert complete(Columns(), columns).text == ("review",)
+    columns["review"] = ["short"] * 60
+    assert complete(Columns(), columns).text == ("notes",)
+
+
+@pytest.mark.parametrize(
+    ("given", "columns", "message"),
+    [
+        (Columns(label="knd"), SAMPLE, r"no column 'knd'; did you mean kind\?"),
+        (Columns(("body",), "body"), SAMPLE, "named twice"),
+        (Columns(), {"text": LONG}, r"holds labels: name it \(--label\) among 'text'\."),
+        (Columns(), {"text": LONG, "id": list(map(str, range(60)))}, "holds labels"),
+        (Columns(label="label"), {"label": ["a", "b"]}, "holds texts"),
+        (Columns(), {"a": [None] * 9, "b": [None] * 9}, "holds labels"),
+    ],
+)
+def test_what_cannot_be_mapped_is_refused(given, columns, message):
+    with pytest.raises(UsageError, match=message):
+        complete(given, columns)

@@ -1,0 +1,172 @@
+"""Adding data: what is stored of a file, what is left out, and what is said about it."""
+
+import csv
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from ftcore.data import datasets
+from ftcore.data.store import card, exporting
+from ftcore.errors import UnfreezeError, UsageError
+from ftcore.events import drain
+from tests.helpers.dataset_files import load
+from tests.helpers.messy_tables import (
+    GERMAN_EXCEL,
+    PANDAS,
+    TABS,
+    WINDOWS,
+    reviews,
+    with_copies_across_split,
+    with_rare_class,
+    write,
+)
+from tests.helpers.own_data import add, add_reviews
+
+
+def table(path, *rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def stored(added):
+    return pq.read_table(added.texts).to_pylist()
+
+
+@pytest.mark.parametrize(
+    "sins", [GERMAN_EXCEL, PANDAS, WINDOWS, TABS], ids=["de", "pd", "win", "tab"]
+)
+def test_files_as_programs_write_them_become_the_same_dataset(tmp_path, sins):
+    rows = reviews()
+    added = add(write(tmp_path / "reviews.csv", rows, sins), "mine")
+    assert added.labels == ("neg", "pos") and added.left_out == {}
+    assert [row["text"] for row in stored(added)] == [row.text for row in rows]
+    assert [row["label"] for row in stored(added)] == [row.label for row in rows]
+    assert [row["row"] for row in stored(added)] == list(range(len(rows)))
+    dataset = load("mine")
+    assert dataset.fingerprint == added.fingerprint and dataset.val_rows
+    assert len(dataset.test.texts) == (40 if sins.split else 24)
+    assert card.find("mine") == added
+    assert "merged" in " ".join(added.notes) or not sins.untidy_labels
+
+
+def test_several_columns_are_joined_and_columns_are_named(tmp_path):
+    rows = [("", "b", "1"), ("a", "", "2"), ("", " ", "1"), ("c", "d", ""), *[("e", "f", "1")] * 20]
+    rows += [("g", str(number), "2") for number in range(20)]
+    file = table(tmp_path / "a.csv", ("title", "body", "y"), *rows)
+    added = add(file, text=("title", "body"), separator=" / ")
+    texts = [row["text"] for row in stored(added)]
+    assert texts[:3] == ["b", "a", "e / f"] and added.mapping["text"] == ["title", "body"]
+    assert added.left_out == {"empty text": 1, "no label": 1}
+
+
+def test_parts_of_the_data_are_kept_and_missing_ones_drawn(tmp_path):
+    rows = [(f"text {n}", "ab"[n % 2], ("TRAIN", "Dev", "")[n % 3]) for n in range(90)]
+    main = table(tmp_path / "main.csv", ("text", "label", "split"), *rows)
+    test = table(tmp_path / "test.csv", ("label", "text"), ("a", "new"), ("b", "newer"))
+    added = add(main, test=str(test))
+    assert added.sizes == {"train": 60, "validation": 30, "test": 2}
+    assert not any("drawn" in note for note in added.notes)
+    other = add(main, "other")
+    assert other.sizes == {"train": 54, "validation": 30, "test": 6}
+    assert other.notes == (
+        "6 test texts were drawn by seed 0, a tenth of each class for each part.",
+    )
+
+
+def test_copies_across_the_split_leave_training_and_it_is_said(tmp_path):
+    rows = with_copies_across_split(with_rare_class(reviews()), 5)
+    added = add(write(tmp_path / "a.csv", rows, PANDAS))
+    assert added.left_out == {"copy across the split": 5}
+    assert len(stored(added)) == len(rows) - 5
+    assert added.counts["train"]["mixed"] == 1 and added.counts["validation"]["mixed"] == 1
+
+
+def test_copies_and_groups_are_drawn_into_one_part(tmp_path):
+    rows = [(f"text {n // 2}", "ab"[n // 4 % 2], f"author {n // 5}") for n in range(200)]
+    added = add(table(tmp_path / "a.csv", ("text", "label", "who"), *rows), group="who")
+    parts = {}
+    for row in stored(added):
+        parts.setdefault(row["text"], set()).add(row["split"])
+        parts.setdefault(row["group"], set()).add(row["split"])
+    assert all(len(found) == 1 for found in parts.values()) and len(stored(added)) == 200
+
+
+def test_texts_of_several_labels_are_stored_but_not_trained_on(tmp_path):
+    lines = [{"text": f"text {n}", "labels": ["x", "y"][: n % 3]} for n in range(60)]
+    file = tmp_path / "a.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    added = add(file)
+    assert added.multi_label and [row["label"] for row in stored(added)][:3] == [
+        [],
+        ["x"],
+        ["x", "y"],
+    ]
+    separated = table(
+        tmp_path / "b.csv",
+        ("text", "tags"),
+        *((f"text {n}", "b; a"[: 1 + n % 2 * 3]) for n in range(60)),
+    )
+    other = add(separated, "other", label_separator=";")
+    assert other.labels == ("a", "b") and stored(other)[1]["label"] == ["a", "b"]
+    drain(exporting.export(other, tmp_path / "out"))
+    assert (tmp_path / "out" / "train.csv").read_text().splitlines()[1:3] == [
+        "text 0,b,0",
+        "text 1,a|b,1",
+    ]
+    with pytest.raises(UnfreezeError, match="several labels"):
+        load("mine")
+
+
+def test_a_stored_dataset_is_exported_renamed_and_removed(tmp_path):
+    added = add_reviews(tmp_path)
+    drain(exporting.export(added, tmp_path / "out"))
+    again = add(
+        tmp_path / "out" / "train.csv",
+        "again",
+        validation=str(tmp_path / "out" / "validation.csv"),
+        test=str(tmp_path / "out" / "test.csv"),
+    )
+    assert [load(name).test for name in ("mine", "again")].count(load("mine").test) == 2
+    assert again.sizes == added.sizes and again.counts == added.counts
+    drain(exporting.export(added, tmp_path / "parquet", "parquet"))
+    names = {f"{part}.parquet": size for part, size in added.sizes.items()}
+    sizes = {
+        file.name: pq.read_metadata(file).num_rows for file in (tmp_path / "parquet").iterdir()
+    }
+    assert sizes == names
+    with pytest.raises(UnfreezeError, match="already there"):
+        drain(exporting.export(added, tmp_path / "out"))
+    with pytest.raises(UsageError, match="is reserved"):
+        datasets.rename("mine", "IMDB")
+    datasets.rename("mine", "yours")
+    assert datasets.title("yours") == "yours" and load("yours").fingerprint == added.fingerprint
+    card.delete("yours")
+    assert card.names() == ["again"] and not list(card.folder("again").parent.glob(".*"))
+
+
+def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path, home):
+    cases = {
+        "one class": [("text", "label"), *((f"text {n}", "a") for n in range(9))],
+        "free text": [("text", "label"), *((f"text {n}", f"label {n}") for n in range(90))],
+        "one column": [("text",), *((f"a text of words {n}",) for n in range(9))],
+        "too few": [("text", "label"), ("x", "a"), ("y", "b"), ("z", "a")],
+        "strange split": [
+            ("text", "label", "split"),
+            *((f"text {n}", "ab"[n % 2], "7") for n in range(9)),
+        ],
+    }
+    messages = {
+        "one class": "All 9 labels.*'a'",
+        "free text": "free text",
+        "one column": "holds labels",
+        "too few": "3 texts are too few",
+        "strange split": "split column 'split' has the value '7'",
+    }
+    for case, rows in cases.items():
+        file = table(tmp_path / f"{case}.csv", *rows)
+        given = {"split": "split"} if case == "strange split" else {}
+        with pytest.raises(UsageError, match=messages[case]):
+            add(file, **given)
+    assert card.names() == [] and not (home / "datasets").exists()

@@ -20,6 +20,7 @@ from ftcore.tracking.run_record import Run, created_at, from_mlflow, run_name
 from ftcore.tracking.store import connect, tag, version
 from ftcore.validation import printable
 
+LOCK_SECONDS = 20.0  # to wait for another program that locks the database, as long as MLflow does
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
 _RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message")
 _CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed", "class_weights")
@@ -215,6 +216,6 @@ def points_by_step(run_id: str, metrics: Iterable[str]) -> dict[str, dict[int, f
 def _home_database() -> Iterator[sqlite3.Connection]:
     with (
         using_record(),
-        contextlib.closing(sqlite3.connect(paths.database_path(), timeout=20)) as database,
+        contextlib.closing(sqlite3.connect(paths.database_path(), LOCK_SECONDS)) as database,
     ):
         yield database

@@ -56,23 +56,22 @@ def test_the_offered_encoder_is_chosen_and_its_twelve_layers_are_clicked_on_a_ph
 
 
 def test_an_encoder_of_a_folder_is_trained_asked_and_compared(page, server, tmp_path):
-    sizes = {"num_hidden_layers": 6, "max_position_embeddings": 256}
-    folder = small_encoders.write_folder(tmp_path / "six", **sizes)
+    folder = small_encoders.write_folder(tmp_path / "three", max_position_embeddings=256)
     page.goto(f"{server}/checkpoints")
     page.get_by_role("tab", name="Add an encoder").click()
     page.get_by_text("Another, or a folder").click()
     page.get_by_label("Name on the Hub, or folder").fill(str(folder))
     page.keyboard.press("Enter")
     page.get_by_role("button", name=re.compile("Get it$")).click()
-    expect(page.get_by_text("Imported as six.")).to_be_visible()
+    expect(page.get_by_text("Imported as three.")).to_be_visible()
 
     page.goto(f"{server}/train")
     page.get_by_role("combobox", name="Checkpoint").click()
-    page.get_by_role("option", name="six").click()
+    page.get_by_role("option", name="three").click()
     texts = page.get_by_role("spinbutton", name="Training texts")
     texts.fill("200")
     texts.press("Enter")
-    expect(page.get_by_role("button", name=re.compile("^Layer 6 .* trains$"))).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Layer 3 .* trains$"))).to_be_visible()
     wait_until_idle(page)
     button(page, "Start").click()
     wait_for_points(page, "loss")
@@ -87,7 +86,7 @@ def test_an_encoder_of_a_folder_is_trained_asked_and_compared(page, server, tmp_
 
     page.goto(f"{server}/compare")
     page.get_by_role("combobox", name="Checkpoint").click()
-    page.get_by_role("option", name="six").click()
+    page.get_by_role("option", name="three").click()
     for mode in ("Gradual", "From scratch"):
         page.get_by_role("button", name=mode).click()
     for name, value in (("Epochs", "1"), ("Training texts", "200")):

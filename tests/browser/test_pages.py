@@ -50,13 +50,19 @@ def select_row(page: Page, row: int) -> None:
     page.mouse.click(box["x"] + 16, box["y"] + ROW * (row + 1) + ROW / 2)
 
 
+@pytest.fixture(scope="module", params=[("light", 1440), ("dark", 390)], ids=["light", "dark"])
+def window(chromium, request):
+    """A window, wide and light or narrow and dark, in which all pages are opened."""
+    scheme, width = request.param
+    window = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    yield window
+    window.context.close()
+
+
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-def test_nothing_overflows_and_nothing_fails(chromium, server, path, scheme, width):
-    page = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page.goto(f"{server}/{path}")
-    expect_no_overflow(page)
-    page.context.close()
+def test_nothing_overflows_and_nothing_fails(window, server, path):
+    window.goto(f"{server}/{path}")
+    expect_no_overflow(window)
 
 
 def test_predict_answers_with_the_keyboard_alone(page, server):

@@ -53,18 +53,25 @@ def dashboard(home, runs):
         yield address
 
 
+@pytest.fixture(scope="module")
+def context(chromium):
+    context = chromium.new_context(viewport={"width": 1440, "height": 2400})
+    context.set_default_timeout(UI_TIMEOUT)
+    context.set_default_navigation_timeout(UI_TIMEOUT)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def evil(chromium):
+def evil(context):
     """A page; the test fails if any text was rendered as HTML when it ends."""
-    page = chromium.new_page(viewport={"width": 1440, "height": 2400})
-    page.set_default_timeout(UI_TIMEOUT)
-    page.set_default_navigation_timeout(UI_TIMEOUT)
+    page = context.new_page()
     yield page
     wait_until_idle(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.locator("img[src='x' i]")).to_have_count(0)  # looks into open shadow roots, too
     assert page.evaluate("window.hacked") is None
-    page.context.close()
+    page.close()
 
 
 def expect_text(page: Page) -> None:

@@ -18,9 +18,9 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium, tmp_path):
     with server:
         first = start_run(page, server.address, 300)
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
-        second = start_run(page, server.address, 2)
+        second = start_run(page, server.address, 2, texts=300)
         expect(page.get_by_text("place 1 in the queue")).to_be_visible()
-        third = start_run(page, server.address, 1)
+        third = start_run(page, server.address, 1, texts=300)
         expect(page.get_by_text("place 2 in the queue")).to_be_visible()
         page.goto(f"{server.address}/runs")
         third_id = third.partition("run=")[2]
@@ -77,7 +77,7 @@ def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(chromium, tm
     with ServerProcess(tmp_path) as server:
         first = start_run(page, server.address, 300)
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
-        second = start_run(page, server.address, 2)
+        second = start_run(page, server.address, 2, texts=300)
         expect(page.get_by_text("place 1 in the queue")).to_be_visible()
         with disk_limit.limit_file_size(1, server.process.pid):
             # The first run is interrupted, the second cannot begin.

@@ -51,15 +51,19 @@ def train(**values: object) -> Run:
     return run
 
 
-def check_script(run: Run, folder: Path) -> None:
-    """Execute the script here: it has the run's validation losses and ends with its test accuracy."""
-    if run.config.dataset == "sample":
-        script.export_sample(folder / "sample")
-    (folder / "run.py").write_text(script.script(run.run_id), "utf-8")
+def executed(code: str, folder: Path) -> str:
+    """What a script prints that is executed in this process, beside the sample."""
+    script.export_sample(folder / "sample")
+    (folder / "run.py").write_text(code, "utf-8")
     output = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(output):
         runpy.run_path("run.py")
-    *steps, last = output.getvalue().splitlines()
+    return output.getvalue()
+
+
+def check_script(run: Run, folder: Path) -> None:
+    """Execute the script: it has the run's validation losses and ends with its test accuracy."""
+    *steps, last = executed(script.script(run.run_id), folder).splitlines()
     if run.facts["best_by"] == "macro-f1":
         assert steps.pop() == f"test macro F1 {run.metrics['macro_f1']:.2%}"
     accuracy = float(re.fullmatch(r"test accuracy ([\d.]+)%", last)[1]) / 100  # type: ignore[index]
@@ -118,7 +122,7 @@ def test_script_of_an_encoder_reproduces_the_run(values, tmp_path):
     packages |= set() if values.get("mode") == "scratch" else {"safetensors"}
     packages |= {"sklearn", "threadpoolctl"} if values.get("mode") == "lp-ft" else set()
     check_format(re.sub(r'Path\("[^"]*"\)', 'Path("folder")', code), packages)
-    check_script_in_a_process(run, code, tmp_path)
+    check_printed(run, executed(code, tmp_path))
 
 
 def test_script_loads_an_encoder_from_the_hub_it_came_from(tmp_path, monkeypatch):
@@ -140,13 +144,18 @@ def test_script_loads_an_encoder_from_the_hub_it_came_from(tmp_path, monkeypatch
 
 
 def check_script_in_a_process(run: Run, code: str, folder: Path) -> None:
-    """Run the script: it prints the run's accuracies, and its losses to all digits."""
+    """Run the script as a user does."""
     script.export_sample(folder / "sample")
     (folder / "run.py").write_text(code, "utf-8")
     command = [sys.executable, "-P", "-W", "ignore", "run.py"]
     process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    *steps, last = process.stdout.splitlines()
+    check_printed(run, process.stdout)
+
+
+def check_printed(run: Run, output: str) -> None:
+    """A script printed the run's accuracies, and its losses to all digits."""
+    *steps, last = output.splitlines()
     history = tracking.history(run.run_id)
     val = history.loc[(history["split"] == "val") & (history["step"] > 0)]
     assert steps == [

@@ -36,12 +36,14 @@ def wait_until_idle(page: Page) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
-def start_run(page: Page, address: str, epochs: int) -> str:
-    """Start a run on the sample with the form; the address of its page."""
+def start_run(page: Page, address: str, epochs: int, texts: int = 0) -> str:
+    """Start a run on the sample, or so many texts of it, with the form; the address of its page."""
     page.goto(f"{address}/train")
-    page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("radio", name="Quick")).not_to_be_checked()
+    numbers = {"Epochs": epochs} | ({"Training texts": texts} if texts else {})
+    for name, value in numbers.items():
+        page.get_by_role("spinbutton", name=name).fill(str(value))
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("radio", name="Quick")).not_to_be_checked()
     button(page, "Start").click()
     page.wait_for_url(re.compile(r"\?run="))
     return page.url

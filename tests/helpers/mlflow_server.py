@@ -13,7 +13,10 @@ from urllib3.util import Retry
 
 
 class MlflowServer:
-    """A server with its store in a folder; it stays at `uri` when it is started again."""
+    """A server with its store in a folder; it stays at `uri` when it is started again.
+
+    `artifacts` is the folder of what is uploaded.
+    """
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -26,11 +29,14 @@ class MlflowServer:
             "--backend-store-uri",
             f"sqlite:///{folder / 'server.db'}",
         ]
-        self._command += ["--artifacts-destination", str(folder / "artifacts")]
+        self.artifacts = folder / "artifacts"
+        self._command += ["--artifacts-destination", str(self.artifacts)]
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, start_new_session=True)
+        # Its jobs, which need processes of their own, have nothing to do with the record.
+        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        self._process = subprocess.Popen(self._command, start_new_session=True, env=environment)
         retry = Retry(total=300, connect=300, backoff_factor=0.2, backoff_max=1)
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retry))

@@ -19,7 +19,7 @@ from ftcore.events import Evaluation
 from ftcore.runs import execution
 
 used = []
-for number in range(30):
+for number in range(20):
     request = execution.EndRequest()
     config = FineTuneConfig(limit=150, epochs=1, seed=number % 3, device=sys.argv[1])
     for event in execution.execute(tracking.create_run(config), request):
@@ -58,7 +58,7 @@ def output(code: str, *arguments: str) -> list[int]:
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-def test_thirty_runs_leave_memory_level(device):
+def test_twenty_runs_leave_memory_level(device):
     if device == "cuda" and not pytest.importorskip("torch").cuda.is_available():
         pytest.skip("no GPU")
     used = output(RUNS, device)

@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 
 from ftcore import paths, tracking
+from ftcore.cli.main import main
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.training import snapshots
-from tests.helpers import disk_limit, small_runs
+from tests.helpers import disk_limit, locked_database, small_runs
 from tests.helpers.paused_runs import assert_same_outcome
 
 pytestmark = pytest.mark.slow
 
-KILLS = 3
+KILLS = 2  # at random steps
 SETTINGS = shlex.split(
     "--checkpoint=base --dataset=sample --limit=1500 --epochs=8 --seed=3 --max-length=48 "
     "--dropout=0.1 --learning-rate=0.01 --batch-size=16 --device=cpu"
@@ -33,8 +34,10 @@ def base(home):
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ftcore", *arguments, "--json"]
+def start(*arguments: str, code: str = "") -> subprocess.Popen[str]:
+    """Start a command, run by other code than ftcore's own if given."""
+    program = ["-c", code] if code else ["-m", "ftcore"]
+    command = [sys.executable, *program, *arguments, "--json"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=paths.ROOT, text=True, stdout=pipe, stderr=pipe)
 
@@ -69,63 +72,41 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def test_a_run_killed_at_random_points_ends_with_the_same_result_bit_for_bit():
+def test_a_run_killed_in_each_phase_ends_with_the_same_result_bit_for_bit(capsys):
+    """While LP-FT fits its last layer, at random steps of the training, in the test, in the diagnostics."""
+    settings = [*SETTINGS, "--mode=lp-ft"]
     generator = random.Random(0)
-    process = start("train", *SETTINGS)
-    run_id = wait_for_training(process, generator.randrange(8, 34))
-    for _ in range(KILLS):
+    process = start("train", *settings)
+    run_id = wait_for_phase(process, "fitting")
+    for phase in (*["training"] * KILLS, "testing", "diagnostics"):
         kill(process)
         assert tracking.run(run_id).status == "interrupted"
         process = start("resume", run_id)
-        assert wait_for_training(process, generator.randrange(8, 34)) == run_id
-    resumed, _ = finish(process)
-    uninterrupted, _ = finish(start("train", *SETTINGS))
+        if phase == "training":
+            assert wait_for_training(process, generator.randrange(8, 34)) == run_id
+        else:
+            assert wait_for_phase(process, phase) == run_id
+    kill(process)
+    resumed, _ = finish(start("resume", run_id))
+    uninterrupted, _ = finish(start("train", *settings))
     assert resumed["status"] == uninterrupted["status"] == "finished"
     assert_same_outcome(uninterrupted["run_id"], run_id)
     for key in ("val_accuracy", "test_accuracy", "message", "mode", "trainable_parameters"):
         assert resumed[key] == uninterrupted[key]
-
-    process = start("resume", run_id)
-    last, error = finish(process)
-    assert process.returncode == 0
-    assert last == resumed
-    assert "nothing to do" in error
-
-
-def test_a_run_killed_in_its_test_and_in_its_diagnostics_ends_with_the_same_result():
-    settings = [*SETTINGS, "--limit=300", "--epochs=2"]
-    process = start("train", *settings)
-    run_id = wait_for_phase(process, "testing")
-    kill(process)
-    assert tracking.run(run_id).status == "interrupted"
-    process = start("resume", run_id)
-    assert wait_for_phase(process, "diagnostics") == run_id
-    kill(process)
-    assert tracking.run(run_id).status == "interrupted"
-    resumed, _ = finish(start("resume", run_id))
-    uninterrupted, _ = finish(start("train", *settings))
-    assert resumed["status"] == "finished"
-    assert_same_outcome(uninterrupted["run_id"], run_id)
     found, expected = map(Diagnostics.of_run, (run_id, uninterrupted["run_id"]))
     assert found is not None and np.array_equal(found.probabilities, expected.probabilities)
     assert found.moved == expected.moved
 
-
-def test_a_run_killed_while_its_last_layer_is_fitted_ends_with_the_same_result():
-    settings = [*SETTINGS, "--limit=300", "--epochs=2", "--mode=lp-ft"]
-    process = start("train", *settings)
-    run_id = wait_for_phase(process, "fitting")
-    kill(process)
-    resumed, _ = finish(start("resume", run_id))
-    uninterrupted, _ = finish(start("train", *settings))
-    assert resumed["status"] == "finished"
-    assert_same_outcome(uninterrupted["run_id"], run_id)
+    assert main(["resume", run_id, "--json"]) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out.splitlines()[-1]) == resumed
+    assert "nothing to do" in error
 
 
 def test_points_that_a_locked_record_could_not_take_stand_in_the_snapshot():
     """Locked by another program, an evaluation passes, killed, unlocked, resumed."""
     settings = [*SETTINGS, "--watch=good film."]
-    process = start("train", *settings)
+    process = start("train", *settings, code=locked_database.COMMAND_LINE)
     run_id = wait_for_training(process, 12)
     with closing(sqlite3.connect(paths.database_path(), 60, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -143,15 +124,14 @@ def test_points_that_a_locked_record_could_not_take_stand_in_the_snapshot():
         assert store.execute(twice, (run_id,)).fetchall() == []
 
 
-def test_two_processes_never_work_on_the_same_run():
+def test_two_processes_never_work_on_the_same_run(capsys):
     first = start("train", *SETTINGS, "--epochs=1000")  # long enough not to end during the test
     run_id = wait_for_training(first, 1)
     first.send_signal(signal.SIGSTOP)  # sends no heartbeat, and still has the run
     try:
         assert tracking.run(run_id).status == "running"
-        second = start("resume", run_id)
-        _, error = second.communicate(timeout=300)
-        assert second.returncode == 1 and "running" in error
+        assert main(["resume", run_id]) == 1  # by this process
+        assert "running" in capsys.readouterr().err
     finally:
         kill(first)
     assert tracking.run(run_id).status == "interrupted"

@@ -1,8 +1,11 @@
-"""A tracking server that is gone, a locked database: the reason is said soon, and no run is lost."""
+"""A tracking server, there or gone, and a locked database: the reason is said soon, and no run is lost."""
 
+import json
 import re
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -18,7 +21,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.events import Evaluation, Finished, Noted, Step
 from ftcore.runs import execution
 from ftcore.tracking import failures, recorder
-from tests.helpers import small_runs
+from tests.helpers import locked_database, small_runs
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.paused_runs import assert_same_outcome, finished
 
@@ -71,13 +74,13 @@ def test_a_server_that_never_answers_is_an_error_within_seconds(port, monkeypatc
     assert "(no answer in time)" in message
 
 
-@pytest.mark.slow
 def test_a_locked_database_is_said_to_be_locked():
     run_id = small_runs.run(saved=False)
     with closing(sqlite3.connect(paths.database_path(), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for action in (tracking.runs, lambda: tracking.history(run_id)):
-            with pytest.raises(tracking.RecordUnavailable, match="locked by another program"):
+            locked = pytest.raises(tracking.RecordUnavailable, match="locked by another program")
+            with locked_database.no_waiting(), locked:
                 action()
         other.execute("ROLLBACK")
     assert len(tracking.history(run_id)) == 3
@@ -103,13 +106,19 @@ class Outage:
                 failures._tries.clear()  # as some seconds later
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    """The server of all tests; each leaves it running."""
+    with MlflowServer(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def server(shared_server, monkeypatch):
     monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)
     small_runs.small_sample(monkeypatch)
-    with MlflowServer(tmp_path) as server:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-        yield server
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
+    return shared_server
 
 
 def test_the_reason_is_found_in_whatever_wraps_it():
@@ -122,6 +131,18 @@ def test_the_reason_is_found_in_whatever_wraps_it():
     assert "(Connection refused)" in str(failures.unavailable(long))
     reset = ProtocolError("Connection aborted.", ConnectionResetError(104, "reset by peer"))
     assert "(reset by peer)" in str(failures.unavailable(requests.ConnectionError(reset)))
+
+
+@pytest.mark.slow
+def test_a_server_receives_run_curves_and_checkpoint(server):
+    """From the command line, whose JSON lines MLflow's output must not disturb."""
+    command = f"{sys.executable} -m ftcore train --checkpoint base --epochs 1 --limit 64 --json"
+    out = subprocess.check_output(command.split(), text=True, cwd=paths.ROOT)
+    last = [json.loads(line) for line in out.splitlines()][-1]
+    assert last["status"] == "finished"
+    assert tracking.runs().iloc[0]["run_id"] == last["run_id"]
+    assert len(tracking.history(last["run_id"])) > 2
+    assert list(server.artifacts.rglob("checkpoint/weights.safetensors"))
 
 
 @pytest.mark.slow

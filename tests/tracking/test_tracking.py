@@ -1,6 +1,5 @@
 """Recording and reading runs, in a real MLflow store."""
 
-import json
 import math
 import os
 import socket
@@ -21,7 +20,6 @@ from ftcore.models import checkpoints
 from ftcore.tracking import reader, recorder
 from ftcore.tracking.store import connect
 from tests.helpers import disk_limit, small_runs
-from tests.helpers.mlflow_server import MlflowServer
 
 
 def mlflow_client() -> MlflowClient:
@@ -162,21 +160,6 @@ def test_mlflow_shows_params_and_the_checkpoint_in_our_home(shared, tmp_path, mo
     run = mlflow_client().get_run(run_id)
     assert run.data.params["epochs"] == "7"
     assert run.info.artifact_uri == checkpoints.run_path(run_id).parent.as_uri()
-
-
-@pytest.mark.slow
-def test_tracking_server_receives_run_curves_and_checkpoint(tmp_path, monkeypatch):
-    """From the command line, whose JSON lines MLflow's output must not disturb."""
-    small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
-    with MlflowServer(tmp_path) as server:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-        command = f"{sys.executable} -m ftcore train --checkpoint base --epochs 1 --limit 64 --json"
-        out = subprocess.check_output(command.split(), text=True, cwd=paths.ROOT)
-        last = [json.loads(line) for line in out.splitlines()][-1]
-        assert last["status"] == "finished"
-        assert tracking.runs().iloc[0]["run_id"] == last["run_id"]
-        assert len(tracking.history(last["run_id"])) > 2
-        assert list((tmp_path / "artifacts").rglob("checkpoint/weights.safetensors"))
 
 
 def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch):

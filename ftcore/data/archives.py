@@ -122,7 +122,8 @@ def _read_tar(archive: Path, wanted: Callable[[str], bool], max_member: int) -> 
             name = member.name.removeprefix("./")
             is_plain = member.isreg() or member.isdir()
             is_wanted = wanted(name)
-            _check_member(archive, member.name, is_plain, member.size, is_wanted, max_member)
+            _check_path(archive, member.name, is_plain)
+            _check_size(archive, member.name, member.size, is_wanted, max_member)
             if is_wanted and member.isreg():
                 data = tar.extractfile(member)
                 assert data is not None  # true of regular members
@@ -143,15 +144,12 @@ def _read_tar(archive: Path, wanted: Callable[[str], bool], max_member: int) -> 
 def _read_zip(archive: Path, wanted: Callable[[str], bool], max_member: int) -> Task[list[Member]]:
     members: list[Member] = []
     with zipfile.ZipFile(archive) as content:
-        infos = content.infolist()
-        if sum(info.file_size for info in infos) > MAX_ARCHIVE:
+        infos = zip_members(archive, content)
+        if sum(info.file_size for info in infos.values()) > MAX_ARCHIVE:
             raise _TooLarge
-        for number, info in enumerate(infos):
-            name = info.filename.replace("\\", "/").removeprefix("./")
-            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if made on Windows
-            is_plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
-            is_wanted = wanted(name) and not info.is_dir()
-            _check_member(archive, name, is_plain, info.file_size, is_wanted, max_member)
+        for number, (name, info) in enumerate(infos.items()):
+            is_wanted = wanted(name)
+            _check_size(archive, name, info.file_size, is_wanted, max_member)
             if is_wanted:
                 members.append((name, content.read(info)))
             if number % _REPORT_EVERY == 0:
@@ -159,16 +157,31 @@ def _read_zip(archive: Path, wanted: Callable[[str], bool], max_member: int) -> 
     return members
 
 
-def _check_member(
-    archive: Path, name: str, is_plain: bool, size: int, is_wanted: bool, max_member: int
-) -> None:
+def zip_members(archive: Path, content: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the files in a zip archive by their paths. Raises UnfreezeError for one that leads out of it."""
+    members = {}
+    for info in content.infolist():
+        name = info.filename.replace("\\", "/").removeprefix("./")
+        kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if made on Windows
+        _check_path(archive, name, kind in (0, stat.S_IFREG, stat.S_IFDIR))
+        if not info.is_dir():
+            members[name] = info
+    return members
+
+
+def _check_path(archive: Path, name: str, is_plain: bool) -> None:
     """Refuse paths out of the archive, links and devices, though nothing is written to disk."""
-    path, shown = PurePosixPath(name), validation.printable(name[:80])
+    path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not is_plain:
+        shown = validation.printable(name[:80])
         raise UnfreezeError(
             f"{archive} holds {shown!r}, which leads out of the archive: {_USE_OTHER}"
         )
+
+
+def _check_size(archive: Path, name: str, size: int, is_wanted: bool, max_member: int) -> None:
     if size > (max_member if is_wanted else MAX_ARCHIVE):
+        shown = validation.printable(name[:80])
         raise UnfreezeError(f"{archive} holds far more than texts ({shown!r}): {_USE_OTHER}")
 
 

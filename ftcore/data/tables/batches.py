@@ -93,6 +93,20 @@ def numbered(
     return pa.RecordBatch.from_arrays([*arrays, pa.array(numbers, pa.int64())], [*names, ROW])
 
 
+def completed(batch: "pa.RecordBatch", start: int, given: Mapping[str, str]) -> "pa.RecordBatch":
+    """Add columns of which all rows have the same value, null for "", and count the rows from a start."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    for name, value in given.items():
+        column = pa.array([value or None], pa.string()).take(pa.array([0] * len(batch), pa.int8()))
+        batch = batch.append_column(name, column)
+    if start:
+        rows = compute.add(batch[ROW], start)
+        batch = batch.set_column(batch.schema.get_field_index(ROW), ROW, rows)
+    return batch
+
+
 def without_undecodable(batch: "pa.RecordBatch", encoding: str, aside: Aside) -> "pa.RecordBatch":
     """Keep rows aside that have bytes which do not fit the encoding."""
     import pyarrow as pa

@@ -37,6 +37,7 @@ class Dialect:
     names: tuple[str, ...]
     header: bool
     above: int  # rows above the header
+    consistency: float  # the share of rows with the usual number of columns; 0 if that is one
 
 
 def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Dialect:
@@ -52,10 +53,21 @@ def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Di
     forms = [*product(delimiters, ('"',), escapes), *product(delimiters, ("",), ("",))]
     forms.sort(key=lambda form: delimiters.index(form[0]))  # of equals, the first one wins
     parsed = {form: _parse(sample, cut, *form) for form in forms}
-    best = max(forms, key=lambda form: _consistency(*parsed[form]))
+    scores = {form: _consistency(*parsed[form]) for form in forms}
+    best = max(forms, key=lambda form: scores[form])
     rows = parsed[best][0]
+    names, is_header, above = find_header(rows, int(bool(stated)), header)
+    return Dialect(*best, names, is_header, above, scores[best])
+
+
+def find_header(
+    rows: Sequence[Row], above: int, header: bool | None
+) -> tuple[tuple[str, ...], bool, int]:
+    """Return the columns' names, empty where there are none, whether a row has them, and the rows above it.
+
+    At least `above` rows stand above it; `header` is whether there is one, if known.
+    """
     width = _width(rows)
-    above = int(bool(stated))
     while above < len(rows) - 1 and len(rows[above]) not in (width, width - 1):
         above += 1
     # Rows have one value more than the header where the first column holds the rows' names.
@@ -63,7 +75,7 @@ def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Di
     names = ("",) * (width - len(names)) + names[:width]
     if header is None:
         header = _is_header(names, rows[above + 1 :])
-    return Dialect(*best, names if header else ("",) * width, header, above if header else 0)
+    return (names, True, above) if header else (("",) * width, False, 0)
 
 
 def _parse(

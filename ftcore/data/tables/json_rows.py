@@ -31,7 +31,7 @@ def recognize(source: Source, encoding: str) -> TableFormat:
             f"{source.name} cannot be read as JSON ({jsonl_rows.reason(error)}): correct it."
         ) from error
     columns, lists = json_values.columns_of([json_values.flatten(record) for record in found])
-    return TableFormat("json", columns, lists, encoding, field=field, by_column=by_column)
+    return TableFormat("json", columns, lists, field=field, by_column=by_column)
 
 
 def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.RecordBatch"]:

@@ -1,11 +1,26 @@
-"""Reads a recognized file of a table: batches of texts, with what cannot be used kept aside."""
+"""Reads a recognized table: batches of texts, with what cannot be used kept aside."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftcore.data.tables import batches, csv_rows, json_rows, jsonl_rows, sources
+from ftcore.data.tables import (
+    batches,
+    containers,
+    csv_rows,
+    folder_rows,
+    json_rows,
+    jsonl_rows,
+    layouts,
+    parquet_rows,
+    sources,
+    text_rows,
+    xlsx_rows,
+)
 from ftcore.data.tables.aside import Aside
+from ftcore.data.tables.containers import Container
+from ftcore.data.tables.layouts import Layout
 from ftcore.data.tables.sources import Source
 from ftcore.data.tables.table_format import ROW, TableFormat, TableRead
 from ftcore.errors import UnfreezeError, UsageError
@@ -19,7 +34,11 @@ _READERS: dict[str, Callable[[Source, TableFormat, Aside], Iterator["pa.RecordBa
     "csv": csv_rows.read,
     "json": json_rows.read,
     "jsonl": jsonl_rows.read,
+    "parquet": parquet_rows.read,
+    "text": text_rows.read,
+    "xlsx": xlsx_rows.read,
 }
+_WRITES_MISSING = ("csv", "xlsx")  # kinds that have no null of their own
 
 
 def read(
@@ -28,7 +47,7 @@ def read(
     keep: Callable[["pa.RecordBatch"], object],
     columns: Sequence[str] = (),
 ) -> Task[TableRead]:
-    """Read a file and hand its rows to `keep` in batches; bad rows are kept aside.
+    """Read a table and hand its rows to `keep` in batches; bad rows are kept aside.
 
     A batch has `columns` in their order (all if empty), each of texts or, if it is one of `form.lists`,
     of lists of texts, null where a value is missing; and the column `table_format.ROW`, the rows'
@@ -43,38 +62,62 @@ def read(
             )
     aside = Aside()
     good = missing = 0
-    with sources.opened(path) as source:
-        yield Progress("reading", 0, source.total, "bytes")
-        for batch in _READERS[form.kind](source, form, aside):
-            batch = batches.without_undecodable(batch, form.encoding, aside)
+    with containers.opened(path) as container:
+        total = sum(container.sizes.values())
+        yield Progress("reading", 0, total, "bytes")
+        for batch, done in _batches(container, layouts.find(container), form, aside):
             batch = batch.select([*wanted, ROW])
-            if form.kind == "csv":
+            if form.kind in _WRITES_MISSING:
                 batch, written = batches.with_nulls(batch)
                 missing += written
             good += len(batch)
             if len(batch):
                 keep(batch)
-            yield Progress("reading", source.done, source.total, "bytes")
+            yield Progress("reading", done, total, "bytes")
+        yield Progress("reading", total, total, "bytes")
     if not good + aside.count:
         raise sources.no_rows(path)
     if aside.count > good:
-        raise UnfreezeError(_unfit(path, aside, good))
-    notes = list[str]()
+        raise _unfit(path, aside, good)
     if missing:
         values = (
             "1 value, NaN or null, was"
             if missing == 1
             else f"{missing:,} values, NaN or null, were"
         )
-        notes.append(f"{values} read as missing.")
+        aside.notes.append(f"{values} read as missing.")
     rows = sorted(aside.rows, key=lambda bad: bad.row)
-    return TableRead(good + aside.count, aside.count, tuple(rows), tuple(notes))
+    return TableRead(good + aside.count, aside.count, tuple(rows), tuple(aside.notes))
 
 
-def _unfit(path: Path, aside: Aside, good: int) -> str:
-    """Say that most rows are bad, so the file is read in a wrong way."""
+def _batches(
+    container: Container, layout: Layout, form: TableFormat, aside: Aside
+) -> Iterator[tuple["pa.RecordBatch", float]]:
+    """Yield the batches of all files with numbers of their own, and the bytes of the files read so far."""
+    if form.kind == "folder":
+        yield from folder_rows.read(container, layout.parts, form, aside)
+        return
+    own = tuple(column for column in form.columns if column not in form.from_names)
+    finished = start = 0
+    for part in layout.parts:
+        aside.file, aside.start = part.name if len(layout.parts) > 1 else "", start
+        size, good, bad = container.sizes[part.name], 0, aside.count
+        stated = {"label": part.label, "split": part.split}
+        with container.open(part.name) as source:
+            for batch in _READERS[form.kind](source, replace(form, columns=own), aside):
+                batch = batches.without_undecodable(batch, form.encoding, aside)
+                good += len(batch)
+                done = finished + size * min(1.0, source.done / max(1, source.total))
+                given = {column: stated[column] for column in form.from_names}
+                yield batches.completed(batch, start, given), done
+        finished += size
+        start += good + aside.count - bad
+
+
+def _unfit(path: Path, aside: Aside, good: int) -> UnfreezeError:
+    """The error of a file of which most rows are bad, so it is read in a wrong way."""
     first = aside.rows[0]
-    return (
+    return UnfreezeError(
         f"{aside.count:,} of {aside.count + good:,} rows of {sources.shown(path)} cannot be read, the "
         f"first one, row {first.row:,}, for {first.reason}: name another delimiter or encoding."
     )

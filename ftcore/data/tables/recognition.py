@@ -1,85 +1,180 @@
 """What kind of table a file holds and how it is written: guessed from its first part, and correctable."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ftcore.data.tables import dialects, encodings, json_rows, json_values, sources
-from ftcore.data.tables.table_format import TableFormat
-from ftcore.errors import UsageError
+from ftcore.data import archives
+from ftcore.data.tables import (
+    containers,
+    dialects,
+    encodings,
+    json_rows,
+    json_values,
+    layouts,
+    parquet_rows,
+    sources,
+    xlsx_rows,
+)
+from ftcore.data.tables.containers import Container
+from ftcore.data.tables.layouts import Layout
+from ftcore.data.tables.table_format import TableFormat, unique
+from ftcore.errors import UnfreezeError, UsageError
+from ftcore.formatting import listing
 from ftcore.validation import printable
 
 _SAMPLE = 1_000_000  # bytes
+_CSV = (".csv", ".tsv", ".tab")
+_OLD_SPREADSHEET = b"\xd0\xcf\x11\xe0"
+_CONSISTENT = (
+    0.9  # share of rows with the same number of columns, in a table without the ending of one
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a user says of a file; "" and None where nothing is said."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    header: bool | None = None
+    sheet: str = ""
 
 
 def recognize(
-    path: Path, encoding: str = "", delimiter: str = "", header: bool | None = None
+    path: Path, encoding: str = "", delimiter: str = "", header: bool | None = None, sheet: str = ""
 ) -> TableFormat:
-    """Return how to read a file. Raises UnfreezeError if it holds no table.
+    """Return how to read a file, a folder or a zip archive. Raises UnfreezeError if it holds no table.
 
-    `encoding` and `delimiter` ("" if unknown) and `header` (None) are what a user says.
+    What a user says takes the place of what would be recognized; "" and None say nothing.
     """
-    if encoding:
-        encoding = encodings.check(encoding)
     if len(delimiter) > 1 or delimiter in ("\n", "\r", '"'):
         raise UsageError(
             f"{printable(delimiter)!r} cannot be a delimiter: give one character, such as ;."
         )
-    sample, compression = sources.sample(path, _SAMPLE)
-    notes: tuple[str, ...] = ()
+    said = Said(encodings.check(encoding) if encoding else "", delimiter, header, sheet)
+    with containers.opened(path) as container:
+        layout = layouts.find(container)
+        describe = _tables if layout.kind == "table" else _texts
+        form = describe(container, layout, said)
+    notes = (*layout.notes, *form.notes)
+    return replace(form, compression=container.compression or form.compression, notes=notes)
+
+
+def _tables(container: Container, layout: Layout, said: Said) -> TableFormat:
+    """The form of one table, or of several with the same columns."""
+    forms = [_table(container, part.name, said) for part in layout.parts]
+    first = forms[0]
+    for part, form in zip(layout.parts, forms, strict=True):
+        if (form.kind, form.columns) != (first.kind, first.columns):
+            names = listing([printable(layout.parts[0].name), printable(part.name)])
+            raise UnfreezeError(
+                f"{names} in {sources.shown(container.path)} do not have the same columns: give one of them."
+            )
+    given = (layouts.SPLIT,) if layout.has_splits and layouts.SPLIT not in first.columns else ()
+    notes = dict.fromkeys(note for form in forms for note in form.notes)
+    columns = (*first.columns, *given)
+    return replace(first, columns=columns, from_names=given, notes=tuple(notes))
+
+
+def _texts(container: Container, layout: Layout, said: Said) -> TableFormat:
+    """The form of files of texts, whose names or folders are their classes."""
+    names = [part.name for part in layout.parts]
+    step = max(1, len(names) // 200)  # files of all classes
+    share = _SAMPLE // min(len(names), 200)
+    samples = [_sample(container, name, share)[0] for name in names[::step]]
+    encoding, notes = said.encoding, tuple[str, ...]()
     if not encoding:
-        encoding, notes = encodings.recognize(sample, sources.shown(path))
-    text = encodings.decode(sample, encoding)
-    is_cut = len(sample) == _SAMPLE
-    if not text.strip():
-        raise sources.no_rows(path)
-    records = _json_lines(text, is_cut)
-    if records:
-        columns, lists = json_values.columns_of(records)
-        return TableFormat("jsonl", columns, lists, encoding, compression=compression, notes=notes)
-    if text.lstrip().startswith(("{", "[")):
-        with sources.opened(path) as source:
+        encoding, notes = encodings.recognize(b"\n".join(samples), sources.shown(container.path))
+    given = (
+        *(("label",) if layout.has_labels else ()),
+        *((layouts.SPLIT,) if layout.has_splits else ()),
+    )
+    if layout.kind == "text":
+        columns = ("text", *given)
+        return TableFormat("text", columns, from_names=given, encoding=encoding, notes=notes)
+    return TableFormat("folder", ("text", *given, "file"), encoding=encoding, notes=notes)
+
+
+def _table(container: Container, name: str, said: Said) -> TableFormat:
+    """The form of one file."""
+    sample, compression = _sample(container, name, _SAMPLE)
+    with container.open(name) as source:
+        if sample.startswith(b"PAR1"):
+            return replace(parquet_rows.recognize(source), compression=compression)
+        if sample.startswith(archives.ZIP):
+            form = xlsx_rows.recognize(source, said.sheet, said.header)
+            return replace(form, compression=compression)
+        if kind := _unread(sample):
+            raise UnfreezeError(f"{source.name} is {kind}: save it as CSV, or as .xlsx.")
+        encoding, notes = said.encoding, tuple[str, ...]()
+        if not encoding:
+            encoding, notes = encodings.recognize(sample, source.name)
+        text = encodings.decode(sample, encoding)
+        if not text.strip():
+            raise sources.no_rows(Path(name))
+        is_cut = len(sample) == _SAMPLE
+        if records := _json_lines(text, is_cut):
+            form = TableFormat("jsonl", *json_values.columns_of(records))
+        elif text.lstrip().startswith(("{", "[")):
             form = json_rows.recognize(source, encoding)
-        return replace(form, compression=compression, notes=notes)
-    dialect = dialects.recognize(text, is_cut, delimiter, header)
+        else:
+            form = _csv(text, is_cut, layouts.ending(name), said)
+    return replace(form, encoding=encoding, compression=compression, notes=notes)
+
+
+def _csv(text: str, is_cut: bool, ending: str, said: Said) -> TableFormat:
+    """The form of a table with a delimiter, or of a file with a text a line."""
+    dialect = dialects.recognize(text, is_cut, said.delimiter, said.header)
+    if ending not in _CSV and not said.delimiter and dialect.consistency < _CONSISTENT:
+        return TableFormat("text", ("text",))
     return TableFormat(
         "csv",
         unique(dialect.names),
-        encoding=encoding,
         delimiter=dialect.delimiter,
         quote=dialect.quote,
         escape=dialect.escape,
         header=dialect.header,
         above=dialect.above,
-        compression=compression,
-        notes=notes,
     )
 
 
-def unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names of columns: those without one are numbered, and repeated ones, too."""
-    taken: dict[str, None] = {}
-    for position, given in enumerate(names, 1):
-        name = base = given or f"column {position}"
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{base} ({number})"
-        taken[name] = None
-    return tuple(taken)
+def _sample(container: Container, name: str, size: int) -> tuple[bytes, str]:
+    """Return the first bytes of a file, decompressed, and the kind of its compression."""
+    with container.open(name) as source:
+        return source.start(size), source.compression
+
+
+def _unread(sample: bytes) -> str:
+    """Return what a file is if it is none that can be read, else ""."""
+    if sample.startswith(_OLD_SPREADSHEET):
+        return "a spreadsheet or a document of an old form"
+    kind = archives.kind_of(sample)
+    return f"a {kind} file" if kind else ""
 
 
 def _json_lines(text: str, is_cut: bool) -> list[dict[str, json_values.Value]]:
     """Return the records of a sample of JSON lines; none if it is something else."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
     if is_cut:
         lines = lines[:-1]
-    if not (lines and lines[0].lstrip().startswith("{")):
-        return []
-    records = []
+    parsed = []
     for line in lines:
         try:
-            records.append(json_values.flatten(json_values.parse(line)))
+            parsed.append(json_values.parse(line))
         except ValueError:
             continue
-    return records
+    records = [value for value in parsed if isinstance(value, dict)]
+    if len(records) < len(lines) / 2:
+        return []
+    if len(lines) == 1 and _is_document(records[0]):
+        return []
+    return [json_values.flatten(record) for record in records]
+
+
+def _is_document(value: dict[str, object]) -> bool:
+    """Whether an object has records or columns, and is no record itself."""
+    parts = value.values()
+    lists_of_objects = (part for part in parts if isinstance(part, list) and part[:1])
+    return all(isinstance(part, list | dict) for part in parts) or any(
+        isinstance(part[0], dict) for part in lists_of_objects
+    )

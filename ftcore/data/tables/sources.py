@@ -2,10 +2,12 @@
 
 import io
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from ftcore.data import archives
 from ftcore.errors import UnfreezeError
@@ -13,24 +15,40 @@ from ftcore.formatting import size
 from ftcore.validation import printable, refuse_special_files
 
 MAX_BYTES = 2_000_000_000  # of a file, unpacked
-_START = 512  # bytes that tell a kind of compression
 MAX_RATIO, SMALL = 200, 100_000_000  # a bomb unpacks to so many times its size, and so many bytes
+_START = 512  # bytes that tell a kind of compression
+_IN_MEMORY = 50_000_000  # bytes; what is larger is unpacked into a temporary file
 
 
 class Source(io.RawIOBase):
-    """The content of a file, and how far it has been read."""
+    """The content of a file, and how far it has been read.
 
-    def __init__(self, path: Path, file: BinaryIO, content: BinaryIO, compression: str) -> None:
-        self._path, self._file, self._content = path, file, content
-        self.name = shown(path)
-        self.compression = compression  # its kind; "" for none
-        self.total = os.fstat(file.fileno()).st_size  # bytes on disk
+    Attributes:
+        name: of the file, for messages.
+        compression: its kind; "" for none.
+        total: the size on which `done` counts.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        content: IO[bytes],
+        size_on_disk: int,
+        compression: str = "",
+        total: int | None = None,
+        tell: Callable[[], int] | None = None,
+    ) -> None:
+        self._path, self._content, self._size_on_disk = path, content, size_on_disk
+        self._tell = tell
         self._count = 0
+        self.name = shown(path)
+        self.compression = compression
+        self.total = size_on_disk if total is None else total
 
     @property
     def done(self) -> int:
-        """Bytes of the file on disk that have been read."""
-        return self._file.tell()
+        """How much of `total` has been read."""
+        return self._tell() if self._tell else self._count
 
     def readable(self) -> bool:
         return True
@@ -39,20 +57,26 @@ class Source(io.RawIOBase):
         with archives.explain_errors(self._path):
             data = self._content.read(len(buffer))
         self._count += len(data)
-        is_bomb = self._count > max(SMALL, MAX_RATIO * self.total)
+        is_bomb = self._count > max(SMALL, MAX_RATIO * self._size_on_disk)
         if is_bomb or self._count > MAX_BYTES:
-            raise UnfreezeError(
-                f"{self.name} unpacks to more than {size(self._count - 1)}, far more than "
-                "texts do: unpack it and give a part of it."
-            )
+            raise too_large(self.name)
         buffer[: len(data)] = data
         return len(data)
 
+    def start(self, count: int) -> bytes:
+        """Return the first bytes, of a source that has not been read."""
+        return io.BufferedReader(self, count).read(count)
 
-def sample(path: Path, count: int) -> tuple[bytes, str]:
-    """Return the first bytes of a file, decompressed, and the kind of its compression."""
-    with opened(path) as source:
-        return io.BufferedReader(source, count).read(count), source.compression
+    @contextmanager
+    def random_access(self) -> Iterator[IO[bytes]]:
+        """Yield the content as a file that can be read anywhere."""
+        if not self.compression:
+            yield self._content
+            return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+            shutil.copyfileobj(self, file)
+            file.seek(0)
+            yield file
 
 
 @contextmanager
@@ -61,24 +85,40 @@ def opened(path: Path) -> Iterator[Source]:
 
     Raises UnfreezeError if it cannot be read, is damaged or too large, or changes in the meantime.
     """
+    with unchanged(path) as file:
+        size_on_disk = os.fstat(file.fileno()).st_size
+        if size_on_disk > MAX_BYTES:
+            raise UnfreezeError(
+                f"{shown(path)} has {size(size_on_disk)}, and up to {size(MAX_BYTES)} are read: "
+                "give a part of it."
+            )
+        compression = archives.kind_of(file.read(_START))
+        file.seek(0)
+        content = archives.decompressed(file)
+        yield Source(path, content, size_on_disk, compression, tell=file.tell)
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[BinaryIO]:
+    """Yield an open file. Raises UnfreezeError if it cannot be opened, or is another one at the end."""
     refuse_special_files(path)
     with archives.explain_errors(path):
         file = path.open("rb")
     with file:
         before = os.fstat(file.fileno())
-        if before.st_size > MAX_BYTES:
-            raise UnfreezeError(
-                f"{shown(path)} has {size(before.st_size)}, and up to {size(MAX_BYTES)} are read: "
-                "give a part of it."
-            )
-        compression = archives.kind_of(file.read(_START))
-        file.seek(0)
-        with archives.decompressed(file) as content:
-            yield Source(path, file, content, compression)
+        yield file
         if not _is_as_before(path, before):
             raise UnfreezeError(
                 f"{shown(path)} changed while it was read: add it again once nothing writes to it."
             )
+
+
+def too_large(name: str) -> UnfreezeError:
+    """The error of a file that unpacks to too much."""
+    return UnfreezeError(
+        f"{name} unpacks to far more than texts do, or than {size(MAX_BYTES)}: "
+        "unpack it and give a part of it."
+    )
 
 
 def no_rows(path: Path) -> UnfreezeError:

@@ -1,5 +1,6 @@
 """What is known of a file of a table before it is read, and what is kept of reading it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,7 @@ class TableFormat:
     Attributes:
         columns: their names in order; nested fields of JSON are joined with dots.
         lists: those of the columns that hold lists of texts; the others hold texts.
+        from_names: those that are read from the names of files and folders: "label", "split".
         encoding: of text files, as Python names it; "" for other files.
         delimiter: of the columns of a CSV file.
         quote: the quotation mark of a CSV file; "" if quotation marks are ordinary characters.
@@ -23,6 +25,7 @@ class TableFormat:
         above: rows above the header, which are left out.
         field: of a JSON document, the one that has the records; "" if the document itself has them.
         by_column: whether a JSON document has a list for each column in place of records.
+        sheet: of a spreadsheet.
         compression: "gzip", "zip", …; "" for none.
         notes: sentences about what was found.
     """
@@ -30,6 +33,7 @@ class TableFormat:
     kind: Kind
     columns: tuple[str, ...]
     lists: tuple[str, ...] = ()
+    from_names: tuple[str, ...] = ()
     encoding: str = ""
     delimiter: str = ""
     quote: str = ""
@@ -38,6 +42,7 @@ class TableFormat:
     above: int = 0
     field: str = ""
     by_column: bool = False
+    sheet: str = ""
     compression: str = ""
     notes: tuple[str, ...] = ()
 
@@ -66,3 +71,16 @@ class TableRead:
     bad: int
     aside: tuple[BadRow, ...]
     notes: tuple[str, ...] = ()
+
+
+def unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of columns: those without one are numbered, and repeated ones, too."""
+    taken: dict[str, None] = {}
+    for position, given in enumerate(names, 1):
+        name = base = given or f"column {position}"
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{base} ({number})"
+        taken[name] = None
+    return tuple(taken)

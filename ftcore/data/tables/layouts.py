@@ -1,0 +1,127 @@
+"""How the files in a folder or an archive make up a table: by their names and those of their folders."""
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from ftcore.data.tables import sources
+from ftcore.data.tables.containers import Container
+from ftcore.errors import UnfreezeError
+from ftcore.validation import printable
+
+_COMPRESSED = (".gz", ".bz2", ".xz")
+_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx")
+_TEXTS = (".txt", ".text", "")
+SPLIT = "split"  # the column of the splits that names of files or folders say
+_FEW = 50  # text files side by side that are a class each; more are a text each
+_SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+_SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
+_SPLIT = re.compile(rf"(?<![a-z])({'|'.join(_SPLITS)})(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a table, and what its place says of all its texts: their class and split."""
+
+    name: str
+    label: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a table: tables themselves, "text"s with a text a line, or a "folder" of texts."""
+
+    kind: str  # "table", "text" or "folder"
+    parts: tuple[Part, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_labels(self) -> bool:
+        return any(part.label for part in self.parts)
+
+    @property
+    def has_splits(self) -> bool:
+        return any(part.split for part in self.parts)
+
+
+def find(container: Container) -> Layout:
+    """Return the files that make up the table of a container. Raises UnfreezeError if none do."""
+    names = list(container.sizes)
+    tables = [name for name in names if ending(name) in _TABLES]
+    texts = [name for name in names if ending(name) in _TEXTS]
+    if not tables + texts:
+        texts = names  # such as reviews.pos and reviews.neg
+    layout = Layout("table", tuple(Part(name, split=_split(name)) for name in tables))
+    if len(names) == 1:
+        layout = Layout("table", (Part(names[0]),))
+    elif len(texts) > len(tables):
+        layout = _folders_of_texts(texts) or (_files_of_texts(texts) if not tables else layout)
+    if not layout.parts:
+        raise UnfreezeError(
+            f"{sources.shown(container.path)} has no file that can be read: give a table, or a "
+            "folder of text files for each class."
+        )
+    if len({part.split for part in layout.parts}) == 1:  # a name, then, and no split
+        layout = replace(layout, parts=tuple(replace(part, split="") for part in layout.parts))
+    return replace(layout, notes=_left_out(names, layout))
+
+
+def _folders_of_texts(names: list[str]) -> Layout | None:
+    """The layout of a folder for each class, with one text a file; None if there are no such folders."""
+    paths = _below_their_folder(names)
+    depth = Counter(len(path.parts) for path in paths.values()).most_common(1)[0][0]
+    parts = [
+        Part(name, path.parts[-2], _split("/".join(path.parts[:-2])))
+        for name, path in paths.items()
+        if len(path.parts) == depth > 1
+    ]
+    labels = {part.label for part in parts}
+    if len(labels) < 2 or all(map(_split, labels)):
+        return None
+    return Layout("folder", tuple(parts))
+
+
+def _files_of_texts(names: list[str]) -> Layout:
+    """The layout of text files side by side: one for each class if they are few, or each a text."""
+    paths = _below_their_folder(names)
+    if len(names) > _FEW:
+        return Layout("folder", tuple(Part(name) for name in names))
+    parts = {name: _split(str(path.parent)) for name, path in paths.items()}
+    per_split = max(Counter(parts.values()).values())
+    choices = (
+        {name: path.stem for name, path in paths.items()},
+        {name: path.suffix[1:] for name, path in paths.items()},  # reviews.pos, reviews.neg
+        {name: path.name for name, path in paths.items()},
+    )
+    labels = next(labels for labels in choices if len(set(labels.values())) >= per_split)
+    return Layout("text", tuple(Part(name, labels[name], split) for name, split in parts.items()))
+
+
+def _below_their_folder(names: list[str]) -> dict[str, PurePosixPath]:
+    """Return the path of each file below the folder that all have in common."""
+    paths = {name: PurePosixPath(name) for name in names}
+    common = PurePosixPath(os.path.commonpath([path.parent for path in paths.values()]))
+    return {name: path.relative_to(common) for name, path in paths.items()}
+
+
+def ending(name: str) -> str:
+    """Return how the name of a file ends, compression aside."""
+    path = PurePosixPath(name.lower())
+    return PurePosixPath(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
+
+
+def _split(name: str) -> str:
+    """Return the split that a path names; "" if none."""
+    found = _SPLIT.search(name)
+    return _SPLITS[found[1].lower()] if found else ""
+
+
+def _left_out(names: list[str], layout: Layout) -> tuple[str, ...]:
+    others = sorted(set(names).difference(part.name for part in layout.parts))
+    if not others:
+        return ()
+    files = "1 other file was" if len(others) == 1 else f"{len(others):,} other files were"
+    return (f"{files} left out ({printable(', '.join(others))}).",)

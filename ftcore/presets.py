@@ -28,7 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 # An encoder may read more in answers than in training, which costs little there.
 ENCODER_PRESETS: dict[str, dict[str, Any]] = {
-    "Quick": {"max_length": 128, "read_length": 256, "steps": 256},
+    "Quick": {"max_length": 128, "read_length": 256, "steps": 352},
     "Best": {"read_length": 512},
 }
 IN_EPOCHS = ("last-layer", "gradual")  # their passes are quick, or decide what trains

@@ -49,7 +49,7 @@ with inputs:
         "epoch. Lesson: the lesson's values, which take hours."
     )
     encoder_help = (
-        "Quick: 256 steps, on any data, and 128 tokens of each text. Best: all epochs, and 256 tokens. "
+        "Quick: 352 steps, on any data, and 128 tokens of each text. Best: all epochs, and 256 tokens. "
         "Answers read twice as much."
     )
     encoder = isinstance(spec, EncoderSpec)

@@ -139,7 +139,7 @@ def test_the_epochs_of_an_encoder_follow_the_number_of_texts_until_they_are_chos
     app = open_page("train")
     app.selectbox(key="setting_checkpoint").set_value("small").run()
     assert app.segmented_control(key="preset").value == "Quick"
-    assert app.number_input(key="setting_steps").value == 256
+    assert app.number_input(key="setting_steps").value == 352
     assert "setting_epochs" not in [each.key for each in app.number_input]  # it decides nothing
     app.segmented_control(key="preset").set_value("Best").run()
     app.number_input(key="setting_limit").set_value(500).run()

@@ -72,6 +72,9 @@ def _add_options(sub: argparse.ArgumentParser) -> None:
     option("--separator", separator)
     option("--delimiter", "character between the columns of a CSV file (default: recognized)")
     option("--encoding", "encoding of the file, such as utf-8 or cp1252 (default: recognized)")
+    header = "whether the first row names the columns (default: recognized)"
+    option("--header", header, action=argparse.BooleanOptionalAction)
+    option("--sheet", "sheet of a spreadsheet (default: the first that has rows)")
     option("--label-separator", "what stands between several labels of one text")
     keep = "keep labels apart that differ only by case or outer space"
     option("--keep-labels", keep, action="store_true")
@@ -156,7 +159,7 @@ def _request(given: dict[str, Any]) -> Request:
             )
         separator, delimiter = " ", separator
     names = {"name", "file", "validation", "test", "encoding", "label_separator", "keep_labels"}
-    names |= {"seed", "title"}
+    names |= {"header", "sheet", "seed", "title"}
     return Request(
         columns=columns,
         separator=_unescaped(separator),

@@ -64,7 +64,9 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     given = {"": request.file, "validation": request.validation, "test": request.test}
     paths = {part: validation.existing_path(path) for part, path in given.items() if path}
     forms = {
-        part: recognition.recognize(path, request.encoding, request.delimiter)
+        part: recognition.recognize(
+            path, request.encoding, request.delimiter, request.header, request.sheet
+        )
         for part, path in paths.items()
     }
     first = yield from sample(paths[""], forms[""])

@@ -125,7 +125,10 @@ def _guess_label(columns: Mapping[str, Values], text: str) -> str:
 
 
 def _guess_text(columns: Mapping[str, Values]) -> str:
-    """Return the column with the longest values; of similar ones, one with a usual name."""
+    """Return the column "text", else that with the longest values; of similar ones, one with a usual name."""
+    for name, values in columns.items():
+        if name.strip().lower() == "text" and any(values):
+            return name
     lengths = {name: _mean_length(values) for name, values in columns.items()}
     longest = max(lengths.values(), default=0.0)
     if not longest:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
@@ -22,35 +21,39 @@ def draw(
     several texts may exceed. After the stratified draw of Sechidis et al. 2011, unit by unit.
     """
     order, bounds = _by_unit(units)
-    counts = [
-        Counter(c for row in order[start:end] for c in labels[row] or (UNLABELLED,))
-        for start, end in pairwise(bounds)
-    ]
-    left = Counter[int]()  # texts of each class that training would keep
-    for count in counts:
-        left.update(count)
+
+    def count(unit: int) -> Counter[int]:
+        rows = order[bounds[unit] : bounds[unit + 1]].tolist()
+        return Counter(c for row in rows for c in labels[row] or (UNLABELLED,))
+
+    left = Counter(c for each in labels for c in each or (UNLABELLED,))  # what training would keep
     needs = [_needs(left, place) for place in range(len(parts))]
-    training = len(parts)
-    chosen = np.full(len(counts), training)
-    sequence = np.random.default_rng(seed).permutation(len(counts)).tolist()
-    for unit in sequence:
-        count = counts[unit]
-        value, place = max((_value(count, need), -place) for place, need in enumerate(needs))
-        if value > 0 and _can_leave(count, left):
-            _move(count, left, needs[-place])
+    wanted = [set(need) for need in needs]
+    training, sizes = len(parts), np.diff(bounds)
+    chosen = np.full(len(sizes), training)
+    sequence = np.random.default_rng(seed).permutation(len(sizes))
+    for unit in sequence.tolist():
+        if not any(need.total() for need in needs):
+            break
+        texts = count(unit)
+        value, place = max((_value(texts, need), -place) for place, need in enumerate(needs))
+        if value > 0 and _can_leave(texts, left):
+            _move(texts, left, needs[-place])
             chosen[unit] = -place
-    by_size = sorted(sequence, key=lambda unit: counts[unit].total())
     for place, need in enumerate(needs):
-        present = {c for unit in np.flatnonzero(chosen == place) for c in counts[unit]}
-        missing = need.keys() - present
-        for unit in by_size if missing else ():  # the smallest units of classes without a text yet
-            count = counts[unit]
-            if chosen[unit] == training and count.keys() & missing and _can_leave(count, left):
-                _move(count, left, need)
+        present = {c for unit in np.flatnonzero(chosen == place).tolist() for c in count(unit)}
+        missing = wanted[place] - present
+        if not missing:
+            continue
+        free = sequence[chosen[sequence] == training]
+        for unit in free[np.argsort(sizes[free], kind="stable")].tolist():  # the smallest first
+            texts = count(unit)
+            if texts.keys() & missing and _can_leave(texts, left):
+                _move(texts, left, need)
                 chosen[unit] = place
-                missing -= count.keys()
+                missing -= texts.keys()
     of_row = np.empty(len(units), np.int64)
-    of_row[order] = np.repeat(chosen, np.diff(bounds))
+    of_row[order] = np.repeat(chosen, sizes)
     return {part: np.flatnonzero(of_row == place) for place, part in enumerate(parts)}
 
 

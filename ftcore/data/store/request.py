@@ -12,7 +12,7 @@ class Request:
 
     name: str
     file: str
-    """Path of the file, or a folder or zip."""
+    """Path of a file, or of a folder or zip with several."""
     columns: Columns = Columns()
     validation: str = ""
     """File of the validation texts; empty: they are of the split column, or drawn."""
@@ -23,6 +23,10 @@ class Request:
     encoding: str = ""
     delimiter: str = ""
     """Of the columns of a CSV file."""
+    header: bool | None = None
+    """Whether the first row names the columns; None: it is recognized."""
+    sheet: str = ""
+    """Of a spreadsheet; empty: the first that has rows."""
     label_separator: str = ""
     """Between several labels in one value; empty: a value is one label."""
     keep_labels: bool = False

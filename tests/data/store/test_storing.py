@@ -51,6 +51,18 @@ def test_files_as_programs_write_them_become_the_same_dataset(tmp_path, sins):
     assert "merged" in " ".join(added.notes) or not sins.untidy_labels
 
 
+def test_folders_of_texts_bring_labels_and_parts(tmp_path):
+    for number in range(60):
+        part, label = ("train", "train", "test")[number % 3], ("pos", "neg")[number % 2]
+        file = tmp_path / "films" / part / label / f"{number}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"a {label} text {number}")
+    added = add(tmp_path / "films")
+    assert (added.labels, added.mapping["text"]) == (("neg", "pos"), ["text"])
+    assert added.sizes == {"train": 36, "validation": 4, "test": 20}
+    assert all(row["label"] in row["text"] for row in stored(added))
+
+
 def test_several_columns_are_joined_and_columns_are_named(tmp_path):
     rows = [("", "b", "1"), ("a", "", "2"), ("", " ", "1"), ("c", "d", ""), *[("e", "f", "1")] * 20]
     rows += [("g", str(number), "2") for number in range(20)]

@@ -24,7 +24,8 @@ def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
     data = datasets.find(config.dataset)
     if data and not data.takes_source:
         unused.add("source")
-    if config.checkpoint == NEW_MODEL or config.mode == "scratch":  # nothing to forget
+    # Nothing to forget, or nothing looks at it.
+    if config.checkpoint == NEW_MODEL or config.mode == "scratch" or not config.keep_model:
         unused.add("source_task_data")
     if config.steps or config.minutes:
         unused |= {"epochs", "minutes"} if config.steps else {"epochs"}

@@ -20,18 +20,20 @@ from pages.components.shell import warm_imports
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_markdown
 
-MODES = ("full", "last-layer", "gradual", "scratch")
+KINDS = {"comparison": "Compare modes", "learning curve": "How many labels?"}
+MODES = {
+    "comparison": ("full", "last-layer", "gradual", "scratch"),
+    "learning curve": ("full", "last-layer"),
+}
+LEAST_MODES = {"comparison": 2, "learning curve": 1}
+SEEDS = {"comparison": 1, "learning curve": 3}  # by default
+ICONS = {"comparison": ":material/compare_arrows:", "learning curve": ":material/show_chart:"}
+SIZES = "25, 50, 100, 200, 400, all"
 MAX_SEEDS = 5
-# Settings shared with the form of the Train page.
-SHARED = (
-    "checkpoint",
-    "dataset",
-    "source",
-    "limit",
-    "max_length",
-    "read_length",
-    "source_task_data",
-)
+# Settings shared with the form of the Train page, and those of them under More settings.
+SHARED = ("checkpoint", "dataset", "source")
+LENGTHS = ("max_length", "read_length", "test_limit")
+SHARED_MORE = {"comparison": (*LENGTHS, "source_task_data"), "learning curve": LENGTHS}
 
 experiment = st.query_params.get("experiment", "")
 run_ids = list(filter(None, dict.fromkeys(st.query_params.get("runs", "").split(","))))
@@ -47,9 +49,16 @@ if experiment or run_ids:
     st.stop()
 
 st.title("Compare", anchor=False)
+options = {"format_func": KINDS.get, "default": "comparison", "required": True}
+options |= {"key": "compare_kind", "persist_state": "session", "label_visibility": "collapsed"}
+kind = st.segmented_control("Experiment", list(KINDS), **options)
+is_curve = kind == "learning curve"
 st.markdown(
-    "Train in several modes from the same start, on the same texts in the same order, and see which is "
-    "better, by how much, and what it costs."
+    "Train on more and more texts, and see from how many on it pays to train all layers, and what more "
+    "labels would bring."
+    if is_curve
+    else "Train in several modes from the same start, on the same texts in the same order, and see which "
+    "is better, by how much, and what it costs."
 )
 checkpoints = form.initialize()
 choose, summary = st.columns([5, 3], gap="large")
@@ -67,7 +76,8 @@ with choose:
     # The choice holds last-2 for any last-K, so it stays when K changes.
     shown = {mode: last if last_groups(mode) else mode for mode in of_kind(form.encoder())}
     titles = {mode: f":{mode_badge(name)}[⬤]  {mode_title(name)}" for mode, name in shown.items()}
-    options = {"default": MODES, "format_func": titles.get, "key": "compare_modes"}
+    options = {"default": MODES[kind], "format_func": titles.get}
+    options |= {"key": "curve_modes" if is_curve else "compare_modes"}
     with pills:
         modes = [shown[mode] for mode in multi_pills("Modes", list(titles), **options)]
     if last in modes:
@@ -78,22 +88,35 @@ with choose:
         label, key = "Groups that train in Custom", "compare_groups"
         groups = ", ".join(multi_pills(label, names, default=names[:1], key=key))
     number_input = partial(st.number_input, persist_state="session")
+    dataset = st.session_state[form.key("dataset")]
     left, middle, right = st.columns(3)
     with left:
         text = "Each mode runs once per seed. Several show how much of a difference is luck."
-        seeds = number_input("Seeds", 1, MAX_SEEDS, 1, key="compare_seeds", help=text)
-    with middle:
-        text = "Passes over the training texts, the same for all modes."
-        default = form.mode_defaults("gradual")["epochs"]
-        key = f"compare_epochs_{default}"  # another default, on other texts, is another input
-        epochs = number_input("Epochs", 1, 1000, default, key=key, help=text)
-    with right:
-        form.limit_input()
-    dataset = st.session_state[form.key("dataset")]
-    examples = "\n".join(datasets.find_spec(dataset).examples)
-    text = "One per line. Every model answers them as it trains: watch them change their minds."
-    options = {"key": f"compare_watch_{dataset}", "persist_state": "session", "help": text}
-    watch = st.text_area("Watched sentences", examples, height=110, **options)
+        key = "curve_seeds" if is_curve else "compare_seeds"
+        seeds = number_input("Seeds", 1, MAX_SEEDS, SEEDS[kind], key=key, help=text)
+    if is_curve:
+        with middle:
+            text = "Numbers of training texts, by commas, or all. A seed's smaller samples are part of its "
+            text += "larger ones."
+            options = {"key": "curve_sizes", "persist_state": "session", "help": text}
+            sizes = st.text_input("Training texts", SIZES, **options)
+        with right:
+            text = "From so many texts on only the first seed runs, as large samples differ little and cost "
+            text += "most. Empty: never."
+            options = {"key": "curve_one_seed_from", "persist_state": "session", "help": text}
+            one_seed_from = st.text_input("One seed from", placeholder="texts", **options)
+    else:
+        with middle:
+            text = "Passes over the training texts, the same for all modes."
+            default = form.mode_defaults("gradual")["epochs"]
+            key = f"compare_epochs_{default}"  # another default, on other texts, is another input
+            epochs = number_input("Epochs", 1, 1000, default, key=key, help=text)
+        with right:
+            form.limit_input()
+        examples = "\n".join(datasets.find_spec(dataset).examples)
+        text = "One per line. Every model answers them as it trains: watch them change their minds."
+        options = {"key": f"compare_watch_{dataset}", "persist_state": "session", "help": text}
+        watch = st.text_area("Watched sentences", examples, height=110, **options)
     text = "TF-IDF with logistic regression, a linear probe, the majority class: on the same texts."
     options = {"key": "compare_references", "persist_state": "session", "help": text}
     references = st.toggle("Reference lines", True, **options)
@@ -109,7 +132,7 @@ with choose:
                     rates[mode] = number_input(label, 1e-6, 10.0, default, **options)
         st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
         with st.grid(2, min_column_width=180, gap="medium") as grid:
-            for name in ("max_length", "read_length", "source_task_data"):
+            for name in SHARED_MORE[kind]:
                 with grid.cell():
                     form.setting_input(name, explain=True)
 
@@ -117,9 +140,16 @@ with choose:
 def planned() -> list[FineTuneConfig]:
     """The runs of the experiment that the form describes."""
     from ftcore.experiments import plan  # imports MLflow
+    from ftcore.experiments.learning_curve import plan as curve_plan
 
-    shared = {name: st.session_state[form.key(name)] for name in SHARED}
-    settings = shared | {"epochs": epochs, "watch": watch, "groups": groups}
+    names = (*SHARED, *SHARED_MORE[kind])
+    settings = {name: st.session_state[form.key(name)] for name in names} | {"groups": groups}
+    if is_curve:
+        numbers = curve_plan.parse_sizes(sizes)
+        alone = curve_plan.parse_size(one_seed_from) if one_seed_from.strip() else None
+        arguments = settings, modes, numbers, range(seeds), references, alone, rates
+        return curve_plan.plan(*arguments)
+    settings |= {"limit": st.session_state[form.key("limit")], "epochs": epochs, "watch": watch}
     return plan.plan(settings, modes, range(seeds), rates, references)
 
 
@@ -133,16 +163,18 @@ def recorded(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 with summary.container(border=True):
-    if len(modes) < 2:
-        st.info("Choose two modes or more.")
+    enough = len(modes) >= LEAST_MODES[kind]
+    if not enough:
+        st.info("Choose a mode." if is_curve else "Choose two modes or more.")
     time_needed = st.empty()
     style = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch"}
-    if st.button("Run the experiment", disabled=len(modes) < 2, **style):
+    if st.button("Run the experiment", disabled=not enough, **style):
         with show_errors(), st.spinner("Starting …"):
             from ftcore.experiments import plan
 
             started = datetime.now()
-            title = f"{datasets.title(dataset)} · {len(modes)} modes · {started:%d %b %H:%M}"
+            what = "how many labels" if is_curve else f"{len(modes)} modes"
+            title = f"{datasets.title(dataset)} · {what} · {started:%d %b %H:%M}"
             st.query_params["experiment"] = plan.submit(planned(), title)
             st.rerun()
 
@@ -157,7 +189,7 @@ try:
 except UnfreezeError as error:
     listed.error(escape_markdown(str(error)))
     st.stop()
-if len(modes) > 1:
+if enough:
     with suppress(UnfreezeError), time_needed.container():  # shown when the experiment is started
         configs = planned()
         seconds = sum(estimate.seconds(config, runs) for config in configs)
@@ -172,7 +204,7 @@ else:
         for row in experiments.itertuples():
             with st.container(horizontal=True, vertical_alignment="center"):
                 # A link to this same page would not change its address.
-                name, icon = escape_markdown(row.name), ":material/compare_arrows:"
+                name, icon = escape_markdown(row.name), ICONS[row.kind]
                 if st.button(name, key=f"open_{row.experiment}", icon=icon, type="tertiary"):
                     st.query_params["experiment"] = row.experiment
                     st.rerun()

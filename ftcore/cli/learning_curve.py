@@ -71,6 +71,6 @@ def _table(curves: "list[Curve]") -> list[str]:
         for size in sizes:
             side = curve.sides.get(size)
             half = (side.interval[1] - side.interval[0]) / 2 if side else 0.0
-            row.append(f"{percent(side.test_accuracy)} ± {percent(half)}" if side else "")
+            row.append(f"{percent(side.score)} ± {percent(half)}" if side else "")
         cells.append((curve.label, *row))
     return experiment.aligned(cells)

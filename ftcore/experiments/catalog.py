@@ -14,6 +14,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.experiments import archive
 from ftcore.experiments.kinds import Kind, kind_of
 from ftcore.experiments.result import Result
+from ftcore.tracking import Run
 from ftcore.validation import printable
 
 # Ids of the bundled experiments in the order of the list: the first is the one that has most to teach.
@@ -75,8 +76,14 @@ def load(which: str | Sequence[str]) -> list[Result]:
     if isinstance(which, str) and which in bundled:
         return bundled[which]
     ids = run_ids(which) if isinstance(which, str) else which
-    by_run = {result.run.run_id: result for results in bundled.values() for result in results}
-    return [by_run[run_id] if run_id in by_run else _result(run_id) for run_id in ids]
+    by_run = {each.run.run_id: each for results in bundled.values() for each in results}
+    return [by_run[run_id] if run_id in by_run else result(tracking.run(run_id)) for run_id in ids]
+
+
+def result(run: Run) -> Result:
+    """A run with its tables and diagnostics; those of a finished one are read once."""
+    tables = _finished_tables if run.status == "finished" else _tables
+    return Result(run, *tables(run.run_id))
 
 
 def export(experiment: str, target: Path) -> None:
@@ -96,17 +103,11 @@ def export(experiment: str, target: Path) -> None:
     archive.write(results, target)
 
 
-def _result(run_id: str) -> Result:
-    run = tracking.run(run_id)
-    tables = _finished_tables if run.status == "finished" else _tables
-    return Result(run, *tables(run_id))
-
-
 def _tables(run_id: str) -> tuple[pd.DataFrame, pd.DataFrame, Diagnostics | None]:
     return tracking.history(run_id), tracking.watched(run_id), Diagnostics.of_run(run_id)
 
 
-_finished_tables = functools.lru_cache(maxsize=64)(_tables)  # finished runs do not change
+_finished_tables = functools.lru_cache(maxsize=256)(_tables)  # finished runs do not change
 
 
 def _bundled() -> dict[str, list[Result]]:

@@ -24,21 +24,30 @@ def interval(
     runs = [*answers, *others]
     shares = [1 / len(answers)] * len(answers) + [-1 / len(others) for _ in others]
     cells, counts = _cells(np.stack([truth, *runs]), classes)
-    draws = np.random.default_rng(0).multinomial(len(truth), counts / len(truth), RESAMPLES)
-    drawn = draws.T.astype(np.float64)  # texts of each cell, by resample
-    support = _one_hot(cells[0], classes) @ drawn
+    # Texts of each cell, by resample.
+    drawn = np.random.default_rng(0).multinomial(len(truth), counts / len(truth), RESAMPLES)
     resampled = np.zeros(RESAMPLES)
     for share, answered in zip(shares, cells[1:], strict=True):
-        right = _one_hot(cells[0], classes, answered == cells[0]) @ drawn
-        texts = support + _one_hot(answered, classes) @ drawn
-        by_class = 2 * right / np.maximum(texts, 1)
-        resampled += share * by_class.sum(0) / (texts > 0).sum(0)
+        resampled += share * weighted(cells[0], answered, classes, drawn.astype(np.float64))
     middle = sum(
         share * measure(truth, answered, classes).macro_f1
         for share, answered in zip(shares, runs, strict=True)
     )
     low, high = np.quantile(resampled - resampled.mean(), (0.025, 0.975))
     return float(middle + low), float(middle + high)
+
+
+def weighted(
+    truth: np.ndarray, answered: np.ndarray, classes: int, weights: np.ndarray
+) -> np.ndarray:
+    """Macro F1 if each text counts as often as its weight, float64 [resamples].
+
+    truth, answered: int [texts]; weights: [resamples, texts].
+    """
+    right = _one_hot(truth, classes, answered == truth) @ weights.T
+    texts = (_one_hot(truth, classes) + _one_hot(answered, classes)) @ weights.T
+    by_class = 2 * right / np.maximum(texts, 1)
+    return by_class.sum(0) / (texts > 0).sum(0)
 
 
 def _cells(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict
 from benchmarks.training import (
+    learning_curve,
     lesson,
     lesson_loop,
     memory,
@@ -226,3 +227,10 @@ def test_memory_measures_this_process(capsys):
     memory.main(["--short"])
     result = figures(capsys)
     assert 100 < result["before_training"] <= result["peak_megabytes"]
+
+
+def test_learning_curve_computes_the_vectors_of_a_text_once(reviews, tmp_path, capsys):
+    model = small_encoders.write_folder(tmp_path / "small", max_position_embeddings=128)
+    learning_curve.measure(reviews, model, ("last-layer", "linear-probe"), "20,40", "0")
+    found = figures(capsys)
+    assert found["runs"] == 4 and 0 < found["vectors_once"] < found["vectors_each"]

@@ -225,7 +225,7 @@ def test_script_reads_other_encodings_separators_and_blank_lines(base, tmp_path)
 def test_script_reads_with_the_tokenizer_of_the_run(base, tmp_path):
     """That of its checkpoint; a run is refused if the checkpoint was made again with another one."""
     old = small_runs.checkpoint(paths.checkpoints_dir() / "old", "old", rule=EARLIER)
-    run = train(checkpoint="old", limit=200, epochs=2)
+    run = train(checkpoint="old", limit=200, test_limit=50, epochs=2)
     assert "unicodedata" not in script.script(run.run_id)
     check_script(run, tmp_path)
     assert "unicodedata" in script.script(train(checkpoint=base, limit=200, epochs=1).run_id)

@@ -73,7 +73,7 @@ def test_one_click_queues_an_experiment_with_the_defaults(monkeypatch):
 def test_the_form_decides_which_runs_are_queued(monkeypatch):
     small_runs.hold_experiments(monkeypatch)
     app = open_page("compare")
-    app.get("button_group")[0].set_value(["full", "custom"]).run()
+    app.get("button_group")[1].set_value(["full", "custom"]).run()
     for name, value in (("seeds", 2), ("epochs_4", 3), ("rate_custom", 0.005)):
         app.number_input(key=f"compare_{name}").set_value(value).run()
     app.toggle(key="compare_references").set_value(False).run()
@@ -94,7 +94,7 @@ def test_an_encoder_gets_rates_of_its_own_and_any_number_of_groups(monkeypatch, 
     drain(import_encoder(str(folder)))
     app = open_page("compare")
     app.selectbox(key="setting_checkpoint").set_value("small").run()
-    app.get("button_group")[0].set_value(["full", "last-2"]).run()
+    app.get("button_group")[1].set_value(["full", "last-2"]).run()
     app.slider(key="last_groups").set_value(4).run()
     app.toggle(key="compare_references").set_value(False).run()
     app = press(app, "Run the experiment")
@@ -110,7 +110,7 @@ def test_missing_data_or_a_single_mode_is_reported_before_anything_is_queued():
     app.text_input(key="setting_source").set_value("/nowhere/aclImdb").run()
     app = press(app, "Run the experiment")
     assert "/nowhere/aclImdb" in app.error[0].value and tracking.runs().empty
-    app.get("button_group")[0].set_value(["full"]).run()
+    app.get("button_group")[1].set_value(["full"]).run()
     assert "two modes" in app.info[0].value and button(app, "Run the experiment").disabled
 
 

@@ -49,7 +49,7 @@ def points(results: Sequence[Result]) -> list[dict[str, Any]]:
             "size": size_of(result),
             "seed": result.run.config.seed,
             "test_accuracy": result.test_accuracy,
-            "macro_f1": result.run.metrics.get("macro_f1"),
+            "macro_f1": result.macro_f1,
             "val_accuracy": result.run.metrics.get("val_accuracy"),
             "train_seconds": result.train_seconds,
             "run_id": result.run.run_id,
@@ -60,7 +60,7 @@ def points(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def curve_values(curve: Curve, analysis: Analysis) -> dict[str, Any]:
-    """The means of a curve with their 95% intervals, and its forecast, as JSON values."""
+    """The means of a curve with the 95% intervals of its measure, and its forecast, as JSON values."""
     means = []
     for size, side in curve.sides.items():
         low, high = side.interval
@@ -69,16 +69,18 @@ def curve_values(curve: Curve, analysis: Analysis) -> dict[str, Any]:
                 "size": size,
                 "seeds": sorted(side.by_seed),
                 "test_accuracy": side.test_accuracy,
+                "macro_f1": side.macro_f1,
                 "low": low,
                 "high": high,
                 "train_seconds": side.train_seconds,
             }
         )
-    values: dict[str, Any] = {"mode": curve.mode, "label": curve.label, "points": means}
+    values: dict[str, Any] = {"mode": curve.mode, "label": curve.label}
+    values |= {"measure": curve.measure, "points": means}
     if law := analysis.forecasts.get(curve.label):
         size = 2 * curve.sizes[-1]
-        accuracy, (low, high) = law.at(size)
-        values["forecast"] = {"size": size, "test_accuracy": accuracy, "low": low, "high": high}
+        score, (low, high) = law.at(size)
+        values["forecast"] = {"size": size, curve.measure: score, "low": low, "high": high}
         check = analysis.checks.get(curve.label)
         values["forecast"]["passed_check"] = check.passed if check else None
     return values

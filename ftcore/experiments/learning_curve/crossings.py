@@ -1,17 +1,17 @@
 """Where learning curves cross, with an interval from a bootstrap over seeds and test texts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from ftcore.experiments import macro_f1
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.learning_curve.curves import Curve
 
 REPLICATES = 400
-_CHUNK = 40  # replicates at once: their weights of 25,000 texts take 4 MB
 _PERCENTILES = (2.5, 97.5)
 
 
@@ -44,9 +44,7 @@ def crossings(curves: Sequence[Curve]) -> list[Crossing]:
         sizes = [size for size in first.sizes if size in second.sides]
         if len(sizes) < 2:
             continue
-        ahead = np.array(
-            [first.sides[size].test_accuracy - second.sides[size].test_accuracy for size in sizes]
-        )
+        ahead = np.array([first.sides[size].score - second.sides[size].score for size in sizes])
         after, before = (first, second) if ahead[-1] > 0 else (second, first)
         at = crossing_size(sizes, ahead if after is first else -ahead)
         if not sizes[0] < at < np.inf:
@@ -87,52 +85,49 @@ def crossing_size(sizes: Sequence[int], ahead: np.ndarray) -> float:
 
 
 def resample(curves: Sequence[Curve]) -> dict[tuple[str, int], np.ndarray]:
-    """Test accuracies of each curve and size in bootstrap replicates, float64 [REPLICATES].
+    """Scores of each curve and size in bootstrap replicates, float64 [REPLICATES].
 
     A replicate draws test texts with replacement, the same for all curves, and at each size the seeds, the
     same for all curves with these seeds (Efron 1979). Runs whose answers were not kept, or are for other
-    texts, draw their number of right answers instead.
+    texts, draw the number of their right answers instead.
     """
     random = np.random.default_rng(0)
     sides = [(curve.label, size, side) for curve in curves for size, side in curve.sides.items()]
-    texts = next((len(side.correct) for *_, side in sides if side.correct is not None), 0)
-    by_run = {id(side): _correct(side, texts) for *_, side in sides}
-    known = [rows for rows in by_run.values() if rows is not None]
-    right = np.concatenate(known) if known else np.zeros((1, 0), np.float32)
-    shares = np.concatenate(list(_weighted_means(right, random)))
-    draws: dict[tuple[int, ...], np.ndarray] = {}
-    accuracies, column = {}, 0
-    for label, size, side in sides:
-        seeds, rows = (size, *side.by_seed), by_run[id(side)]
-        if seeds not in draws:
-            runs = len(side.results)
-            draws[seeds] = random.multinomial(runs, np.full(runs, 1 / runs), REPLICATES) / runs
-        if rows is None:
-            of_runs = _binomial(side, random)
-        else:
-            of_runs = shares[:, column : column + len(rows)]
-            column += len(rows)
-        accuracies[label, size] = (draws[seeds] * of_runs).sum(1)
-    return accuracies
-
-
-def _correct(side: Side, texts: int) -> np.ndarray | None:
-    """Which texts each run has right, float32 [runs, texts]; None if it is not known of these texts."""
-    rows = [result.correct for result in side.results]
-    if any(row is None or len(row) != texts for row in rows):
-        return None
-    return np.array(rows, np.float32)
-
-
-def _weighted_means(right: np.ndarray, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """Shares of right texts, each counted as often as it was drawn, [replicates, runs] in chunks."""
-    for _ in range(0, REPLICATES, _CHUNK):
+    truth = next((side.truth for *_, side in sides if side.answers is not None), None)
+    weights = np.zeros((REPLICATES, 0), np.float32)
+    if truth is not None:
         # As often as a Poisson number of mean 1 says, which comes to the same for many texts.
-        weights = random.poisson(1.0, (_CHUNK, right.shape[1])).astype(np.float32)
-        yield (weights @ right.T / weights.sum(1, keepdims=True).clip(min=1)).astype(float)
+        weights = random.poisson(1.0, (REPLICATES, len(truth))).astype(np.float32)
+    draws: dict[tuple[int, ...], np.ndarray] = {}
+    scores = {}
+    for label, size, side in sides:
+        seeds, runs = (size, *side.by_seed), len(side.results)
+        if seeds not in draws:
+            draws[seeds] = random.multinomial(runs, np.full(runs, 1 / runs), REPLICATES) / runs
+        if side.answers is not None and np.array_equal(side.truth, truth):  # type: ignore[arg-type]
+            of_runs = _weighted(side, weights)
+        else:
+            of_runs = _binomial(side, random)
+        scores[label, size] = (draws[seeds] * of_runs).sum(1)
+    return scores
+
+
+def _weighted(side: Side, weights: np.ndarray) -> np.ndarray:
+    """Scores of a side's runs if each test text counts as often as its weight, [replicates, runs]."""
+    assert side.answers is not None and side.truth is not None
+    if side.measure == "macro-f1":
+        return np.stack(
+            [
+                macro_f1.weighted(side.truth, answers, side.classes, weights)
+                for answers in side.answers
+            ],
+            axis=1,
+        )
+    right = (np.stack(side.answers) == side.truth).astype(np.float32)
+    return (weights @ right.T / weights.sum(1, keepdims=True)).astype(float)
 
 
 def _binomial(side: Side, random: np.random.Generator) -> np.ndarray:
-    """Accuracies of a side's runs on other texts, [REPLICATES, runs]."""
+    """Scores of a side's runs on other texts, [REPLICATES, runs]."""
     texts = max(side.test_texts, 1)
-    return random.binomial(texts, side.test_accuracies, (REPLICATES, len(side.results))) / texts
+    return random.binomial(texts, side.scores, (REPLICATES, len(side.results))) / texts

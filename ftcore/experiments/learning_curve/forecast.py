@@ -68,17 +68,17 @@ def forecast(curve: Curve) -> Forecast | None:
     """The law of a curve; None with fewer sizes than it has parameters."""
     if len(curve.sizes) < _PARAMETERS:
         return None
-    return fit(curve.sizes, curve.accuracies, curve.errors)
+    return fit(curve.sizes, curve.scores, curve.errors)
 
 
 def check(curve: Curve) -> Check | None:
     """The forecast for the largest size of a curve, from all others; None with fewer than four sizes."""
     if len(curve.sizes) <= _PARAMETERS:
         return None
-    smaller = fit(curve.sizes[:-1], curve.accuracies[:-1], curve.errors[:-1])
+    smaller = fit(curve.sizes[:-1], curve.scores[:-1], curve.errors[:-1])
     size, side = curve.sizes[-1], curve.sides[curve.sizes[-1]]
     predicted, interval = smaller.at(size)
-    return Check(size, curve.sizes[-2], predicted, interval, side.test_accuracy, side.interval)
+    return Check(size, curve.sizes[-2], predicted, interval, side.score, side.interval)
 
 
 def fit(sizes: Sequence[int], accuracies: np.ndarray, errors: np.ndarray) -> Forecast:

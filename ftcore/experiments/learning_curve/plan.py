@@ -1,5 +1,6 @@
 """Plans a learning curve: each mode on each number of training texts, with each seed."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -8,14 +9,17 @@ from typing import Any
 from ftcore.config import FineTuneConfig, current_names, generated_name
 from ftcore.errors import UsageError
 from ftcore.experiments.plan import distinct_seeds, networks_and_references
+from ftcore.modes import REFERENCES
 from ftcore.validation import printable
 
 ALL = "all"
+LEAST_STEPS = 200  # of the lesson's model, within MOST_PASSES
+MOST_PASSES = 20
 
 
 def parse_sizes(text: str) -> list[int]:
     """Numbers of training texts by commas, ascending; `all` is 0 and comes last. Raises UsageError."""
-    sizes = {parse_size(part.strip()) for part in text.split(",") if part.strip()}
+    sizes = {parse_size(part) for part in text.split(",") if part.strip()}
     if len(sizes) < 2:
         raise UsageError(
             "A learning curve needs two numbers of texts or more, such as 100,500,all."
@@ -25,6 +29,7 @@ def parse_sizes(text: str) -> list[int]:
 
 def parse_size(text: str) -> int:
     """A number of training texts, 0 for `all`. Raises UsageError."""
+    text = text.strip()
     if text.lower() == ALL:
         return 0
     if not re.fullmatch("[1-9][0-9]{0,7}", text):
@@ -47,8 +52,9 @@ def plan(
 
     A seed draws the same texts in all modes, and fewer texts are the first of more. Each mode takes the
     epochs, the batch size and the rate that it has by default for so many texts, unless `settings` or `rates`
-    (mode → learning rate) give them. From `one_seed_from` texts on only the first seed runs, as large samples
-    differ little and cost most. Seeds are the outer loop: after the first one the curves are whole. The
+    (mode → learning rate) give them; the lesson's model takes more passes over few texts, as a few steps
+    teach it nothing. From `one_seed_from` texts on only the first seed runs: large samples differ little and
+    cost most. Seeds are the outer loop: after the first one the curves are whole. The
     majority class is measured once. No model is kept unless `settings` say so. Raises UsageError.
     """
     settings = {"keep_model": False} | current_names(settings)
@@ -64,15 +70,29 @@ def plan(
             ):
                 continue
             for mode in [*networks, *lines]:
-                if mode == "majority" and runs and "majority" in {run.mode for run in runs}:
-                    continue
+                rate = {"learning_rate": rates[mode]} if mode in rates else {}
                 about = {"mode": mode, "seed": seed, "limit": size}
-                about |= {"learning_rate": rates[mode]} if mode in rates else {}
-                config = FineTuneConfig.from_dict(settings | about)
+                config = _with_passes(FineTuneConfig.from_dict(settings | about | rate), settings)
                 detail = f"{size_title(size)} texts · seed {seed}"
                 name = generated_name([mode], config.dataset, detail)
                 runs.append(replace(config, name=name))
-    return runs
+    majority = next((run for run in runs if run.mode == "majority"), None)
+    return [run for run in runs if run.mode != "majority" or run is majority]
+
+
+def _with_passes(config: FineTuneConfig, settings: Mapping[str, Any]) -> FineTuneConfig:
+    """The lesson's model with more passes over few texts, where its body trains and none are given."""
+    given = settings.keys() & {"epochs", "steps", "minutes"}
+    if (
+        given
+        or config.encoder
+        or config.head_alone
+        or config.mode in REFERENCES
+        or not config.limit
+    ):
+        return config
+    passes = math.ceil(LEAST_STEPS / math.ceil(config.limit / config.batch_size))
+    return replace(config, epochs=max(config.epochs, min(MOST_PASSES, passes)))
 
 
 def size_title(size: int) -> str:

@@ -33,7 +33,7 @@ def sentence(
     if rival is None:
         side = best.sides[size]
         low, high = map(percent, side.interval)
-        first = f"With {size:,} texts {best.label} reaches {percent(side.test_accuracy)} "
+        first = f"With {size:,} texts {best.label} reaches {percent(side.score)} "
         first += f"({low} to {high})"
     else:
         first = _contrast(best, rival, crossings)
@@ -56,7 +56,7 @@ def findings(
     sentences = [
         *verdict.small_parts(everything),
         _synthetic(results),
-        *_crossing(best, _rival(best, networks), crossings),
+        *_crossing(curves, crossings),
         _tfidf(networks, by_mode),
         _average(curves, best.sizes[-1]),
         _pretraining(by_mode),
@@ -71,7 +71,7 @@ def _networks_at_largest(curves: Sequence[Curve]) -> list[Curve]:
     networks = [curve for curve in curves if not curve.is_reference]
     largest = max((curve.sizes[-1] for curve in networks), default=0)
     there = [curve for curve in networks if curve.sizes[-1] == largest]
-    return sorted(there, key=lambda curve: curve.accuracies[-1], reverse=True)
+    return sorted(there, key=lambda curve: curve.scores[-1], reverse=True)
 
 
 def _rival(best: Curve, networks: Sequence[Curve]) -> Curve | None:
@@ -105,7 +105,7 @@ def _contrast(best: Curve, rival: Curve, crossings: Sequence[Crossing]) -> str:
     speed = _speed(by_size, rival)
     last = by_size[sizes[-1]]
     if ahead is None:
-        accuracies = " and ".join(percent(side.test_accuracy) for side in (last.first, last.second))
+        accuracies = " and ".join(percent(side.score) for side in (last.first, last.second))
         better = [size for size in sizes if _is_ahead(by_size[size], -1)]
         up_to = f"up to {better[-1]:,} texts {rival.label} is better; " if better else ""
         text = (
@@ -116,10 +116,10 @@ def _contrast(best: Curve, rival: Curve, crossings: Sequence[Crossing]) -> str:
         return _capitalized(f"{text}: {accuracies}{fast}")
     by = formatting.points(last.difference, last.margin)
     if ahead == sizes[0]:
-        fast = f", which trains {speed}" if speed else ""
+        fast = f", and {rival.label} trains {speed}" if speed else ""
         return (
-            f"{best.label} is better at every size, by {by} with {sizes[-1]:,} texts, "
-            f"than {rival.label}{fast}"
+            f"{best.label} is better than {rival.label} at every size, by {by} with {sizes[-1]:,} "
+            f"texts{fast}"
         )
     before = sizes[: sizes.index(ahead)]
     better = [_is_ahead(by_size[size], -1) for size in before]
@@ -181,21 +181,29 @@ def _more_labels(
     )
 
 
-def _crossing(best: Curve, rival: Curve | None, crossings: Sequence[Crossing]) -> list[str]:
-    """Where the curves of the first sentence cross."""
+def main_crossings(curves: Sequence[Curve], crossings: Sequence[Crossing]) -> list[Crossing]:
+    """Where the two curves of the sentence cross, if that can be told."""
+    networks = _networks_at_largest(curves)
+    rival = _rival(networks[0], networks) if networks else None
     if rival is None:
         return []
+    labels = {networks[0].label, rival.label}
+    return [
+        crossing
+        for crossing in crossings
+        if {crossing.before, crossing.after} == labels and (crossing.low or crossing.high)
+    ]
+
+
+def _crossing(curves: Sequence[Curve], crossings: Sequence[Crossing]) -> list[str]:
     return [
         f"{crossing.before} and {crossing.after} cross at about {crossing.size:,.0f} texts "
         f"({_range(crossing)})."
-        for crossing in crossings
-        if {crossing.before, crossing.after} == {best.label, rival.label}
+        for crossing in main_crossings(curves, crossings)
     ]
 
 
 def _range(crossing: Crossing) -> str:
-    if crossing.low is None and crossing.high is None:
-        return "which could be anywhere in what was measured"
     low = "from fewer than were measured" if crossing.low is None else f"{crossing.low:,.0f}"
     high = "more than were measured" if crossing.high is None else f"{crossing.high:,.0f}"
     return f"95% interval {low} to {high}"
@@ -209,7 +217,7 @@ def _tfidf(networks: Sequence[Curve], by_mode: Mapping[str, Curve]) -> str:
     for size, side in tfidf.sides.items():
         there = [curve.sides[size] for curve in networks if size in curve.sides]
         if there:
-            best[size] = Pair(max(there, key=lambda side: side.test_accuracy), side)
+            best[size] = Pair(max(there, key=lambda side: side.score), side)
     if not best:
         return ""
     sizes, ahead = list(best), _ahead_from(best)
@@ -228,7 +236,8 @@ def _average(curves: Sequence[Curve], size: int) -> str:
     sides = [curve.sides[size] for curve in curves if size in curve.sides]
     if (side := comparison.average(sides)) is None:
         return ""
-    return f"{side.label}, {percent(side.test_accuracy)} are reached with {size:,} texts."
+    best = max((each for each in sides if not each.is_reference), key=lambda each: each.score)
+    return f"Averaged with TF-IDF, {best.label} reaches {percent(side.score)} with {size:,} texts."
 
 
 def _pretraining(by_mode: Mapping[str, Curve]) -> str:

@@ -1,5 +1,6 @@
 """An experiment, or any runs, compared: their race while they train, then their results."""
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -8,11 +9,13 @@ from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.experiments import catalog
+from ftcore.experiments.kinds import kind_of
 from ftcore.experiments.result import Result
 from ftcore.modes import REFERENCES
 from ftcore.tracking import Run
 from pages.components.charts.palette import BADGES
 from pages.components.compare.finished_view import finished_view
+from pages.components.compare.learning_curve_view import finished_curve, live_curve
 from pages.components.runs import live_comparison
 from pages.components.runs.side_by_side import warn_if_unfair
 from pages.components.text.escaping import escape_html
@@ -28,13 +31,25 @@ def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
         ids = run_ids or _run_ids(experiment, str(paths.home()))
         runs = [live_comparison.cached_run(run_id) for run_id in ids]
     live = any(run.live for run in runs)
-    _head(runs, live)
-    warn_if_unfair(runs)
+    is_curve = not run_ids and kind_of(run.config.limit for run in runs) == "learning curve"
+    _head(runs, live, is_curve)
+    warn_if_unfair(_of_one_size(runs) if is_curve else runs)
+    if live and is_curve:
+        live_curve([run.run_id for run in runs])
+        return
     if live:
         live_comparison.live_comparison([run.run_id for run in runs])
         return
     states = tuple((run.run_id, run.revision) for run in runs)
-    finished_view(results if bundled else _results(states))
+    results = results if bundled else _results(states)
+    finished_curve(results) if is_curve else finished_view(results)
+
+
+def _of_one_size(runs: Sequence[Run]) -> list[Run]:
+    """The runs of a learning curve that differ in nothing but the mode: those of the last size and seed."""
+    last = runs[-1].config
+    same = last.limit, last.seed
+    return [run for run in runs if (run.config.limit, run.config.seed) == same]
 
 
 @st.cache_data(ttl=2, show_spinner=False)
@@ -49,15 +64,16 @@ def _results(states: tuple[tuple[str, str], ...]) -> list[Result]:
     return catalog.load(ids[0] if ids[0] in catalog.BUNDLED else ids)
 
 
-def _head(runs: Sequence[Run], live: bool) -> None:
+def _head(runs: Sequence[Run], live: bool, is_curve: bool) -> None:
     """Draw a small heading, as the verdict below is large, and the buttons."""
     name = runs[0].experiment_name if len({run.experiment for run in runs}) == 1 else ""
     title = escape_html(name or f"{len(runs)} runs compared")
+    shared = _shared_settings(runs, name, is_curve)
     place = {"horizontal_alignment": "distribute", "vertical_alignment": "center"}
     with st.container(horizontal=True, **place):
         st.html(
             f'<h1 style="font-size:1.1rem;font-weight:600;padding:0;margin:0">{title}</h1>'
-            f'<div style="font-size:.9rem;opacity:.75">{escape_html(_shared_settings(runs, name))}</div>',
+            f'<div style="font-size:.9rem;opacity:.75">{escape_html(shared)}</div>',
             width="content",
         )
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
@@ -83,16 +99,18 @@ def _duration(config: FineTuneConfig) -> str:
     return f"{config.steps:,} steps" if config.steps else f"{config.epochs} epochs"
 
 
-def _shared_settings(runs: Sequence[Run], name: str) -> str:
+def _shared_settings(runs: Sequence[Run], name: str, is_curve: bool) -> str:
     """What the runs have in common, in a line, without what their `name` already says."""
     networks = [run for run in runs if run.config.mode not in REFERENCES] or list(runs)
     config = networks[0].config
     seeds = sorted({run.config.seed for run in networks})
+    sizes = sorted({run.config.limit or math.inf for run in networks})
+    shown = [f"{size:,}" if size < math.inf else "all" for size in sizes]
     parts = [
         datasets.title(config.dataset),
-        f"{config.limit:,} training texts" if config.limit else "all training texts",
+        f"{', '.join(shown)} training texts",
         f"from {config.checkpoint}" if config.checkpoint else "",
-        _duration(config),
+        "" if is_curve else _duration(config),  # which depends on mode and size
         f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds",
     ]
     return " · ".join(part for part in parts if part and part not in name)

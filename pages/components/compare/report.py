@@ -53,16 +53,25 @@ def html(results: Sequence[Result]) -> bytes:
         ("<h2>What each model sees</h2>", "", maps),
     ]
     figures: list[NamedFigure] = []
-    body = [_origin(results), _verdict(results), _results_table(sides)]
+    body = [
+        origin(results),
+        verdict_section(verdict.summary(results), verdict.findings(results)),
+        _results_table(sides),
+    ]
     for head, kind, section in sections:
         numbers = range(len(figures), len(figures) + len(section))
         places = "".join(f'<div data-figure="{number}"></div>' for number in numbers)
         body += [head, f'<section class="{kind}">{places}</section>'] if section else []
         figures += section
-    body += [_classes_table(sides), "<h2>Settings</h2>", _settings_table(sides)]
+    body += [_classes_table(sides), "<h2>Settings</h2>", settings_table(sides)]
+    return page(results, body, figures)
+
+
+def page(results: Sequence[Result], body: Sequence[str], figures: Sequence[NamedFigure]) -> bytes:
+    """A page that needs no other file; each figure stands in `body` where its `data-figure` is."""
     theme = tomllib.loads(STREAMLIT_CONFIG.read_text("utf-8"))["theme"]
     parts = {name: _css_variables(theme[name]) for name in ("light", "dark")}
-    parts |= {"title": escape_html(_title(results)), "body": "\n".join(body)}
+    parts |= {"title": escape_html(title(results)), "body": "\n".join(body)}
     parts |= {"content": _content(figures), "plotly": _script(assets.PLOTLY)}
     return Template(TEMPLATE.read_text("utf-8")).substitute(parts).encode()
 
@@ -78,12 +87,12 @@ def csv(results: Sequence[Result]) -> bytes:
     return escape_formulas(table.reindex(columns=CSV_COLUMNS)).to_csv(index=False).encode()
 
 
-def _title(results: Sequence[Result]) -> str:
+def title(results: Sequence[Result]) -> str:
     names = {result.run.experiment_name for result in results} - {""}
     return names.pop() if len(names) == 1 else f"{len(results)} runs compared"
 
 
-def _origin(results: Sequence[Result]) -> str:
+def origin(results: Sequence[Result]) -> str:
     """When, by which version and on which device."""
     facts = next((result.run.facts for result in results if result.run.facts.get("device")), {})
     parts = [f"{datetime.now():%d %B %Y}", f"Unfreeze {__version__}"]
@@ -91,9 +100,9 @@ def _origin(results: Sequence[Result]) -> str:
     return f'<p class="quiet">{escape_html(" · ".join(filter(None, parts)))}</p>'
 
 
-def _verdict(results: Sequence[Result]) -> str:
-    items = "".join(f"<li>{escape_html(line)}</li>" for line in verdict.findings(results))
-    return f'<p class="verdict">{escape_html(verdict.summary(results))}</p><ul>{items}</ul>'
+def verdict_section(sentence: str, further: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape_html(line)}</li>" for line in further)
+    return f'<p class="verdict">{escape_html(sentence)}</p><ul>{items}</ul>'
 
 
 def _curves(results: Sequence[Result]) -> list[NamedFigure]:
@@ -153,7 +162,7 @@ def _results_table(sides: Sequence[Side]) -> str:
         score = "<b>" + score.replace("%", "%</b>")
         lines.append(f"<tr><td>{'</td><td>'.join([mode, score, *others])}</td></tr>")
     caption = f'<p class="quiet">{summary.table_caption(sides)}</p>'
-    return _table(list(rows[0]), lines, "results") + caption
+    return table(list(rows[0]), lines, "results") + caption
 
 
 def _classes_table(sides: Sequence[Side]) -> str:
@@ -171,10 +180,10 @@ def _classes_table(sides: Sequence[Side]) -> str:
         label = escape_html(rows[0]["label"])
         lines.append(f'<tr><th scope="row">{label}</th><td>{cells}</td></tr>')
     caption = '<p class="quiet">F1 on the test texts of each class (precision, recall).</p>'
-    return "<h2>Each class</h2>" + _table(("Class", "Texts", *known), lines, "results") + caption
+    return "<h2>Each class</h2>" + table(("Class", "Texts", *known), lines, "results") + caption
 
 
-def _settings_table(sides: Sequence[Side]) -> str:
+def settings_table(sides: Sequence[Side]) -> str:
     """A column for each side; settings that differ are bold."""
     columns = []
     for side in sides:
@@ -190,10 +199,10 @@ def _settings_table(sides: Sequence[Side]) -> str:
             values = [escape_html(column.get(label, formatting.MISSING)) for column in columns]
             cells = "".join(f"<td>{value}</td>" for value in values)
             rows.append(f'<tr{differs}><th scope="row">{escape_html(label)}</th>{cells}</tr>')
-    return _table(("Setting", *(side.label for side in sides)), rows)
+    return table(("Setting", *(side.label for side in sides)), rows)
 
 
-def _table(heads: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
+def table(heads: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
     head = "".join(f'<th scope="col">{escape_html(text)}</th>' for text in heads)
     return (
         f'<div class="table {kind}"><table><thead><tr>{head}</tr></thead>'

@@ -19,6 +19,20 @@ def progress_bar(share: float, colour: str, height: str = ".8rem") -> str:
     )
 
 
+def headline(parts: Sequence[tuple[str, str]]) -> str:
+    """A large sentence in parts; those with a colour are underlined in it."""
+    spans = "".join(
+        f'<span style="border-bottom:.14em solid {colour}">{escape_html(text)}</span>'
+        if colour
+        else escape_html(text)
+        for text, colour in parts
+    )
+    return (
+        '<h2 style="all:unset;display:block;font-weight:600;line-height:1.5;max-width:72rem;'
+        f'font-size:clamp(1.25rem,2.1vw,1.9rem);text-wrap:pretty">{spans}</h2>'
+    )
+
+
 def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> str:
     """A labelled bar per class, in the order of the classes; the most probable one is bold."""
     best = max(probabilities, key=probabilities.__getitem__)

@@ -34,9 +34,10 @@ def test_large_sizes_may_run_with_the_first_seed_alone():
 
 
 def test_modes_take_their_own_defaults_unless_values_are_given():
-    full, last = plan.plan(SETTINGS, ["full", "last-layer"], [400, 800], [0], False)[:2]
+    full, last, more = plan.plan(SETTINGS, ["full", "last-layer"], [400, 6_400], [0], False)[:3]
     usual = FineTuneConfig(mode="last-layer")
     assert (last.epochs, last.batch_size) == (usual.epochs, usual.batch_size)
+    assert (full.epochs, more.epochs) == (20, 3)  # 3 epochs of 400 texts are 21 steps
     assert full.learning_rate == mode_defaults("full").learning_rate
     given = SETTINGS | {"epochs": 2, "keep_model": True}
     full, last = plan.plan(given, ["full", "last-layer"], [400, 800], [0], False)[:2]

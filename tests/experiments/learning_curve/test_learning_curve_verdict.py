@@ -31,7 +31,10 @@ FLAT = by_size(700, 720, 730, 735, 738, 740)
         ),
         (
             {"full": by_size(800, 850, 880), "last-layer": by_size(700, 720, 740)},
-            ["Full is better at every size, by 14.0 ± ", "points with 200 texts, than Last layer, which"],
+            [
+                "Full is better than Last layer at every size, by 14.0 ± ",
+                "points with 200 texts, and Last layer trains 10 times as fast;",
+            ],
         ),
         (
             {"full": by_size(700, 742), "last-layer": by_size(720, 740)},
@@ -84,7 +87,8 @@ def test_points_are_runs_and_curves_are_means_with_intervals():
     points = analysis.points(results)
     assert len(points) == 36
     assert points[0]["mode"] == "full" and points[0]["size"] == 50 and points[0]["seed"] == 0
-    assert points[0]["test_accuracy"] == pytest.approx(0.549) and points[0]["macro_f1"] is None
+    assert points[0]["test_accuracy"] == pytest.approx(0.549)
+    assert 0.5 < points[0]["macro_f1"] < 0.6
     found = analysis.analyse(results)
     values = analysis.curve_values(found.curves[0], found)
     first = values["points"][0]

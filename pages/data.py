@@ -157,12 +157,10 @@ with histogram:
 
 import plotly.graph_objects as go  # noqa: E402  takes half a second, so the figures above are painted first
 
-counts = np.bincount(dataset.train.labels, minlength=len(dataset.labels))
-bars = go.Bar(x=counts, y=list(dataset.labels), orientation="h", marker_color=[*colours.values()])
-bars.update(text=[formatting.count(count) for count in counts], textposition="auto")
-bars.update(hovertemplate="%{y}: %{x:,}<extra></extra>")
-axes = {"xaxis": {"visible": False}, "yaxis": {"autorange": "reversed", "ticklabelstandoff": 8}}
-figure = go.Figure(bars, LAYOUT | axes | {"height": 56 * len(counts), "bargap": 0.3})
+from pages.components.charts.balance_figure import class_balance  # noqa: E402
+
+counts = np.bincount(dataset.train.labels, minlength=len(dataset.labels)).tolist()
+figure = class_balance(dict(zip(dataset.labels, counts, strict=True)), colours)
 alt = "Training texts of each class"
 balance_slot.plotly_chart(figure, config=NO_TOOLBAR, key="data_balance", alt=alt)
 with histogram:

@@ -238,15 +238,14 @@ def _template_values(
 
 def _class_weights(config: FineTuneConfig, labels: Sequence[str]) -> dict[str, Any]:
     """Return the template's values for weights of classes; without weights, they leave no trace."""
-    names = ("class_weights", "weights", "double_weights", "in_batch")
+    names = ("class_weights", "weights", "double_weights")
     if not config.class_weights:
         return dict.fromkeys(names, "")
     by_hand = config.class_weights != class_weights.BALANCED
     given = class_weights.parse(config.class_weights) if by_hand else {}
     arguments = "CLASS_WEIGHTS", "CLASS_WEIGHTS.double()"
-    in_batch = ', CLASS_WEIGHTS.to(DEVICE), reduction="sum"'
     values = [given.get(label, 1.0) for label in labels], *(f", {each}" for each in arguments)
-    return dict(zip(names, (*values, in_batch), strict=True))
+    return dict(zip(names, values, strict=True))
 
 
 def _lesson_values(

@@ -28,7 +28,7 @@ from ftcore.tracking import reader
 from ftcore.tracking.address import is_home_database, is_server, tracking_uri
 from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.run_record import Run, is_claimed, lock_file
-from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, tag
+from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, parts_of_tag, tag
 
 FLUSH_SECONDS = 0.5
 MAX_PAUSE = 30.0  # seconds between two attempts while the record cannot be written
@@ -116,10 +116,11 @@ class Recorder:
                 self._tags["phase_progress"] = json.dumps(progress)
             case events.Started():
                 self._notes = list(event.notes)
-                self._tags |= {"facts": json.dumps(event.facts), "notes": json.dumps(self._notes)}
+                self._tags |= parts_of_tag("facts", json.dumps(event.facts))
+                self._tags |= parts_of_tag("notes", json.dumps(self._notes))
             case events.Noted():
                 self._notes.append(event.note)
-                self._tags["notes"] = json.dumps(self._notes)
+                self._tags |= parts_of_tag("notes", json.dumps(self._notes))
             case events.Resumable():  # a resumed run does not repeat the events before its snapshot
                 if not self.failure:
                     self._flush()

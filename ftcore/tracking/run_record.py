@@ -19,7 +19,7 @@ from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Phase
-from ftcore.tracking.store import FORMAT
+from ftcore.tracking.store import FORMAT, whole_tag
 
 CLAIM_SECONDS = 1.0  # longer than `is_claimed` holds a lock
 POLL_SECONDS = 0.01
@@ -107,7 +107,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
     total = progress.get("total")
     phase = tags.get("phase", "waiting")
     status, message = _current_status(mlflow_run.info.run_id, tags)
-    facts = current_facts(json.loads(tags.get("facts", "{}")))
+    facts = current_facts(json.loads(whole_tag(tags, "facts", "{}")))
     config = FineTuneConfig.from_record(settings)
     if "steps_per_epoch" in facts and (config.budgeted or config.steps):
         config = config.with_steps(facts["steps"], facts["steps_per_epoch"])
@@ -118,7 +118,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         message=message,
         config=config,
         facts=facts,
-        notes=json.loads(tags.get("notes", "[]")),
+        notes=json.loads(whole_tag(tags, "notes", "[]")),
         phase=phase if phase in get_args(Phase) else "waiting",  # of another version
         phase_done=float(progress.get("done", 0)),
         phase_total=None if total is None else float(total),

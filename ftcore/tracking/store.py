@@ -3,7 +3,7 @@
 import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from mlflow.tracking import MlflowClient
@@ -19,6 +19,7 @@ FORMAT = 1  # of the tags of a run
 MLFLOW_STATUS = {"queued": "SCHEDULED", "running": "RUNNING", "finished": "FINISHED"}
 MLFLOW_STATUS |= {"stopped": "KILLED", "paused": "KILLED", "failed": "FAILED"}
 MLFLOW_STATUS["interrupted"] = "FAILED"
+LONGEST_TAG = 8_000  # characters; MLflow cuts the rest
 _lock = threading.Lock()
 
 
@@ -82,3 +83,17 @@ def version() -> object:
 
 def tag(name: str) -> str:
     return f"unfreeze.{name}"
+
+
+def parts_of_tag(name: str, value: str) -> dict[str, str]:
+    """A value of any length as tags: it goes on in name.2, name.3 and so on, up to an empty one."""
+    parts = [value[start : start + LONGEST_TAG] for start in range(0, len(value), LONGEST_TAG)]
+    return {name if n == 1 else f"{name}.{n}": part for n, part in enumerate([*parts, ""], 1)}
+
+
+def whole_tag(tags: Mapping[str, str], name: str, default: str) -> str:
+    """The inverse of `parts_of_tag`; earlier versions wrote one tag."""
+    value, number = tags.get(name, default), 2
+    while part := tags.get(f"{name}.{number}"):
+        value, number = value + part, number + 1
+    return value

@@ -42,6 +42,12 @@ def test_a_trained_run_predicts_and_is_listed():
     assert first["run_id"] == last["run_id"]
     assert (last["status"], last["mode"], last["dataset"]) == ("finished", "last-layer", "sample")
     assert 0 <= last["val_accuracy"] <= 1 and 0 <= last["test_accuracy"] <= 1
+    per_class = last["per_class"]
+    assert [row["label"] for row in per_class] == ["negative", "positive"]
+    for figure, name in (("macro_f1", "f1"), ("balanced_accuracy", "recall")):
+        assert last[figure] == pytest.approx(sum(row[name] for row in per_class) / 2)
+    assert sum(row["support"] for row in per_class) == last["test_texts"]
+    assert last["best_by"] == "accuracy"
     assert last["seconds"] >= last["train_seconds"] > 0
     assert last["reviews_per_second"] == pytest.approx(200 / last["train_seconds"])
     assert last["trainable_parameters"] < last["parameters"]

@@ -19,7 +19,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.data import sample
 from ftcore.data.store import card
 from ftcore.errors import UnfreezeError
-from ftcore.events import drain
+from ftcore.events import Started, drain
 from ftcore.exchange import script
 from ftcore.exchange.huggingface import import_encoder
 from ftcore.runs import execution
@@ -240,6 +240,17 @@ def test_script_is_formatted_and_imports_what_it_says(mode, dataset):
     run_id = small_runs.run(mode=mode, dataset=dataset, dropout=0.1, saved=False)
     code = re.sub(r'Path\("[^"]*"\)', 'Path("folder")', script.script(run_id))
     fit = {"sklearn", "threadpoolctl"} if mode == "lp-ft" else set()
+    check_format(code, {"safetensors"} | fit)
+
+
+@pytest.mark.parametrize("values", [{"class_weights": "balanced"}, {"class_weights": "negative=2"}])
+@pytest.mark.parametrize(("mode", "measure"), [("full", "macro-f1"), ("lp-ft", "loss")])
+def test_script_with_weights_and_another_measure_is_formatted(mode, measure, values):
+    run_id = small_runs.run(mode=mode, dataset="imdb", saved=False, best_by=measure, **values)
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Started(small_runs.FACTS | {"best_by": measure}))
+    fit = {"sklearn", "threadpoolctl"} if mode == "lp-ft" else set()
+    code = re.sub(r'Path\("[^"]*"\)', 'Path("folder")', script.script(run_id))
     check_format(code, {"safetensors"} | fit)
 
 

@@ -1,5 +1,7 @@
 """The sentences of the verdict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -134,3 +136,33 @@ def test_a_split_that_is_too_small_is_said_and_no_time_to_an_accuracy_is_told():
     assert findings[0] == "The training texts are of one class, so nothing else was learned."
     assert findings[1] == "Validation has only 1 text, so its accuracy says little."
     assert not any("first passed" in sentence for sentence in findings)
+
+
+def test_where_the_best_models_were_kept_by_macro_f1_the_verdict_goes_by_it():
+    """A model that never answers the rare class, and one that does for the price of some accuracy."""
+    truth = np.arange(TEXTS) < 950
+    results = []
+    for mode, right in (("full", np.arange(TEXTS) < 950), ("gradual", rare_found())):
+        made = result(mode, right, measure="macro-f1", seconds=10)
+        answers = np.eye(2, dtype=np.float32)[np.where(right, truth, ~truth).astype(int)]
+        look = replace(made.diagnostics, truth=truth.astype(int), probabilities=answers)
+        results.append(replace(made, diagnostics=look))
+    f1 = [each.macro_f1 for each in results]
+    assert f1[0] < 0.5 < f1[1]
+    points = f"{100 * (f1[1] - f1[0]):.1f} \u00b1 "
+    start = f"Gradual has the highest macro F1: {f1[1]:.1%} on 1,000 synthetic test texts, {points}"
+    assert verdict.summary(results).startswith(start)
+    findings = verdict.findings(results)
+    accuracies = "By accuracy, in which the large classes count most: Gradual 92.0% and Full 95.0%."
+    assert findings[0] == accuracies
+    assert any(line.startswith("Validation's macro F1 first passed 80%") for line in findings)
+    assert verdict.summary(results[:1]).startswith("Full has a macro F1 of 48.7% on 1,000")
+    mixed = [results[0], result("gradual", 800)]
+    assert "is the most accurate: 95.0%" in verdict.summary(mixed)
+
+
+def rare_found() -> np.ndarray:
+    """40 of the 50 last texts right, for 70 of the first ones."""
+    right = np.ones(TEXTS, bool)
+    right[:70] = right[990:] = False
+    return right

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pages.components.text.escaping import escape_formulas, escape_markdown
-from pages.components.text.html_fragments import example_text, mark_matches
+from pages.components.text.html_fragments import example_text, mark_matches, probability_bars
 
 
 def test_markdown_is_escaped_and_joined_to_one_line():
@@ -33,3 +33,14 @@ def test_an_excerpt_shows_the_match_and_folds_the_rest():
     assert ">needle</mark>" in head and len(head) < 800
     assert "b" * 900 in example
     assert "<details>" not in example_text("short", "x", "#000000", "", 400)
+
+
+def test_bars_of_many_classes_are_the_most_probable_ones_and_a_fold_with_the_rest():
+    few = {"b <i>": 0.2, "a": 0.8}
+    bars = probability_bars(few, dict.fromkeys(few, "#112233"))
+    assert bars.index("b &lt;i&gt;") < bars.index(">a<"), "in the order of the classes"
+    many = {f"class {number}": 0.1 / 199 for number in range(200)} | {"class 150": 0.9}
+    bars = probability_bars(many, dict.fromkeys(many, "#112233"))
+    shown, folded = bars.split("<details", 1)
+    assert shown.index("class 150") < shown.index("class 0<") and shown.count("class ") == 6
+    assert "194 more, together 9.7%" in folded and folded.count("class ") == 194

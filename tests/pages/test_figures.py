@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore.experiments.comparison import Side, average, sides
-from pages.components.charts import curve_figures, diagnostics_figures, matrix_figures
+from pages.components.charts import (
+    answers_figure,
+    curve_figures,
+    diagnostics_figures,
+    matrix_figures,
+)
+from pages.components.charts.balance_figure import class_balance
 from pages.components.charts.label_placement import LINE, Marker, place_labels
+from pages.components.charts.palette import class_colours
 from pages.components.charts.tradeoff_figure import diameter, tradeoff
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from tests.helpers import fake_results
@@ -202,3 +209,49 @@ def test_figures_of_25000_texts_take_less_than_a_second_each():
         began = time.process_time()  # of this process: others may use the machine
         draw().to_json()
         assert time.process_time() - began < 1, name
+
+
+MANY = tuple(f"class {number}" for number in range(200))
+
+
+def test_of_many_classes_the_most_confused_pairs_are_drawn_and_a_click_finds_their_texts():
+    run = predictions(labels=MANY, texts=3000)
+    wrong = run.diagnostics.truth != run.predicted
+    pairs = answers_figure.confused_pairs(run.diagnostics)
+    assert sum(pairs.values()) == wrong.sum() and [*pairs.values()] == sorted(pairs.values())[::-1]
+    (row, column), count = next(iter(pairs.items()))
+    fig = answers_figure.answers(run.diagnostics, "Full", "#112233", (row, column))
+    assert len(fig.data[0].x) == answers_figure.MOST_DRAWN and fig.data[0].x[0] == count
+    assert fig.layout.yaxis.ticktext[0] == f"is class {row}<br>said class {column}"
+    assert fig.layout.height < 800
+    cell = answers_figure.cell_of({"x": count, "y": 0, "customdata": fig.data[0].customdata[0]})
+    assert len(texts_in_cell(run, None, cell)) == count
+    few = answers_figure.answers(predictions().diagnostics, "Full", "#112233")
+    assert few.data[0].type == "heatmap"
+    assert answers_figure.cell_of({"x": 1, "y": 0, "customdata": None}) == "0-1"
+
+
+def test_a_map_of_many_classes_has_a_legend_that_can_be_read():
+    look = predictions(labels=MANY, texts=600).diagnostics
+    fig = diagnostics_figures.text_map(look, ["a text"] * 600, "it")
+    legend = [trace.name for trace in fig.data if trace.showlegend]
+    assert len(legend) == diagnostics_figures.MAP_CLASSES and legend[-1] == "191 more classes"
+    assert sum(len(trace.x) for trace in fig.data if trace.xaxis == "x") == 600
+    last = fig.data[-1]
+    assert {name for *_, name in last.customdata} <= set(MANY), "a point still names its class"
+
+
+@pytest.mark.parametrize(("classes", "labelled"), [(2, True), (30, True), (200, False)])
+def test_the_balance_of_many_classes_fits_a_page(classes, labelled):
+    counts = {f"class {number}": 10 + number for number in range(classes)}
+    fig = class_balance(counts, class_colours(list(counts)))
+    assert fig.layout.height <= 800
+    drawn = fig.data[0].x if labelled else fig.data[0].y
+    assert sorted(drawn) == sorted(counts.values())
+    assert drawn[0] == max(counts.values()) or classes <= 8
+
+
+def test_colours_of_classes_differ_far_beyond_the_named_ones():
+    colours = class_colours([*MANY[:40], "negative"])
+    assert len(set(colours.values())) == 41
+    assert all(len(bytes.fromhex(colour[1:])) == 3 for colour in colours.values())

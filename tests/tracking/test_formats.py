@@ -12,7 +12,7 @@ from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.diagnostics.results import ARRAYS, METADATA, Diagnostics
 from ftcore.errors import UnfreezeError
-from ftcore.events import Finished
+from ftcore.events import Finished, Noted, Started
 from ftcore.experiments import catalog
 from ftcore.models import checkpoints
 from ftcore.text.words import of_words
@@ -100,3 +100,20 @@ def test_diagnostics_may_lack_arrays_but_have_no_unknown_ones(tmp_path):
     assert older is not None and older.labels == ("bad", "good") and len(older.map_rows) == 0
     np.savez(tmp_path / ARRAYS, **arrays, unknown=arrays["truth"])
     assert Diagnostics.read(tmp_path) is None
+
+
+def test_facts_and_notes_of_any_length_are_kept_whole():
+    """MLflow cuts a tag after 8,000 characters: 200 classes with long names, and a note for each."""
+    labels = [f"{number} \u4e2d\u6587 " + "of many words " * 9 for number in range(200)]
+    run_id = tracking.create_run(FineTuneConfig())
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Started({"labels": labels}, tuple(labels)))
+        recorder.write(Noted("one more"))
+        recorder.write(Finished("finished", "Over."))
+    run = tracking.run(run_id)
+    assert run.facts == {"labels": labels} and run.notes == [*labels, "one more"]
+    with tracking.Recorder(run_id) as recorder:  # a resumed run may have less to say
+        recorder.write(Started({"labels": ["a"]}, ("short",)))
+        recorder.write(Finished("finished", "Over."))
+    run = tracking.run(run_id)
+    assert (run.facts, run.notes) == ({"labels": ["a"]}, ["short"])

@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from pages.components.text.escaping import escape_html
 from pages.components.text.labels import group_title
 
 HOVER_LENGTH, HOVER_LINE = 130, 60  # characters of a text at a point, and of one of its lines
+MAP_CLASSES = 10  # with a colour each
 COLUMN = 8  # characters in a line above a column, as many as fit on a phone
 
 
@@ -105,19 +106,17 @@ def text_map(look: Diagnostics, texts: Sequence[str], name: str) -> go.Figure:
     truth, predicted = look.truth[look.map_rows], look.probabilities[look.map_rows].argmax(1)
     hover = np.array([hover_text(texts[int(row)]) for row in look.map_rows], dtype=object)
     names = np.array([escape_html(label) for label in look.labels], dtype=object)
-    colours = class_colours(look.labels)
     for axes, points in (("", look.map_before), ("2", look.map_after)):
         answer = "<br>Answer: %{customdata[1]}" if axes else ""
-        for number, label in enumerate(look.labels):
-            of_class = truth == number
-            x, y = points[of_class].T
-            marker = {"color": colours[label], "size": 5, "opacity": 0.7}
+        for name, colour, shown in _map_groups(look, truth):
+            x, y = points[shown].T
+            marker = {"color": colour, "size": 5, "opacity": 0.7}
             style = {"mode": "markers", "marker": marker, "xaxis": f"x{axes}", "yaxis": f"y{axes}"}
-            style |= {"name": names[number], "legendgroup": label, "showlegend": not axes}
-            style |= {"hovertemplate": f"%{{text}}{answer}<extra>%{{meta}}</extra>"}
-            style |= {"text": hover[of_class], "meta": names[number]}
-            clicked = np.c_[np.flatnonzero(of_class), names[predicted[of_class]]]
-            fig.add_scattergl(x=x, y=y, customdata=clicked, **style)
+            style |= {"name": escape_html(name), "legendgroup": name, "showlegend": not axes}
+            style |= {"hovertemplate": f"%{{text}}{answer}<extra>%{{customdata[2]}}</extra>"}
+            rows = np.flatnonzero(shown)
+            clicked = np.c_[rows, names[predicted[shown]], names[truth[shown]]]
+            fig.add_scattergl(x=x, y=y, customdata=clicked, text=hover[shown], **style)
     bare = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     bare |= {"mirror": True, "showline": True}
     left = {"xaxis": bare | {"domain": [0, 0.49]}, "yaxis": bare}
@@ -127,6 +126,19 @@ def text_map(look: Diagnostics, texts: Sequence[str], name: str) -> go.Figure:
     for text, x in (("<b>Before</b>", 0.0), ("<b>After</b>", 0.51)):
         fig.add_annotation(text=text, x=x, y=1, yshift=4, showarrow=False, **corner)
     return fig
+
+
+def _map_groups(look: Diagnostics, truth: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Name, colour and points [bool] of each class on the map; the smaller ones of many classes are one."""
+    colours, order = class_colours(look.labels), np.arange(len(look.labels))
+    if len(order) > MAP_CLASSES:
+        order = np.argsort(-np.bincount(truth, minlength=len(order)), kind="stable")
+    for number in order[: MAP_CLASSES if len(order) <= MAP_CLASSES else MAP_CLASSES - 1]:
+        label = look.labels[number]
+        yield label, colours[label], truth == number
+    if len(order) > MAP_CLASSES:
+        rest = order[MAP_CLASSES - 1 :]
+        yield f"{len(rest)} more classes", GREY, np.isin(truth, rest)
 
 
 def hover_text(text: str) -> str:

@@ -4,7 +4,9 @@ Models are told apart by hue; within one, training loss is thin and dotted and v
 hues of their own. Charts darken or lighten a line that the theme's background would leave too faint.
 """
 
+import colorsys
 from collections.abc import Sequence
+from itertools import chain, count
 
 from ftcore.modes import last_groups
 
@@ -36,7 +38,7 @@ _MODE_BADGES: dict[str, str] = {
 """The nearest colours that `st.badge` has."""
 
 CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
-"""By label; other labels take OTHER_CLASSES in order."""
+"""By label; other labels take OTHER_CLASSES in order, and then further hues."""
 
 OTHER_CLASSES = ("#7C3AED", "#0891B2", "#CA8A04", "#DC2626", "#4D7C0F", "#9333EA", "#475569")
 
@@ -65,5 +67,12 @@ def mode_badge(mode: str) -> str:
 
 def class_colours(labels: Sequence[str]) -> dict[str, str]:
     """A colour for each label, the same one wherever the same labels appear."""
-    spare = iter(OTHER_CLASSES * (1 + len(labels) // len(OTHER_CLASSES)))
+    spare = chain(OTHER_CLASSES, map(_further_colour, count()))
     return {label: CLASSES.get(label) or next(spare) for label in labels}
+
+
+def _further_colour(number: int) -> str:
+    """Colours without end, each far in hue from those before it."""
+    hue, lightness = number * 0.618034 % 1, (0.42, 0.3, 0.55)[number % 3]
+    channels = colorsys.hls_to_rgb(hue, lightness, 0.6)
+    return "#" + "".join(f"{round(255 * channel):02X}" for channel in channels)

@@ -18,6 +18,7 @@ from pages.components.compare.result_cache import cached_figure
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.html_fragments import colour_legend
 
+MOST_BUTTONS = 6  # classes to choose one from; more of them are a list
 WIDTH = 960  # pixels; these charts gain nothing from more
 
 
@@ -92,10 +93,15 @@ def watched_sentences(results: list[Result]) -> None:
     labels = watching[0].run.facts["labels"]
     choices.forget_unknown("watched_label", range(len(labels)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        options = {"key": "watched_label", "persist_state": "session", "required": True}
-        options |= {"format_func": lambda number: escape_markdown(labels[number])}
+        options = {"key": "watched_label", "persist_state": "session"}
         numbers = range(len(labels))
-        label = st.segmented_control("Probability of", numbers, default=numbers[-1], **options)
+        if len(labels) > MOST_BUTTONS:
+            options |= {"format_func": labels.__getitem__, "index": numbers[-1]}
+            label = st.selectbox("Probability of", numbers, **options)
+        else:
+            options |= {"format_func": lambda number: escape_markdown(labels[number])}
+            options |= {"default": numbers[-1], "required": True}
+            label = st.segmented_control("Probability of", numbers, **options)
         options = {"label_visibility": "visible", "persist_state": "session", "wrap": True}
         axis = axis_input("watched_axis", "Over", **options)
     names, groups = zip(*grouping.group_by_settings(watching), strict=True)

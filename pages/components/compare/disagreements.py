@@ -1,6 +1,6 @@
 """Answers of a run against the truth or another run: a table, and the texts in each of its cells."""
 
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import streamlit as st
 
 from ftcore import formatting
 from ftcore.experiments.result import Result
-from pages.components.charts import matrix_figures
+from pages.components.charts import answers_figure, matrix_figures
 from pages.components.charts.figure import figure
 from pages.components.charts.palette import model_colour
 from pages.components.compare import choices, predictions
@@ -18,6 +18,7 @@ from pages.components.text.escaping import escape_markdown
 PAGE_SIZE = 10  # texts
 TRUTH = "the truth"
 MAX_PILLS = 5
+MAX_PAIRS = 100  # in the list, of many classes
 
 
 @st.fragment
@@ -53,8 +54,11 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     labels, colour = first.diagnostics.labels, model_colour(first.result.run.config.mode)
     if second is None:
         cells = {DIFFERENT: "Most confident mistakes"}
-        for (row, label), (column, answer) in product(enumerate(labels), repeat=2):
-            cells[f"{row}-{column}"] = f"{label}, said {answer}"
+        pairs = product(range(len(labels)), repeat=2)
+        if len(labels) > answers_figure.MOST_CLASSES:
+            pairs = islice(answers_figure.confused_pairs(first.diagnostics), MAX_PAIRS)
+        for row, column in pairs:
+            cells[f"{row}-{column}"] = f"{labels[row]}, said {labels[column]}"
     else:
         cells = {DIFFERENT: "Where they differ", "0-0": "Both right"}
         cells |= {"0-1": f"{first.name} alone right", "1-0": f"{second.name} alone right"}
@@ -65,13 +69,13 @@ def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     cell = st.session_state[key]
     chosen = None if cell == DIFFERENT else predictions.parse_cell(cell)
     if second is None:
-        fig = matrix_figures.confusion(first.diagnostics, first.name, colour, chosen)
+        fig = answers_figure.answers(first.diagnostics, first.name, colour, chosen)
     else:
         names = first.name, second.name
         fig = matrix_figures.agreement(first.correct, second.correct, names, colour, chosen)
 
     def choose(point: dict[str, Any]) -> None:
-        st.session_state[key] = f"{int(point['y'])}-{int(point['x'])}"
+        st.session_state[key] = answers_figure.cell_of(point)
 
     figure(fig, key=f"{key}_table", name="disagreements", on_click=choose)
     if len(cells) > MAX_PILLS:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -20,7 +21,7 @@ from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
 from ftcore.relevance import relevant_settings
-from pages.components.charts import curve_figures, diagnostics_figures, matrix_figures
+from pages.components.charts import answers_figure, curve_figures, diagnostics_figures
 from pages.components.charts.live_chart import metrics_of
 from pages.components.charts.palette import model_colour
 from pages.components.charts.tradeoff_figure import side_colours, tradeoff
@@ -134,7 +135,7 @@ def _answers_and_maps(sides: Sequence[Side]) -> tuple[list[NamedFigure], list[Na
     for side in sides:
         run, look = side.results[0].run, side.results[0].diagnostics
         if look is not None and len(look.probabilities):
-            fig = matrix_figures.confusion(look, side.label, model_colour(side.mode))
+            fig = answers_figure.answers(look, side.label, model_colour(side.mode))
             answers.append((f"answers-{side.mode}", fig))
         if look is not None and len(look.map_rows):
             with suppress(UnfreezeError):
@@ -171,8 +172,12 @@ def _classes_table(sides: Sequence[Side]) -> str:
     classes = list(zip(*known.values(), strict=False))
     if not classes:
         return ""
+
+    def ease(rows: Sequence[dict[str, Any]]) -> tuple[bool, float]:
+        return not rows[0]["support"], sum(row["f1"] for row in rows)
+
     lines = []
-    for rows in sorted(classes, key=lambda rows: sum(row["f1"] for row in rows)):
+    for rows in sorted(classes, key=ease):
         figures = [
             f"<b>{row['f1']:.1%}</b> ({row['precision']:.1%}, {row['recall']:.1%})" for row in rows
         ]

@@ -10,7 +10,7 @@ MOST_ROWS = 14  # visible at once; more of them scroll
 
 
 def class_table(run: Run) -> None:
-    """Draw precision, recall, F1 and texts of each class, lowest F1 first; nothing without answers."""
+    """Draw F1, precision, recall and texts of each class, lowest F1 first; nothing without answers."""
     table = _table(run.run_id, run.revision)
     if table is None:
         return
@@ -20,7 +20,7 @@ def class_table(run: Run) -> None:
     }
     for name in ("precision", "recall", "f1"):
         columns[name] = st.column_config.ProgressColumn(
-            name.capitalize(), format="percent", min_value=0, max_value=1
+            name.capitalize(), format="%.1f%%", min_value=0, max_value=100
         )
     with st.expander(f"Each of the {len(table)} classes", icon=":material/category:"):
         st.dataframe(
@@ -38,4 +38,7 @@ def _table(run_id: str, revision: str) -> pd.DataFrame | None:
     answers = Diagnostics.of_run(run_id)
     if answers is None or not len(answers.truth):
         return None
-    return pd.DataFrame(answers.by_class.by_label(answers.labels)).sort_values("f1", kind="stable")
+    table = pd.DataFrame(answers.by_class.by_label(answers.labels))
+    shares = ["f1", "precision", "recall"]
+    table = table.assign(**100 * table[shares], empty=table["support"] == 0)
+    return table.sort_values(["empty", "f1"], kind="stable")[["label", *shares, "support"]]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pages.components.text.escaping import escape_html
 
+MOST_BARS = 8  # classes with a bar each
 FAINT = "rgba(128,128,128,.18)"
 UNKNOWN_WORD = "Not in the vocabulary"
 _WAVY = "text-decoration:underline wavy #D97706;text-underline-offset:.2em;"
@@ -34,13 +35,33 @@ def headline(parts: Sequence[tuple[str, str]]) -> str:
 
 
 def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> str:
-    """A labelled bar per class, in the order of the classes; the most probable one is bold."""
+    """A labelled bar per class, the most probable one bold.
+
+    In the order of the classes; of many classes the most probable ones come first, and the rest is folded.
+    """
+    names = list(probabilities)
+    if len(names) <= MOST_BARS:
+        return _bars(names, probabilities, colours)
+    names.sort(key=probabilities.__getitem__, reverse=True)
+    first, rest = names[: MOST_BARS - 2], names[MOST_BARS - 2 :]
+    together = sum(probabilities[name] for name in rest)
+    return (
+        f"{_bars(first, probabilities, colours)}<details style="
+        f'"font-size:.9rem;margin-top:.45rem"><summary style="cursor:pointer">{len(rest)} more, '
+        f"together {together:.1%}</summary>{_bars(rest, probabilities, colours)}</details>"
+    )
+
+
+def _bars(
+    names: Sequence[str], probabilities: Mapping[str, float], colours: Mapping[str, str]
+) -> str:
     best = max(probabilities, key=probabilities.__getitem__)
     rows = "".join(
-        f'<span style="overflow-wrap:anywhere;font-weight:{600 if label == best else 400}">'
-        f"{escape_html(label)}</span>{progress_bar(share, colours[label])}"
-        f'<span style="text-align:right;font-variant-numeric:tabular-nums">{share:.1%}</span>'
-        for label, share in probabilities.items()
+        f'<span style="overflow-wrap:anywhere;font-weight:{600 if name == best else 400}">'
+        f"{escape_html(name)}</span>{progress_bar(probabilities[name], colours[name])}"
+        f'<span style="text-align:right;font-variant-numeric:tabular-nums">'
+        f"{probabilities[name]:.1%}</span>"
+        for name in names
     )
     return (
         '<div style="display:grid;grid-template-columns:minmax(4.5rem,max-content) 1fr 3.6rem;'

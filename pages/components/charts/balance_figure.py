@@ -1,0 +1,35 @@
+"""How many texts each class has: a labelled bar for each, or of many classes columns by size."""
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+
+from ftcore.formatting import count
+from pages.components.charts.figure_parts import GREY
+from pages.components.text.escaping import escape_html
+
+MOST_LABELLED = 30  # classes
+FEW = 8  # classes, whose bars are thick
+
+
+def class_balance(counts: Mapping[str, int], colours: Mapping[str, str]) -> go.Figure:
+    """A chart of the texts of each class, in the order of the classes if they are few, else by size."""
+    layout = {"margin": {"l": 0, "r": 0, "t": 8, "b": 0}, "showlegend": False, "dragmode": False}
+    if len(counts) > FEW:
+        counts = dict(sorted(counts.items(), key=lambda item: -item[1]))
+    names = [escape_html(name) for name in counts]
+    hover = "%{customdata}: %{text}<extra></extra>"
+    style = {"customdata": names, "hovertemplate": hover, "text": [*map(count, counts.values())]}
+    if len(counts) > MOST_LABELLED:
+        bars = go.Bar(x=list(range(len(counts))), y=[*counts.values()], marker_color=GREY, **style)
+        bars.update(textposition="none")
+        largest, smallest = names[0], names[-1]
+        title = f"{len(counts)} classes by size, from {largest} to {smallest}"
+        axes = {"xaxis": {"showticklabels": False, "title": {"text": title}}}
+        return go.Figure(bars, layout | axes | {"height": 300, "bargap": 0.1})
+    bars = go.Bar(x=[*counts.values()], y=list(range(len(counts))), orientation="h", **style)
+    bars.update(marker_color=[colours[name] for name in counts], textposition="auto")
+    ticks = {"tickvals": list(range(len(counts))), "ticktext": names, "ticklabelstandoff": 8}
+    axes = {"xaxis": {"visible": False}, "yaxis": {"autorange": "reversed", **ticks}}
+    row = 56 if len(counts) <= FEW else 26
+    return go.Figure(bars, layout | axes | {"height": row * len(counts), "bargap": 0.3})

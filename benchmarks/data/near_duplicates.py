@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
 def measure(folder: Path, size: int) -> None:
     """Search `size` texts, 5% of them changed copies of others; print what it took."""
     report.heading("Near duplicates")
-    texts = list(islice(read_reviews(folder), round(size * (1 - PLANTED))))
+    texts = list(islice(read_reviews(folder), round(size / (1 + PLANTED))))
     rng = random.Random(0)
     planted = rng.sample(texts, round(len(texts) * PLANTED))
     first = len(texts)

@@ -16,6 +16,11 @@ from ftcore.formatting import listing
 from ftcore.validation import expand_home, printable
 
 _SHOWN_CLASSES = 20
+_SHOWN_TEXTS = 10  # of a finding
+_ACTIONS = {  # what to do about a finding
+    "drop-near-duplicates": "(--drop-near-duplicates)",
+    "merge-labels": "(--rename-label OLD=NEW, --drop-label LABEL)",
+}
 
 
 def add_parsers(parser: argparse.ArgumentParser, as_json: str) -> None:
@@ -35,7 +40,9 @@ def add_parsers(parser: argparse.ArgumentParser, as_json: str) -> None:
     stored = "a dataset's name, as `data list` shows it"
     _add_options(command("add", add, file="file, folder or zip of the texts"))
     command("list", list_datasets)
-    command("show", show, name=stored)
+    sub = command("show", show, name=stored)
+    fit = "also say how the texts fit a checkpoint: lengths, words that it does not know"
+    sub.add_argument("--checkpoint", default=argparse.SUPPRESS, metavar="REF", help=fit)
     sub = command(
         "export", export, name=stored, folder="folder to create, with a file for each part"
     )
@@ -82,6 +89,8 @@ def _add_options(sub: argparse.ArgumentParser) -> None:
     option("--rename-label", rename, action="append", metavar="OLD=NEW")
     drop = "leave out the texts of a label; may be repeated"
     option("--drop-label", drop, action="append", metavar="LABEL")
+    near = "leave out training texts that nearly repeat another text of the same label"
+    option("--drop-near-duplicates", near, action="store_true")
 
 
 def add(options: argparse.Namespace, out: Printer) -> None:
@@ -110,7 +119,20 @@ def list_datasets(options: argparse.Namespace, out: Printer) -> None:
 def show(options: argparse.Namespace, out: Printer) -> None:
     """Show what is known of a dataset that you added."""
     found = card.get(options.name)
-    out.record(_values(found), _summary(found))
+    lines = [_summary(found, _SHOWN_TEXTS)]
+    values = _values(found)
+    if ref := vars(options).get("checkpoint"):
+        from ftcore.data import datasets
+        from ftcore.models import checkpoints, text_fit
+
+        checkpoint = checkpoints.find(ref)
+        texts = drain(datasets.load(options.name), out.event).train.texts
+        fit = [each.sentence for each in drain(text_fit.examine(checkpoint, texts), out.event)]
+        values["fit"] = fit
+        lines += fit or [
+            f"The texts fit {checkpoint.title}: it knows their words and reads them whole."
+        ]
+    out.record(values, "\n".join(lines))
 
 
 def export(options: argparse.Namespace, out: Printer) -> None:
@@ -159,7 +181,7 @@ def _request(given: dict[str, Any]) -> Request:
             )
         separator, delimiter = " ", separator
     names = {"name", "file", "validation", "test", "encoding", "label_separator", "keep_labels"}
-    names |= {"header", "sheet", "seed", "title"}
+    names |= {"header", "sheet", "seed", "title", "drop_near_duplicates"}
     return Request(
         columns=columns,
         separator=_unescaped(separator),
@@ -188,8 +210,8 @@ def _values(found: Card) -> dict[str, Any]:
     return values | {"texts": sum(found.sizes.values()), "path": str(found.texts)}
 
 
-def _summary(found: Card) -> str:
-    """Return the lines that describe a dataset to people."""
+def _summary(found: Card, listed: int = 0) -> str:
+    """Return the lines that describe a dataset to people, with the first texts of each finding."""
     mapping = found.mapping
     several = "Labels (several a text)" if found.multi_label else "Label"
     columns = [f"text: {listing(mapping['text'])}", f"{several.lower()}: {mapping['label']}"]
@@ -206,7 +228,20 @@ def _summary(found: Card) -> str:
     if found.left_out:
         reasons = [f"{count:,} for: {reason}" for reason, count in found.left_out.items()]
         lines.append(f"Rows left out: {'; '.join(reasons)}")
-    return "\n".join([*lines, *found.notes, *(each["sentence"] for each in found.findings)])
+    findings = [line for each in found.findings for line in _finding(each, listed)]
+    return "\n".join([*lines, *found.notes, *findings])
+
+
+def _finding(finding: dict[str, Any], texts: int = 0) -> list[str]:
+    """Return what a finding says, the option that acts on it, and the first of its texts."""
+    lines = [" ".join(filter(None, (finding["sentence"], _ACTIONS.get(finding["action"]))))]
+    for text in finding["texts"][:texts]:
+        lines.append(f"  row {text['row']:,} ({text['part']}): {text['text']}")
+        if "like_row" in text:
+            lines.append(f"    row {text['like_row']:,} ({text['like_part']}): {text['like_text']}")
+    if 0 < texts < len(finding["texts"]):
+        lines.append("  and more; --json lists up to 100")
+    return lines
 
 
 def _form(file: dict[str, Any]) -> str:

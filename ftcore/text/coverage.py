@@ -30,9 +30,9 @@ def measure(tokenizer: Tokenizer, texts: Sequence[str]) -> Task[Coverage]:
     """Tokenize texts and count."""
     counts = np.zeros((3, len(texts)), np.int64)
     for row, text in enumerate(texts):
-        if row % _CHUNK == 0:
-            yield Progress("examining", row, len(texts), "texts")
         tokens = tokenizer.tokenize(text)
         known = sum(tokenizer.known(tokens))
         counts[:, row] = len(tokens), len(tokens) - known, sum(tokenizer.begins_word(tokens))
+        if (row + 1) % _CHUNK == 0 or row + 1 == len(texts):
+            yield Progress("examining", row + 1, len(texts), "texts")
     return Coverage(*counts)

@@ -39,7 +39,7 @@ def refused(capsys):
 def test_data_is_added_shown_listed_exported_renamed_and_removed(records, tmp_path):
     file = write(tmp_path / "a.csv", reviews(), PANDAS)
     *events, added = records("data", "add", file, "--name", "films", "--title", "My films")
-    assert {event["phase"] for event in events} == {"reading", "saving"}
+    assert {event["phase"] for event in events} == {"reading", "examining", "saving"}
     assert added["sizes"] == {"train": 186, "validation": 20, "test": 40}
     assert added["mapping"]["label"] == "sentiment" and added["files"][0]["delimiter"] == ","
     assert records("data", "show", "films") == [added]

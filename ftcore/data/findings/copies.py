@@ -8,8 +8,10 @@ from hashlib import blake2b
 import numpy as np
 
 from ftcore.data.findings.finding import (
+    LEFT,
     NO_LABEL,
     TRAIN,
+    Action,
     Column,
     Finding,
     blocks,
@@ -49,30 +51,35 @@ def across_split(originals: np.ndarray, parts: np.ndarray) -> Finding | None:
     if not rows.size:
         return None
     like = originals[rows]
-    stand = "stands" if rows.size == 1 else "stand"
+    are = "is" if rows.size == 1 else "are"
     sentence = (
-        f"{number(rows.size, 'training text')} {stand} in {places(parts[like])}, too, apart from case and "
-        "spaces, and left training: a test on texts that were learned by heart flatters."
+        f"{number(rows.size, 'training text')} that {are} also in {places(parts[like])}, apart from case "
+        "and spaces, left training: figures on texts seen in training are too good."
     )
     return Finding("copies-across-split", sentence, rows.size, positions(rows), positions(like))
 
 
-def in_training(originals: np.ndarray, labels: np.ndarray, parts: np.ndarray) -> Finding | None:
-    """Find training texts that are copies of an earlier one with the same label."""
+def in_training(
+    originals: np.ndarray, labels: np.ndarray, parts: np.ndarray, leave: bool = False
+) -> Finding | None:
+    """Find training texts that are copies of an earlier one with the same label.
+
+    leave: they are dropped, and the finding says so.
+    """
     again = originals != np.arange(len(originals))
     same = (parts == TRAIN) & (parts[originals] == TRAIN) & (labels == labels[originals])
     rows = np.flatnonzero(again & same)
     if not rows.size:
         return None
     repeat = "repeats" if rows.size == 1 else "repeat"
+    advice = LEFT if leave else "Drop with near duplicates, unless meant to count twice."
     sentence = (
         f"{number(rows.size, 'training text')} {repeat} an earlier one of the same label, apart from case "
-        "and spaces, and so that text counts more than once. Drop them together with near duplicates."
+        f"and spaces. {advice}"
     )
     like = positions(originals[rows])
-    return Finding(
-        "copies-in-training", sentence, rows.size, positions(rows), like, "drop-near-duplicates"
-    )
+    action: Action = "" if leave else "drop-near-duplicates"
+    return Finding("copies-in-training", sentence, rows.size, positions(rows), like, action)
 
 
 def two_labels(originals: np.ndarray, labels: np.ndarray) -> Finding | None:

@@ -1,7 +1,7 @@
 """A finding, and the columns in which things are found."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -22,13 +22,12 @@ Kind = Literal[
     "unknown-tokens",
     "split-words",
 ]
-Action = Literal[
-    "", "merge-labels", "review-labels", "drop-near-duplicates", "other-model", "read-length"
-]
+Action = Literal["", "merge-labels", "review-labels", "drop-near-duplicates", "other-model"]
 
 TEST, VALIDATION, TRAIN = range(3)
 """Parts of a split. Of two texts that are alike, the one in the higher part leaves."""
 NO_LABEL = -1
+LEFT = "Left out on request."
 BLOCK = 1000  # texts between two Progress events
 
 
@@ -69,13 +68,11 @@ class LabelledTexts:
         texts: a list, or an array of Arrow; no text is empty or None.
         labels: int64 [texts], equal for texts of the same label or labels, NO_LABEL for a text without.
         parts: uint8 [texts], TEST, VALIDATION or TRAIN.
-        training_counts: training texts by class, for all classes.
     """
 
     texts: Column
     labels: np.ndarray
     parts: np.ndarray
-    training_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def blocks(texts: Column, size: int = BLOCK) -> Iterator[tuple[int, list[str]]]:

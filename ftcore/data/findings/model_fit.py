@@ -21,10 +21,10 @@ def long_texts(lengths: np.ndarray, limit: int, unit: str) -> Finding | None:
     read = np.minimum(lengths, limit).sum() / lengths.sum()
     sentence = (
         f"{number(rows.size, 'text')} of {len(lengths):,} ({percent(rows.size / len(lengths))}) "
-        f"are longer than the {limit:,} {unit} that the model reads, so it sees {percent(read)} of all "
-        f"{unit}. Raise the text length, if the model allows it, or shorten the texts."
+        f"are longer than the {limit:,} {unit} that the model can read, so it sees {percent(read)} of all "
+        f"{unit}. Choose a model that reads more, or shorten the texts."
     )
-    return Finding("long-texts", sentence, rows.size, positions(rows), action="read-length")
+    return Finding("long-texts", sentence, rows.size, positions(rows), (), "other-model")
 
 
 def unknown_tokens(unknown: int, tokens: int, unit: str) -> Finding | None:

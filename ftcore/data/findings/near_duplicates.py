@@ -15,6 +15,7 @@ import numpy as np
 from ftcore.data.findings import minhash, shingles
 from ftcore.data.findings.finding import (
     BLOCK,
+    LEFT,
     NO_LABEL,
     TRAIN,
     Action,
@@ -36,6 +37,7 @@ _NEIGHBOURS = 4  # compared with a text in a band, besides the first text there
 _CHECKS = 10  # of a text, the most promising first
 _CACHED = 20_000  # sets of shingles
 _MEANING = "they share most runs of three words"
+_ADVICE = "Have a look, and drop what is the same text."
 
 
 class Matches(NamedTuple):
@@ -89,11 +91,11 @@ def _candidates(signatures: np.ndarray, is_training: np.ndarray) -> tuple[np.nda
         begins = np.append(True, keys[by_key][1:] != keys[by_key][:-1])[: len(texts)]
         first = np.maximum.accumulate(np.where(begins, texts, 0))
         # A bucket of thousands of texts is not compared pair by pair.
-        for partner in (first, *(texts - distance for distance in range(1, _NEIGHBOURS + 1))):
-            chosen = np.flatnonzero((partner >= first) & (partner < texts) & is_training[by_key])
-            near, far = by_key[partner[chosen]], by_key[chosen]
-            promising = minhash.similarity(signatures, near, far) >= _PROMISING
-            pairs = np.union1d(pairs, far[promising] * len(texts) + near[promising])
+        partners = np.stack([first, *(texts - distance for distance in range(1, _NEIGHBOURS + 1))])
+        chosen = (partners >= first) & (partners < texts) & is_training[by_key]
+        near, far = by_key[partners[chosen]], np.broadcast_to(by_key, chosen.shape)[chosen]
+        promising = minhash.similarity(signatures, near, far) >= _PROMISING
+        pairs = np.union1d(pairs, far[promising] * len(texts) + near[promising])
     far, near = np.divmod(pairs, max(1, len(texts)))
     ranked = np.lexsort((-minhash.similarity(signatures, near, far), far))
     return far[ranked], near[ranked]
@@ -122,30 +124,33 @@ def _matches(like: dict[int, int]) -> Matches:
     return Matches(rows, np.array([like[row] for row in rows], np.int64))
 
 
-def across_split(matches: Matches, parts: np.ndarray) -> Finding | None:
-    """Say which training texts are near duplicates of validation or test texts."""
+def across_split(matches: Matches, parts: np.ndarray, leave: bool = False) -> Finding | None:
+    """Say which training texts are near duplicates of validation or test texts.
+
+    leave: they are dropped, and the finding says so.
+    """
     held_out = parts[matches.like] < TRAIN
     rows, like = matches.rows[held_out], matches.like[held_out]
     if not rows.size:
         return None
     sentence = (
-        f"{_are_near_duplicates(rows)} of one in {places(parts[like])} ({_MEANING}), so the figures reward "
-        "what was learned by heart. Look at them, and drop them if they are the same text."
+        f"{_are_near_duplicates(rows)} of one in {places(parts[like])} ({_MEANING}), so its figures will be "
+        f"too good. {LEFT if leave else _ADVICE}"
     )
-    return _finding("near-duplicates-across-split", sentence, rows, like, "drop-near-duplicates")
+    return _finding("near-duplicates-across-split", sentence, rows, like, _action(leave))
 
 
-def in_training(matches: Matches, parts: np.ndarray) -> Finding | None:
-    """Say which training texts are near duplicates of another training text."""
+def in_training(matches: Matches, parts: np.ndarray, leave: bool = False) -> Finding | None:
+    """Say which training texts are near duplicates of another training text; `leave` as above."""
     inside = parts[matches.like] == TRAIN
     rows, like = matches.rows[inside], matches.like[inside]
     if not rows.size:
         return None
     sentence = (
         f"{_are_near_duplicates(rows)} of another with the same label ({_MEANING}). "
-        "Look at them, and drop them if they are the same text."
+        f"{LEFT if leave else _ADVICE}"
     )
-    return _finding("near-duplicates-in-training", sentence, rows, like, "drop-near-duplicates")
+    return _finding("near-duplicates-in-training", sentence, rows, like, _action(leave))
 
 
 def with_other_label(matches: Matches) -> Finding | None:
@@ -154,9 +159,13 @@ def with_other_label(matches: Matches) -> Finding | None:
         return None
     sentence = (
         f"{_are_near_duplicates(matches.rows)} of a text with another label. "
-        "They stay; look whether a label is wrong."
+        "Check whether a label is wrong."
     )
     return _finding("near-duplicates-with-other-label", sentence, *matches, "review-labels")
+
+
+def _action(leave: bool) -> Action:
+    return "" if leave else "drop-near-duplicates"
 
 
 def _are_near_duplicates(rows: np.ndarray) -> str:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftcore import paths, validation
+from ftcore.data.findings.finding import TEST as TEST, TRAIN as TRAIN, VALIDATION as VALIDATION
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.storage import files
 
 FORMAT = 1
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-TEST, VALIDATION, TRAIN = range(3)
 NUMBERS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 """The parts as numbers: of two copies of a text, the one in the higher part leaves."""
+PART_NAMES = {number: part for part, number in NUMBERS.items()}
 CARD, TEXTS, ASIDE = "card.json", "texts.parquet", "aside.parquet"
 _NAME = re.compile(r"\w[\w .-]{0,59}")
 
@@ -54,7 +55,7 @@ class Card:
     notes: tuple[str, ...] = ()
     """Sentences about what was changed or drawn when the data was added."""
     findings: tuple[dict[str, Any], ...] = ()
-    """Kind, sentence, count, action and some rows of the file, as `findings.Finding` has them."""
+    """Kind, sentence, count and action of each `findings.Finding`, and the first of its texts."""
 
     @property
     def folder(self) -> Path:

@@ -36,6 +36,8 @@ class Report:
     """Rows that cannot be read."""
     files: list[dict[str, Any]] = field(default_factory=list)
     """Path, size and form of each."""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """As `Card.findings`."""
 
     def leave_out(self, reason: str, count: int) -> None:
         if count:

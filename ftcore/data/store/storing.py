@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ftcore.data.store import card, collection, labelled, splitting, writing
-from ftcore.data.store.card import NUMBERS, PARTS, TRAIN, Card
+from ftcore.data.findings import copies
+from ftcore.data.store import card, collection, examined, labelled, splitting, writing
+from ftcore.data.store.card import NUMBERS, PARTS, Card
 from ftcore.data.store.collection import Collected, Report
 from ftcore.data.store.labelled import Labelled
 from ftcore.data.store.request import Request
@@ -35,23 +36,13 @@ def add(request: Request, reserved: Sequence[str] = ()) -> Task[Card]:
             "No row has both a text and a label: name other columns (--text, --label)."
         )
     texts = labelled.classify(collected, request)
-    keys = _keys(texts)
+    keys = yield from copies.keys(texts.texts)
     texts = splitting.split(texts, keys, request.seed, report)
-    is_copy = (texts.parts == TRAIN) & np.isin(keys, keys[texts.parts != TRAIN])
-    report.leave_out("copy across the split", is_copy.sum())
-    texts = texts.filter(~is_copy)
+    texts, keys = examined.without_copies(texts, keys, report)
+    texts = yield from examined.examine(texts, keys, request.drop_near_duplicates, report)
     _check_training(texts)
     about = _card(request, collected, texts, report)
     return (yield from writing.write(about, texts, report.aside))
-
-
-def _keys(texts: Labelled) -> np.ndarray:
-    """Return int64 [texts], equal for texts that differ by case and space alone."""
-    numbers: dict[str, int] = {}
-    plain = (
-        " ".join(text.lower().split()) for each in texts.texts.chunks for text in each.to_pylist()
-    )
-    return np.array([numbers.setdefault(text, len(numbers)) for text in plain], np.int64)
 
 
 def _check_training(texts: Labelled) -> None:
@@ -90,6 +81,7 @@ def _card(
         mapping=mapping,
         left_out=report.left_out,
         notes=tuple(report.notes),
+        findings=tuple(report.findings),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftcore.data.store import card
-from ftcore.data.store.card import NUMBERS, TEST, VALIDATION, Card
+from ftcore.data.store.card import PART_NAMES, TEST, VALIDATION, Card
 from ftcore.data.store.labelled import Labelled
 from ftcore.data.tables.table_format import BadRow
 from ftcore.data.text_dataset import fingerprint
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 20_000  # written at once
-_NAMES = {number: part for part, number in NUMBERS.items()}
 
 
 def write(about: Card, texts: Labelled, aside: Sequence[BadRow]) -> Task[Card]:
@@ -76,7 +75,7 @@ def _columns(texts: Labelled, start: int, end: int) -> "dict[str, pa.Array | lis
     columns = {
         "text": texts.texts.slice(start, end - start),
         "label": [[names[c] for c in each] if several else names[each[0]] for each in found],
-        "split": [_NAMES[number] for number in texts.parts[start:end].tolist()],
+        "split": [PART_NAMES[number] for number in texts.parts[start:end].tolist()],
         "row": texts.rows[start:end],
     }
     if texts.groups is not None:

@@ -26,7 +26,7 @@ def test_training_texts_in_test_or_validation_are_listed_with_their_copies():
     finding = copies.across_split(originals(), PARTS)
     assert (finding.rows, finding.like) == ((0, 1, 3), (2, 4, 4))
     assert (
-        "3 training texts stand in the test part (1) and the validation part (2)"
+        "3 training texts that are also in the test part (1) and the validation part (2)"
         in finding.sentence
     )
     assert copies.across_split(originals(TEXTS[:2], PARTS[:2]), PARTS[:2]) is None

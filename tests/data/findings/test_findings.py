@@ -74,30 +74,22 @@ def test_unknown_words_and_split_ones():
     assert model_fit.split_words(0, 0) is model_fit.unknown_tokens(0, 0, "words") is None
 
 
-def examined(data, empty_texts=0):
-    return drain(examination.examine(data, drain(copies.keys(data.texts)), empty_texts))
+def examined(data):
+    return drain(examination.examine(data, drain(copies.keys(data.texts)), False))
 
 
 def test_all_findings_of_a_messy_table():
-    rows = messy_tables.with_copies_across_split(
-        messy_tables.with_rare_class(messy_tables.reviews()), 5
-    )
+    rows = messy_tables.with_rare_class(messy_tables.reviews())
     rows += [rows[0], rows[1]._replace(label="mixed")]
     names = sorted({row.label for row in rows})
-    training = [row.label for row in rows if row.split == "train"]
     data = LabelledTexts(
         [row.text for row in rows],
         np.array([names.index(row.label) for row in rows]),
         np.array([TRAIN if row.split == "train" else TEST for row in rows], np.uint8),
-        {name: training.count(name) for name in names},
     )
-    findings = {finding.kind: finding for finding in examined(data, empty_texts=3)}
-    assert {kind: finding.count for kind, finding in findings.items()} == {
-        "copies-across-split": 5,
-        "empty-texts": 3,
+    assert {finding.kind: finding.count for finding in examined(data)} == {
         "two-labels": 1,
-        "few-examples": 1,
         "copies-in-training": 1,
     }
-    clean = LabelledTexts(data.texts[:100], data.labels[:100], data.parts[:100], {"pos": 50})
+    clean = LabelledTexts(data.texts[:100], data.labels[:100], data.parts[:100])
     assert examined(clean) == ()

@@ -11,6 +11,7 @@ from tests.helpers.browser_steps import (
     TRAINING_TIMEOUT,
     button,
     expect_no_overflow,
+    visit,
     wait_for_points,
     wait_until_idle,
 )
@@ -57,7 +58,7 @@ def test_the_offered_encoder_is_chosen_and_its_twelve_layers_are_clicked_on_a_ph
 
 def test_an_encoder_of_a_folder_is_trained_asked_and_compared(page, server, tmp_path):
     folder = small_encoders.write_folder(tmp_path / "three", max_position_embeddings=256)
-    page.goto(f"{server}/checkpoints")
+    visit(page, f"{server}/checkpoints")
     page.get_by_role("tab", name="Add an encoder").click()
     page.get_by_text("Another, or a folder").click()
     page.get_by_label("Name on the Hub, or folder").fill(str(folder))

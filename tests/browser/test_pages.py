@@ -9,7 +9,12 @@ from ftcore import tracking
 from ftcore.events import Finished
 from ftcore.models import checkpoints
 from tests.helpers import small_runs
-from tests.helpers.browser_steps import dialog_button, expect_no_overflow, wait_until_idle
+from tests.helpers.browser_steps import (
+    dialog_button,
+    expect_no_overflow,
+    visit,
+    wait_until_idle,
+)
 
 PAGES = [
     "",
@@ -78,7 +83,7 @@ def test_predict_answers_with_the_keyboard_alone(page, server):
 
 
 def test_the_code_of_a_run_is_shown_and_downloaded(page, server, runs, tmp_path):
-    page.goto(f"{server}/train?run={runs['All layers']}")
+    visit(page, f"{server}/train?run={runs['All layers']}")
     page.get_by_role("button", name=re.compile("Show the code$")).click()
     expect(page.get_by_role("dialog").get_by_text("torch.manual_seed").first).to_be_visible()
     with page.expect_download() as download:
@@ -104,7 +109,7 @@ def test_selected_runs_stay_selected_after_a_reload(page, server, runs):
 
 def test_a_run_is_renamed_and_deleted_after_confirmation(page, server):
     doomed = small_runs.run(name="Doomed", checkpoint="starter-tiny")
-    page.goto(f"{server}/runs?runs={doomed}")
+    visit(page, f"{server}/runs?runs={doomed}")
     page.get_by_role("button", name=re.compile("Rename$")).click()
     name = page.get_by_role("dialog").get_by_label("Name", exact=True)
     name.fill("  ")
@@ -128,7 +133,7 @@ def test_a_run_is_renamed_and_deleted_after_confirmation(page, server):
 
 def test_a_live_run_is_not_deleted_and_its_end_is_shown(page, server):
     run_id = small_runs.run("running", saved=False, name="Alive", checkpoint="starter-tiny")
-    page.goto(f"{server}/runs?runs={run_id}")
+    visit(page, f"{server}/runs?runs={run_id}")
     page.get_by_role("button", name=re.compile("Delete$")).click()
     dialog_button(page, "Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("stop it first")
@@ -143,7 +148,7 @@ def test_a_checkpoint_is_shown_and_deleted_after_confirmation(page, server, serv
     folder = server_home / "checkpoints"
     parent = small_runs.checkpoint(folder / "needed", "needed", title="Needed")
     small_runs.checkpoint(folder / "child", "child", parent=parent, title="Child")
-    page.goto(f"{server}/checkpoints")
+    visit(page, f"{server}/checkpoints")
     page.locator(".st-key-details-needed").get_by_role("button").click()
     expect(page.get_by_role("dialog")).to_contain_text("Attention heads")
     page.keyboard.press("Escape")

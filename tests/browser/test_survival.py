@@ -7,7 +7,14 @@ from playwright.sync_api import expect
 
 from benchmarks.harness.server_process import ServerProcess
 from tests.helpers import disk_limit
-from tests.helpers.browser_steps import AT_STEP, TRAINING_TIMEOUT, button, start_run, stop_button
+from tests.helpers.browser_steps import (
+    AT_STEP,
+    TRAINING_TIMEOUT,
+    button,
+    start_run,
+    stop_button,
+    visit,
+)
 from tests.helpers.network_proxy import NetworkProxy
 
 
@@ -44,7 +51,7 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium, tmp_path):
             page.goto(address)
             expect(page.get_by_text("Finished.")).to_be_visible(timeout=TRAINING_TIMEOUT)
 
-        page.goto(first)
+        visit(page, first)
         button(page, "Resume").click()
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
         button(page, "Pause").click()
@@ -86,12 +93,12 @@ def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(chromium, tm
             button(page, "Take it off the queue").click()
             expect(page.get_by_test_id("stToast")).to_contain_text("free some space")
             for path, name in (("train", "Start"), ("compare", "Run the experiment")):
-                page.goto(f"{server.address}/{path}")
+                visit(page, f"{server.address}/{path}")
                 button(page, name).click()
                 expect(full).to_be_visible()
         page.goto(second)
         expect(page.get_by_text("Finished.")).to_be_visible(timeout=TRAINING_TIMEOUT)
-        page.goto(first)
+        visit(page, first)
         button(page, "Resume").click()
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
     page.close()

@@ -36,6 +36,12 @@ def wait_until_idle(page: Page) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
+def visit(page: Page, address: str) -> None:
+    """Open a page and wait until it is whole: a click on a part that moves just then is lost."""
+    page.goto(address)
+    wait_until_idle(page)
+
+
 def start_run(page: Page, address: str, epochs: int, texts: int = 0) -> str:
     """Start a run on the sample, or so many texts of it, with the form; the address of its page."""
     page.goto(f"{address}/train")

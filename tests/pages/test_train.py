@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
+from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, drain
 from ftcore.exchange.huggingface import import_encoder
 from ftcore.modes import ENCODER_DEFAULTS, MODE_DEFAULTS, mode_title
@@ -198,10 +199,15 @@ def test_reference_has_figures_but_no_model_and_no_steps():
     assert not {"Try it", "Run again with these settings"} & button_labels(app)
 
 
-def discard_at_once(run_id):
-    """Discard a run as its thread would, after its last step."""
+def end_discarded(run_id):
+    """End a run that is to be discarded as its thread does, an instant before it is deleted."""
     with tracking.Recorder(run_id) as recorder:
         recorder.write(Finished("stopped", "Discarded."))
+
+
+def discard_at_once(run_id):
+    """Discard a run as its thread would, after its last step."""
+    end_discarded(run_id)
     tracking.delete(run_id)
 
 
@@ -217,3 +223,24 @@ def test_a_discarded_run_leads_back_to_the_form_in_the_tab_that_asked(here, monk
     assert ("run" in app.query_params) != here
     assert ("Start" in button_labels(app)) == here
     assert ("There is no run" in text(app)) != here
+
+
+def test_a_discarded_run_leads_back_to_the_form_also_while_it_is_being_deleted(monkeypatch):
+    monkeypatch.setattr(scheduler, "discard", end_discarded)
+    app = open_page("train", run=small_runs.run("running", saved=False))
+    press(app, "Discard")
+    app.run()
+    assert not app.exception and "Start" in button_labels(app)
+
+
+def test_a_run_whose_discarding_is_refused_stays_on_its_page(monkeypatch):
+    def refuse(run_id):
+        raise UnfreezeError("Another run needs it.")
+
+    monkeypatch.setattr(scheduler, "discard", refuse)
+    run_id = small_runs.run("running", saved=False)
+    app = open_page("train", run=run_id)
+    press(app, "Discard")
+    end_discarded(run_id)
+    app.run()
+    assert "run" in app.query_params

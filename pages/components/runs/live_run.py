@@ -44,16 +44,18 @@ def live_run(run_id: str) -> None:
 
 
 def _run(run_id: str) -> tracking.Run:
-    """The run; if this tab discarded it, the page is drawn again without it."""
+    """The run; once one that this tab discarded has ended, the page is drawn again without it."""
     try:
-        return tracking.run(run_id)
+        run = tracking.run(run_id)
+        if run.live or not run_controls.discarded_here(run_id):
+            return run
     except tracking.RecordUnavailable:
         raise
     except UnfreezeError:
-        if run_controls.discarded_here(run_id):
-            st.query_params.clear()
-            st.rerun()
-        raise
+        if not run_controls.discarded_here(run_id):
+            raise
+    st.query_params.clear()
+    st.rerun()
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)

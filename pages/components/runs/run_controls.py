@@ -28,9 +28,9 @@ def live_controls(run: tracking.Run) -> None:
         with st.container(horizontal=True):
             if st.button("Stop and keep", key="stop_keep", type="primary"):
                 _apply(scheduler.stop, run, "Stopping after this step.")
-            if st.button("Discard", key="discard", icon=":material/delete:"):
+            discarded = st.button("Discard", key="discard", icon=":material/delete:")
+            if discarded and _apply(scheduler.discard, run, "Discarding after this step."):
                 st.session_state[_DISCARDED] = run.run_id
-                _apply(scheduler.discard, run, "Discarding after this step.")
 
 
 def resume_controls(run: tracking.Run, has_checkpoint: bool) -> None:
@@ -59,19 +59,19 @@ def show_refusal(error: UnfreezeError) -> None:
 
 def _apply(
     action: Callable[[str], None], run: tracking.Run, message: str = "", leave: bool = False
-) -> None:
+) -> bool:
     """Apply the action to the run, then show the message or rerun the page; or show why it is refused.
 
-    `leave` takes the run out of the address first.
+    `leave` takes the run out of the address first. Returns whether the action was taken.
     """
     try:
         action(run.run_id)
     except UnfreezeError as error:
         show_refusal(error)
-        return
+        return False
     if message:
         st.toast(message)
-        return
+        return True
     if leave:
         st.query_params.clear()
     st.rerun()

@@ -13,6 +13,7 @@ from ftcore import paths
 
 NAMES = (
     "data.near_duplicates",
+    "data.import_rows",
     "training.lesson",
     "training.scaling",
     "inference.predict",

@@ -38,7 +38,9 @@ def add_parsers(parser: argparse.ArgumentParser, as_json: str) -> None:
         return sub
 
     stored = "a dataset's name, as `data list` shows it"
-    _add_options(command("add", add, file="file, folder or zip of the texts"))
+    _add_options(
+        command("add", add, file="file, folder or zip of the texts, or OWNER/NAME of the Hub")
+    )
     command("list", list_datasets)
     sub = command("show", show, name=stored)
     fit = "also say how the texts fit a checkpoint: lengths, words that it does not know"

@@ -17,12 +17,8 @@ from ftcore import __version__
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.formatting import size
-from ftcore.models import hub_transfer
 from ftcore.models.hub_cache import (
-    COMMIT,
-    SHA256,
     TOKENIZER_CONFIG,
-    HubFile,
     HubModel,
     find_cached,
     is_ready,
@@ -32,13 +28,13 @@ from ftcore.models.hub_cache import (
     needed_files,
     read_ref,
 )
-from ftcore.models.hub_errors import explain, explain_errors, host, is_unavailable
-from ftcore.storage import files
+from ftcore.storage import files, hub_files, hub_transfer
+from ftcore.storage.hub_errors import explain, explain_errors, host, is_unavailable
+from ftcore.storage.hub_files import COMMIT
 from ftcore.validation import printable
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
-    from huggingface_hub.hf_api import RepoSibling
 
 _REVISION = re.compile(r"(?!.*\.\.)\w[\w./+@-]{0,199}", re.ASCII)
 _EXAMPLE = "sentence-transformers/all-MiniLM-L6-v2"
@@ -176,17 +172,9 @@ def _from_info(info: "ModelInfo", name: str, branch: str) -> HubModel:
         name=name,
         revision=info.sha,
         branch=branch,
-        files=tuple(_file(siblings[file]) for file in needed_files(name, siblings)),
+        files=tuple(hub_files.described(siblings[file]) for file in needed_files(name, siblings)),
         model_type=str((info.config or {}).get("model_type") or ""),
         license=license_of(card),
         languages=languages_of(card),
         parameters=info.safetensors.total if info.safetensors else None,
     )
-
-
-def _file(sibling: "RepoSibling") -> HubFile:
-    """Raises ValueError without a size and a checksum, which names the file in the cache."""
-    etag = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id or ""
-    if sibling.size is None or not (SHA256.fullmatch(etag) or COMMIT.fullmatch(etag)):
-        raise ValueError(f"no size or checksum of {sibling.rfilename}")
-    return HubFile(sibling.rfilename, int(sibling.size), etag)

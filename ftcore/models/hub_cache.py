@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftcore.errors import UnfreezeError
+from ftcore.storage.hub_files import HubFile
 from ftcore.validation import printable, read_json
 
 CONFIG = "config.json"
@@ -35,27 +36,6 @@ _OTHERS = (
     "README.md",
 )
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
-COMMIT = re.compile(r"[0-9a-f]{40}")
-SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """A file of a model on the Hub.
-
-    Attributes:
-        size: bytes.
-        etag: the SHA-256 of a file in large file storage, otherwise Git's SHA-1; "" if unknown.
-    """
-
-    name: str
-    size: int
-    etag: str
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the content, or "" if the Hub does not give it."""
-        return self.etag if SHA256.fullmatch(self.etag) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks import encoders, gpu
-from benchmarks.data import near_duplicates
+from benchmarks.data import import_rows, near_duplicates
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict
@@ -213,6 +213,20 @@ def test_predict_measures_idle_and_beside_a_run(reviews, monkeypatch, capsys):
     for name in ("short_idle", "short_busy", "why_idle", "why_busy"):
         assert 0 < result[f"{name}_p50_ms"] <= result[f"{name}_p95_ms"]
     assert result["encoding_cached_seconds"] > 0
+
+
+def test_import_rows_reads_and_adds_each_form(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(import_rows, "alone", import_rows.measured)  # not in processes of their own
+    import_rows.measure(tmp_path, 300)
+    works = figures(capsys)["figures"]
+    assert [(each["form"], each["work"], each["rows"]) for each in works] == [
+        ("csv", "read", 300),
+        ("csv", "add", 300),
+        ("jsonl", "read", 300),
+        ("json", "read", 300),
+        ("parquet", "read", 300),
+    ]
 
 
 def test_near_duplicates_counts_what_was_planted(archive, capsys):

@@ -4,6 +4,7 @@ It speaks the addresses of the real one that huggingface_hub asks for, and sends
 host (localhost), as the real one does.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -13,14 +14,36 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import huggingface_hub
+from huggingface_hub import constants
+
+from ftcore.storage import hub_transfer
 from tests.helpers.file_server import FileServer
 
-LARGE = (".safetensors", ".bin", ".model", ".onnx")
+LARGE = (".parquet", ".safetensors", ".bin", ".model", ".onnx")
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
+@contextlib.contextmanager
+def hub_client(server, tmp_path, monkeypatch):
+    """Give the client the settings, which it reads from the environment when it is imported."""
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    template = f"{server.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "hf" / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(hub_transfer, "REPORT_EVERY", 0.01)
+    monkeypatch.setattr(hub_transfer, "FIRST_WAIT", 0.01)
+    yield
+    huggingface_hub.close_session()
+
+
 class HubServer(FileServer):
-    """Serves models that are published to it.
+    """Serves models that are published to it, and datasets, by names such as "datasets/owner/name".
 
     Attributes:
         token: the one that models ask for; "" if they are public.
@@ -71,7 +94,7 @@ class HubServer(FileServer):
         config = json.loads(files.get("config.json", b"{}"))
         counts = [_parameters(data) for file, data in files.items() if file == "model.safetensors"]
         return {
-            "id": name,
+            "id": name.removeprefix("datasets/"),
             "sha": sha,
             "siblings": [_sibling(*file) for file in files.items()],
             "config": {"model_type": config.get("model_type")},
@@ -93,11 +116,19 @@ class HubServer(FileServer):
                     self.refuse(*answer)
                 elif path in server.files:  # of the storage of large files
                     self.send_file(server.files[path])
-                elif api := re.fullmatch(
-                    r"api/models/([\w.-]+(?:/[\w.-]+)?)(?:/revision/(.+))?", path
+                elif (
+                    api := re.fullmatch(
+                        r"api/models/([\w.-]+(?:/[\w.-]+)?)(?:/revision/(.+))?", path
+                    )
+                ) or (
+                    api := re.fullmatch(r"api/(datasets/[\w.-]+/[\w.-]+)(?:/revision/(.+))?", path)
                 ):
                     self.describe(api[1], api[2] or "main")
-                elif file := re.fullmatch(r"([\w.-]+(?:/[\w.-]+)?)/resolve/(.+)/([^/]+)", path):
+                elif (
+                    file := re.fullmatch(
+                        r"(datasets/[\w.-]+/[\w.-]+)/resolve/([0-9a-f]{40})/(.+)", path
+                    )
+                ) or (file := re.fullmatch(r"([\w.-]+(?:/[\w.-]+)?)/resolve/(.+)/([^/]+)", path)):
                     self.resolve(*file.groups())
                 else:
                     self.refuse(404, {})

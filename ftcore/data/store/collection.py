@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ftcore import validation
+from ftcore.data import hub_datasets
 from ftcore.data.store.card import NUMBERS, TRAIN
 from ftcore.data.store.labels import is_missing
 from ftcore.data.store.mapping import PART_OF, Columns, Values, complete
@@ -64,7 +65,10 @@ class Collected:
 def collect(request: Request, report: Report) -> Task[Collected]:
     """Read all files of a request, and report on them. Raises UnfreezeError."""
     given = {"": request.file, "validation": request.validation, "test": request.test}
-    paths = {part: validation.existing_path(path) for part, path in given.items() if path}
+    paths = {}
+    for part, text in given.items():
+        if text:
+            paths[part] = yield from _located(text)
     forms = {
         part: recognition.recognize(
             path, request.encoding, request.delimiter, request.header, request.sheet
@@ -80,6 +84,13 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     for part, path in paths.items():
         yield from _read(path, forms[part], part, request, collected)
     return collected
+
+
+def _located(text: str) -> Task[Path]:
+    """Return the path that a user gives, or the folder of a dataset of the Hub, which is downloaded."""
+    if hub_datasets.is_name(text):
+        return (yield from hub_datasets.fetch(hub_datasets.describe(text)))
+    return validation.existing_path(text)
 
 
 def sample(path: Path, form: TableFormat) -> Task[dict[str, Values]]:

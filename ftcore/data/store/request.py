@@ -12,7 +12,7 @@ class Request:
 
     name: str
     file: str
-    """Path of a file, or of a folder or zip with several."""
+    """Path of a file, or of a folder or zip with several; or the name of a dataset on the Hub."""
     columns: Columns = Columns()
     validation: str = ""
     """File of the validation texts; empty: they are of the split column, or drawn."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ftcore.data import hub_datasets
 from ftcore.data.findings import copies
 from ftcore.data.store import card, collection, examined, labelled, splitting, writing
 from ftcore.data.store.card import NUMBERS, PARTS, Card
@@ -72,7 +73,7 @@ def _card(
         counts=texts.counts(),
         sizes={part: int((texts.parts == NUMBERS[part]).sum()) for part in PARTS},
         fingerprint="",  # of what is written
-        source=str(Path(request.file).expanduser().resolve()),
+        source=_source(request.file),
         multi_label=texts.multi_label,
         mean_tokens=_mean_tokens(texts),
         examples=_examples(texts),
@@ -83,6 +84,13 @@ def _card(
         notes=tuple(report.notes),
         findings=tuple(report.findings),
     )
+
+
+def _source(text: str) -> str:
+    """Return where data came from, for display."""
+    if hub_datasets.is_name(text):
+        return f"{text} on the Hugging Face Hub"
+    return str(Path(text).expanduser().resolve())
 
 
 def _mean_tokens(texts: Labelled) -> int:

@@ -107,6 +107,12 @@ def _below_their_folder(names: list[str]) -> dict[str, PurePosixPath]:
     return {name: path.relative_to(common) for name, path in paths.items()}
 
 
+def is_file_name(name: str) -> bool:
+    """Whether a name has the ending of a file that can be read."""
+    suffix = PurePosixPath(name.lower()).suffix
+    return bool(suffix) and suffix in (*_TABLES, *_TEXTS, *_COMPRESSED, ".zip")
+
+
 def ending(name: str) -> str:
     """Return how the name of a file ends, compression aside."""
     path = PurePosixPath(name.lower())

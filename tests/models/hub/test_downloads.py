@@ -16,7 +16,8 @@ from safetensors.numpy import save
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Stop, drain
-from ftcore.models import hub, hub_transfer
+from ftcore.models import hub
+from ftcore.storage import hub_transfer
 from tests.helpers.hub_model import (
     FILES,
     NAME,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ftcore import __version__
 from ftcore.errors import UnfreezeError
-from ftcore.models.hub_errors import is_unavailable, seconds_to_wait
+from ftcore.storage.hub_errors import is_unavailable, seconds_to_wait
 
 if TYPE_CHECKING:
     from httpx2 import HTTPError, Response

@@ -10,7 +10,7 @@ from ftcore.formatting import percent
 
 _LONG = 0.01  # share of texts that are cut, below which nothing is said
 _UNKNOWN = 0.05  # share of tokens
-_PIECES = 2.0  # a word on average; English has 1.2 to 1.5 in a model for English
+_PIECES = 1.5  # a word on average: in MiniLM, IMDB and AG News have 1.1, German sentences 1.6
 
 
 def long_texts(lengths: np.ndarray, limit: int, unit: str) -> Finding | None:
@@ -39,11 +39,11 @@ def unknown_tokens(unknown: int, tokens: int, unit: str) -> Finding | None:
 
 
 def split_words(pieces: int, words: int) -> Finding | None:
-    """Say that a model splits most words, as it does with a language or field it does not know."""
+    """Say that a model splits many words, as it does in a language or field that it hardly knows."""
     if not words or pieces < _PIECES * words:
         return None
     sentence = (
-        f"The model splits a word into {pieces / words:.1f} pieces on average, so it hardly knows "
-        "this language or field. Choose a checkpoint that was trained on such texts."
+        f"The model splits a word into {pieces / words:.1f} pieces on average, so it may hardly know "
+        "this language or field. See whether a checkpoint was trained on such texts."
     )
     return Finding("split-words", sentence, words, action="other-model")

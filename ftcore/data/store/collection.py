@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SAMPLE = 5_000  # rows from which columns are guessed
-UNKNOWN = 255  # part of a text whose file names none
 
 
 @dataclass
@@ -57,7 +56,7 @@ class Collected:
     """Texts, or lists of texts if `multi_label`."""
     groups: "list[pa.Array]" = field(default_factory=list)
     parts: list[np.ndarray] = field(default_factory=list)
-    """uint8: TEST, VALIDATION, TRAIN or UNKNOWN."""
+    """uint8: TEST, VALIDATION or TRAIN; texts of no part are for training, until some are drawn."""
     rows: list[np.ndarray] = field(default_factory=list)
     """int64: 0-based rows of the file."""
 
@@ -130,7 +129,7 @@ def _read(
         )
         collected.texts.append(texts.filter(usable))
         collected.labels.append(labels.filter(usable))
-        parts = np.full(len(batch), NUMBERS.get(part, UNKNOWN), np.uint8)
+        parts = np.full(len(batch), NUMBERS.get(part, TRAIN), np.uint8)
         if columns.split and not part:
             parts = _parts(batch[columns.split], columns.split)
         kept = usable.to_numpy(zero_copy_only=False)

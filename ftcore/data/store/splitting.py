@@ -6,7 +6,7 @@ import numpy as np
 
 from ftcore.data.store import partition
 from ftcore.data.store.card import NUMBERS, TRAIN
-from ftcore.data.store.collection import UNKNOWN, Report
+from ftcore.data.store.collection import Report
 from ftcore.data.store.labelled import Labelled
 from ftcore.errors import UsageError
 from ftcore.formatting import count, listing
@@ -21,7 +21,7 @@ def split(texts: Labelled, keys: np.ndarray, seed: int, report: Report) -> Label
     there are too few texts.
     """
     missing = [part for part in _DRAWN if NUMBERS[part] not in texts.parts]
-    parts = np.where(texts.parts == UNKNOWN, TRAIN, texts.parts).astype(np.uint8)
+    parts = texts.parts.copy()
     groups = _group_numbers(texts)
     if missing:
         rows = np.flatnonzero(parts == TRAIN)

@@ -38,8 +38,9 @@ def add(request: Request, reserved: Sequence[str] = ()) -> Task[Card]:
         )
     texts = labelled.classify(collected, request)
     keys = yield from copies.keys(texts.texts)
-    texts = splitting.split(texts, keys, request.seed, report)
+    # Before validation texts are drawn: none of them may be a test text, too.
     texts, keys = examined.without_copies(texts, keys, report)
+    texts = splitting.split(texts, keys, request.seed, report)
     texts = yield from examined.examine(texts, keys, request.drop_near_duplicates, report)
     _check_training(texts)
     about = _card(request, collected, texts, report)

@@ -69,3 +69,10 @@ def test_add_says_what_was_found_and_show_lists_it(tmp_path, capsys):
     listed = capsys.readouterr().out
     assert "  row 251 (train): Thank you for the parcel that came this morning" in listed
     assert "    row 249 (train): Thank you" in listed
+
+
+def test_no_validation_text_is_drawn_that_is_a_test_text_too(tmp_path):
+    rows = with_copies_across_split(reviews(), 40)
+    added = add(write(tmp_path / "a.csv", rows, PANDAS))
+    assert added.left_out == {"copy across the split": 40}
+    assert added.sizes["test"] == 40

@@ -29,9 +29,10 @@ def split(texts: Labelled, keys: np.ndarray, seed: int, report: Report) -> Label
         labels = [texts.labels[row] for row in rows]
         for part, drawn in partition.draw(units, labels, missing, seed).items():
             if not len(drawn):
+                different = count(len(np.unique(units)))
                 raise UsageError(
-                    f"{count(len(rows))} texts are too few to draw {part} texts from: add some, or give "
-                    f"a file of them (--{part})."
+                    f"{different} different texts are too few to draw {part} texts from: add some, or "
+                    f"give a file of them (--{part})."
                 )
             parts[rows[drawn]] = NUMBERS[part]
         drawn_parts = listing([f"{(parts == NUMBERS[part]).sum():,} {part}" for part in missing])

@@ -173,7 +173,7 @@ def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path, home):
         "one class": "All 9 labels.*'a'",
         "free text": "free text",
         "one column": "holds labels",
-        "too few": "3 texts are too few",
+        "too few": "3 different texts are too few",
         "strange split": "split column 'split' has the value '7'",
     }
     for case, rows in cases.items():

@@ -123,7 +123,7 @@ def test_a_run_is_trained_on_data_of_ones_own_by_its_name(records, tmp_path):
         last = records("train", *options[: 2 if mode == "tfidf" else None], "--mode", mode)[-1]
         assert (last["status"], last["dataset"], last["val_texts"]) == ("finished", "films", 20)
     compared = records("compare", *options, "--modes", "full,last-layer", "--seeds", "0")[-1]
-    assert len(compared["runs"]) == 2
+    assert compared["runs"] == 2
     assert records("find-rate", *options[:2], "--checkpoint", "base", "--mode", "full")[-1]
     facts = tracking.run(last["run_id"]).facts
     assert facts["dataset_fingerprint"] == added.fingerprint

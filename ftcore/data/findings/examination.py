@@ -1,4 +1,4 @@
-"""All findings of labelled texts that compare them or read them, and need no model."""
+"""What is found in the texts that stay once copies across the split have left; no model is needed."""
 
 import numpy as np
 
@@ -20,7 +20,6 @@ def examine(data: LabelledTexts, keys: np.ndarray, leave: bool) -> Task[tuple[Fi
     is_copy = originals != np.arange(len(originals))
     same, other = yield from near_duplicates.find(data, is_copy)
     findings = (
-        copies.two_labels(originals, data.labels),
         languages.other_languages(data.texts),
         near_duplicates.across_split(same, data.parts, leave),
         near_duplicates.with_other_label(other),

@@ -58,8 +58,9 @@ def find(data: LabelledTexts, skip: np.ndarray) -> Task[tuple[Matches, Matches]]
     signatures = yield from minhash.signatures(data.texts)
     usable = np.flatnonzero(signatures.any(axis=1) & ~skip)
     order = usable[np.argsort(data.parts[usable], kind="stable")]  # test, validation, training
-    seconds, firsts = _candidates(signatures[order], data.parts[order] == TRAIN)
-    del signatures
+    signatures = signatures[order]
+    seconds, firsts = _candidates(signatures, data.parts[order] == TRAIN)
+    del signatures  # a quarter of a gigabyte for a million texts
     alike = _Alike(data.texts)
     same: dict[int, int] = {}
     other: dict[int, int] = {}

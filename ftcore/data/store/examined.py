@@ -19,13 +19,18 @@ _LISTED = 100  # texts of a finding that a card lists
 def without_copies(
     texts: Labelled, keys: np.ndarray, report: Report
 ) -> tuple[Labelled, np.ndarray]:
-    """Leave out training texts that have a copy in another part; `keys` are those of `copies.keys`."""
-    finding = copies.across_split(copies.originals(keys, texts.parts), texts.parts)
-    if not finding:
+    """Leave out training texts that have a copy in another part, and report texts under two labels.
+
+    `keys` are those of `copies.keys`.
+    """
+    originals = copies.originals(keys, texts.parts)
+    across = copies.across_split(originals, texts.parts)
+    two_labels = copies.two_labels(originals, texts.label_numbers())
+    report.findings += [_listed(each, texts) for each in (across, two_labels) if each]
+    if not across:
         return texts, keys
-    report.findings.append(_listed(finding, texts))
-    report.leave_out("copy across the split", finding.count)
-    kept = _all_but(finding.rows, texts)
+    report.leave_out("copy across the split", across.count)
+    kept = _all_but(across.rows, texts)
     return texts.filter(kept), keys[kept]
 
 

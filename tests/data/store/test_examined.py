@@ -76,3 +76,11 @@ def test_no_validation_text_is_drawn_that_is_a_test_text_too(tmp_path):
     added = add(write(tmp_path / "a.csv", rows, PANDAS))
     assert added.left_out == {"copy across the split": 40}
     assert added.sizes["test"] == 40
+
+
+def test_a_training_text_under_another_label_than_in_the_test_is_told(tmp_path):
+    rows = reviews()
+    first = next(row for row in rows if row.split == "test")
+    other = {"pos": "neg", "neg": "pos"}[first.label]
+    added = add(write(tmp_path / "a.csv", [*rows, Row(first.text, other)], PANDAS))
+    assert kinds(added) == {"copies-across-split": 1, "two-labels": 1}

@@ -28,7 +28,7 @@ MODES = {
 LEAST_MODES = {"comparison": 2, "learning curve": 1}
 SEEDS = {"comparison": 1, "learning curve": 3}  # by default
 ICONS = {"comparison": ":material/compare_arrows:", "learning curve": ":material/show_chart:"}
-SIZES = "25, 50, 100, 200, 400, all"
+SIZES = (25, 50, 100, 200, 400)  # by default, as far as there are so many; and all
 MAX_SEEDS = 5
 # Settings shared with the form of the Train page, and those of them under More settings.
 SHARED = ("checkpoint", "dataset", "source")
@@ -98,8 +98,9 @@ with choose:
         with middle:
             text = "Numbers of training texts, by commas, or all. A seed's smaller samples are part of its "
             text += "larger ones."
-            options = {"key": "curve_sizes", "persist_state": "session", "help": text}
-            sizes = st.text_input("Training texts", SIZES, **options)
+            fewer = [f"{size}" for size in SIZES if size < datasets.find_spec(dataset).sizes[0]]
+            options = {"key": f"curve_sizes_{dataset}", "persist_state": "session", "help": text}
+            sizes = st.text_input("Training texts", ", ".join([*fewer, "all"]), **options)
         with right:
             text = "From so many texts on only the first seed runs, as large samples differ little and cost "
             text += "most. Empty: never."

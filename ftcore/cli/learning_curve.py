@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ftcore.experiments.result import Result
 
 MODES, SEEDS, SIZES = "full,last-layer", "0,1,2", "25,50,100,all"  # by default
-DEFAULTS = {"keep_model": False}  # for help; `experiments.learning_curve.plan` sets it
+DEFAULTS = {"keep_model": False, "evaluations": 0}  # for help; those of `learning_curve.plan`
 
 
 def add_own_arguments(parser: argparse.ArgumentParser) -> None:

@@ -33,8 +33,7 @@ def experiments() -> pd.DataFrame:
         _row(str(experiment), group["experiment_name"].iloc[0], group)
         for experiment, group in runs[runs["experiment"] != ""].groupby("experiment", sort=False)
     ]
-    for experiment, results in _bundled().items():
-        bundled = [result.run for result in results]
+    for experiment, bundled in _bundled().items():
         values = [(run.config.limit, run.created, run.status) for run in bundled]
         table = pd.DataFrame(values, columns=["limit", "started", "status"])
         rows.append(_row(experiment, bundled[0].experiment_name, table))
@@ -59,7 +58,7 @@ def status_of(statuses: Iterable[str]) -> str:
 def run_ids(experiment: str) -> list[str]:
     """Ids of an experiment's runs, in order. Raises UnfreezeError if there is no such experiment."""
     if experiment in BUNDLED:
-        ids = [result.run.run_id for result in _bundled().get(experiment, [])]
+        ids = [run.run_id for run in _bundled().get(experiment, [])]
     else:
         runs = tracking.runs()
         ids = runs.loc[(runs["experiment"] == experiment) & (experiment != ""), "run_id"].tolist()
@@ -72,12 +71,16 @@ def run_ids(experiment: str) -> list[str]:
 
 def load(which: str | Sequence[str]) -> list[Result]:
     """Results of an experiment, or of the runs with the given ids. Raises UnfreezeError."""
-    bundled = _bundled()
-    if isinstance(which, str) and which in bundled:
-        return bundled[which]
+    if isinstance(which, str) and which in _bundled():
+        return _read_once(paths.BUNDLED_EXPERIMENTS / which)
     ids = run_ids(which) if isinstance(which, str) else which
-    by_run = {each.run.run_id: each for results in bundled.values() for each in results}
-    return [by_run[run_id] if run_id in by_run else result(tracking.run(run_id)) for run_id in ids]
+    owners = {run.run_id: name for name, runs in _bundled().items() for run in runs}
+    return [
+        _bundled_result(owners[run_id], run_id)
+        if run_id in owners
+        else result(tracking.run(run_id))
+        for run_id in ids
+    ]
 
 
 def result(run: Run) -> Result:
@@ -110,13 +113,19 @@ def _tables(run_id: str) -> tuple[pd.DataFrame, pd.DataFrame, Diagnostics | None
 _finished_tables = functools.lru_cache(maxsize=256)(_tables)  # finished runs do not change
 
 
-def _bundled() -> dict[str, list[Result]]:
-    """The bundled experiments by id, without those that are missing or broken."""
-    results = {}
+def _bundled() -> dict[str, list[Run]]:
+    """The runs of the bundled experiments by id, without those that are missing or broken."""
+    runs = {}
     for experiment in BUNDLED:
         with suppress(UnfreezeError):
-            results[experiment] = _read_once(paths.BUNDLED_EXPERIMENTS / experiment)
-    return results
+            runs[experiment] = _read_runs_once(paths.BUNDLED_EXPERIMENTS / experiment)
+    return runs
 
 
+def _bundled_result(experiment: str, run_id: str) -> Result:
+    results = _read_once(paths.BUNDLED_EXPERIMENTS / experiment)
+    return next(each for each in results if each.run.run_id == run_id)
+
+
+_read_runs_once = functools.cache(archive.read_runs)
 _read_once = functools.cache(archive.read)

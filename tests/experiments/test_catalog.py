@@ -156,7 +156,15 @@ def test_the_bundled_experiment_is_complete_and_small():
         texts = dataset_texts.load(result.run.facts["dataset_fingerprint"])  # no run was here
         assert len(texts) == len(diagnostics.truth) == len(diagnostics.map_before) == 1_000
         assert (diagnostics.forgot is None) == (config.mode == "scratch")
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 500_000
-    text = "".join(file.read_text("utf-8") for file in files if file.suffix in (".csv", ".json"))
-    assert not re.search(r"(?<!\w)/(work|home|root|tmp|Users)/", text)
+
+
+def test_bundled_experiments_are_listed_small_and_name_no_path():
+    for folder in (paths.ROOT / "experiments").iterdir():
+        assert folder.name in catalog.BUNDLED
+        assert [each.run for each in archive.read(folder)] == archive.read_runs(folder)
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        assert sum(file.stat().st_size for file in files) < 2_000_000
+        text = "".join(
+            file.read_text("utf-8") for file in files if file.suffix in (".csv", ".json")
+        )
+        assert not re.search(r"(?<!\w)/(work|home|root|tmp|Users)/", text)

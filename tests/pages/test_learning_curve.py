@@ -35,7 +35,7 @@ def test_the_form_decides_which_runs_are_queued(monkeypatch):
     small_runs.hold_experiments(monkeypatch)
     app = open_page("compare", session={"compare_kind": "learning curve"})
     assert not app.exception
-    app.text_input(key="curve_sizes").set_value("20, 40, all").run()
+    app.text_input(key="curve_sizes_sample").set_value("20, 40, all").run()
     app.text_input(key="curve_one_seed_from").set_value("all").run()
     app.number_input(key="curve_seeds").set_value(2).run()
     app.toggle(key="compare_references").set_value(False).run()
@@ -53,7 +53,7 @@ def test_the_form_decides_which_runs_are_queued(monkeypatch):
 
 def test_impossible_sizes_are_refused_when_the_experiment_is_started():
     app = open_page("compare", session={"compare_kind": "learning curve"})
-    app.text_input(key="curve_sizes").set_value("20, many").run()
+    app.text_input(key="curve_sizes_sample").set_value("20, many").run()
     app = press(app, "Run the experiment")
     assert "whole number" in app.error[0].value and tracking.runs().empty
 
@@ -94,6 +94,8 @@ def test_the_chart_has_a_line_a_mode_its_bands_and_the_forecast():
     assert [trace.x[-1] for trace in forecast] == pytest.approx([800, 800])
     bands = [trace for trace in fig.data if trace.fill == "toself"]
     assert len(bands) == 4  # of two networks and their forecasts
+    low, high = fig.layout.yaxis.range
+    assert 0.4 < low < 0.5 and 0.84 < high < 1
     axis = fig.layout.xaxis
     assert axis.type == "log" and axis.range[1] > math.log10(800)
     assert list(axis.ticktext) == ["50", "100", "200", "400", "800"]

@@ -1,5 +1,6 @@
 """The results of a learning curve: a curve for each mode, with a side of a comparison at each size."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -51,14 +52,18 @@ class Curve:
     def errors(self) -> np.ndarray:
         """Standard error of each mean, float64 [sizes]: that of the seeds or that of the texts, the larger.
 
-        The spread of the seeds is pooled over the sizes, as two or three of them tell little of it.
+        The spread of the seeds is the mean over a size and its neighbours, as two or three seeds tell little
+        of it, and it shrinks with the size.
         """
-        sides = self.sides.values()
-        spreads = [variance(side.scores) for side in sides if len(side.results) > 1]
-        spread = fmean(spreads) if spreads else 0.0
-        return np.array(
-            [max((spread / len(side.results)) ** 0.5, _text_error(side)) for side in sides]
-        )
+        sides = list(self.sides.values())
+        spreads = [variance(side.scores) if len(side.results) > 1 else math.nan for side in sides]
+        errors = []
+        for number, side in enumerate(sides):
+            near = spreads[max(0, number - 1) : number + 2]
+            known = [spread for spread in near if not math.isnan(spread)]
+            of_seeds = (fmean(known) / len(side.results)) ** 0.5 if known else 0.0
+            errors.append(max(of_seeds, _text_error(side)))
+        return np.array(errors)
 
 
 def _text_error(side: Side) -> float:
@@ -74,8 +79,11 @@ def curves(results: Sequence[Result], measure: Measure | None = None) -> list[Cu
     complete = [result for result in results if result.complete]
     measure = measure or comparison.measure_of(complete)
     by_size: dict[int, list[Result]] = {}
+    limits: dict[int, int] = {}
     for result in complete:
-        by_size.setdefault(size_of(result), []).append(result)
+        size, limit = size_of(result), result.run.config.limit
+        if limits.setdefault(size, limit) == limit:  # else it is all of them, under another name
+            by_size.setdefault(size, []).append(result)
     sides: dict[str, dict[int, Side]] = {}
     for size, group in sorted(by_size.items()):
         for side in comparison.sides(group):

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftcore.config import FineTuneConfig, current_names, generated_name
+from ftcore.config import SETTINGS, FineTuneConfig, current_names, generated_name
+from ftcore.data import datasets
 from ftcore.errors import UsageError
 from ftcore.experiments.plan import distinct_seeds, networks_and_references
 from ftcore.modes import REFERENCES
 from ftcore.validation import printable
 
 ALL = "all"
+# Settings unless they are given. Validations of a few hundred texts would take longer than training on 25.
+DEFAULTS = {"keep_model": False, "evaluations": 0}
 LEAST_STEPS = 200  # of the lesson's model, within MOST_PASSES
 MOST_PASSES = 20
 
@@ -57,9 +60,10 @@ def plan(
     cost most. Seeds are the outer loop: after the first one the curves are whole. The
     majority class is measured once. No model is kept unless `settings` say so. Raises UsageError.
     """
-    settings = {"keep_model": False} | current_names(settings)
+    settings = DEFAULTS | current_names(settings)
     seeds, rates = distinct_seeds(seeds), rates or {}
     networks, lines = networks_and_references(settings, modes, references)
+    _check_sizes(settings, sizes)
     runs: list[FineTuneConfig] = []
     for seed in seeds:
         for size in sizes:
@@ -78,6 +82,16 @@ def plan(
                 runs.append(replace(config, name=name))
     majority = next((run for run in runs if run.mode == "majority"), None)
     return [run for run in runs if run.mode != "majority" or run is majority]
+
+
+def _check_sizes(settings: Mapping[str, Any], sizes: Sequence[int]) -> None:
+    """Raise UsageError if the data has fewer texts; files of one's own (`source`) may have any number."""
+    name = settings.get("dataset", SETTINGS["dataset"].default)
+    spec = datasets.find_spec(name)
+    if max(sizes) > spec.sizes[0] and not settings.get("source"):
+        raise UsageError(
+            f"{spec.title} has {spec.sizes[0]:,} training texts: give smaller numbers, or {ALL}."
+        )
 
 
 def _with_passes(config: FineTuneConfig, settings: Mapping[str, Any]) -> FineTuneConfig:

@@ -173,11 +173,12 @@ def _more_labels(
         return "what more labels would bring cannot be told, as the forecast failed its check"
     size = best.sizes[-1]
     gain, (low, high) = forecasts[best.label].gain(size, 2 * size)
-    if high < _NOTHING:
-        return "twice the labels would bring next to nothing"
+    if gain < _NOTHING:
+        return f"twice the labels would bring next to nothing ({high * 100:.1f} points at most)"
+    unchecked = "" if best.label in checks else ", unchecked, as that takes four sizes"
     return (
         f"with twice the labels expect {gain * 100:.1f} points more "
-        f"({low * 100:.1f} to {high * 100:.1f})"
+        f"({low * 100:.1f} to {high * 100:.1f}{unchecked})"
     )
 
 

@@ -47,12 +47,15 @@ def learning_curve(
             _add_forecast(fig, curve, laws[curve.label], colour)
     for crossing in crossings:
         _add_crossing(fig, crossing)
+    until = sizes[-1] * FORECAST if laws else 0
     caption = "Bands: 95% intervals, for other seeds and other test texts."
     if laws:
         caption += " Dotted: the forecast."
     fig.update_layout(title_subtitle_text=caption)
     fig.update_yaxes(title_text=TITLES[measure], tickformat=".0%", nticks=7)
-    _set_size_axis(fig, sizes, sizes[-1] * FORECAST if laws else 0)
+    if curves:
+        fig.update_yaxes(range=_score_range(curves, laws, until))
+    _set_size_axis(fig, sizes, until)
     return fig
 
 
@@ -115,6 +118,17 @@ def _add_crossing(fig: go.Figure, crossing: Crossing) -> None:
     place = {"x": math.log10(crossing.size), "y": 0, "yref": "paper", "yanchor": "bottom"}
     text = f"{crossing.size:,.0f} texts"
     fig.add_annotation(text=text, xanchor="left", xshift=4, showarrow=False, font_size=12, **place)
+
+
+def _score_range(
+    curves: Sequence[Curve], laws: Mapping[str, Forecast], until: float
+) -> list[float]:
+    """From the lowest to the highest mean, with room for intervals, of which two seeds give enormous ones."""
+    scores = np.concatenate([curve.scores for curve in curves])
+    ends = [law.at(until)[0] for law in laws.values()]
+    low, high = min(scores.min(), *ends, 1), max(scores.max(), *ends, 0)
+    margin = max(0.25 * (high - low), 0.03)
+    return [max(low - margin, -0.02), min(high + margin, 1.02)]
 
 
 def _set_size_axis(fig: go.Figure, sizes: Sequence[int], until: float) -> None:

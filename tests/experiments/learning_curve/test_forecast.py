@@ -69,3 +69,21 @@ def test_few_sizes_have_no_forecast_or_no_check():
     assert forecast.forecast(made((700, 800))) is None
     assert forecast.forecast(made((700, 800, 850))) is not None
     assert forecast.check(made((700, 800, 850))) is None
+
+
+def test_the_noise_of_small_sizes_does_not_drown_large_ones():
+    wide, narrow = (500, 600, 700), (799, 800, 801)
+    results = [
+        fake_results.result("full", right, seed, limit=size)
+        for size, rights in (
+            (50, wide),
+            (100, wide),
+            (200, narrow),
+            (400, narrow),
+            (800, narrow[:1]),
+        )
+        for seed, right in enumerate(rights)
+    ]
+    [curve] = curves.curves(results)
+    assert curve.errors[0] == pytest.approx(0.1 / 3**0.5, rel=0.01)
+    assert curve.errors[3:] == pytest.approx([0.0126, 0.0126], rel=0.02)  # of 1,000 test texts

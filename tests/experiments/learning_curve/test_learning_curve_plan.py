@@ -22,7 +22,7 @@ def test_every_mode_runs_on_every_size_with_every_seed_and_the_majority_once():
     assert order(configs) == expected
     assert configs[0].name == "Full · sample · 50 texts · seed 3"
     assert configs[5].name == "Full · sample · all texts · seed 3"
-    assert not any(config.keep_model for config in configs)
+    assert not any(config.keep_model or config.evaluations for config in configs[:2])
 
 
 def test_large_sizes_may_run_with_the_first_seed_alone():
@@ -34,10 +34,10 @@ def test_large_sizes_may_run_with_the_first_seed_alone():
 
 
 def test_modes_take_their_own_defaults_unless_values_are_given():
-    full, last, more = plan.plan(SETTINGS, ["full", "last-layer"], [400, 6_400], [0], False)[:3]
+    full, last, more = plan.plan(SETTINGS, ["full", "last-layer"], [400, 3_400], [0], False)[:3]
     usual = FineTuneConfig(mode="last-layer")
     assert (last.epochs, last.batch_size) == (usual.epochs, usual.batch_size)
-    assert (full.epochs, more.epochs) == (20, 3)  # 3 epochs of 400 texts are 21 steps
+    assert (full.epochs, more.epochs) == (20, 4)  # 3 epochs of 400 texts are 21 steps
     assert full.learning_rate == mode_defaults("full").learning_rate
     given = SETTINGS | {"epochs": 2, "keep_model": True}
     full, last = plan.plan(given, ["full", "last-layer"], [400, 800], [0], False)[:2]
@@ -52,3 +52,10 @@ def test_sizes_are_read_in_order_and_once():
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(UnfreezeError, match="number"):
         plan.parse_sizes(sizes)
+
+
+def test_more_texts_than_there_are_are_refused_unless_they_come_from_files():
+    with pytest.raises(UnfreezeError, match=r"training texts: give smaller numbers, or all"):
+        plan.plan(SETTINGS, ["full"], [50, 10**6], [0])
+    settings = SETTINGS | {"dataset": "imdb", "source": "reviews"}
+    assert len(plan.plan(settings, ["full"], [50, 10**6], [0], references=False)) == 2

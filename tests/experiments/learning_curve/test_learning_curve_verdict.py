@@ -44,6 +44,10 @@ FLAT = by_size(700, 720, 730, 735, 738, 740)
             ],
         ),
         ({"full": RISES}, ["With 1,600 texts Full reaches 88.2% (86.1% to 90.1%); with twice"]),
+        (
+            {"full": by_size(800, 801, 800, 801)},
+            ["twice the labels would bring next to nothing (", " points at most)."],
+        ),
         ({"tfidf": RISES}, ["No network finished"]),
         (
             {"full": by_size(700, 800), "last-layer": by_size(720, 740)},
@@ -80,6 +84,13 @@ def test_findings_name_references_crossings_checks_and_what_is_missing():
         assert part in further, part
     assert "synthetic" not in further
     assert "synthetic" in analysis.analyse(learning_curve({"full": RISES})).findings[0]
+
+
+def test_a_number_that_is_all_of_the_texts_is_not_measured_twice():
+    results = learning_curve({"full": by_size(550, 700)}, [0])
+    renamed = replace(results[1].run, config=replace(results[1].run.config, limit=9_999))
+    curves = analysis.analyse([*results, replace(results[1], run=renamed)]).curves
+    assert [(curve.label, curve.sizes) for curve in curves] == [("Full", [50, 100])]
 
 
 def test_points_are_runs_and_curves_are_means_with_intervals():

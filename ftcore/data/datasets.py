@@ -31,8 +31,8 @@ _VALIDATION = 0.05  # share of the training texts, as in the lesson
 
 
 def names() -> list[str]:
-    """The datasets that are built in, then those that the user has stored."""
-    return [*_BUILT_IN, *card.names()]
+    """The datasets that are built in, then those that users have stored, without damaged ones."""
+    return [*_BUILT_IN, *filter(find, card.names())]
 
 
 def add(request: Request) -> Task[Card]:

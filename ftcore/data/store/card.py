@@ -1,6 +1,7 @@
 """The card of a stored dataset: what is known of it without reading its texts."""
 
 import dataclasses
+import functools
 import json
 import re
 import shutil
@@ -98,9 +99,10 @@ def find(name: str) -> Card | None:
     """
     if not _NAME.fullmatch(name):
         return None
+    file = folder(name) / CARD
     try:
-        values = validation.read_json(folder(name) / CARD)
-        return _from_json(name, values)
+        state = file.stat()
+        return _read(file, name, state.st_mtime_ns, state.st_ino)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -162,7 +164,9 @@ def check_new(name: str, reserved: Sequence[str]) -> None:
         raise UsageError(f"There is already a dataset {shown}; choose another name, or remove it.")
 
 
-def _from_json(name: str, values: dict[str, Any]) -> Card:
+@functools.lru_cache(maxsize=64)  # a page asks for the titles of all datasets each time it is drawn
+def _read(file: Path, name: str, changed: int, inode: int) -> Card:
+    values = validation.read_json(file)
     if values.pop("format") > FORMAT:
         raise UnfreezeError(f"A newer version of Unfreeze stored the dataset {name}: update it.")
     known = {each.name for each in dataclasses.fields(Card)}

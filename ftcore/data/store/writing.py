@@ -1,6 +1,9 @@
 """Writes a dataset whole or not at all: texts, rows that were kept aside, and the card."""
 
+import contextlib
 import os
+import shutil
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +23,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 20_000  # written at once
+_ABANDONED = 86_400  # seconds
 
 
 def write(about: Card, texts: Labelled, aside: Sequence[BadRow]) -> Task[Card]:
     """Write a dataset, and return its card with the fingerprint. Raises UnfreezeError."""
+    _remove_abandoned(about.folder.parent)
     about = replace(about, fingerprint=_fingerprint(texts))
     with files.new_folder(about.folder) as staging:
         yield from _write_texts(staging / card.TEXTS, texts)
@@ -31,6 +36,14 @@ def write(about: Card, texts: Labelled, aside: Sequence[BadRow]) -> Task[Card]:
             _write_aside(staging / card.ASIDE, aside)
         files.write(staging / card.CARD, about.to_json())
     return card.get(about.name)
+
+
+def _remove_abandoned(datasets: Path) -> None:
+    """Remove what was being written or deleted when a program ended, a day ago or more."""
+    for entry in datasets.glob(".*"):
+        with contextlib.suppress(OSError):
+            if time.time() - entry.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(entry)
 
 
 def _fingerprint(texts: Labelled) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import pyarrow.parquet as pq
 import pytest
@@ -49,6 +50,16 @@ def test_files_as_programs_write_them_become_the_same_dataset(tmp_path, sins):
     assert len(dataset.test.texts) == (40 if sins.split else 24)
     assert card.find("mine") == added
     assert "merged" in " ".join(added.notes) or not sins.untidy_labels
+
+
+def test_what_an_ended_program_left_behind_goes_after_a_day(tmp_path, home):
+    kept, left = (home / "datasets" / name / "texts.parquet" for name in (".new", ".old"))
+    for file in (kept, left):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    os.utime(left.parent, (0, 0))
+    add_reviews(tmp_path)
+    assert kept.exists() and not left.parent.exists()
 
 
 def test_folders_of_texts_bring_labels_and_parts(tmp_path):

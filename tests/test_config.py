@@ -58,7 +58,7 @@ def test_a_stored_config_holds_the_values_used_and_reads_back():
 @pytest.mark.parametrize("name", ["epochs", "learning_rate", "layer_decay", "batch_size"])
 def test_none_means_the_default_of_the_mode_and_zero_only_in_a_record(name):
     assert FineTuneConfig.from_dict({name: None}) == FineTuneConfig()
-    assert FineTuneConfig.from_record({name: 0}) == FineTuneConfig()
+    assert FineTuneConfig.from_record({name: 0, "best_by": "auto"}) == FineTuneConfig()
     assert FineTuneConfig(mode="tfidf", epochs=None).epochs == 0  # type: ignore[arg-type]
     for zero in (0, "0"):
         with pytest.raises(UnfreezeError, match="choose from"):
@@ -69,6 +69,7 @@ def test_a_record_of_another_version_opens():
     earlier = {"own_data": "news", "tail": 0.5, "clip": 0.1, "mode": "best-head"}
     config = FineTuneConfig.from_record({"epochs": 3, "gone": 1, **earlier})
     current = {"source_task_data": "news", "tail_fraction": 0.5, "max_grad_norm": 0.1}
+    current["best_by"] = "accuracy"  # by which earlier versions kept the best model
     assert config == FineTuneConfig(mode="linear-probe", epochs=3, **current)
     assert FineTuneConfig.from_record({"tail": 0.5, "tail_fraction": 0.2}).tail_fraction == 0.2
     assert EARLIER_NAMES.keys() <= earlier.keys()

@@ -59,6 +59,7 @@ def measure(
         (
             *dataset.reading.notes,
             *split_notes.notes(dataset, train_rows, val_rows),
+            *([] if weights is None else [class_weights.note(weights, dataset.labels)]),
             "A reference line: no network is trained, and no model is kept.",
         ),
     )

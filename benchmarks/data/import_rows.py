@@ -133,7 +133,7 @@ WRITERS = {
 
 
 def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:,.4g}"
+    return value if isinstance(value, str) else f"{value:,.{0 if value > 99 else 1}f}"
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ _NAMES = {  # of columns in many published tables
     *("id", "idx", "index", "split", "group", "source"),
 }
 _MAX_NAME, _MAX_WORDS = 60, 6  # characters and words of a column's name
+_NO_TEXT_HAS = "\x1f"  # a delimiter, if all others stand in texts
+CONSISTENT = 0.9  # share of rows with the same number of columns, in what is certainly a table
 _FEW = 0.2  # distinct values a row in a column of labels, at most
 
 Row = Sequence[str]
@@ -37,7 +39,9 @@ class Dialect:
     names: tuple[str, ...]
     header: bool
     above: int  # rows above the header
-    consistency: float  # the share of rows with the usual number of columns; 0 if that is one
+    consistency: (
+        float  # the share of rows below a title with the usual number of columns; 0 if that is one
+    )
 
 
 def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Dialect:
@@ -48,7 +52,8 @@ def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Di
     sample, cut = sample[:_SAMPLE], cut or len(sample) > _SAMPLE
     csv.field_size_limit(max(csv.field_size_limit(), len(sample)))
     stated = _EXCEL.match(sample)
-    delimiters = [delimiter] if delimiter else [stated[1]] if stated else DELIMITERS
+    given = delimiter or (stated[1] if stated else "")
+    delimiters = (given,) if given else DELIMITERS
     escapes = ("", "\\") if '\\"' in sample else ("",)
     forms = [*product(delimiters, ('"',), escapes), *product(delimiters, ("",), ("",))]
     forms.sort(key=lambda form: delimiters.index(form[0]))  # of equals, the first one wins
@@ -56,8 +61,14 @@ def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Di
     scores = {form: _consistency(*parsed[form]) for form in forms}
     best = max(forms, key=lambda form: scores[form])
     rows = parsed[best][0]
+    if not given and len(rows[0]) == 1 and _settled(rows) < CONSISTENT:
+        # Texts with commas, one a row: they are not taken apart.
+        mark = next((mark for mark in (*DELIMITERS, _NO_TEXT_HAS) if mark not in sample), "")
+        rows, in_place = _parse(sample, cut, mark, '"', "")
+        best = (mark, '"' if in_place else "", "")
+        rows = rows if in_place else _parse(sample, cut, *best)[0]
     names, is_header, above = find_header(rows, int(bool(stated)), header)
-    return Dialect(*best, names, is_header, above, scores[best])
+    return Dialect(*best, names, is_header, above, _settled(rows))
 
 
 def find_header(
@@ -70,12 +81,13 @@ def find_header(
     width = _width(rows)
     while above < len(rows) - 1 and len(rows[above]) not in (width, width - 1):
         above += 1
-    # Rows have one value more than the header where the first column holds the rows' names.
     names = tuple(value.strip() for value in rows[above]) if rows else ()
-    names = ("",) * (width - len(names)) + names[:width]
+    missing = ("",) * (width - len(names))
+    # R writes the names of the rows in a first column that has no name itself.
+    names = (*missing, *names) if _are_distinct(rows[above + 1 :]) else (*names, *missing)
     if header is None:
         header = _is_header(names, rows[above + 1 :])
-    return (names, True, above) if header else (("",) * width, False, 0)
+    return (names[:width], True, above) if header else (("",) * width, False, 0)
 
 
 def _parse(
@@ -118,6 +130,18 @@ def _consistency(rows: Sequence[Row], in_place: bool) -> float:
     width = _width(rows)
     share = sum(len(row) == width for row in rows) / len(rows) if width > 1 else 0.0
     return share if in_place else share - _SLOPPY
+
+
+def _settled(rows: Sequence[Row]) -> float:
+    """Return the share of rows with the usual number of columns below a title; 0 for one column."""
+    width = _width(rows)
+    first = next((place for place, row in enumerate(rows) if len(row) == width), 0)
+    return _consistency(rows[first:], True)
+
+
+def _are_distinct(rows: Sequence[Row]) -> bool:
+    """Whether the first values of rows are all different."""
+    return len({row[0] for row in rows}) == len(rows)
 
 
 def _is_header(names: Row, rows: Sequence[Row]) -> bool:

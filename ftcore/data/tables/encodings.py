@@ -25,7 +25,7 @@ def recognize(sample: bytes, name: str) -> tuple[str, tuple[str, ...]]:
         if not encoding:
             raise
         return encoding, (
-            f"{name} was read in the encoding {decoding.title(encoding)}, which is a guess: "
+            f"{name} was read in the encoding {encoding}, which is a guess: "
             "name another one if its texts look wrong.",
         )
     return decoded.encoding or decoding.UTF_8, decoded.notes

@@ -82,6 +82,7 @@ def _find(document: JsonDocument) -> tuple[str, bool, list[Any]]:
     """
     if document.peek() != "{":
         return "", False, list(islice(document.values(), _LOOKED_AT))
+    records: dict[str, list[Any]] = {}
     columns: dict[str, list[Any]] = {}
     objects: dict[str, dict[str, Any]] = {}
     for key in document.fields():
@@ -89,14 +90,20 @@ def _find(document: JsonDocument) -> tuple[str, bool, list[Any]]:
             values = document.values()
             first = list(islice(values, _LOOKED_AT))
             if first and isinstance(first[0], dict):
+                records[key] = first
+            else:
+                columns[key] = first
+            if len(first) == _LOOKED_AT and key in records:
                 return key, False, first
-            columns[key] = first
             for _ in values:
                 pass
         elif document.peek() == "{" and len(objects) < _LOOKED_AT:
             objects[key] = document.value()
         else:
             document.value()
+    if records:
+        key = max(records, key=lambda key: len(records[key]))
+        return key, False, records[key]
     # pandas writes columns as objects of values by row, and with orient="index" rows as objects.
     if not columns and any("0" in values for values in objects.values()) and "0" not in objects:
         columns = {key: list(values.values())[:_LOOKED_AT] for key, values in objects.items()}

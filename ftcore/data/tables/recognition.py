@@ -13,6 +13,7 @@ from ftcore.data.tables import (
     layouts,
     parquet_rows,
     sources,
+    text_rows,
     xlsx_rows,
 )
 from ftcore.data.tables.containers import Container
@@ -25,9 +26,6 @@ from ftcore.validation import printable
 _SAMPLE = 1_000_000  # bytes
 _CSV = (".csv", ".tsv", ".tab")
 _OLD_SPREADSHEET = b"\xd0\xcf\x11\xe0"
-_CONSISTENT = (
-    0.9  # share of rows with the same number of columns, in a table without the ending of one
-)
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,12 @@ def _table(container: Container, name: str, said: Said) -> TableFormat:
 
 def _csv(text: str, is_cut: bool, ending: str, said: Said) -> TableFormat:
     """The form of a table with a delimiter, or of a file with a text a line."""
+    lines = text_rows.recognize(text.rpartition("\n")[0] if is_cut else text)
+    if lines.labels and not said.delimiter and ending not in _CSV:
+        return lines
     dialect = dialects.recognize(text, is_cut, said.delimiter, said.header)
-    if ending not in _CSV and not said.delimiter and dialect.consistency < _CONSISTENT:
-        return TableFormat("text", ("text",))
+    if ending not in _CSV and not said.delimiter and dialect.consistency < dialects.CONSISTENT:
+        return lines
     return TableFormat(
         "csv",
         unique(dialect.names),

@@ -17,6 +17,7 @@ class TableFormat:
         columns: their names in order; nested fields of JSON are joined with dots.
         lists: those of the columns that hold lists of texts; the others hold texts.
         from_names: those that are read from the names of files and folders: "label", "split".
+        labels: how labels stand before the texts in a text file, "fasttext" or "trec"; "" if they do not.
         encoding: of text files, as Python names it; "" for other files.
         delimiter: of the columns of a CSV file.
         quote: the quotation mark of a CSV file; "" if quotation marks are ordinary characters.
@@ -34,6 +35,7 @@ class TableFormat:
     columns: tuple[str, ...]
     lists: tuple[str, ...] = ()
     from_names: tuple[str, ...] = ()
+    labels: str = ""
     encoding: str = ""
     delimiter: str = ""
     quote: str = ""

@@ -144,8 +144,6 @@ def _text(value: Any) -> str | None:
     match value:
         case bool():
             return "true" if value else "false"
-        case float() if value.is_integer():
-            return str(int(value))
         case datetime.datetime() if value.time() == datetime.time():
             return value.date().isoformat()
         case datetime.datetime():

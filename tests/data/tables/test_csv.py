@@ -68,6 +68,17 @@ TEXTS = [
             [['He said "hi", twice', "a"], ['And "ho"', "b"]],
         ),
         (
+            'sentence\tlabel\n"Great" film\t1\n"Poor" film\t0\n',
+            ("sentence", "label"),
+            [['"Great" film', "1"], ['"Poor" film', "0"]],
+        ),
+        # One column with commas in it is no table of several.
+        (
+            "text\nWell, no\nYes, so\nSo, so\nNo\nWell, yes, no\n",
+            ("text",),
+            [["Well, no"], ["Yes, so"], ["So, so"], ["No"], ["Well, yes, no"]],
+        ),
+        (
             "text,text,\none,two,three\n",
             ("text", "text (2)", "column 3"),
             [["one", "two", "three"]],
@@ -202,3 +213,13 @@ def test_progress_reaches_the_end(tmp_path):
     events = []
     drain(reading.read(path, recognize(path), lambda batch: None), events.append)
     assert events[-1] == Progress("reading", path.stat().st_size, path.stat().st_size, "bytes")
+
+
+def test_an_encoding_that_is_guessed(tmp_path):
+    text = "текст,метка\n" + "Это очень хороший фильм и мне понравилось,хорошо\n" * 20
+    form, table, _ = read_table(write(tmp_path / "table.csv", text, "cp1251"))
+    assert table["метка"].to_pylist() == ["хорошо"] * 20
+    assert form.notes == (
+        "table.csv was read in the encoding cp1251, which is a guess: name another one if its texts "
+        "look wrong.",
+    )

@@ -13,7 +13,7 @@ from ftcore.data.tables.table_format import ROW
 from ftcore.errors import UnfreezeError, UsageError
 from tests.helpers.tables import read_table, write
 
-ROWS = [{"text": f"text {row}", "label": row % 3} for row in range(30)]
+ROWS = [{"text": f"a text with number {row}", "label": row % 3 * 111} for row in range(30)]
 BY_COLUMN = {name: [row[name] for row in ROWS] for name in ("text", "label")}
 
 
@@ -21,7 +21,7 @@ BY_COLUMN = {name: [row[name] for row in ROWS] for name in ("text", "label")}
     "document",
     [
         ROWS,
-        {"version": 1, "data": ROWS, "more": ["a"]},
+        {"features": [{"name": "text"}], "data": ROWS, "more": ["a"]},
         BY_COLUMN,
         {name: dict(enumerate(values)) for name, values in BY_COLUMN.items()},  # as pandas writes
         dict(enumerate(ROWS)),
@@ -30,7 +30,7 @@ BY_COLUMN = {name: [row[name] for row in ROWS] for name in ("text", "label")}
 @pytest.mark.parametrize("indent", [None, 2])
 def test_json(tmp_path, document, indent, monkeypatch):
     monkeypatch.setattr("ftcore.data.tables.json_document._CHUNK", 7)
-    path = write(tmp_path / "table.json", json.dumps(document, indent=indent))
+    path = write(tmp_path / "table.json", json.dumps(document, indent=indent), "utf-8-sig")
     form, table, _ = read_table(path)
     assert (form.kind, form.columns) == ("json", ("text", "label"))
     assert table["text"].to_pylist() == BY_COLUMN["text"]
@@ -174,6 +174,13 @@ def test_tables_of_splits(tmp_path, pack):
     assert (bad.row, bad.reason.rpartition("/")[2]) == (5, "train-00000.csv: 1 column instead of 2")
 
 
+def test_a_name_that_all_files_have_is_no_split(tmp_path):
+    texts = {f"train-{number}.csv": "text,label\none,a\ntwo,b\n" for number in range(2)}
+    form, table, _ = read_table(write_folder(tmp_path / "set", texts))
+    assert form.columns == ("text", "label")
+    assert table[ROW].to_pylist() == [0, 1, 2, 3]
+
+
 def test_tables_with_other_columns_are_not_one(tmp_path):
     texts = {"train.csv": "text,label\none,a\n", "test.csv": "text\tid\none\t1\n"}
     with pytest.raises(UnfreezeError, match=r"do not have the same columns: give one of them"):
@@ -188,6 +195,22 @@ def test_one_text_a_line(tmp_path):
     assert table["text"].to_pylist() == ["One, two.", "Three", "Four, and, five"]
 
 
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("__label__a One, two\n__label__b Three\n", [("a", "One, two"), ("b", "Three")]),
+        ("__label__a __label__b One\n__label__b", [(["a", "b"], "One"), (["b"], "")]),
+        (
+            "DESC:def What is it?\nHUM:ind Who, then?\n",
+            [("DESC:def", "What is it?"), ("HUM:ind", "Who, then?")],
+        ),
+    ],
+)
+def test_labels_before_the_texts(tmp_path, content, rows):
+    _, table, _ = read_table(write(tmp_path / "texts.txt", content))
+    assert [(row["label"], row["text"]) for row in table.to_pylist()] == rows
+
+
 def test_an_archive_that_leads_out_or_is_a_bomb(tmp_path, monkeypatch):
     path = tmp_path / "out.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -195,8 +218,9 @@ def test_an_archive_that_leads_out_or_is_a_bomb(tmp_path, monkeypatch):
     with pytest.raises(UnfreezeError, match="leads out of the archive"):
         recognize(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("table.csv", "text,label\n" + "a,b\n" * 100_000)
-    monkeypatch.setattr(sources, "MAX_BYTES", 300_000)
+        for name in ("train.csv", "test.csv"):
+            archive.writestr(name, "text,label\n" + "a,b\n" * 50_000)
+    monkeypatch.setattr(sources, "MAX_BYTES", 300_000)  # of all files
     with pytest.raises(UnfreezeError, match="unpacks to far more than texts do"):
         recognize(path)
 

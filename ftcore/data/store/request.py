@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ftcore.data.store.mapping import Columns
+from ftcore.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,7 @@ class Request:
     """Of the validation and test texts that are drawn."""
     title: str = ""
     """Empty: the name."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise UsageError(f"The seed is {self.seed}; choose 0 or more.")

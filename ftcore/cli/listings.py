@@ -1,9 +1,10 @@
 """Commands that list datasets, checkpoints, runs and experiments, and classify texts."""
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
-from ftcore.cli.printer import Printer
+from ftcore.cli.printer import MOST_CLASSES, Printer
 from ftcore.formatting import percent
 
 CHECKPOINT_FIELDS = ("ref", "title", "kind", "dataset", "labels", "bytes", "tokenizer")
@@ -53,6 +54,16 @@ def experiments(options: argparse.Namespace, out: Printer) -> None:
         out.record(row, line)
 
 
+def _scores(probabilities: Mapping[str, float]) -> str:
+    """The probabilities in the order of the classes; of many classes the largest ones."""
+    labels = list(probabilities)
+    if len(labels) > MOST_CLASSES:
+        labels.sort(key=probabilities.__getitem__, reverse=True)
+    shown = [f"{label} {percent(probabilities[label])}" for label in labels[:MOST_CLASSES]]
+    more = [f"{len(labels) - MOST_CLASSES} more"] if len(labels) > MOST_CLASSES else []
+    return ", ".join(shown + more)
+
+
 def predict(options: argparse.Namespace, out: Printer) -> None:
     """Classify texts."""
     from ftcore.inference import prediction
@@ -60,7 +71,7 @@ def predict(options: argparse.Namespace, out: Printer) -> None:
     ref = options.run or options.checkpoint
     for answer in prediction.predict(ref, options.texts):
         probabilities = answer.probabilities
-        scores = ", ".join(f"{label} {percent(share)}" for label, share in probabilities.items())
+        scores = _scores(probabilities)
         values: dict[str, Any] = {
             "text": answer.text,
             "label": answer.label,

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from ftcore.formatting import count, size
 def program() -> str:
     """How the command line was called: `unfreeze` if by its entry point."""
     return "unfreeze" if Path(sys.argv[0]).stem == "unfreeze" else "python -m ftcore"
+
+
+MOST_CLASSES = 8  # whose probabilities fit a line
 
 
 class Printer:
@@ -78,7 +82,7 @@ def _line(event: events.Event) -> str:
             f1 = event.macro_f1 if isinstance(event, events.Evaluation) else None
             return line if f1 is None else f"{line}  macro F1 {f1:.2%}"
         case events.Watched():
-            sentences = [" ".join(f"{p:.0%}" for p in row) for row in event.probabilities]
+            sentences = [_probabilities(row) for row in event.probabilities]
             return f"watch  step {event.step:>6,}  {'; '.join(sentences)}"
         case events.Saved():
             return f"       step {event.step:>6,}  saved: the best so far"
@@ -87,3 +91,10 @@ def _line(event: events.Event) -> str:
         case events.Finished():
             return event.message
     return ""
+
+
+def _probabilities(row: Sequence[float]) -> str:
+    """One for each class; of many classes the largest, and where it stands."""
+    if len(row) > MOST_CLASSES:
+        return f"class {row.index(max(row)) + 1} of {len(row)} {max(row):.0%}"
+    return " ".join(f"{probability:.0%}" for probability in row)

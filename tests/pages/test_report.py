@@ -90,3 +90,13 @@ def test_csv_has_every_point_and_no_formula():
     point = result.history.iloc[5]
     assert float(rows[5]["accuracy"]) == pytest.approx(point["accuracy"])
     assert rows[5]["split"] == point["split"]
+
+
+def test_the_report_has_the_figures_of_each_class_the_hardest_first():
+    results = fake_results.experiment(("full", "majority"), labels=("a", BAD, "c"))
+    markup = outside_scripts(report.html(results).decode())
+    table = markup.partition("<h2>Each class</h2>")[2].partition("</table>")[0]
+    rows = re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', table)
+    assert sorted(label for label, _ in rows) == sorted(["a", escape(BAD), "c"])
+    sums = [sum(map(float, re.findall(r"<b>([\d.]+)%", cells))) for _, cells in rows]
+    assert sums == sorted(sums) and len(re.findall("<b>", rows[0][1])) == 2

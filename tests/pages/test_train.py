@@ -13,7 +13,7 @@ from ftcore.events import Finished, drain
 from ftcore.exchange.huggingface import import_encoder
 from ftcore.modes import ENCODER_DEFAULTS, MODE_DEFAULTS, mode_title
 from ftcore.runs.scheduler import scheduler
-from tests.helpers import small_encoders, small_runs
+from tests.helpers import fake_results, small_encoders, small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
@@ -244,3 +244,19 @@ def test_a_run_whose_discarding_is_refused_stays_on_its_page(monkeypatch):
     end_discarded(run_id)
     app.run()
     assert "run" in app.query_params
+
+
+def test_a_run_shows_the_figures_of_each_class_and_the_measure_of_its_best_model():
+    result = fake_results.full_result(measure="macro-f1", metrics={"macro_f1": 0.634})
+    app = open_page("train", run=fake_results.record(result))
+    assert not app.exception
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Test, macro F1"] == "63.4%" and "Best validation, macro F1" in figures
+    assert result.diagnostics is not None
+    table = app.dataframe[0].value
+    lowest = result.diagnostics.by_class.f1.argmin()
+    assert table["label"].iloc[0] == fake_results.LABELS[lowest]
+    assert table["support"].sum() == len(result.diagnostics.truth)
+    assert sorted(table["recall"]) == pytest.approx(
+        sorted(100 * result.diagnostics.by_class.recall)
+    )

@@ -39,6 +39,16 @@ def test_diagnostics_are_read_back_as_written():
     assert stored.probabilities.dtype == np.float32
 
 
+def test_answers_in_half_precision_are_the_same_answers(tmp_path):
+    close = np.array([[0.50001, 0.49999], [0.49999, 0.50001], [0.9, 0.1]], np.float32)
+    look = Diagnostics(("bad", "good"), np.array([0, 1, 1]), close, moved={"head": 0.5})
+    answers = look.answers_only()
+    assert answers.probabilities.dtype == np.float16 and not answers.moved
+    assert answers.probabilities.argmax(1).tolist() == [0, 1, 0]
+    answers.write(tmp_path)
+    np.testing.assert_array_equal(Diagnostics.read(tmp_path).probabilities, answers.probabilities)
+
+
 @pytest.mark.parametrize("file", [ARRAYS, METADATA])
 @pytest.mark.parametrize("end", [0, 40, -30])
 def test_truncated_diagnostics_count_as_missing(tmp_path, file, end):

@@ -1,6 +1,6 @@
 """A learning curve: while its runs train, and what it shows once they have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting, tracking
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import catalog
 from ftcore.experiments.learning_curve.curves import curves, largest
@@ -84,7 +85,7 @@ def _progress(listed: pd.DataFrame, recorded: pd.DataFrame) -> str:
         part, state = live_comparison.progress(run, run_curves.history_of(run))
         share += part / len(listed)
         lines.append(f"{run.name}: {state}")
-    seconds = _seconds_left(tuple(live["config"]), recorded)
+    seconds = _seconds_left(tuple(live["run_id"]), live["config"], recorded)
     words = [
         f"{done} of {len(listed)} runs done",
         f"about {formatting.rough_duration(seconds)} left",
@@ -97,8 +98,12 @@ def _progress(listed: pd.DataFrame, recorded: pd.DataFrame) -> str:
     )
 
 
-def _seconds_left(configs: tuple[object, ...], recorded: pd.DataFrame) -> float:
-    return sum(estimate.seconds(config, recorded) for config in configs)
+@st.cache_data(ttl=60, show_spinner=False)  # of 80 runs it takes a tenth of a second
+def _seconds_left(
+    run_ids: tuple[str, ...], _configs: Iterable[FineTuneConfig], _recorded: pd.DataFrame
+) -> float:
+    """What the runs that have not ended will take; computed again when one of them has."""
+    return sum(estimate.seconds(config, _recorded) for config in _configs)
 
 
 def finished_curve(results: list[Result]) -> None:

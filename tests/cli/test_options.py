@@ -25,6 +25,13 @@ from tests.helpers.dataset_files import csvs
 COMMANDS = {
     "app": "",
     "datasets": "",
+    "data": "",
+    "data add": "FILE --name new",
+    "data list": "",
+    "data show": "gone",
+    "data export": "gone NEW",
+    "data rename": "gone other",
+    "data remove": "gone",
     "checkpoints": "",
     "checkpoints remove": "gone",
     "runs": "",

@@ -13,7 +13,7 @@ DELIMITERS = ("\t", ";", ",", "|")  # the rarer in texts, the earlier
 _SLOPPY = 0.05  # what quotation marks in wrong places cost, as a share of the rows
 _SAMPLE = 200_000  # characters that are looked at
 _MAX_LINES = 100  # of a row; more are taken for a quotation mark that is not closed
-_EXCEL = re.compile(r"sep=(.)\r?\n")  # the first line of some files, for Excel
+_EXCEL = re.compile(r"sep=([\t !#-~])\r?\n")  # the first line of some files, for Excel
 _NAMES = {  # of columns in many published tables
     *("text", "texts", "sentence", "review", "comment", "content", "body", "document", "tweet"),
     *("message", "description", "summary", "title", "headline", "question", "answer", "utterance"),
@@ -63,7 +63,7 @@ def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Di
     rows = parsed[best][0]
     if not given and len(rows[0]) == 1 and _settled(rows) < CONSISTENT:
         # Texts with commas, one a row: they are not taken apart.
-        mark = next((mark for mark in (*DELIMITERS, _NO_TEXT_HAS) if mark not in sample), "")
+        mark = next((mark for mark in DELIMITERS if mark not in sample), _NO_TEXT_HAS)
         rows, in_place = _parse(sample, cut, mark, '"', "")
         best = (mark, '"' if in_place else "", "")
         rows = rows if in_place else _parse(sample, cut, *best)[0]

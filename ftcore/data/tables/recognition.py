@@ -45,7 +45,7 @@ def recognize(
 
     What a user says takes the place of what would be recognized; "" and None say nothing.
     """
-    if len(delimiter) > 1 or delimiter in ("\n", "\r", '"'):
+    if len(delimiter) > 1 or not delimiter.isascii() or delimiter in ("\n", "\r", "\0", '"'):
         raise UsageError(
             f"{printable(delimiter)!r} cannot be a delimiter: give one character, such as ;."
         )

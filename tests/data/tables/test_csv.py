@@ -94,6 +94,11 @@ def test_dialects(tmp_path, content, columns, rows):
     assert (outcome.rows, outcome.aside) == (len(rows), ())
 
 
+def test_a_stated_delimiter_that_no_parser_takes_is_not_used(tmp_path):
+    form, *_ = read_table(write(tmp_path / "table.csv", "sep=§\ntext,label\none,a\ntwo,b\n"))
+    assert form.delimiter == ","
+
+
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-32"]
 )

@@ -21,9 +21,16 @@ PART_OF = {spelling: part for part, spellings in _SPELLINGS.items() for spelling
 
 _LABEL_NAMES = (  # the likelier, the earlier
     *("label", "labels", "class", "category", "sentiment", "intent", "topic", "target", "emotion"),
-    *("polarity", "tag", "tags", "genre", "label_text", "label_name", "class_name", "y"),
-    *("coarse_label", "rating", "ratings", "stars", "star", "score"),
+    *("polarity", "tag", "tags", "genre", "label_text", "label_name", "class_name", "coarse_label"),
 )
+_FIGURES = (
+    "y",
+    "rating",
+    "ratings",
+    "stars",
+    "star",
+    "score",
+)  # labels only if they have few values
 _TEXT_NAMES = (
     *("text", "texts", "review", "sentence", "content", "body", "comment", "message", "tweet"),
     *("document", "description", "post", "utterance", "question", "headline", "abstract"),
@@ -113,7 +120,7 @@ def _guess_label(columns: Mapping[str, Values], text: str) -> str:
     """
     for known in _LABEL_NAMES:
         for name in columns:
-            if name.strip().lower() == known:
+            if known in _parts(name):
                 return name
     sizes = {name: _distinct(values) for name, values in columns.items() if name != text}
     likely = {
@@ -121,7 +128,8 @@ def _guess_label(columns: Mapping[str, Values], text: str) -> str:
         for name, size in sizes.items()
         if 2 <= size <= min(_MOST_GUESSED, len(columns[name]) // 2)
     }
-    return min(likely, key=lambda name: likely[name], default="")
+    figures = [name for name in likely if not _parts(name).isdisjoint(_FIGURES)]
+    return figures[0] if figures else min(likely, key=lambda name: likely[name], default="")
 
 
 def _guess_text(columns: Mapping[str, Values]) -> str:
@@ -134,8 +142,13 @@ def _guess_text(columns: Mapping[str, Values]) -> str:
     if not longest:
         return ""
     similar = [name for name in lengths if lengths[name] >= longest / 2]
-    usual = [name for name in similar if name.strip().lower() in _TEXT_NAMES]
+    usual = [name for name in similar if not _parts(name).isdisjoint(_TEXT_NAMES)]
     return (usual or [_longest(columns)])[0]
+
+
+def _parts(name: str) -> set[str]:
+    """Return the parts of a name, which is one of nested fields if it has dots, in lower case."""
+    return set(name.strip().lower().split("."))
 
 
 def _longest(columns: Mapping[str, Values]) -> str:

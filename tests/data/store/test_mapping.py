@@ -34,6 +34,12 @@ def test_what_is_given_is_left_alone_also_in_another_case():
         ({"text": LONG, "topic": ["x", "y"] * 30, "rating": ["1", "2"] * 30}, "topic"),
         ({"text": LONG, "flag": ["0", "1"] * 30, "label": LONG[::-1]}, "label"),
         ({"text": LONG, "hour": [str(n % 24) for n in range(60)], "good": ["0", "1"] * 30}, "good"),
+        (
+            {"text": LONG, "score": [str(n) for n in range(60)], "m.label.fine": ["a"] * 60},
+            "m.label.fine",
+        ),
+        ({"text": LONG, "score": [str(n) for n in range(60)], "kind": ["a", "b"] * 30}, "kind"),
+        ({"text": LONG, "score": ["1", "2", "3"] * 20, "new": ["a", "b"] * 30}, "score"),
         ({"text": LONG, "label": [["a"], ["a", "b"], []] * 20}, "label"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from ftcore.data import datasets
 from ftcore.data.store import card, exporting
+from ftcore.data.store.request import Request
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import drain
 from tests.helpers.dataset_files import load
@@ -50,6 +51,17 @@ def test_files_as_programs_write_them_become_the_same_dataset(tmp_path, sins):
     assert len(dataset.test.texts) == (40 if sins.split else 24)
     assert card.find("mine") == added
     assert "merged" in " ".join(added.notes) or not sins.untidy_labels
+
+
+def test_adding_that_is_cancelled_leaves_nothing_behind(tmp_path, home):
+    file = write(tmp_path / "a.csv", reviews(), PANDAS)
+    for phase in ("reading", "examining", "saving"):
+        task = datasets.add(Request("mine", str(file)))
+        while next(task).phase != phase:
+            pass
+        task.close()
+        assert card.names() == [] and not list(home.glob("datasets/.*"))
+    assert add(file).name == "mine"
 
 
 def test_what_an_ended_program_left_behind_goes_after_a_day(tmp_path, home):

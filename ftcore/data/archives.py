@@ -67,7 +67,14 @@ def explain_errors(archive: Path) -> Iterator[None]:
         if error.strerror:
             raise UnfreezeError(f"{archive} cannot be read ({error.strerror}).") from error
         raise _damaged(archive) from error  # of gzip and bz2
-    except (EOFError, zlib.error, lzma.LZMAError, tarfile.ReadError, zipfile.BadZipFile) as error:
+    except (
+        EOFError,
+        UnicodeDecodeError,  # of names
+        lzma.LZMAError,
+        tarfile.ReadError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise _damaged(archive) from error
 
 
@@ -164,7 +171,7 @@ def zip_members(archive: Path, content: zipfile.ZipFile) -> dict[str, zipfile.Zi
         name = info.filename.replace("\\", "/").removeprefix("./")
         kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if made on Windows
         _check_path(archive, name, kind in (0, stat.S_IFREG, stat.S_IFDIR))
-        if not info.is_dir():
+        if name and not info.is_dir():
             members[name] = info
     return members
 

@@ -53,7 +53,7 @@ def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.Record
                 rows = numbers.take(len(batch))
                 below = batch.slice(len(rows) - int((rows >= 0).sum()))
                 yield batches.numbered(below.columns, form.columns, rows[rows >= 0])
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise UnfreezeError(
             f"{source.name} cannot be read beyond row {numbers.next:,} ({_reason(str(error))}): "
             "correct the row, or name another delimiter."

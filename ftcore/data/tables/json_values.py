@@ -37,12 +37,16 @@ def flatten(value: Any) -> dict[str, Value]:
 
 def columns_of(records: Sequence[dict[str, Value]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the columns of records in the order of their first appearance, and those with lists."""
-    columns = dict.fromkeys(column for fields in records for column in fields)
-    columns.pop(ROW, None)
+    columns = dict.fromkeys(name for fields in records for name in fields if _can_be_column(name))
     lists = {
         name for fields in records for name, value in fields.items() if isinstance(value, list)
     }
     return tuple(columns), tuple(column for column in columns if column in lists)
+
+
+def _can_be_column(name: str) -> bool:
+    """Whether a name is no half of a surrogate pair, and not that of the rows' numbers."""
+    return name != ROW and name.encode("utf-8", "replace").decode() == name
 
 
 def _fields(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:

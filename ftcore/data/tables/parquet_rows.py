@@ -64,7 +64,7 @@ def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.Record
                 numbers = np.arange(start, start + len(batch))
                 start += len(batch)
                 yield batches.numbered(columns, form.columns, numbers)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise _unreadable(source, error) from error
 
 
@@ -76,7 +76,7 @@ def _opened(source: Source) -> Iterator["ParquetFile"]:
     with source.random_access() as content:
         try:
             file = parquet.ParquetFile(content, pre_buffer=False)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise _unreadable(source, error) from error
         with file:
             yield file

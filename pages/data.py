@@ -19,6 +19,7 @@ MAX_LOADED = 3  # datasets in memory
 SAMPLE_SIZE = 2_000  # texts whose tokens are counted
 LENGTHS = (16, 32, 64, 128, 256, 384, 512, 768, 1024)
 PAGE_SIZE = 10  # examples
+MOST_PILLS = 12  # classes to choose from; more of them are a list
 EXCERPT = 400  # characters of an example before it unfolds
 LAYOUT = {"margin": {"l": 0, "r": 0, "t": 8, "b": 0}, "showlegend": False, "dragmode": False}
 GREY = "#64748B"
@@ -124,8 +125,12 @@ def show_examples() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         options = {"key": "data_part", "required": True, "format_func": PARTS.get, **NO_LABEL}
         part = st.segmented_control("Part", PARTS, default="train", **options)
-        options = {"key": f"data_class_{name}", "wrap": True, **NO_LABEL}
-        chosen_label = st.pills("Class", dataset.labels, **options)
+        options = {"key": f"data_class_{name}", **NO_LABEL}
+        if len(dataset.labels) > MOST_PILLS:
+            options |= {"index": None, "placeholder": "All classes"}
+            chosen_label = st.selectbox("Class", dataset.labels, **options)
+        else:
+            chosen_label = st.pills("Class", dataset.labels, wrap=True, **options)
         options = {"placeholder": "Search", "icon": ":material/search:", **NO_LABEL}
         query = st.text_input("Search", key="data_query", **options).strip()[:200]
     texts = getattr(dataset, part)

@@ -21,6 +21,7 @@ from ftcore.tracking.deletion import (
     delete,
     delete_checkpoint,
     delete_dataset,
+    edit_dataset,
     rename_dataset,
     run_dependents,
 )
@@ -43,5 +44,5 @@ from ftcore.tracking.run_record import Run, claim, is_claimed
 __all__ = ["Dependents", "RecordUnavailable", "Recorder", "Run", "checkpoint_dependents", "claim"]
 __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
 __all__ += ["executed", "find_runs", "finish", "history", "is_claimed", "last_failure"]
-__all__ += ["dataset_dependents", "delete_dataset", "rename_dataset"]
+__all__ += ["dataset_dependents", "delete_dataset", "edit_dataset", "rename_dataset"]
 __all__ += ["next_place", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

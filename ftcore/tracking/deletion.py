@@ -3,11 +3,14 @@
 import contextlib
 import shutil
 from dataclasses import dataclass
+from typing import Any
 
 from ftcore import paths
 from ftcore.data import datasets
-from ftcore.data.store import card
+from ftcore.data.store import card, editing
+from ftcore.data.store.card import Card
 from ftcore.errors import UnfreezeError
+from ftcore.events import Task
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.tracking import reader
@@ -75,6 +78,12 @@ def rename_dataset(name: str, new: str) -> None:
     """Give a stored dataset another name. Raises UnfreezeError if a run depends on it."""
     dataset_dependents(name).refuse()
     datasets.rename(name, new)
+
+
+def edit_dataset(name: str, **changes: Any) -> Task[Card]:
+    """Change a stored dataset, as `store.editing.edit` says. Raises UnfreezeError if a run depends on it."""
+    dataset_dependents(name).refuse()
+    return (yield from editing.edit(card.get(name), **changes))
 
 
 def delete(*run_ids: str) -> None:

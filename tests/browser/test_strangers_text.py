@@ -104,8 +104,7 @@ def test_a_run_and_an_experiment(evil, dashboard, runs):
 def test_texts_of_a_dataset(evil, dashboard, tmp_path):
     script = "<script>hacked=1</script>"
     csvs(tmp_path, [(row[0], f"{EVIL} {row[1]}", f"{row[2]} {script}") for row in ROWS])
-    evil.goto(f"{dashboard}/data")
-    evil.get_by_text("AG News", exact=True).click()
+    evil.goto(f"{dashboard}/data?dataset=ag_news")
     evil.get_by_label("Where it is").fill(str(tmp_path))
     evil.get_by_role("button", name="Load").click()
     expect_text(evil)

@@ -67,7 +67,7 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     paths = {}
     for part, text in given.items():
         if text:
-            paths[part] = yield from _located(text)
+            paths[part] = yield from located(text)
     forms = {
         part: recognition.recognize(
             path, request.encoding, request.delimiter, request.header, request.sheet
@@ -85,7 +85,7 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     return collected
 
 
-def _located(text: str) -> Task[Path]:
+def located(text: str) -> Task[Path]:
     """Return the path that a user gives, or the folder of a dataset of the Hub, which is downloaded."""
     if hub_datasets.is_name(text):
         return (yield from hub_datasets.fetch(hub_datasets.describe(text)))
@@ -143,7 +143,12 @@ def _read(
     report.leave_out("unreadable row", outcome.bad)
     report.aside += outcome.aside
     report.notes += [*form.notes, *outcome.notes]
-    about = {"path": str(path), "bytes": _size(path), "part": part, "rows": outcome.rows}
+    about = {
+        "path": request.shown(str(path)),
+        "bytes": _size(path),
+        "part": part,
+        "rows": outcome.rows,
+    }
     report.files.append(about | asdict(form))
 
 

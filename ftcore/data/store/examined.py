@@ -1,6 +1,6 @@
 """What is found in texts that are added, as a card keeps it, and which texts leave because of it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,34 +17,50 @@ _LISTED = 100  # texts of a finding that a card lists
 
 
 def without_copies(
-    texts: Labelled, keys: np.ndarray, report: Report
+    texts: Labelled, keys: np.ndarray, report: Report, leave_out: Collection[str] = ()
 ) -> tuple[Labelled, np.ndarray]:
     """Leave out training texts that have a copy in another part, and report texts under two labels.
 
-    `keys` are those of `copies.keys`.
+    `keys` are those of `copies.keys`. Texts under two labels leave, too, if `leave_out` has their kind.
     """
     originals = copies.originals(keys, texts.parts)
     across = copies.across_split(originals, texts.parts)
     two_labels = copies.two_labels(originals, texts.label_numbers())
-    report.findings += [_listed(each, texts) for each in (across, two_labels) if each]
-    if not across:
-        return texts, keys
-    report.leave_out("copy across the split", across.count)
-    kept = _all_but(across.rows, texts)
+    leave = set[int]()
+    for finding, reason in (
+        (across, "copy across the split"),
+        (two_labels, "text under two labels"),
+    ):
+        if not finding:
+            continue
+        asked = finding.kind in leave_out
+        if asked or finding is across:
+            report.leave_out(reason, len(leave.union(finding.rows)) - len(leave))
+            leave.update(finding.rows)
+        if not asked:
+            report.findings.append(_listed(finding, texts))
+    kept = _all_but(leave, texts)
     return texts.filter(kept), keys[kept]
 
 
 def examine(
-    texts: Labelled, keys: np.ndarray, drop_near_duplicates: bool, report: Report
+    texts: Labelled,
+    keys: np.ndarray,
+    drop_near_duplicates: bool,
+    report: Report,
+    leave_out: Collection[str] = (),
 ) -> Task[Labelled]:
-    """Report what is found in the texts; near duplicates and copies inside training leave if asked to."""
+    """Report what is found in the texts; near duplicates and copies inside training leave if asked to.
+
+    leave_out: kinds of findings whose texts leave, too, and which are not reported.
+    """
     data = LabelledTexts(texts.texts, texts.label_numbers(), texts.parts)
     found = yield from examination.examine(data, keys, drop_near_duplicates)
-    report.findings += [_listed(finding, texts) for finding in found]
-    if drop_near_duplicates:
-        leave = {row for each in found if each.kind in examination.DROPPED for row in each.rows}
-        report.leave_out("near duplicate", len(leave))
-        texts = texts.filter(_all_but(leave, texts))
+    report.findings += [_listed(each, texts) for each in found if each.kind not in leave_out]
+    dropped = (*leave_out, *(examination.DROPPED if drop_near_duplicates else ()))
+    leave = {row for each in found if each.kind in dropped for row in each.rows}
+    report.leave_out("near duplicate", len(leave))
+    texts = texts.filter(_all_but(leave, texts))
     few = classes.few_examples(texts.counts()["train"])
     empty = classes.empty_texts(report.left_out.get("empty text", 0))
     report.findings += [_listed(finding, texts) for finding in (few, empty) if finding]

@@ -43,7 +43,7 @@ def classes(counts: Mapping[str, int], request: Request, column: str) -> Classes
     counts = {value: count for value, count in counts.items() if not is_missing(value)}
     if not counts:
         raise UsageError(f"The column {_shown(column)} has no labels: name another (--label).")
-    spelled = {value: value for value in counts} if request.keep_labels else _merged(counts)
+    spelled = {value: value for value in counts} if request.keep_labels else merged(counts)
     notes = [] if request.keep_labels else _merge_notes(spelled, counts)
     known = set(spelled.values())
     renamed = {_known(old, known): new.strip() for old, new in request.rename_labels.items()}
@@ -61,7 +61,7 @@ def classes(counts: Mapping[str, int], request: Request, column: str) -> Classes
     return Classes(tuple(names), of_value, tuple(notes))
 
 
-def _merged(counts: Mapping[str, int]) -> dict[str, str]:
+def merged(counts: Mapping[str, int]) -> dict[str, str]:
     """Return the label of each value: the commonest spelling without regard to case and outer space."""
     tidy = {value: value.strip() for value in counts}
     if all(_WHOLE.fullmatch(label) or label.lstrip("-").isdigit() for label in tidy.values()):
@@ -90,7 +90,7 @@ def _merge_notes(spelled: Mapping[str, str], counts: Mapping[str, int]) -> list[
     have = "1 text has" if texts == 1 else f"{texts:,} texts have"
     return [
         f"Labels that differ only by case or outer space were merged ({have} another spelling): "
-        f"{listing(shown)}. --keep-labels leaves them."
+        f"{listing(shown)} (--keep-labels leaves them)."
     ]
 
 

@@ -45,7 +45,8 @@ class Columns:
     text: tuple[str, ...] = ()
     """Joined by a separator if there are several."""
     label: str = ""
-    split: str = ""
+    split: str | None = ""
+    """None: no column is one of a split, even if it looks like one."""
     group: str = ""
     """Texts with the same value in it stay in one part of the split."""
 
@@ -58,16 +59,17 @@ def complete(given: Columns, sample: Mapping[str, Values]) -> Columns:
 
     Raises UsageError if a given column is not there, or none can be the text or the label.
     """
+    has_split = given.split is not None
     given = replace(
         given,
         text=tuple(_find(name, sample) for name in given.text),
         label=_find(given.label, sample),
-        split=_find(given.split, sample),
+        split=_find(given.split or "", sample),
         group=_find(given.group, sample),
     )
     _refuse_twice(given)
     free = {name: values for name, values in sample.items() if name not in given.names()}
-    split = given.split or _guess_split(free)
+    split = given.split or (_guess_split(free) if has_split else "")
     free.pop(split, None)
     label, text = given.label, given.text
     if not label:

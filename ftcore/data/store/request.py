@@ -42,7 +42,13 @@ class Request:
     """Of the validation and test texts that are drawn."""
     title: str = ""
     """Empty: the name."""
+    shown_as: Mapping[str, str] = field(default_factory=dict)
+    """How a card shows a path that is soon gone, such as that of an upload."""
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise UsageError(f"The seed is {self.seed}; choose 0 or more.")
+
+    def shown(self, path: str) -> str:
+        """A path as a card shows it."""
+        return self.shown_as.get(path, path)

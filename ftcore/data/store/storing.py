@@ -42,12 +42,12 @@ def add(request: Request, reserved: Sequence[str] = ()) -> Task[Card]:
     texts, keys = examined.without_copies(texts, keys, report)
     texts = splitting.split(texts, keys, request.seed, report)
     texts = yield from examined.examine(texts, keys, request.drop_near_duplicates, report)
-    _check_training(texts)
+    check_training(texts)
     about = _card(request, collected, texts, report)
     return (yield from writing.write(about, texts, report.aside))
 
 
-def _check_training(texts: Labelled) -> None:
+def check_training(texts: Labelled) -> None:
     """Raise UsageError if there is nothing to tell apart in training."""
     present = [name for name, number in texts.counts()["train"].items() if number]
     if len(present) < 2:
@@ -74,10 +74,10 @@ def _card(
         counts=texts.counts(),
         sizes={part: int((texts.parts == NUMBERS[part]).sum()) for part in PARTS},
         fingerprint="",  # of what is written
-        source=_source(request.file),
+        source=_source(request),
         multi_label=texts.multi_label,
-        mean_tokens=_mean_tokens(texts),
-        examples=_examples(texts),
+        mean_tokens=mean_tokens(texts),
+        examples=examples(texts),
         added=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
         files=tuple(report.files),
         mapping=mapping,
@@ -87,21 +87,24 @@ def _card(
     )
 
 
-def _source(text: str) -> str:
+def _source(request: Request) -> str:
     """Return where data came from, for display."""
+    text = request.shown(request.file)
+    if text != request.file:
+        return text
     if hub_datasets.is_name(text):
         return f"{text} on the Hugging Face Hub"
     return str(Path(text).expanduser().resolve())
 
 
-def _mean_tokens(texts: Labelled) -> int:
+def mean_tokens(texts: Labelled) -> int:
     """Tokens of a text on average, words and marks, in a sample drawn at random."""
     places = np.random.default_rng(0).permutation(len(texts))[:_SAMPLE]
     sample = texts.texts.take(places).to_pylist()
     return max(1, round(statistics.fmean(len(_TOKEN.findall(text)) for text in sample)))
 
 
-def _examples(texts: Labelled) -> tuple[str, ...]:
+def examples(texts: Labelled) -> tuple[str, ...]:
     """Return short test texts of different classes, to watch as they are answered."""
     places = np.flatnonzero(texts.parts == NUMBERS["test"])[:_SAMPLE]
     found = dict[tuple[int, ...], str]()

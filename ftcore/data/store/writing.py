@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ftcore.data.store.card import PART_NAMES, TEST, VALIDATION, Card
 from ftcore.data.store.labelled import Labelled
 from ftcore.data.tables.table_format import BadRow
 from ftcore.data.text_dataset import fingerprint
+from ftcore.errors import UnfreezeError, user_message
 from ftcore.events import Progress, Task
 from ftcore.storage import files
 
@@ -35,6 +37,30 @@ def write(about: Card, texts: Labelled, aside: Sequence[BadRow]) -> Task[Card]:
         if aside:
             _write_aside(staging / card.ASIDE, aside)
         files.write(staging / card.CARD, about.to_json())
+    return card.get(about.name)
+
+
+def rewrite(about: Card, texts: Labelled) -> Task[Card]:
+    """Put changed texts in the place of a stored dataset; its rows aside stay. Raises UnfreezeError."""
+    about = replace(about, fingerprint=_fingerprint(texts))
+    new, old = (about.folder.with_name(f".{uuid.uuid4().hex}") for _ in range(2))
+    with files.new_folder(new) as staging:
+        yield from _write_texts(staging / card.TEXTS, texts)
+        if about.aside.is_file():
+            shutil.copy(about.aside, staging / card.ASIDE)
+        files.write(staging / card.CARD, about.to_json())
+    try:
+        about.folder.rename(old)
+        try:
+            new.rename(about.folder)
+        except OSError:
+            old.rename(about.folder)
+            raise
+    except OSError as error:
+        raise UnfreezeError(user_message(error)) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     return card.get(about.name)
 
 

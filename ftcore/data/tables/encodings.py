@@ -51,6 +51,14 @@ def _guess(sample: bytes) -> str:
 
 
 def decode(sample: bytes, encoding: str) -> str:
-    """Return the text of a sample, whose last character may be cut in two."""
+    """Return the text of a sample, whose last character may be cut in two.
+
+    Raises UsageError if it lacks the mark that its encoding begins with.
+    """
     decoder = codecs.getincrementaldecoder(encoding)("replace")
-    return decoder.decode(sample).removeprefix("\ufeff")
+    try:
+        return decoder.decode(sample).removeprefix("\ufeff")
+    except UnicodeError:
+        raise UsageError(
+            f"The file does not begin like one in {encoding}: name another encoding."
+        ) from None

@@ -1,0 +1,92 @@
+"""What can be done with a dataset of one's own: train on it, rename, download or delete it."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from ftcore import formatting
+from ftcore.data.store.card import Card
+from pages.components.data.changes import edit_classes
+from pages.components.data.sentences import show_errors
+from pages.components.forms import settings_form
+from pages.components.forms.delete_buttons import delete_buttons
+from pages.components.forms.task_progress import run_task
+from pages.components.text.escaping import escape_markdown
+
+MAX_DOWNLOAD = 200_000_000  # bytes of stored texts; the browser gets them from memory
+
+
+def train_button(name: str, source: str = "") -> None:
+    """Draw the button that leads to Train with this dataset chosen."""
+    if st.button("Train on it", type="primary", icon=":material/play_circle:"):
+        settings_form.initialize()
+        settings_form.fill({"dataset": name, "source": source})
+        st.switch_page("train.py")
+
+
+def card_buttons(card: Card) -> None:
+    """Draw the buttons for a stored dataset."""
+    if st.button("Classes", icon=":material/category:", type="tertiary"):
+        edit_classes(card)
+    with st.popover("Rename", icon=":material/edit:", type="tertiary"):
+        _rename(card)
+    with st.popover("Download", icon=":material/download:", type="tertiary"):
+        _download(card)
+    if st.button("Delete", icon=":material/delete:", type="tertiary"):
+        _delete(card)
+
+
+def _rename(card: Card) -> None:
+    name = st.text_input("Name", card.name, max_chars=60, key=f"rename_{card.name}").strip()
+    if st.button("Rename", type="primary", key="rename_dataset") and name != card.name:
+        with show_errors(), st.spinner("Renaming …"):
+            from ftcore import tracking  # imports MLflow
+
+            tracking.rename_dataset(card.name, name)
+            st.query_params["dataset"] = name
+            st.rerun()
+
+
+@st.dialog("Delete for good?")
+def _delete(card: Card) -> None:
+    from ftcore import tracking
+    from ftcore.runs.scheduler import scheduler
+
+    size = formatting.size(card.texts.stat().st_size) if card.texts.is_file() else "damaged"
+    st.markdown(f"**{escape_markdown(card.title)}**, {size}")
+    st.caption(
+        "The file that it was added from stays, and so do runs, with all curves and figures."
+    )
+    delete_buttons(
+        lambda: tracking.dataset_dependents(card.name),
+        lambda: scheduler.delete_dataset(card.name),
+    )
+
+
+def _download(card: Card) -> None:
+    if card.texts.stat().st_size > MAX_DOWNLOAD:
+        st.info(
+            "It is too large for a browser. This command writes it to a folder: "
+            f"`python -m ftcore data export {card.name!r} FOLDER`"
+        )
+        return
+    forms = {"csv": "CSV", "parquet": "Parquet"}
+    form = st.segmented_control(
+        "Form", forms, format_func=forms.get, default="csv", required=True, key="download_form"
+    )
+    st.caption(
+        "The texts as they were cleaned: a zip with a file for each part, of text, label and row of "
+        "your file."
+    )
+    if st.button("Prepare", type="primary", icon=":material/folder_zip:"):
+        from ftcore.data.store import exporting
+
+        with show_errors(), tempfile.TemporaryDirectory(prefix="unfreeze-") as folder:
+            run_task(exporting.export(card, Path(folder, card.name), form))
+            with st.spinner("Packing …"):
+                archive = shutil.make_archive(f"{folder}/archive", "zip", folder, card.name)
+            options = {"mime": "application/zip", "on_click": "ignore", "type": "primary"}
+            content, file_name = Path(archive).read_bytes(), f"{card.name}.zip"
+            st.download_button(f"Download {file_name}", content, file_name, **options)

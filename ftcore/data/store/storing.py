@@ -100,16 +100,15 @@ def _source(request: Request) -> str:
 def mean_tokens(texts: Labelled) -> int:
     """Tokens of a text on average, words and marks, in a sample drawn at random."""
     places = np.random.default_rng(0).permutation(len(texts))[:_SAMPLE]
-    sample = texts.texts.take(places).to_pylist()
+    sample = (texts.texts[place].as_py() for place in places.tolist())  # `take` copies all texts
     return max(1, round(statistics.fmean(len(_TOKEN.findall(text)) for text in sample)))
 
 
 def examples(texts: Labelled) -> tuple[str, ...]:
     """Return short test texts of different classes, to watch as they are answered."""
-    places = np.flatnonzero(texts.parts == NUMBERS["test"])[:_SAMPLE]
     found = dict[tuple[int, ...], str]()
-    for place, text in zip(places, texts.texts.take(places).to_pylist(), strict=True):
-        line = " ".join(text.split())
+    for place in np.flatnonzero(texts.parts == NUMBERS["test"])[:_SAMPLE].tolist():
+        line = " ".join(texts.texts[place].as_py().split())
         if len(line) <= _EXAMPLE_LENGTH:
             found.setdefault(texts.labels[place], line)
     return tuple(list(found.values())[:_EXAMPLES])

@@ -8,7 +8,7 @@ from ftcore.data.store import card as stored
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.data import card_view
-from pages.components.data.actions import card_buttons, train_button
+from pages.components.data.actions import card_buttons, delete_button, train_button
 from pages.components.data.add_form import add_form
 from pages.components.data.texts_view import texts_view
 from pages.components.forms.settings_form import DATA_PATH
@@ -43,17 +43,6 @@ if "add" in st.query_params:
     st.stop()
 
 st.title("Data", anchor=False)
-
-
-def described(name: str) -> str:
-    """The title of a dataset, with its size."""
-    spec = datasets.find(name)
-    if spec is None:
-        return f"{name} (damaged)"
-    title = spec.title.removesuffix(" (synthetic)")
-    return f"{title} · {formatting.count(sum(spec.sizes))} texts, {len(spec.labels)} classes"
-
-
 # `?dataset=` holds the name. A widget bound to the address would put its title there, as an earlier
 # version did; those links still work.
 names = datasets.names()
@@ -65,7 +54,8 @@ if linked and linked != st.session_state.get("data_linked"):
 if st.session_state.get("dataset") not in names:  # or it was removed
     st.session_state.dataset = "sample"
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    options = {"format_func": described, "width": 440, "persist_state": "session"}
+    # Titles without sizes: the browser names its choice by what is shown, and a size may change.
+    options = {"format_func": titles.get, "width": 440, "persist_state": "session"}
     name = st.selectbox("Dataset", names, key="dataset", **options)
     if st.button("Add your own", icon=":material/add:"):
         st.query_params.from_dict({"add": "texts"})
@@ -77,8 +67,9 @@ st.session_state.data_linked = name
 try:
     spec = datasets.find_spec(name)
     card = stored.get(name) if spec.stored else None
-except UnfreezeError as error:  # it can be removed all the same
+except UnfreezeError as error:
     show_error(error)
+    delete_button(name)
     st.stop()
 actions = st.container(horizontal=True, vertical_alignment="center", gap="small")
 source, load_clicked = "", not spec.takes_source

@@ -1,4 +1,4 @@
-"""The commands `data add`, `list`, `show`, `export`, `rename` and `remove`: a user's own datasets."""
+"""The commands `data add`, `list`, `show`, `export`, `rename`, `edit` and `remove`: a user's own datasets."""
 
 import argparse
 from collections.abc import Callable
@@ -39,6 +39,7 @@ def add_parsers(parser: argparse.ArgumentParser, as_json: str) -> None:
     )
     sub.add_argument("--format", choices=("csv", "parquet"), default="csv", help="default: csv")
     command("rename", rename, name=stored, new="its new name")
+    data_options.add_changes_to(command("edit", edit, name=stored))
     sub = command("remove", remove, name=stored)
     sub.add_argument(
         "--end-dependents", action="store_true", help="stop the runs that need it first"
@@ -108,6 +109,16 @@ def rename(options: argparse.Namespace, out: Printer) -> None:
 
     tracking.rename_dataset(options.name, options.new)
     out.record({"renamed": options.name, "name": options.new}, f"Renamed to {options.new}")
+
+
+def edit(options: argparse.Namespace, out: Printer) -> None:
+    """Change a dataset that you added, and look for findings again; refused while a run needs it."""
+    from ftcore import tracking
+    from ftcore.cli import data_card
+
+    changes = data_options.changes(vars(options))
+    changed = drain(tracking.edit_dataset(options.name, **changes), out.event)
+    out.record(data_card.values(changed), data_card.summary(changed))
 
 
 def remove(options: argparse.Namespace, out: Printer) -> None:

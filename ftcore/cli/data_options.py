@@ -1,4 +1,4 @@
-"""The options of `data add`, and what they say."""
+"""The options of `data add` and `data edit`, and what they say."""
 
 import argparse
 from typing import Any
@@ -42,12 +42,42 @@ def add_to(sub: argparse.ArgumentParser) -> None:
     option("--label-separator", "what stands between several labels of one text")
     keep = "keep labels apart that differ only by case or outer space"
     option("--keep-labels", keep, action="store_true")
-    rename = "another name for a label, or that of another label to merge them; may be repeated"
-    option("--rename-label", rename, action="append", metavar="OLD=NEW")
-    drop = "leave out the texts of a label; may be repeated"
-    option("--drop-label", drop, action="append", metavar="LABEL")
+    _add_label_options(sub)
     near = "leave out training texts that nearly repeat another text of the same label"
     option("--drop-near-duplicates", near, action="store_true")
+
+
+def add_changes_to(sub: argparse.ArgumentParser) -> None:
+    """Add the options of `data edit`."""
+    _add_label_options(sub)
+    kind = "leave out the texts of a finding, such as two-labels or copies-in-training; may be repeated"
+    sub.add_argument(
+        "--leave-out", default=argparse.SUPPRESS, action="append", metavar="KIND", help=kind
+    )
+
+
+def _add_label_options(sub: argparse.ArgumentParser) -> None:
+    rename = "another name for a label, or that of another label to merge them; may be repeated"
+    drop = "leave out the texts of a label; may be repeated"
+    for name, metavar, help in (
+        ("--rename-label", "OLD=NEW", rename),
+        ("--drop-label", "LABEL", drop),
+    ):
+        sub.add_argument(
+            name, default=argparse.SUPPRESS, action="append", metavar=metavar, help=help
+        )
+
+
+def changes(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the options of `data edit` say, as `store.editing.edit` takes it. Raises UsageError."""
+    found = {
+        "rename_labels": dict(map(_renaming, given.get("rename_label", ()))),
+        "drop_labels": given.get("drop_label", ()),
+        "leave_out": given.get("leave_out", ()),
+    }
+    if not any(found.values()):
+        raise UsageError("Say what to change: --rename-label, --drop-label or --leave-out.")
+    return found
 
 
 def request(given: dict[str, Any]) -> Request:

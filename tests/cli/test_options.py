@@ -31,6 +31,7 @@ COMMANDS = {
     "data show": "gone",
     "data export": "gone NEW",
     "data rename": "gone other",
+    "data edit": "gone --drop-label neg",
     "data remove": "gone",
     "checkpoints": "",
     "checkpoints remove": "gone",

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 from ftcore import tracking
 from ftcore.data.store import card
 from ftcore.events import Finished
-from tests.helpers import messy_tables, small_runs
+from tests.helpers import small_runs
 from tests.helpers.app_pages import button_labels, open_page, press, text
 from tests.helpers.messy_tables import GERMAN_EXCEL, PANDAS, Row, Sins, reviews, write
 from tests.helpers.own_data import add
@@ -181,10 +181,17 @@ def test_rename_and_delete_are_refused_while_a_run_needs_it(tmp_path, small_chec
     assert card.names() == ["films"] and app.selectbox(key="dataset").value == "films"
 
 
-def test_twenty_datasets_are_offered_by_title_and_size(tmp_path):
-    file = write(tmp_path / "mine.csv", messy_tables.reviews(60, 20), PANDAS)
-    for number in range(20):
-        add(file, f"texts {number}")
-    offered = open_page("data").selectbox(key="dataset").options
-    assert len(offered) == 23
-    assert offered[-1].startswith("texts 9 · ") and offered[-1].endswith("2 classes")
+def test_the_choice_outlasts_a_change_of_its_texts(tmp_path):
+    rows = [*reviews(), *(Row("One and the same text.", label) for label in ("pos", "neg"))]
+    add(write(tmp_path / "mine.csv", rows, PANDAS), "mine")
+    app = open_page("data", dataset="mine")
+    before = app.selectbox(key="dataset").options
+    app.button(key="act_two-labels").click().run()
+    assert (
+        app.selectbox(key="dataset").options
+        == before
+        == [
+            *("Built-in sample", "IMDB film reviews", "AG News"),
+            "mine",
+        ]
+    )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from ftcore import formatting
 from ftcore.data.store.card import Card
 from pages.components.data.changes import edit_classes
 from pages.components.data.sentences import show_errors
@@ -34,8 +33,13 @@ def card_buttons(card: Card) -> None:
         _rename(card)
     with st.popover("Download", icon=":material/download:", type="tertiary"):
         _download(card)
+    delete_button(card.name)
+
+
+def delete_button(name: str) -> None:
+    """Draw the button that deletes a stored dataset, which may be damaged."""
     if st.button("Delete", icon=":material/delete:", type="tertiary"):
-        _delete(card)
+        _delete(name)
 
 
 def _rename(card: Card) -> None:
@@ -50,18 +54,16 @@ def _rename(card: Card) -> None:
 
 
 @st.dialog("Delete for good?")
-def _delete(card: Card) -> None:
+def _delete(name: str) -> None:
     from ftcore import tracking
     from ftcore.runs.scheduler import scheduler
 
-    size = formatting.size(card.texts.stat().st_size) if card.texts.is_file() else "damaged"
-    st.markdown(f"**{escape_markdown(card.title)}**, {size}")
+    st.markdown(f"**{escape_markdown(name)}**")
     st.caption(
         "The file that it was added from stays, and so do runs, with all curves and figures."
     )
     delete_buttons(
-        lambda: tracking.dataset_dependents(card.name),
-        lambda: scheduler.delete_dataset(card.name),
+        lambda: tracking.dataset_dependents(name), lambda: scheduler.delete_dataset(name)
     )
 
 

@@ -12,7 +12,7 @@ from ftcore.data.store.card import Card
 from ftcore.data.store.request import Request
 from ftcore.errors import UnfreezeError
 from pages.components.data import uploads
-from pages.components.data.format_input import first_rows, format_input, preview
+from pages.components.data.format_input import first_rows, format_input, preview, version
 from pages.components.data.mapping_input import mapping_input
 from pages.components.data.sentences import show_errors
 from pages.components.data.source_input import Source, source_input
@@ -36,7 +36,7 @@ def add_form() -> Card | None:
         path = _located(source)
     if path is None:
         return None
-    key = f"add_{abs(hash((source.name, str(path))))}"
+    key = f"add_{abs(hash((path, version(path))))}"
     st.subheader("How it is read", anchor=False)
     form, said = format_input(path, key)
     rows = first_rows(path, form) if form else None

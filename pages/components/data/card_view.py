@@ -53,9 +53,10 @@ def findings(card: Card) -> None:
     if not (card.findings or bad):
         st.markdown(":material/check: Nothing to mend was found.")
     else:
+        progress = st.container()
         with st.container(border=True, gap="small"):
             for finding in card.findings:
-                _finding(card, finding)
+                _finding(card, finding, progress)
             if bad:
                 were = "was" if bad == 1 else "were"
                 with _line(f"{number(bad, 'row')} could not be read and {were} kept aside."):
@@ -67,10 +68,10 @@ def findings(card: Card) -> None:
         st.caption(f"Rows left out: {escape_markdown(reasons)}.")
 
 
-def _finding(card: Card, finding: dict[str, Any]) -> None:
+def _finding(card: Card, finding: dict[str, Any], progress: "DeltaGenerator") -> None:
     kind = finding["kind"]
     with _line(finding["sentence"]):
-        action_button(card, finding)
+        action_button(card, finding, progress)
         if finding["texts"] and st.button("Show", key=f"show_{kind}", type="tertiary"):
             _show("The texts", pd.DataFrame(finding["texts"]), finding["count"])
 

@@ -1,6 +1,6 @@
 """Changes of a dataset of one's own: texts of a finding left out, classes renamed, merged or dropped."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -11,9 +11,15 @@ from ftcore.formatting import count
 from pages.components.data.sentences import show_errors
 from pages.components.forms.task_progress import run_task
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
-def action_button(card: Card, finding: dict[str, Any]) -> None:
-    """Draw the button that does what a finding advises, if it can be done here."""
+
+def action_button(card: Card, finding: dict[str, Any], progress: "DeltaGenerator") -> None:
+    """Draw the button that does what a finding advises, if it can be done here.
+
+    progress: where a bar shows how far it is.
+    """
     kind = finding["kind"]
     if finding["action"] == "merge-labels":
         if st.button("Edit classes", key=f"act_{kind}", icon=":material/edit:"):
@@ -23,7 +29,8 @@ def action_button(card: Card, finding: dict[str, Any]) -> None:
             "Stores the data without these texts. The file that it was added from stays as it is."
         )
         if st.button("Leave out", key=f"act_{kind}", icon=":material/filter_list:", help=help):
-            _apply(card, leave_out=[kind])
+            with progress:
+                _apply(card, leave_out=[kind])
 
 
 @st.dialog("Classes", width="large")

@@ -8,6 +8,7 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.data.text_dataset import TextDataset
 from pages.components.charts.palette import class_colours
+from pages.components.data.fit_view import fit_view
 from pages.components.text.html_fragments import example_text
 
 SAMPLE_SIZE = 2_000  # texts whose tokens are counted
@@ -28,6 +29,7 @@ def texts_view(dataset: TextDataset) -> None:
     with balance:
         st.subheader("Classes", anchor=False)
         balance_slot = st.empty()
+        fit_slot = st.container()
     with histogram:
         st.subheader("Lengths", anchor=False)
 
@@ -40,6 +42,8 @@ def texts_view(dataset: TextDataset) -> None:
     balance_slot.plotly_chart(figure, config=NO_TOOLBAR, key="data_balance", alt=alt)
     with histogram:
         _lengths(dataset)
+    with fit_slot:
+        fit_view(dataset)
     st.subheader("Examples", anchor=False)
     _examples(dataset, colours)
 

@@ -4,6 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftcore import tracking
+from ftcore.cli.main import main
 from ftcore.data import datasets
 from ftcore.data.store import card, editing
 from ftcore.errors import UnfreezeError, UsageError
@@ -57,6 +58,16 @@ def test_groups_and_parts_stay(tmp_path):
     after = pq.read_table(edit("mine", rename_labels={"x": "z"}).texts)
     for column in ("text", "split", "row", "group"):
         assert after[column].to_pylist() == before[column].to_pylist()
+
+
+def test_the_command_line_does_the_same(tmp_path, capsys):
+    add(write(tmp_path / "a.csv", [*reviews(), *RARE], PANDAS))
+    small_runs.checkpoint(tmp_path / "unfreeze-home" / "checkpoints" / "starter", "starter")
+    main(["data", "edit", "mine", "--rename-label", "unsure=mixed", "--drop-label", "neg"])
+    assert card.get("mine").labels == ("mixed", "pos")
+    assert "Renamed on request: unsure to mixed." in capsys.readouterr().out
+    for options in ([], ["--leave-out", "language"]):
+        assert main(["data", "edit", "mine", *options]) == 2
 
 
 def test_what_cannot_be_done_changes_nothing(tmp_path):

@@ -1,7 +1,7 @@
 """Commands that list datasets, checkpoints, runs and experiments, and classify texts."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftcore.cli.printer import MOST_CLASSES, Printer
@@ -64,12 +64,18 @@ def _scores(probabilities: Mapping[str, float]) -> str:
     return ", ".join(shown + more)
 
 
+def _promise(labels: Sequence[str], target: float) -> str:
+    """A set of labels in words: World or Business at 95.0%: not sure."""
+    names = " or ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]])) or "no label"
+    return f"{names} at {percent(target)}{'' if len(labels) == 1 else ': not sure'}"
+
+
 def predict(options: argparse.Namespace, out: Printer) -> None:
     """Classify texts."""
     from ftcore.inference import prediction
 
     ref = options.run or options.checkpoint
-    for answer in prediction.predict(ref, options.texts):
+    for answer in prediction.predict(ref, options.texts, options.raw):
         probabilities = answer.probabilities
         scores = _scores(probabilities)
         values: dict[str, Any] = {
@@ -80,7 +86,13 @@ def predict(options: argparse.Namespace, out: Printer) -> None:
         notes = [prediction.SAYS_NOTHING] if answer.says_nothing else []
         values |= {"milliseconds": round(answer.milliseconds, 3), "unknown": answer.unknown}
         values |= {"known_tokens": answer.known.count(True), "notes": notes}
-        line = f"{answer.label:12} {scores}  ({answer.milliseconds:.1f} ms)  {answer.text[:80]}"
+        promise = ""
+        if kept := answer.calibration:
+            values |= {"temperature": kept.temperature, "target": kept.target}
+            values |= {"set": answer.label_set, "not_sure": answer.not_sure}
+            promise = f"  {_promise(answer.label_set, kept.target)}"
+        time = f"({answer.milliseconds:.1f} ms)"
+        line = f"{answer.label:12} {scores}{promise}  {time}  {answer.text[:80]}"
         out.record(values, "\n".join([line, *notes]))
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from ftcore import __version__, paths
 from ftcore.cli import (
+    calibrate,
     compare,
     data,
     experiment,
@@ -152,7 +153,10 @@ def _parser() -> argparse.ArgumentParser:
     source = sub.add_mutually_exclusive_group()
     source.add_argument("--run", help="id of a run")
     option(source, "--checkpoint", "sentiment", "name of a checkpoint")
+    help = "probabilities as the model gives them, though it is calibrated"
+    sub.add_argument("--raw", action="store_true", help=help)
     sub.add_argument("texts", nargs="+")
+    calibrate.add_arguments(add("calibrate", calibrate.calibrate, ref="id of a run"))
 
     sub = add("vectors", training.vectors)
     sub.add_argument("sources", nargs="*", help="IMDB archives and AG News folders; none: GloVe")

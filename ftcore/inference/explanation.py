@@ -1,6 +1,5 @@
 """Explains a prediction by its words with integrated gradients (Sundararajan et al. 2017)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,17 +25,13 @@ class Explanation:
 
     label: str
     labels: tuple[str, ...]
-    score: float  # log-odds of `label` for the text
+    probability: float  # of `label`, calibrated if the checkpoint is
+    score: float  # log-odds of `label` for the text, not calibrated
     baseline_score: float  # the same for a text of equally many unknown words
     tokens: list[str]  # words, joined of their pieces
     known: list[bool]
     contributions: list[float]
     gap: int | None  # index in `tokens` before which the middle of a long text was cut out
-
-    @property
-    def probability(self) -> float:
-        """The probability of `label`."""
-        return 1 / (1 + math.exp(-self.score))
 
 
 def explain(ref: str, text: str) -> Explanation:
@@ -61,6 +56,7 @@ def explain(ref: str, text: str) -> Explanation:
     return Explanation(
         labels[label],
         labels,
+        prediction.probabilities[labels[label]],
         score,
         baseline_score,
         [tokenizer.join(prediction.tokens[word]) for word in words],

@@ -12,7 +12,8 @@ import torch
 from ftcore import devices
 from ftcore.errors import UnfreezeError
 from ftcore.events import Task, drain
-from ftcore.models import checkpoint_files, checkpoints
+from ftcore.models import calibration, checkpoint_files, checkpoints
+from ftcore.models.calibration import Calibration
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
@@ -39,6 +40,18 @@ class Prediction:
     text: str = field(repr=False)
     truncation: Truncation = field(repr=False)
     tokenizer: Tokenizer = field(repr=False, compare=False)
+    calibration: Calibration | None = None
+    """What the probabilities were calibrated by; None for those of the model itself."""
+
+    @property
+    def label_set(self) -> list[str]:
+        """The labels that hold the true one at the calibration's target; empty without a calibration."""
+        return self.calibration.label_set(self.probabilities) if self.calibration else []
+
+    @property
+    def not_sure(self) -> bool:
+        """Whether a calibrated model cannot name one label at its target."""
+        return self.calibration is not None and len(self.label_set) != 1
 
     @cached_property
     def _words(self) -> list[str]:
@@ -75,12 +88,15 @@ class Prediction:
         return [token for token, known in zip(self.tokens, self.known, strict=True) if not known]
 
 
-def predict(ref: str, texts: list[str]) -> list[Prediction]:
-    """Predictions of a checkpoint for texts. Raises UnfreezeError for an empty text or a bad checkpoint."""
-    return drain(predict_many(ref, texts))
+def predict(ref: str, texts: list[str], raw: bool = False) -> list[Prediction]:
+    """Predictions of a checkpoint for texts, calibrated if it is; `raw`: as the model gives them.
+
+    Raises UnfreezeError for an empty text or a bad checkpoint.
+    """
+    return drain(predict_many(ref, texts, raw))
 
 
-def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
+def predict_many(ref: str, texts: list[str], raw: bool = False) -> Task[list[Prediction]]:
     """The same as a task that reports progress; `milliseconds` is the mean over all texts.
 
     What fits into one batch is computed in fp32 on the CPU, where a short text takes least time. Longer
@@ -95,6 +111,7 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
         raise UnfreezeError(f"{checkpoint.title} has no last layer yet: fine-tune it first.")
     if not texts:
         return []
+    calibrated = None if raw else calibration.read(checkpoint)
     model, tokenizer = load(checkpoint)
     clock = time.perf_counter()
     ids, offsets = yield from tokenizer.encode(texts, MAX_LENGTH)
@@ -112,18 +129,21 @@ def predict_many(ref: str, texts: list[str]) -> Task[list[Prediction]]:
         raise UnfreezeError(
             f"The checkpoint {ref} cannot be used: its weights are so large that its scores overflow."
         )
+    temperature = calibrated.temperature if calibrated else 1.0
     milliseconds = (time.perf_counter() - clock) * 1000 / len(texts)
+    probabilities = (scores.double() / temperature).softmax(1).tolist()
     return [
         Prediction(
             checkpoint.labels[label],
-            dict(zip(checkpoint.labels, probabilities, strict=True)),
+            dict(zip(checkpoint.labels, of_text, strict=True)),
             milliseconds,
             text,
             tokenizer.frame.inside(checkpoint.truncation),
             tokenizer,
+            calibrated,
         )
-        for text, label, probabilities in zip(
-            texts, scores.argmax(1).tolist(), scores.softmax(1).tolist(), strict=True
+        for text, label, of_text in zip(
+            texts, scores.argmax(1).tolist(), probabilities, strict=True
         )
     ]
 

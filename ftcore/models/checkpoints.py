@@ -5,6 +5,7 @@
     words.safetensors       the word vectors, in half precision if that changes no value
     vocabulary.json         the words, in the order of their vectors
     tokenizer.json          of an encoder, in place of the two files of words
+    calibration.json        temperature and thresholds of sets (see `calibration`), optional
     README.md               the model card, optional
 
 A fine-tuned model whose word vectors did not train has no words of its own: `words` in config.json is the
@@ -33,6 +34,7 @@ from ftcore.text.truncation import MAX_LENGTH, Truncation
 FORMAT = 3  # format 1 had no `tail`; formats 1 and 2 no `tokenizer`, fingerprints and checksum
 CONFIG, VOCABULARY, CARD = "config.json", "vocabulary.json", "README.md"
 WEIGHTS, WORDS, PIECES = "weights.safetensors", "words.safetensors", "tokenizer.json"
+CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Checkpoint:
             owner = words_owner(self)
         except UnfreezeError:
             owner = self
-        own = (self.path / CONFIG, self.path / WEIGHTS)
+        own = (self.path / name for name in (CONFIG, WEIGHTS, CALIBRATION))
         shared = (owner.path / name for name in (WEIGHTS, WORDS, VOCABULARY, PIECES))
         return " ".join(_stamp(file) for file in (*own, *shared))
 
@@ -162,11 +164,12 @@ def update(path: Path, title: str = "", metrics: dict[str, float] | None = None)
 def encode_config(config: dict[str, Any]) -> bytes:
     """Return the content of config.json, with its checksum."""
     if config["format"] >= 3:
-        config = config | {"checksum": _checksum(config)}
+        config = config | {"checksum": checksum(config)}
     return json.dumps(config, indent=1).encode()
 
 
-def _checksum(config: dict[str, Any]) -> str:
+def checksum(config: dict[str, Any]) -> str:
+    """Return a hash of all values but the checksum itself."""
     others = {name: value for name, value in config.items() if name != "checksum"}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -238,7 +241,7 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
         version = config.pop("format")
         if version > FORMAT:
             raise UnfreezeError(f"A newer Unfreeze wrote the checkpoint {ref}; update to open it.")
-        intact = config.pop("checksum", None) in (None, _checksum(config | {"format": version}))
+        intact = config.pop("checksum", None) in (None, checksum(config | {"format": version}))
         config["model"] = _read_spec(config["model"])
         config["labels"] = tuple(config["labels"])
         checkpoint = Checkpoint(ref=ref, path=path, kind=kind, **config)

@@ -1,5 +1,7 @@
 """Data of one's own on the Data page: the form that adds it, what was found, what can be done about it."""
 
+import os
+
 import pyarrow.parquet as pq
 
 from ftcore import tracking
@@ -145,7 +147,7 @@ def test_findings_are_acted_on_when_asked(tmp_path):
     assert "2 for text under two labels" in text(app)
     assert sum(card.get("mine").sizes.values()) == before - 2
     app.button(key="act_few-examples").click().run()
-    assert "3 classes before, 3 then" in text(app)
+    assert "3 classes now, 3 then" in text(app)
 
 
 def test_it_leads_to_train_with_it_chosen(tmp_path, small_checkpoints):
@@ -195,3 +197,18 @@ def test_the_choice_outlasts_a_change_of_its_texts(tmp_path):
             "mine",
         ]
     )
+
+
+def test_how_the_texts_fit_a_checkpoint_is_said_on_request(tmp_path, small_checkpoints):
+    add(write(tmp_path / "mine.csv", reviews(), PANDAS), "mine")
+    app = press(open_page("data", dataset="mine"), "Check")
+    assert not app.exception and "The model does not know" in text(app)
+
+
+def test_a_damaged_dataset_can_be_deleted(tmp_path, small_checkpoints):
+    added = add(write(tmp_path / "mine.csv", reviews()), "mine")
+    (added.folder / card.CARD).write_text("{")
+    os.utime(added.folder / card.CARD, (0, 0))  # the clock of files may not have moved on
+    app = open_page("data", dataset="mine")
+    assert "is damaged" in app.error[0].value and not app.exception
+    assert "Keep" in button_labels(press(app, "Delete"))

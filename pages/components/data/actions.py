@@ -82,7 +82,7 @@ def _download(card: Card) -> None:
         "The texts as they were cleaned: a zip with a file for each part, of text, label and row of "
         "your file."
     )
-    if st.button("Prepare", type="primary", icon=":material/folder_zip:"):
+    if st.button("Prepare", icon=":material/folder_zip:"):
         from ftcore.data.store import exporting
 
         with show_errors(), tempfile.TemporaryDirectory(prefix="unfreeze-") as folder:

@@ -58,7 +58,7 @@ def edit_classes(card: Card) -> None:
     renamed = {old: new.strip() for old, new, drop in rows if new.strip() != old and not drop}
     dropped = [label for label, _, drop in rows if drop]
     left = {renamed.get(label, label) for label, _, drop in rows if not drop}
-    st.markdown(f"{count(len(card.labels))} classes before, {count(len(left))} then.")
+    st.markdown(f"{count(len(card.labels))} classes now, {count(len(left))} then.")
     changes = {"rename_labels": renamed, "drop_labels": dropped}
     if st.button("Apply", type="primary", key="apply_classes") and (renamed or dropped):
         _apply(card, **changes)

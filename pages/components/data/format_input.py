@@ -123,7 +123,7 @@ def preview(form: TableFormat, rows: dict[str, Values], shown: str) -> None:
     number = len(next(iter(rows.values())))
     form_in_words = [KINDS[form.kind], form.compression, form.sheet and f"sheet {form.sheet}"]
     about = ", ".join(escape_markdown(each) for each in form_in_words if each)
-    st.markdown(f"**{escape_markdown(shown)}** is read as {about}. Its first rows:")
+    st.markdown(f"**{escape_markdown(Path(shown).name)}** is read as {about}. Its first rows:")
     for note in form.notes:
         st.caption(escape_markdown(note))
     table = pd.DataFrame({name: values[:PREVIEW_ROWS] for name, values in rows.items()})

@@ -46,6 +46,7 @@ st.title("Data", anchor=False)
 # `?dataset=` holds the name. A widget bound to the address would put its title there, as an earlier
 # version did; those links still work.
 names = datasets.names()
+names += [name for name in stored.names() if name not in names]  # damaged, to be deleted
 in_address = st.query_params.get("dataset", "")
 titles = {name: datasets.title(name).removesuffix(" (synthetic)") for name in names}
 linked = next((name for name in names if in_address in (name, titles[name])), "")

@@ -27,6 +27,7 @@ Phase = Literal[
     "training",
     "evaluating",
     "testing",
+    "predicting",
     "diagnostics",
     "saving",
     "done",

@@ -34,11 +34,7 @@ def add_to(sub: argparse.ArgumentParser) -> None:
         "delimiter of the file"
     )
     option("--separator", separator)
-    option("--delimiter", "character between the columns of a CSV file (default: recognized)")
-    option("--encoding", "encoding of the file, such as utf-8 or cp1252 (default: recognized)")
-    header = "whether the first row names the columns (default: recognized)"
-    option("--header", header, action=argparse.BooleanOptionalAction)
-    option("--sheet", "sheet of a spreadsheet (default: the first that has rows)")
+    add_reading_to(sub)
     option("--label-separator", "what stands between several labels of one text")
     keep = "keep labels apart that differ only by case or outer space"
     option("--keep-labels", keep, action="store_true")
@@ -80,6 +76,19 @@ def changes(given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def add_reading_to(sub: Any) -> None:
+    """Add the options that say how a file is read; those that are not given are absent."""
+
+    def option(name: str, help: str, **more: Any) -> None:
+        sub.add_argument(name, default=argparse.SUPPRESS, help=help, **more)
+
+    option("--delimiter", "character between the columns of a CSV file (default: recognized)")
+    option("--encoding", "encoding of the file, such as utf-8 or cp1252 (default: recognized)")
+    header = "whether the first row names the columns (default: recognized)"
+    option("--header", header, action=argparse.BooleanOptionalAction)
+    option("--sheet", "sheet of a spreadsheet (default: the first that has rows)")
+
+
 def request(given: dict[str, Any]) -> Request:
     """Return what the options say. Raises UsageError if one has no effect, or two exclude each other."""
     columns = Columns(
@@ -100,15 +109,15 @@ def request(given: dict[str, Any]) -> Request:
     names |= {"header", "sheet", "seed", "title", "drop_near_duplicates"}
     return Request(
         columns=columns,
-        separator=_unescaped(separator),
-        delimiter=_unescaped(delimiter),
+        separator=unescaped(separator),
+        delimiter=unescaped(delimiter),
         rename_labels=dict(map(_renaming, given.get("rename_label", ()))),
         drop_labels=tuple(given.get("drop_label", ())),
         **{name: given[name] for name in names & given.keys()},
     )
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
     """Return a character that shells make hard to type: a tab or a line break."""
     return text.replace("\\t", "\t").replace("\\n", "\n")
 

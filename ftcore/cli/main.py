@@ -16,6 +16,7 @@ from ftcore.cli import (
     exports,
     learning_curve,
     listings,
+    predict,
     removal,
     streams,
     training,
@@ -149,13 +150,11 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_arguments(sub, learning_curve.MODES, learning_curve.SEEDS)
     learning_curve.add_own_arguments(sub)
 
-    sub = add("predict", listings.predict)
+    sub = add("predict", predict.predict)
     source = sub.add_mutually_exclusive_group()
     source.add_argument("--run", help="id of a run")
     option(source, "--checkpoint", "sentiment", "name of a checkpoint")
-    help = "probabilities as the model gives them, though it is calibrated"
-    sub.add_argument("--raw", action="store_true", help=help)
-    sub.add_argument("texts", nargs="+")
+    predict.add_arguments(sub)
     calibrate.add_arguments(add("calibrate", calibrate.calibrate, ref="id of a run"))
 
     sub = add("vectors", training.vectors)

@@ -106,32 +106,22 @@ def predict_many(ref: str, texts: list[str], raw: bool = False) -> Task[list[Pre
         if not text.strip():
             which = "" if len(texts) == 1 else f" {number}"
             raise UnfreezeError(f"Text{which} is empty; type at least one word.")
-    checkpoint = checkpoints.find(ref)
-    if not checkpoint.labels:
-        raise UnfreezeError(f"{checkpoint.title} has no last layer yet: fine-tune it first.")
+    checkpoint = find(ref)
     if not texts:
         return []
     calibrated = None if raw else calibration.read(checkpoint)
     model, tokenizer = load(checkpoint)
     clock = time.perf_counter()
-    ids, offsets = yield from tokenizer.encode(texts, MAX_LENGTH)
-    tokens = Tokens.pack(ids, offsets, [0] * len(texts), tokenizer.frame)
+    tokens = yield from encode(tokenizer, texts)
     device, precision = _CPU, "fp32"
     if tokens.lengths(checkpoint.truncation).sum() > devices.batch_tokens(_CPU):
         device = devices.pick()
         precision = devices.precision("auto", device)
     if device != _CPU:
         model = copy.deepcopy(model).to(device)
-    tokens = tokens.to(device)
-    classifier = row_classifier.whole_model(model, tokens, checkpoint.truncation, precision)
-    scores = yield from classifier.predict(torch.arange(len(texts)), "testing")
-    if not scores.isfinite().all():
-        raise UnfreezeError(
-            f"The checkpoint {ref} cannot be used: its weights are so large that its scores overflow."
-        )
-    temperature = calibrated.temperature if calibrated else 1.0
+    scores = yield from score(checkpoint, model, tokens.to(device), precision)
+    shares = probabilities(scores, calibrated).tolist()
     milliseconds = (time.perf_counter() - clock) * 1000 / len(texts)
-    probabilities = (scores.double() / temperature).softmax(1).tolist()
     return [
         Prediction(
             checkpoint.labels[label],
@@ -142,10 +132,41 @@ def predict_many(ref: str, texts: list[str], raw: bool = False) -> Task[list[Pre
             tokenizer,
             calibrated,
         )
-        for text, label, of_text in zip(
-            texts, scores.argmax(1).tolist(), probabilities, strict=True
-        )
+        for text, label, of_text in zip(texts, scores.argmax(1).tolist(), shares, strict=True)
     ]
+
+
+def find(ref: str) -> Checkpoint:
+    """Return a checkpoint that can classify. Raises UnfreezeError."""
+    checkpoint = checkpoints.find(ref)
+    if not checkpoint.labels:
+        raise UnfreezeError(f"{checkpoint.title} has no last layer yet: fine-tune it first.")
+    return checkpoint
+
+
+def encode(tokenizer: Tokenizer, texts: list[str]) -> Task[Tokens]:
+    """Return texts as tokens, without labels."""
+    ids, offsets = yield from tokenizer.encode(texts, MAX_LENGTH)
+    return Tokens.pack(ids, offsets, [0] * len(texts), tokenizer.frame)
+
+
+def score(
+    checkpoint: Checkpoint, model: Classifier, tokens: Tokens, precision: str
+) -> Task[torch.Tensor]:
+    """Return scores in the order of the texts, fp32 [texts, classes]; model and tokens share a device."""
+    classifier = row_classifier.whole_model(model, tokens, checkpoint.truncation, precision)
+    scores = yield from classifier.predict(torch.arange(len(tokens)), "testing")
+    if not scores.isfinite().all():
+        raise UnfreezeError(
+            f"The checkpoint {checkpoint.ref} cannot be used: its weights are so large that its scores "
+            "overflow."
+        )
+    return scores
+
+
+def probabilities(scores: torch.Tensor, calibrated: Calibration | None) -> torch.Tensor:
+    """Return the probabilities of scores, fp64 [texts, classes], at the temperature of a calibration."""
+    return (scores.double() / (calibrated.temperature if calibrated else 1.0)).softmax(1)
 
 
 def load(checkpoint: Checkpoint) -> tuple[Classifier, Tokenizer]:

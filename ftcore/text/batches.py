@@ -63,6 +63,18 @@ class Tokens:
         inside = self.frame.inside(truncation)
         return self.offsets.diff().clamp(max=inside.length) + self.frame.size
 
+    def share(self, token: int | None, truncation: Truncation) -> Tensor:
+        """Return the share of a token among those read of each text, fp32 [texts]."""
+        inside = self.frame.inside(truncation)
+        is_token = torch.zeros_like(self.ids) if token is None else self.ids.eq(token)
+        found = torch.cat([self.offsets.new_zeros(1), is_token.cumsum(0)])
+        starts, ends = self.offsets[:-1], self.offsets[1:]
+        is_cut = ends - starts > inside.length
+        heads = torch.where(is_cut, starts + inside.head, ends)
+        tails = torch.where(is_cut, ends - (inside.length - inside.head), ends)
+        count = found[heads] - found[starts] + found[ends] - found[tails]
+        return count / (ends - starts).clamp(1, inside.length)
+
     def batch(
         self, rows: Tensor, truncation: Truncation, longest: int | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,10 @@ class Tokenizer(Protocol):
     def frame(self) -> Frame:
         """The special tokens around a text."""
 
+    @property
+    def unknown(self) -> int | None:
+        """Id of all that the vocabulary lacks; None if it lacks nothing."""
+
     def __len__(self) -> int: ...
 
     def tokenize(self, text: str) -> list[str]:

@@ -29,6 +29,7 @@ class WordTokenizer:
     """
 
     frame = Frame()
+    unknown = UNK
 
     def __init__(self, rule: WordRule, words: Sequence[str]) -> None:
         if tuple(words[: len(SPECIALS)]) != SPECIALS:

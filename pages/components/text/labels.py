@@ -15,6 +15,7 @@ PHASE_TITLES: dict[str, str] = {
     "training": "Training",
     "evaluating": "Evaluating",
     "testing": "Testing",
+    "predicting": "Predicting",
     "diagnostics": "Computing diagnostics",
     "saving": "Saving",
     "done": "Done",

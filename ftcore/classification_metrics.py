@@ -20,8 +20,10 @@ class ClassMetrics:
     support: np.ndarray
     macro_f1: float
     """Mean F1 of the classes that occur among the texts or the answers."""
-    balanced_accuracy: float
-    """Mean recall of the classes that have texts."""
+    balanced_accuracy: float | None
+    """Mean recall of the classes that have texts; None where a text may have several labels."""
+    micro_f1: float
+    """F1 of all labels of all texts together; the accuracy where a text has one label."""
 
     def by_label(self, labels: Sequence[str]) -> list[dict[str, Any]]:
         """The figures of each class, as JSON values."""
@@ -38,20 +40,25 @@ class ClassMetrics:
 
 
 def measure(truth: np.ndarray, answers: np.ndarray, classes: int) -> ClassMetrics:
-    """Compare the answers to some texts with their true classes; both int [texts]."""
-    support = np.bincount(truth, minlength=classes)
-    answered = np.bincount(answers, minlength=classes)
-    right = np.bincount(truth[truth == answers], minlength=classes)
+    """Compare the answers to some texts with their true labels; see `ftcore.answers` for both."""
+    if truth.ndim == 2:
+        support, answered, right = (part.sum(0) for part in (truth, answers, truth & answers))
+    else:
+        support = np.bincount(truth, minlength=classes)
+        answered = np.bincount(answers, minlength=classes)
+        right = np.bincount(truth[truth == answers], minlength=classes)
     f1 = shares(2 * right, support + answered)
     recall = shares(right, support)
     occurs = support + answered > 0
+    balanced = float(recall[support > 0].mean()) if support.any() else 0.0
     return ClassMetrics(
         shares(right, answered),
         recall,
         f1,
         support,
         float(f1[occurs].mean()) if occurs.any() else 0.0,
-        float(recall[support > 0].mean()) if support.any() else 0.0,
+        balanced if truth.ndim == 1 else None,
+        float(shares(2 * right.sum(), support.sum() + answered.sum())),
     )
 
 

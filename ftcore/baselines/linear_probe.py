@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 
+from ftcore import answers as answering
 from ftcore.baselines import reference
 from ftcore.config import FineTuneConfig
 from ftcore.events import Started, Task
 from ftcore.modes import mode_defaults
-from ftcore.training import evaluation, linear_head, preparation
+from ftcore.training import evaluation, linear_head, objective, preparation
 
 
 def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
@@ -41,11 +42,15 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
     classifier = yield from linear_head.fit_last_layer(setup, setup.model)
     seconds = time.perf_counter() - clock
     scores = yield from classifier.predict(setup.val_rows, "evaluating")
-    labels = setup.train.labels.cpu()[setup.val_rows].numpy()
-    probabilities = scores.double().softmax(1).numpy()
+    several = setup.dataset.multi_label
+    truth = setup.train.labels.cpu()[setup.val_rows].numpy()
+    probabilities = objective.probabilities(scores.double(), several).numpy()
     examples = len(setup.train_rows)
     weights = None if setup.class_weights is None else setup.class_weights.cpu().double().numpy()
-    validated = reference.evaluation("val", probabilities, labels, seconds, examples, weights)
+    thresholds = answering.thresholds(truth, probabilities)
+    validated = reference.evaluation(
+        "val", probabilities, truth, thresholds, seconds, examples, weights
+    )
     yield validated
 
     rows = torch.arange(len(setup.test))
@@ -53,12 +58,13 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
         setup, setup.model, setup.test, rows, setup.config.reading
     )
     scores = yield from test.predict(rows, "testing")
-    probabilities = scores.double().softmax(1).numpy()
+    probabilities = objective.probabilities(scores.double(), several).numpy()
     yield from reference.conclude(
         began,
         validated,
         setup.dataset,
         probabilities,
+        thresholds,
         output,
         setup.best_by,
         weights,

@@ -20,7 +20,9 @@ def measure(config: FineTuneConfig, output: Path | None = None) -> Task[None]:
 def fit(
     dataset: TextDataset, rows: Sequence[int], weights: np.ndarray | None = None
 ) -> reference.Scorer:
-    """Score each class by its share of the training texts; weights change nothing."""
-    labels = [dataset.train.labels[row] for row in rows]
-    shares = np.bincount(labels, minlength=len(dataset.labels)) / len(labels)
+    """Score each class by its share of the training texts; weights change nothing.
+
+    Where a text has several labels, those that most training texts have.
+    """
+    shares = dataset.train.at(rows).counts(len(dataset.labels)) / len(rows)
     return lambda texts: np.tile(shares, (len(texts), 1))

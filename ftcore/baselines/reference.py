@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ftcore import class_weights, classification_metrics
+from ftcore import answers as answering, class_weights, classification_metrics
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets, split_notes, test_part
 from ftcore.data.text_dataset import TextDataset
@@ -38,9 +38,8 @@ def measure(
     dataset = yield from datasets.load(config.dataset, config.source)
     dataset = test_part.reduced(dataset, config.test_limit)
     train_rows, val_rows = datasets.split(dataset, config.seed, config.limit)
-    weights = class_weights.values(
-        config.class_weights, dataset.labels, [dataset.train.labels[row] for row in train_rows]
-    )
+    learned, validation = dataset.train.at(train_rows), dataset.train.at(val_rows)
+    weights = class_weights.values(config.class_weights, dataset.labels, learned.labels)
     best_by, _ = best_measure.choose(config.best_by, dataset)
     yield Started(
         {
@@ -49,7 +48,7 @@ def measure(
             "data_from": dataset.source,
             "labels": list(dataset.labels),
             "train_texts": len(train_rows),
-            "train_classes": len({dataset.train.labels[row] for row in train_rows}),
+            "train_classes": int(np.count_nonzero(learned.counts(len(dataset.labels)))),
             "val_texts": len(val_rows),
             "test_texts": len(dataset.test.texts),
             "steps": 1,
@@ -69,13 +68,16 @@ def measure(
     seconds = time.perf_counter() - clock
 
     yield Progress("evaluating", 0, len(val_rows), "texts")
-    probabilities = scorer([dataset.train.texts[row] for row in val_rows])
-    labels = np.array([dataset.train.labels[row] for row in val_rows])
-    validated = evaluation("val", probabilities, labels, seconds, len(train_rows), weights)
+    probabilities, truth = scorer(validation.texts), dataset.truth(validation)
+    thresholds = answering.thresholds(truth, probabilities)
+    examples = len(train_rows)
+    validated = evaluation("val", probabilities, truth, thresholds, seconds, examples, weights)
     yield validated
     yield Progress("testing", 0, len(dataset.test.texts), "texts")
     probabilities = scorer(dataset.test.texts)
-    yield from conclude(began, validated, dataset, probabilities, output, best_by, weights)
+    yield from conclude(
+        began, validated, dataset, probabilities, thresholds, output, best_by, weights
+    )
 
 
 def predict(model: Any, features: Any, classes: int) -> np.ndarray:
@@ -88,7 +90,8 @@ def predict(model: Any, features: Any, classes: int) -> np.ndarray:
 def evaluation(
     split: Literal["val", "test"],
     probabilities: np.ndarray,
-    labels: np.ndarray,
+    truth: np.ndarray,
+    thresholds: tuple[float, ...],
     seconds: float,
     examples: int,
     weights: np.ndarray | None = None,
@@ -97,12 +100,15 @@ def evaluation(
 
     The loss is weighted by class as those of a training are, also where the fit knows no weights.
     """
-    of_truth = probabilities[np.arange(len(labels)), labels]
-    of_class = None if weights is None else weights[labels]
+    if thresholds:
+        of_truth, of_class = np.where(truth, probabilities, 1 - probabilities), None
+    else:
+        of_truth = probabilities[np.arange(len(truth)), truth]
+        of_class = None if weights is None else weights[truth]
     loss = np.average(-np.log(of_truth.clip(min=1e-9)), weights=of_class)
-    answers = probabilities.argmax(1)
-    accuracy = (answers == labels).mean()
-    f1 = classification_metrics.measure(labels, answers, probabilities.shape[1]).macro_f1
+    answers = answering.of(probabilities, thresholds)
+    accuracy = answering.right(truth, answers).mean()
+    f1 = classification_metrics.measure(truth, answers, probabilities.shape[1]).macro_f1
     return Evaluation(split, 0, 0.0, seconds, examples, float(loss), float(accuracy), f1)
 
 
@@ -111,6 +117,7 @@ def conclude(
     validated: Evaluation,
     dataset: TextDataset,
     probabilities: np.ndarray,
+    thresholds: tuple[float, ...],
     output: Path | None,
     best_by: Measure,
     weights: np.ndarray | None = None,
@@ -120,14 +127,15 @@ def conclude(
 
     began: `perf_counter` at the start.
     """
-    labels = np.array(dataset.test.labels)
+    truth = dataset.truth(dataset.test)
     seconds, examples = validated.seconds, validated.examples
-    tested = evaluation("test", probabilities, labels, seconds, examples, weights)
-    yield tested
-    test = outcome.figures(labels, probabilities)
-    message = outcome.sentence(test, len(labels), best_by)
+    yield evaluation("test", probabilities, truth, thresholds, seconds, examples, weights)
+    test = outcome.figures(truth, answering.of(probabilities, thresholds), len(dataset.labels))
+    message = outcome.sentence(test, len(truth), best_by)
     if output is not None:
-        answers = Diagnostics(dataset.labels, labels, probabilities.astype(np.float32))
+        answers = Diagnostics(
+            dataset.labels, truth, probabilities.astype(np.float32), thresholds=thresholds
+        )
         message += results.store(output, dataset, answers)
     figures = {
         "seconds": time.perf_counter() - began,

@@ -5,6 +5,7 @@ It reads what the networks beside it read: texts as the tokenizer of new models 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,16 +34,19 @@ def fit(
     from sklearn.feature_extraction.text import TfidfVectorizer  # takes a second to import
     from sklearn.linear_model import LogisticRegression
 
-    texts = [dataset.train.texts[row] for row in rows]
-    labels = [dataset.train.labels[row] for row in rows]
+    learned = dataset.train.at(rows)
+    truth = dataset.truth(learned)
     options = {"ngram_range": (1, 2), "min_df": 2, "sublinear_tf": True, "dtype": np.float32}
     vectorizer = TfidfVectorizer(
         preprocessor=lambda text: word_rules.CURRENT.normalize(text).lower(), **options
     )
     by_class = None if weights is None else dict(enumerate(weights.tolist()))
     try:
+        features = vectorizer.fit_transform(learned.texts)
         model = LogisticRegression(C=10, max_iter=300, class_weight=by_class)
-        model.fit(vectorizer.fit_transform(texts), labels)
+        if dataset.multi_label:
+            return _one_by_label(model, vectorizer, features, truth)
+        model.fit(features, truth)
     except ValueError:
         raise UnfreezeError(
             "These training texts are too few for TF-IDF: it needs two classes, and words that "
@@ -51,3 +55,27 @@ def fit(
 
     classes = len(dataset.labels)
     return lambda texts: reference.predict(model, vectorizer.transform(texts), classes)
+
+
+def _one_by_label(
+    model: Any, vectorizer: Any, features: Any, truth: np.ndarray
+) -> reference.Scorer:
+    """Fit a model to each label, yes or no; one that all texts have, or none, has no other probability."""
+    from sklearn.base import clone
+
+    models = [
+        clone(model).fit(features, column) if len(np.unique(column)) == 2 else column[0]
+        for column in truth.T
+    ]
+
+    def score(texts: Sequence[str]) -> np.ndarray:
+        features = vectorizer.transform(texts)
+        columns = [
+            np.full(len(texts), float(each))
+            if isinstance(each, np.bool_)
+            else each.predict_proba(features)[:, 1]
+            for each in models
+        ]
+        return np.stack(columns, axis=1)
+
+    return score

@@ -58,6 +58,8 @@ def predict(options: argparse.Namespace, out: Printer) -> int | None:
             "label": answer.label,
             "probabilities": probabilities,
         }
+        if answer.thresholds:
+            values |= {"labels": list(answer.labels), "thresholds": answer.thresholds}
         notes = [prediction.SAYS_NOTHING] if answer.says_nothing else []
         values |= {"milliseconds": round(answer.milliseconds, 3), "unknown": answer.unknown}
         values |= {"known_tokens": answer.known.count(True), "notes": notes}

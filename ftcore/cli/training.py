@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PRETRAIN_DATASET = "ag_news"
 # The metrics in the record of a run's end.
 METRICS = ["val_accuracy", "val_macro_f1", "test_accuracy", "macro_f1", "balanced_accuracy"]
+METRICS += ["micro_f1"]
 METRICS += ["seconds", "train_seconds", "reviews_per_second"]
 METRICS += ["features_seconds", "features_kept"]
 
@@ -198,6 +199,8 @@ def _figures(metrics: dict[str, float], facts: dict[str, Any]) -> str:
     ]
     if facts.get("best_by") == "macro-f1" and "macro_f1" in metrics:
         figures.append(f"macro F1 {percent(metrics['macro_f1'])}")
+    if "micro_f1" in metrics:
+        figures.append(f"micro F1 {percent(metrics['micro_f1'])}")
     if seconds := metrics.get("train_seconds"):
         figures.append(f"{duration(seconds)} of training")
     if speed := metrics.get("reviews_per_second"):

@@ -163,8 +163,8 @@ def _build(spec: DatasetSpec, content: Content, source: str) -> TextDataset:
     train, test = _without_empty(train), _without_empty(test)
     if dropped := size - len(train.texts) - len(test.texts):
         for split, part in (("training", train), ("test", test)):
-            for label, name in enumerate(spec.labels):
-                if label not in part.labels:
+            for name, count in zip(spec.labels, part.counts(len(spec.labels)), strict=True):
+                if not count:
                     raise UnfreezeError(
                         f"All {split} texts of class {name} in {source} are empty: give other data."
                     )
@@ -186,9 +186,9 @@ def _build(spec: DatasetSpec, content: Content, source: str) -> TextDataset:
         hashed,
         reading,
         val_rows,
+        spec.multi_label,
     )
 
 
 def _without_empty(part: Texts) -> Texts:
-    rows = [row for row, text in enumerate(part.texts) if text.strip()]
-    return Texts([part.texts[row] for row in rows], [part.labels[row] for row in rows])
+    return part.at(row for row, text in enumerate(part.texts) if text.strip())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftcore.data.text_dataset import TextDataset
+from ftcore.data.text_dataset import TextDataset, Texts
 from ftcore.formatting import FEW_TEXTS, few_names
 
 _ONE_CLASS = {
@@ -16,11 +16,11 @@ _IN_MACRO_F1 = "which counts as 0 in its macro F1 if the model answers it, and o
 def notes(dataset: TextDataset, train_rows: Sequence[int], val_rows: Sequence[int]) -> list[str]:
     """Sentences about classes without a text in a part of the split, and about few validation texts."""
     parts = {
-        "training": [dataset.train.labels[row] for row in train_rows],
-        "validation": [dataset.train.labels[row] for row in val_rows],
-        "test": dataset.test.labels,
+        "training": dataset.train.at(train_rows),
+        "validation": dataset.train.at(val_rows),
+        "test": dataset.test,
     }
-    sentences = [_missing_classes(name, dataset.labels, part) for name, part in parts.items()]
+    sentences = [_missing_classes(name, dataset, part) for name, part in parts.items()]
     if len(val_rows) < FEW_TEXTS:
         texts = "is only 1 validation text" if len(val_rows) == 1 else ""
         texts = texts or f"are only {len(val_rows)} validation texts"
@@ -31,15 +31,16 @@ def notes(dataset: TextDataset, train_rows: Sequence[int], val_rows: Sequence[in
     return [sentence for sentence in sentences if sentence]
 
 
-def _missing_classes(part: str, classes: Sequence[str], labels: Sequence[int]) -> str:
-    present = set(labels)
-    missing = [name for label, name in enumerate(classes) if label not in present]
+def _missing_classes(name: str, dataset: TextDataset, part: Texts) -> str:
+    counts = part.counts(len(dataset.labels))
+    [present] = counts.nonzero()
+    missing = [label for label, count in zip(dataset.labels, counts, strict=True) if not count]
     if not missing:
         return ""
-    if len(present) > 1:
-        sentence = f"No {part} text is of class {few_names(missing)}"
-        return f"{sentence}." if part == "training" else f"{sentence}, {_IN_MACRO_F1}."
+    if len(present) > 1 or dataset.multi_label:
+        sentence = f"No {name} text is of class {few_names(missing)}"
+        return f"{sentence}." if name == "training" else f"{sentence}, {_IN_MACRO_F1}."
     [label] = present
-    texts = "The only" if len(labels) == 1 else f"All {len(labels):,}"
-    verb = "text is" if len(labels) == 1 else "texts are"
-    return f"{texts} {part} {verb} of class {classes[label]}, {_ONE_CLASS[part]}."
+    texts = "The only" if len(part.labels) == 1 else f"All {len(part.labels):,}"
+    verb = "text is" if len(part.labels) == 1 else "texts are"
+    return f"{texts} {name} {verb} of class {dataset.labels[label]}, {_ONE_CLASS[name]}."

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ftcore.data.text_dataset import TextDataset, Texts
+from ftcore.data.text_dataset import TextDataset
 
 
 def rows(texts: int, count: int) -> np.ndarray:
@@ -18,8 +18,5 @@ def reduced(dataset: TextDataset, count: int) -> TextDataset:
     if not 0 < count < len(dataset.test.texts):
         return dataset
     chosen = rows(len(dataset.test.texts), count).tolist()
-    test = Texts(
-        [dataset.test.texts[row] for row in chosen], [dataset.test.labels[row] for row in chosen]
-    )
     fingerprint = hashlib.sha256(f"{dataset.fingerprint} {count}".encode()).hexdigest()[:16]
-    return replace(dataset, test=test, fingerprint=fingerprint)
+    return replace(dataset, test=dataset.test.at(chosen), fingerprint=fingerprint)

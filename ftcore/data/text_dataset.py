@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +14,32 @@ from ftcore.events import Task
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts and their labels (positions in `TextDataset.labels`), aligned."""
+    """Texts and their labels, aligned.
+
+    A label is a position in `TextDataset.labels`, or a tuple of any number of them if it is `multi_label`.
+    """
 
     texts: list[str]
-    labels: list[int]
+    labels: list[Any]
 
-    def pairs(self) -> Iterable[tuple[str, int]]:
+    def pairs(self) -> Iterable[tuple[str, Any]]:
         """Each text with its label."""
         return zip(self.texts, self.labels, strict=True)
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Number of texts of each class, int64 [classes]."""
+        each = chain.from_iterable(map(numbers, self.labels))
+        return np.bincount(np.fromiter(each, np.int64), minlength=classes)
+
+    def at(self, rows: Iterable[int]) -> "Texts":
+        """Some of the texts, in the order of `rows`."""
+        rows = list(rows)
+        return Texts([self.texts[row] for row in rows], [self.labels[row] for row in rows])
+
+
+def numbers(label: Any) -> tuple[int, ...]:
+    """The positions of the classes of a label: one, or any number."""
+    return label if isinstance(label, tuple) else (label,)
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,16 @@ class TextDataset:
     fingerprint: str  # hash of the labels, all texts and the validation rows
     reading: Reading = Reading()
     val_rows: tuple[int, ...] = ()  # of `train`; empty: drawn by seed
+    multi_label: bool = False  # whether a text may have several labels, or none
+
+    def truth(self, part: Texts) -> np.ndarray:
+        """The labels of texts as an array; see `ftcore.answers` for its two forms."""
+        if not self.multi_label:
+            return np.array(part.labels, dtype=np.int64)
+        truth = np.zeros((len(part.labels), len(self.labels)), dtype=bool)
+        for row, label in enumerate(part.labels):
+            truth[row, list(label)] = True
+        return truth
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ftcore import answers as answering
 from ftcore.data import datasets, test_part
 from ftcore.diagnostics import dataset_texts, results
 from ftcore.diagnostics.results import Diagnostics
@@ -17,22 +18,22 @@ from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import MAX_LENGTH, Truncation
-from ftcore.training import cached_features
+from ftcore.training import cached_features, objective
 from ftcore.training.preparation import TrainingSetup
 
 MAP_TEXTS = 2_000  # texts on the map
 SOURCE_TASK_TEXTS = 8_000  # texts of the checkpoint's source task that measure forgetting
 
 
-def collect(setup: TrainingSetup, scores: Tensor) -> Task[str]:
+def collect(setup: TrainingSetup, scores: Tensor, thresholds: tuple[float, ...] = ()) -> Task[str]:
     """Write a run's diagnostics into its folder, where `Diagnostics.of_run` finds them.
 
-    scores: test scores [texts, classes] of the best weights. Returns a note for the run's last message,
-    empty on success: an error or Stop does not undo a finished run. Raises Pause, so that a resumed run
-    computes them again.
+    scores: test scores [texts, classes] of the best weights, whose thresholds are given. Returns a note for
+    the run's last message, empty on success: an error or Stop does not undo a finished run. Raises Pause, so
+    that a resumed run computes them again.
     """
     try:
-        with contextlib.closing(_collect(setup, scores)) as task:
+        with contextlib.closing(_collect(setup, scores, thresholds)) as task:
             for event in task:
                 yield replace(event, phase="diagnostics") if isinstance(event, Progress) else event
     except Pause:
@@ -44,10 +45,11 @@ def collect(setup: TrainingSetup, scores: Tensor) -> Task[str]:
     return ""
 
 
-def _collect(setup: TrainingSetup, scores: Tensor) -> Task[None]:
+def _collect(setup: TrainingSetup, scores: Tensor, thresholds: tuple[float, ...]) -> Task[None]:
     dataset_texts.store(setup.dataset)
     labels, truth = setup.dataset.labels, setup.test.labels.cpu().numpy()
-    answers = Diagnostics(labels, truth, scores.softmax(1).numpy())
+    probabilities = objective.probabilities(scores, setup.dataset.multi_label).numpy()
+    answers = Diagnostics(labels, truth, probabilities, thresholds=thresholds)
     if not setup.config.keep_model:
         answers.write(setup.output.parent)
         return
@@ -133,20 +135,20 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     dataset = yield from datasets.load(parent.dataset, available[0])
     for note in dataset.reading.notes:
         yield Noted(f"{dataset.title}: {note}")
-    if dataset.labels != parent.labels:
+    if not parent.answers(dataset):
         return None
     rows = sample_rows(len(dataset.test.texts), SOURCE_TASK_TEXTS).tolist()
-    texts = [dataset.test.texts[row] for row in rows]
-    labels = [dataset.test.labels[row] for row in rows]
-    ids, offsets = yield from setup.tokenizer.encode(texts, MAX_LENGTH)
-    tokens = Tokens.pack(ids, offsets, labels, setup.tokenizer.frame).to(setup.device)
+    part = dataset.test.at(rows)
+    truth = dataset.truth(part)
+    ids, offsets = yield from setup.tokenizer.encode(part.texts, MAX_LENGTH)
+    tokens = Tokens.pack(ids, offsets, truth, setup.tokenizer.frame).to(setup.device)
     vectors = yield from bodies.vectors(tokens, torch.arange(len(tokens)), parent.truncation)
     head = setup.parent_head
     assert head is not None  # there is a parent
     with torch.inference_mode():
         before, after = (
-            float((head(torch.from_numpy(body)).argmax(1) == torch.tensor(labels)).float().mean())
-            for body in vectors
+            float(answering.right(truth, objective.answers(scores, parent.thresholds)).mean())
+            for scores in (head(torch.from_numpy(body)) for body in vectors)
         )
     return {"task": dataset.title, "before": before, "after": after, "texts": len(tokens)}
 

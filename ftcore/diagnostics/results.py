@@ -1,7 +1,7 @@
 """The stored diagnostics of a run: test answers, a map of text vectors, what moved, what was forgotten.
 
     insights.npz     the arrays of `Diagnostics`; the map's are called rows, before and after
-    insights.json    the other fields, and a checksum of both files
+    insights.json    the other fields, and a checksum of both files; thresholds only where there are some
 
 Both lie beside the checkpoint in the run's folder.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ftcore import classification_metrics, validation
+from ftcore import answers as answering, classification_metrics, validation
 from ftcore.classification_metrics import ClassMetrics
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import dataset_texts
@@ -51,9 +51,9 @@ class Diagnostics:
 
     labels: tuple[str, ...]
     truth: np.ndarray
-    """True classes of the test texts, int64 [texts]."""
+    """True labels of the test texts, int64 [texts] or bool [texts, classes]; see `ftcore.answers`."""
     probabilities: np.ndarray
-    """Answers to the test texts, float32 [texts, classes]."""
+    """Of the classes of the test texts, float32 [texts, classes]."""
     map_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """Test texts on the map, int64 [points]; the same rows for every run on a dataset."""
     map_before: np.ndarray = field(default_factory=_no_points)
@@ -65,13 +65,23 @@ class Diagnostics:
     forgot: dict[str, float | str] | None = None
     """Accuracy on the checkpoint's source task, through its old head, for example
     {"task": "AG News", "before": 0.884, "after": 0.51, "texts": 7600}; None if not measured."""
+    thresholds: tuple[float, ...] = ()
+    """Of each label where a text may have several; else none."""
+
+    @cached_property
+    def answers(self) -> np.ndarray:
+        """The answers to the test texts, in the form of `truth`."""
+        return answering.of(self.probabilities, self.thresholds)
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """Which test texts are answered right, bool [texts]."""
+        return answering.right(self.truth, self.answers)
 
     @cached_property
     def by_class(self) -> ClassMetrics:
         """Precision, recall, F1 and texts of each class, and their means."""
-        return classification_metrics.measure(
-            self.truth, self.probabilities.argmax(1), len(self.labels)
-        )
+        return classification_metrics.measure(self.truth, self.answers, len(self.labels))
 
     @classmethod
     def of_run(cls, run_id: str) -> "Diagnostics | None":
@@ -90,7 +100,10 @@ class Diagnostics:
             with np.load(folder / ARRAYS) as stored:
                 arrays = {_ARRAYS[name]: stored[name] for name in stored}
             labels, moved, forgot = (metadata[name] for name in ("labels", "moved", "forgot"))
-            diagnostics = cls(tuple(labels), moved=moved, forgot=forgot, **arrays)
+            thresholds = tuple(metadata.get("thresholds", ()))
+            diagnostics = cls(
+                tuple(labels), moved=moved, forgot=forgot, thresholds=thresholds, **arrays
+            )
             _check(diagnostics)
             return diagnostics
         except Exception:  # zipfile, numpy and json raise nearly anything for damaged files
@@ -102,10 +115,15 @@ class Diagnostics:
         No text changes its answer.
         """
         rounded = self.probabilities.astype(np.float16)
-        top = self.probabilities.argmax(1)
-        [tied] = np.nonzero(rounded.argmax(1) != top)
-        rounded[tied, top[tied]] = np.nextafter(rounded[tied].max(1), np.float16(1))
-        return Diagnostics(self.labels, self.truth, rounded)
+        if self.thresholds:
+            changed = answering.of(rounded, self.thresholds) != self.answers
+            towards = np.where(self.answers, np.float16(1), np.float16(0))
+            rounded[changed] = np.nextafter(rounded, towards)[changed]
+        else:
+            [tied] = np.nonzero(rounded.argmax(1) != self.answers)
+            top = self.answers[tied]
+            rounded[tied, top] = np.nextafter(rounded[tied].max(1), np.float16(1))
+        return Diagnostics(self.labels, self.truth, rounded, thresholds=self.thresholds)
 
     def write(self, folder: Path) -> None:
         """Write the diagnostics into a folder. Raises OSError."""
@@ -117,6 +135,8 @@ class Diagnostics:
             "moved": self.moved,
             "forgot": self.forgot,
         }
+        if self.thresholds:
+            metadata["thresholds"] = list(self.thresholds)
         metadata["checksum"] = _checksum(metadata, arrays.getbuffer())
         files.write(folder / ARRAYS, arrays.getbuffer())
         files.write(folder / METADATA, json.dumps(metadata, indent=1).encode())
@@ -154,10 +174,13 @@ def _check(diagnostics: Diagnostics) -> None:
     rows, maps = diagnostics.map_rows, (diagnostics.map_before, diagnostics.map_after)
     texts, points, classes = len(truth), len(rows), len(diagnostics.labels)
     if not (
-        (truth.shape, rows.shape) == ((texts,), (points,))
+        truth.shape == ((texts, classes) if diagnostics.thresholds else (texts,))
+        and len(diagnostics.thresholds) in (0, classes)
+        and rows.shape == (points,)
         and probabilities.shape == (texts, classes)
         and all(part.shape == (points, 2) for part in maps)
-        and all(part.dtype.kind in "iu" for part in (truth, rows))
+        and truth.dtype.kind in ("b" if diagnostics.thresholds else "iu")
+        and rows.dtype.kind in "iu"
         and all(part.dtype.kind == "f" for part in (probabilities, *maps))
         and ((truth >= 0) & (truth < classes)).all()
         and ((rows >= 0) & (rows < texts)).all()

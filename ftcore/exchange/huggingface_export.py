@@ -34,9 +34,11 @@ def export_folder(checkpoint: Checkpoint, target: Path) -> None:
     tokenizer = checkpoint_files.load_tokenizer(checkpoint)
     assert isinstance(tokenizer, SubwordTokenizer)  # an encoder's
     names = dict(enumerate(checkpoint.labels))
+    several = {"problem_type": "multi_label_classification"} if checkpoint.thresholds else {}
     config = AutoConfig.for_model(
         spec.family,
         **spec.config,
+        **several,
         id2label=names,
         label2id={label: number for number, label in names.items()},
     )
@@ -70,6 +72,14 @@ def _hub_name(family: str, name: str) -> str:
     return f"{path}.{rest}"
 
 
+def _thresholds(checkpoint: Checkpoint) -> str:
+    """A line on the labels that count as answered; "" if a text has one."""
+    pairs = zip(checkpoint.labels, checkpoint.thresholds, strict=False)
+    listed = ", ".join(f"{label} {threshold:.3f}" for label, threshold in pairs)
+    line = "\n- A text has every label whose probability is at least its threshold"
+    return f"{line} (`top_k=None` shows all): {listed}." if listed else ""
+
+
 def _card(checkpoint: Checkpoint) -> str:
     accuracy = checkpoint.metrics.get("test_accuracy")
     measured = "not measured" if accuracy is None else f"{accuracy:.1%} on the test texts"
@@ -81,7 +91,7 @@ library_name: transformers
 # {checkpoint.title}
 
 - Fine-tuned with Unfreeze on {checkpoint.dataset}, from {checkpoint.parent or "nothing"}.
-- Classes: {", ".join(checkpoint.labels)}. Accuracy: {measured}.
+- Classes: {", ".join(checkpoint.labels)}. Accuracy: {measured}.{_thresholds(checkpoint)}
 - Unfreeze reads {checkpoint.max_length} tokens of a text, of a longer one also its end; `pipeline`
   reads the start alone, so its answers about longer texts differ.
 

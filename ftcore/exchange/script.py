@@ -59,6 +59,12 @@ def script(run_id: str) -> str:
         raise UnfreezeError(
             "A class has no training text in this run, which the code of LP-FT does not support."
         )
+    spec = datasets.find(config.dataset)
+    if spec and spec.multi_label:
+        raise UnfreezeError(
+            "The code of a run whose texts may have several labels cannot be shown yet; choose a run on "
+            "other data."
+        )
     if run.facts.get("data_encoding") == "":
         raise UnfreezeError(
             "The files of this run's data have several encodings or separators, which no code reads: "

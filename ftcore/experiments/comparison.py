@@ -151,7 +151,7 @@ class Side:
 
     @property
     def truth(self) -> np.ndarray | None:
-        """True class of each test text, int [texts]; None if predictions are missing."""
+        """True labels of the test texts, see `ftcore.answers`; None if predictions are missing."""
         diagnostics = self.results[0].diagnostics
         return None if diagnostics is None else diagnostics.truth
 
@@ -276,10 +276,12 @@ def average(everything: Sequence[Side]) -> Side | None:
     for first, second in pair.by_seed.values():
         assert first.diagnostics is not None and second.diagnostics is not None
         probabilities = (first.diagnostics.probabilities + second.diagnostics.probabilities) / 2
-        answers = replace(second.diagnostics, probabilities=probabilities)
-        figures = outcome.figures(answers.truth, probabilities)
+        both = zip(first.diagnostics.thresholds, second.diagnostics.thresholds, strict=True)
+        thresholds = tuple(map(fmean, both))
+        look = replace(second.diagnostics, probabilities=probabilities, thresholds=thresholds)
+        figures = outcome.figures(look.truth, look.answers, len(look.labels))
         run = replace(second.run, metrics=second.run.metrics | figures)
-        results.append(replace(second, run=run, diagnostics=answers))
+        results.append(replace(second, run=run, diagnostics=look))
     return Side(f"{best.label} and {tfidf.label}, averaged", tuple(results), best.measure)
 
 

@@ -19,7 +19,7 @@ def interval(
 ) -> Interval:
     """95% interval of the mean macro F1 of `answers`, less that of `others`, for other test texts.
 
-    truth: int [texts]; answers, others: those of some runs to the same texts, each int [texts].
+    answers, others: those of some runs to the same texts; see `ftcore.answers`.
     """
     runs = [*answers, *others]
     shares = [1 / len(answers)] * len(answers) + [-1 / len(others) for _ in others]
@@ -42,24 +42,31 @@ def weighted(
 ) -> np.ndarray:
     """Macro F1 if each text counts as often as its weight, float64 [resamples].
 
-    truth, answered: int [texts]; weights: [resamples, texts].
+    truth, answered: see `ftcore.answers`; weights: [resamples, texts].
     """
-    right = _one_hot(truth, classes, answered == truth) @ weights.T
-    texts = (_one_hot(truth, classes) + _one_hot(answered, classes)) @ weights.T
+    has, said = _one_hot(truth, classes), _one_hot(answered, classes)
+    right = has.multiply(said) @ weights.T
+    texts = (has + said) @ weights.T
     by_class = 2 * right / np.maximum(texts, 1)
     return by_class.sum(0) / (texts > 0).sum(0)
 
 
 def _cells(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The different columns of int [runs, texts], and how often each occurs."""
+    """The different texts among labels [runs, texts] or [runs, texts, classes], and how often each occurs."""
     codes = np.zeros(labels.shape[1], np.int64)
+    if labels.ndim == 3:
+        by_text = np.packbits(labels.swapaxes(0, 1).reshape(len(codes), -1), axis=1)
+        _, first, counts = np.unique(by_text, axis=0, return_index=True, return_counts=True)
+        return labels[:, first], counts
     for row in labels:
         _, codes = np.unique(codes * classes + row, return_inverse=True)
     _, first, counts = np.unique(codes, return_index=True, return_counts=True)
     return labels[:, first], counts
 
 
-def _one_hot(labels: np.ndarray, classes: int, kept: np.ndarray | None = None) -> sparse.csr_matrix:
-    """1 at each label, [classes, cells]; only at those `kept`, bool [cells]."""
-    ones = np.ones(len(labels)) if kept is None else kept.astype(float)
+def _one_hot(labels: np.ndarray, classes: int) -> sparse.csr_matrix:
+    """1 at each label, [classes, cells]."""
+    if labels.ndim == 2:
+        return sparse.csr_matrix(labels.T.astype(float))
+    ones = np.ones(len(labels))
     return sparse.csr_matrix((ones, (labels, np.arange(len(labels)))), (classes, len(labels)))

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -72,14 +71,14 @@ class Result:
         if self.answers is None:
             return None
         assert self.diagnostics is not None
-        return self.answers == self.diagnostics.truth
+        return self.diagnostics.right
 
-    @cached_property
+    @property
     def answers(self) -> np.ndarray | None:
-        """The class that the run gives each test text, int [texts]; None without predictions."""
+        """What the run answers to the test texts, see `ftcore.answers`; None without predictions."""
         if self.diagnostics is None or not len(self.diagnostics.probabilities):
             return None
-        return self.diagnostics.probabilities.argmax(1)
+        return self.diagnostics.answers
 
     def on_fair_clock(self) -> "Result":
         """The same result, with the seconds of its curves counted as in `train_seconds`."""

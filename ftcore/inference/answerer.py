@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftcore import devices
+from ftcore import answers, devices
 from ftcore.events import Progress, Task
 from ftcore.inference import prediction
 from ftcore.inference.unfinished import Unfinished
@@ -60,8 +60,8 @@ class Answerer:
             unknown[answered] = tokens.share(self._tokenizer.unknown, self._checkpoint.truncation)
             tokens = tokens.to(self._device)
             scores = yield from prediction.score(self._checkpoint, self._model, tokens, PRECISION)
-            shares[answered] = prediction.probabilities(scores, self._calibration)
-            names[answered] = [labels[label] for label in scores.argmax(1).tolist()]
+            shares[answered] = prediction.probabilities(self._checkpoint, scores, self._calibration)
+            names[answered] = answers.names(prediction.answers_of(self._checkpoint, scores), labels)
         is_empty = np.ones(len(texts), bool)
         is_empty[answered] = False
         columns = {

@@ -17,7 +17,7 @@ BATCH_TOKENS = 8192  # tokens in one pass with gradients, over all points
 
 @dataclass(frozen=True)
 class Explanation:
-    """The contribution of each word to the log-odds of the predicted label.
+    """The contribution of each word to the log-odds of the predicted label, or of the likeliest of several.
 
     The contributions sum to `score - baseline_score`, except for the error of the numerical integral.
     A word of which nothing is `known` contributes 0: the model cannot tell it from the baseline.
@@ -49,8 +49,11 @@ def explain(ref: str, text: str) -> Explanation:
         texts = model.embed(torch.stack([ids, blanks]))
         scores = model.classifier(model.features_of(texts, torch.full((2,), len(ids))))
     label = int(scores[0].argmax())
-    score, baseline_score = _log_odds(scores, label).tolist()
-    shares = _integrated_gradients(model, texts[0], texts[1], label).tolist()[len(frame.start) :]
+    several = bool(checkpoint.thresholds)
+    score, baseline_score = _log_odds(scores, label, several).tolist()
+    shares = _integrated_gradients(model, texts[0], texts[1], label, several).tolist()[
+        len(frame.start) :
+    ]
     words, gap = _words(tokenizer, prediction.tokens, prediction.gap)
     labels = checkpoint.labels
     return Explanation(
@@ -76,7 +79,9 @@ def _words(
     return words, gap if gap is None else sum(start < gap for start in starts)
 
 
-def _integrated_gradients(model: Classifier, text: Tensor, baseline: Tensor, label: int) -> Tensor:
+def _integrated_gradients(
+    model: Classifier, text: Tensor, baseline: Tensor, label: int, several: bool
+) -> Tensor:
     """Contributions of the tokens [length] of a text, given its embeddings [length, dim]."""
     nodes, weights = np.polynomial.legendre.leggauss(STEPS)
     path = baseline + torch.tensor((nodes + 1) / 2).float()[:, None, None] * (text - baseline)
@@ -86,13 +91,15 @@ def _integrated_gradients(model: Classifier, text: Tensor, baseline: Tensor, lab
     for points, shares in zip(path.split(batch), shares_of_all.split(batch), strict=True):
         points.requires_grad_()
         scores = model.classifier(model.features_of(points, torch.full((len(points),), len(text))))
-        [gradients] = torch.autograd.grad(_log_odds(scores, label).sum(), points)
+        [gradients] = torch.autograd.grad(_log_odds(scores, label, several).sum(), points)
         gradient += (gradients * shares[:, None, None]).sum(0)
     return (gradient * (text - baseline)).sum(-1)
 
 
-def _log_odds(scores: Tensor, label: int) -> Tensor:
+def _log_odds(scores: Tensor, label: int, several: bool) -> Tensor:
     """log(p / (1 - p)) of a class, from scores [texts, classes]; unlike p it does not saturate."""
+    if several:  # each score is the log-odds of its label
+        return scores[:, label]
     others = scores.clone()
     others[:, label] = -torch.inf
     return scores[:, label] - others.logsumexp(1)

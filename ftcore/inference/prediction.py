@@ -7,9 +7,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import torch
 
-from ftcore import devices
+from ftcore import answers as answering, devices
 from ftcore.errors import UnfreezeError
 from ftcore.events import Task, drain
 from ftcore.models import calibration, checkpoint_files, checkpoints
@@ -19,7 +20,7 @@ from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
 from ftcore.text.tokenizer import Tokenizer, says_nothing
 from ftcore.text.truncation import MAX_LENGTH, Truncation
-from ftcore.training import row_classifier
+from ftcore.training import objective, row_classifier
 
 SAYS_NOTHING = "No word of this text is known to the model: its answer says nothing about it."
 CACHED_MODELS = 6  # kept in memory; the least recently used goes first
@@ -35,7 +36,14 @@ class Prediction:
     """A prediction for one text. The tokens that the model read are computed on demand."""
 
     label: str
+    """The answer in words: of several labels, all of them."""
+    labels: tuple[str, ...]
+    """The likeliest label, or every one above its threshold."""
     probabilities: dict[str, float]
+    thresholds: dict[str, float]
+    """Of each label where a text may have several; else none."""
+    confidence: float
+    """The probability of the whole answer, see `answers.confidence`."""
     milliseconds: float
     text: str = field(repr=False)
     truncation: Truncation = field(repr=False)
@@ -120,19 +128,31 @@ def predict_many(ref: str, texts: list[str], raw: bool = False) -> Task[list[Pre
     if device != _CPU:
         model = copy.deepcopy(model).to(device)
     scores = yield from score(checkpoint, model, tokens.to(device), precision)
-    shares = probabilities(scores, calibrated).tolist()
+    shares = probabilities(checkpoint, scores, calibrated)
     milliseconds = (time.perf_counter() - clock) * 1000 / len(texts)
+    thresholds = checkpoint.thresholds
+    answers = answers_of(checkpoint, scores)
+    names = answering.names(answers, checkpoint.labels)
+    answered = [
+        tuple(checkpoint.labels[label] for label in answer) for answer in answering.listed(answers)
+    ]
+    confidences = answering.confidence(shares.numpy(), answers).tolist()
     return [
         Prediction(
-            checkpoint.labels[label],
+            name,
+            labels,
             dict(zip(checkpoint.labels, of_text, strict=True)),
+            dict(zip(checkpoint.labels, thresholds, strict=False)),
+            confidence,
             milliseconds,
             text,
             tokenizer.frame.inside(checkpoint.truncation),
             tokenizer,
             calibrated,
         )
-        for text, label, of_text in zip(texts, scores.argmax(1).tolist(), shares, strict=True)
+        for text, name, labels, of_text, confidence in zip(
+            texts, names, answered, shares.tolist(), confidences, strict=True
+        )
     ]
 
 
@@ -164,9 +184,17 @@ def score(
     return scores
 
 
-def probabilities(scores: torch.Tensor, calibrated: Calibration | None) -> torch.Tensor:
+def probabilities(
+    checkpoint: Checkpoint, scores: torch.Tensor, calibrated: Calibration | None
+) -> torch.Tensor:
     """Return the probabilities of scores, fp64 [texts, classes], at the temperature of a calibration."""
-    return (scores.double() / (calibrated.temperature if calibrated else 1.0)).softmax(1)
+    scaled = scores.double() / (calibrated.temperature if calibrated else 1.0)
+    return objective.probabilities(scaled, bool(checkpoint.thresholds))
+
+
+def answers_of(checkpoint: Checkpoint, scores: torch.Tensor) -> np.ndarray:
+    """Return the answers to texts by their scores [texts, classes]; see `ftcore.answers`."""
+    return objective.answers(scores, checkpoint.thresholds)
 
 
 def load(checkpoint: Checkpoint) -> tuple[Classifier, Tokenizer]:

@@ -86,7 +86,8 @@ def predict(request: Request) -> Task[Answers]:
             yield Noted(f"{parts.rows:,} of {table.rows:,} rows are answered already.")
         yield from _answer(request, checkpoint, parts, table.rows, origin["texts"])
         labels = yield from _join(parts, output)
-    in_order = {label: labels[label] for label in checkpoint.labels}
+    # Where a text may have several labels, their sets follow.
+    in_order = {label: labels[label] for label in dict.fromkeys([*checkpoint.labels, *labels])}
     return Answers(output, parts.rows, in_order, time.perf_counter() - clock)
 
 

@@ -12,6 +12,7 @@ from ftcore.models import checkpoints, fingerprints
 from ftcore.models.checkpoints import (
     CONFIG,
     FORMAT,
+    FORMAT_OF_SEVERAL,
     PIECES,
     VOCABULARY,
     WEIGHTS,
@@ -93,6 +94,7 @@ def save(
     ref: str,
     title: str,
     labels: tuple[str, ...],
+    thresholds: tuple[float, ...] = (),
     truncation: Truncation,
     tokenizer: "Tokenizer",
     dataset: str,
@@ -137,6 +139,8 @@ def save(
         "metrics": metrics or {},
         "origin": origin or {},
     }
+    if thresholds:
+        config |= {"format": FORMAT_OF_SEVERAL, "thresholds": thresholds}
     contents[CONFIG] = checkpoints.encode_config(config)
     files.write_all(path, contents)
 
@@ -159,7 +163,7 @@ def export(checkpoint: Checkpoint, target: Path, title: str = "") -> None:
         )
         config = json.loads((staging / CONFIG).read_text("utf-8"))
         config = {"vectors_fingerprint": vectors, "weights_fingerprint": weights} | config
-        config |= {"format": FORMAT, "title": title or config["title"]}
+        config |= {"format": max(FORMAT, config["format"]), "title": title or config["title"]}
         if owner.kind != "bundled" or owner.ref == checkpoint.ref:
             if isinstance(checkpoint.model, EncoderSpec):
                 shutil.copy(owner.path / PIECES, staging)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftcore import paths, validation
+from ftcore.data.text_dataset import DatasetSpec, TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.spec import LessonSpec, ModelSpec
@@ -32,6 +33,7 @@ from ftcore.text import word_rules
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 FORMAT = 3  # format 1 had no `tail`; formats 1 and 2 no `tokenizer`, fingerprints and checksum
+FORMAT_OF_SEVERAL = 4  # has `thresholds`; others stay at 3, so that earlier versions open them
 CONFIG, VOCABULARY, CARD = "config.json", "vocabulary.json", "README.md"
 WEIGHTS, WORDS, PIECES = "weights.safetensors", "words.safetensors", "tokenizer.json"
 CALIBRATION = "calibration.json"
@@ -55,11 +57,16 @@ class Checkpoint:
         ""  # of the word vectors, also of another checkpoint's; "" if unknown
     )
     weights_fingerprint: str = ""  # of all other weights; "" if unknown
+    thresholds: tuple[float, ...] = ()  # of each label where a text may have several; else none
     tail: float = 0.0  # fraction of max_length read from the end of a longer text
     tokenizer: str = word_rules.EARLIER.name
     parent: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
+
+    def answers(self, dataset: TextDataset | DatasetSpec) -> bool:
+        """Whether the last layer is for the task of a dataset: its classes, one or several a text."""
+        return self.labels == dataset.labels and bool(self.thresholds) == dataset.multi_label
 
     @property
     def truncation(self) -> Truncation:
@@ -239,11 +246,12 @@ def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint
     try:
         config = validation.read_json(path / CONFIG)
         version = config.pop("format")
-        if version > FORMAT:
+        if version > FORMAT_OF_SEVERAL:
             raise UnfreezeError(f"A newer Unfreeze wrote the checkpoint {ref}; update to open it.")
         intact = config.pop("checksum", None) in (None, checksum(config | {"format": version}))
         config["model"] = _read_spec(config["model"])
         config["labels"] = tuple(config["labels"])
+        config["thresholds"] = tuple(config.get("thresholds", ()))
         checkpoint = Checkpoint(ref=ref, path=path, kind=kind, **config)
         _check(checkpoint)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -285,6 +293,8 @@ def _check(checkpoint: Checkpoint) -> None:
         and len(set(labels)) == len(labels)
         and 1 <= checkpoint.max_length <= MAX_LENGTH
         and 0 <= checkpoint.tail <= 1
+        and all(0 <= threshold <= 1 for threshold in checkpoint.thresholds)
+        and len(checkpoint.thresholds) in (0, len(labels))
         and all(map(math.isfinite, checkpoint.metrics.values()))
     ):
         raise ValueError

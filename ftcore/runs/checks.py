@@ -7,7 +7,6 @@ from typing import Any
 from ftcore import class_weights, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import datasets
-from ftcore.data.store import stored
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES
@@ -26,8 +25,11 @@ def check_config(config: FineTuneConfig) -> None:
             "Watched sentences, name, class weights and paths are too long: shorten them."
         )
     data = datasets.find_spec(config.dataset)
-    if data.multi_label:
-        raise UnfreezeError(stored.NOT_TRAINED.format(data.title))
+    if data.multi_label and config.class_weights:
+        raise UsageError(
+            f"A text of {data.title} may have several labels, which have no weights: omit the class "
+            "weights (--class-weights)."
+        )
     class_weights.check_labels(config.class_weights, data.labels)
     if config.checkpoint != NEW_MODEL and (config.checkpoint or config.mode not in REFERENCES):
         parent = checkpoints.find(config.checkpoint)
@@ -109,4 +111,4 @@ def _source_task(config: FineTuneConfig) -> str:
     if parent.dataset == config.dataset:
         return ""
     task = datasets.find(parent.dataset)
-    return task.name if task and task.labels == parent.labels else ""
+    return task.name if task and parent.answers(task) else ""

@@ -11,7 +11,7 @@ from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.diagnostics import collect
 from ftcore.events import Finished, Pause, Restored, Started, Status, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.training import budget, evaluation, loop, outcome, preparation, snapshots
+from ftcore.training import budget, evaluation, loop, objective, outcome, preparation, snapshots
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
 
@@ -42,10 +42,12 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     test_metrics = {}
     try:
         yield from loop.train(setup, state)
-        scores = yield from _test(setup, state)
-        test_metrics = outcome.figures(setup.test.labels.cpu().numpy(), scores.numpy())
+        scores, thresholds = yield from _test(setup, state)
+        answers = objective.answers(scores, thresholds)
+        truth, classes = setup.test.labels.cpu().numpy(), len(setup.dataset.labels)
+        test_metrics = outcome.figures(truth, answers, classes)
         message = outcome.sentence(test_metrics, len(setup.test), setup.best_by)
-        message += yield from collect.collect(setup, scores)
+        message += yield from collect.collect(setup, scores, thresholds)
     except Stop:
         status, message = "stopped", _stop_message(state)
     except Pause:
@@ -57,16 +59,19 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     yield Finished(status, message, metrics)
 
 
-def _test(setup: TrainingSetup, state: TrainingState) -> Task[Tensor]:
-    """Evaluate the best checkpoint, as read from disk, on the test texts; return the scores."""
-    best = checkpoint_files.load_model(checkpoints.find(setup.ref)).to(setup.device)
+def _test(setup: TrainingSetup, state: TrainingState) -> Task[tuple[Tensor, tuple[float, ...]]]:
+    """Evaluate the best checkpoint, as read from disk, on the test texts; return scores and thresholds."""
+    checkpoint = checkpoints.find(setup.ref)
+    best = checkpoint_files.load_model(checkpoint).to(setup.device)
     rows = torch.arange(len(setup.test))
     classifier = yield from evaluation.classifier_of_mode(
         setup, best, setup.test, rows, setup.config.reading
     )
-    result, scores = yield from evaluation.evaluate(setup, state, classifier, rows, "test")
+    result, scores, thresholds = yield from evaluation.evaluate(
+        setup, state, classifier, rows, "test", checkpoint.thresholds
+    )
     yield result
-    return scores
+    return scores, thresholds
 
 
 def _stop_message(state: TrainingState) -> str:

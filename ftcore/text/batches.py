@@ -36,7 +36,8 @@ class Frame:
 class Tokens:
     """Packed texts: text i is `ids[offsets[i]:offsets[i + 1]]`, without the special tokens of the frame.
 
-    ids: int32 [tokens], offsets: int64 [texts + 1], labels: int64 [texts].
+    ids: int32 [tokens], offsets: int64 [texts + 1], labels: int64 [texts], or bool [texts, classes] where a
+    text may have several.
     """
 
     ids: Tensor
@@ -46,10 +47,14 @@ class Tokens:
 
     @classmethod
     def pack(
-        cls, ids: np.ndarray, offsets: np.ndarray, labels: Sequence[int], frame: Frame = Frame()
+        cls,
+        ids: np.ndarray,
+        offsets: np.ndarray,
+        labels: Sequence[int] | np.ndarray,
+        frame: Frame = Frame(),
     ) -> "Tokens":
         """Build from the arrays that a tokenizer's `encode` returns."""
-        return cls(torch.as_tensor(ids), torch.as_tensor(offsets), torch.tensor(labels), frame)
+        return cls(torch.as_tensor(ids), torch.as_tensor(offsets), torch.as_tensor(labels), frame)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -22,8 +22,11 @@ def choose(
     """
     if best_by != "auto":
         return best_by, []
-    counts = np.bincount(dataset.train.labels, minlength=len(dataset.labels))
-    rare = [dataset.labels[number] for number in np.flatnonzero(counts < RARE * counts.sum())]
+    counts = dataset.train.counts(len(dataset.labels))
+    rare = [
+        dataset.labels[number]
+        for number in np.flatnonzero(counts < RARE * len(dataset.train.texts))
+    ]
     if not rare:
         return "accuracy", []
     classes = f"Class {rare[0]} has" if len(rare) == 1 else f"Classes {few_names(rare)} have"

@@ -196,6 +196,6 @@ def _saving_seconds(setup: TrainingSetup, state: TrainingState) -> float:
     with tempfile.TemporaryDirectory(dir=setup.output.parent) as folder:
         elsewhere = replace(setup, output=Path(folder) / setup.output.name)
         clock = time.perf_counter()
-        evaluation.save_checkpoint(elsewhere, state, answers)
+        evaluation.save_checkpoint(elsewhere, state, answers, ())
         snapshots.save(elsewhere, state)
         return time.perf_counter() - clock + RECORDING

@@ -20,6 +20,6 @@ def encode(dataset: TextDataset, tokenizer: Tokenizer) -> Task[tuple[Tokens, Tok
     ids, offsets = stored["ids"], stored["offsets"]
     border, frame = offsets[count], tokenizer.frame
     return (
-        Tokens.pack(ids[:border], offsets[: count + 1], dataset.train.labels, frame),
-        Tokens.pack(ids[border:], offsets[count:] - border, dataset.test.labels, frame),
+        Tokens.pack(ids[:border], offsets[: count + 1], dataset.truth(dataset.train), frame),
+        Tokens.pack(ids[border:], offsets[count:] - border, dataset.truth(dataset.test), frame),
     )

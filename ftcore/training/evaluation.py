@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ftcore import classification_metrics
+from ftcore import answers as answering, classification_metrics
 from ftcore.events import Evaluation, Saved, Task, Watched
 from ftcore.models import checkpoint_files
 from ftcore.models.classifier import Classifier
@@ -15,7 +15,7 @@ from ftcore.text.truncation import Truncation
 from ftcore.training import (
     best_measure,
     cached_features,
-    losses,
+    objective,
     preparation,
     row_classifier,
     strategies,
@@ -77,7 +77,7 @@ def classifier_of_mode(
 
 def validate(setup: TrainingSetup, state: TrainingState, classifier: RowClassifier) -> Task[None]:
     """Evaluate on the validation texts; save the checkpoint if it is the best so far."""
-    result, _ = yield from evaluate(setup, state, classifier, setup.val_rows, "val")
+    result, _, thresholds = yield from evaluate(setup, state, classifier, setup.val_rows, "val")
     state.points.append(result)
     yield result
     if setup.watched is not None:
@@ -89,7 +89,7 @@ def validate(setup: TrainingSetup, state: TrainingState, classifier: RowClassifi
         state.best, setup.best_by
     ):
         state.best = result
-        save_checkpoint(setup, state, result)
+        save_checkpoint(setup, state, result, thresholds)
         yield Saved(setup.output, result.step, result.accuracy)
     state.last_evaluated = state.step
 
@@ -100,17 +100,25 @@ def evaluate(
     classifier: RowClassifier,
     rows: Tensor,
     split: Literal["val", "test"],
-) -> Task[tuple[Evaluation, Tensor]]:
-    """Evaluate on some rows of a split; also returns the scores [rows, classes] on the CPU."""
+    thresholds: tuple[float, ...] | None = None,
+) -> Task[tuple[Evaluation, Tensor, tuple[float, ...]]]:
+    """Evaluate on some rows of a split; also returns the scores [rows, classes] on the CPU.
+
+    Where texts have several labels, their `thresholds` are the best for these texts unless they are given;
+    they are returned.
+    """
     scores = yield from classifier.predict(rows, "evaluating" if split == "val" else "testing")
     labels = classifier.labels[rows.to(classifier.device)].cpu()
     weights = None if setup.class_weights is None else setup.class_weights.cpu()
-    loss = losses.of_part(scores, labels, weights).item()
-    answers = scores.argmax(1)
-    accuracy = (answers == labels).double().mean().item()
-    f1 = classification_metrics.measure(labels.numpy(), answers.numpy(), scores.shape[1]).macro_f1
+    loss = objective.of_part(scores, labels, weights).item()
+    if thresholds is None:
+        thresholds = objective.thresholds(scores, labels)
+    truth, answers = labels.numpy(), objective.answers(scores, thresholds)
+    accuracy = float(answering.right(truth, answers).mean())
+    f1 = classification_metrics.measure(truth, answers, scores.shape[1]).macro_f1
     at = position(setup, state)
-    return Evaluation(split, **at, loss=loss, accuracy=accuracy, macro_f1=f1), scores
+    evaluation = Evaluation(split, **at, loss=loss, accuracy=accuracy, macro_f1=f1)
+    return evaluation, scores, thresholds
 
 
 def position(setup: TrainingSetup, state: TrainingState) -> dict[str, Any]:
@@ -128,7 +136,8 @@ def _watch(setup: TrainingSetup, state: TrainingState, sentences: Tokens) -> Wat
     """The answers to the watched sentences now."""
     rows = torch.arange(len(sentences), device=setup.device)
     inputs = sentences.batch(rows, setup.config.reading)
-    probabilities = state.model.eval()(*inputs).softmax(1).tolist()
+    scores = state.model.eval()(*inputs)
+    probabilities = objective.probabilities(scores, setup.dataset.multi_label).tolist()
     return Watched(
         **position(setup, state), probabilities=tuple(tuple(row) for row in probabilities)
     )
@@ -141,8 +150,10 @@ def metrics_of_best(result: Evaluation) -> dict[str, float]:
     return metrics if result.macro_f1 is None else metrics | {"val_macro_f1": result.macro_f1}
 
 
-def save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluation) -> None:
-    """Save the model as the run's checkpoint, with what was measured of it."""
+def save_checkpoint(
+    setup: TrainingSetup, state: TrainingState, result: Evaluation, thresholds: tuple[float, ...]
+) -> None:
+    """Save the model as the run's checkpoint, with its thresholds and what was measured of it."""
     config = setup.config
     origin = {
         "run": setup.ref,
@@ -157,6 +168,7 @@ def save_checkpoint(setup: TrainingSetup, state: TrainingState, result: Evaluati
         ref=setup.ref,
         title=config.name or setup.ref,
         labels=setup.dataset.labels,
+        thresholds=thresholds,
         truncation=config.reading,
         tokenizer=setup.tokenizer,
         dataset=setup.dataset.name,

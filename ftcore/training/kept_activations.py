@@ -134,7 +134,7 @@ def _compute(
     lower = replace(whole, network=LowerLayers(state.model, state.kept_layers))
     tokens = int(whole.lengths[rows].sum())
     kept = torch.empty(tokens, state.model.spec.dim, dtype=_number(setup), device=setup.device)
-    starts = torch.full_like(setup.train.labels, -1)
+    starts = torch.full((len(setup.train),), -1, device=setup.device)
     filled = 0
     for batch, outputs in lower.outputs(rows):
         lengths = whole.lengths[batch]

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ftcore.errors import Diverged
-from ftcore.events import Progress, Task
+from ftcore.events import Progress, Task, drain
 from ftcore.models.classifier import Classifier
-from ftcore.training import evaluation, losses
+from ftcore.training import evaluation, objective
 from ftcore.training.divergence import NO_NUMBER_AT_START
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
@@ -51,7 +51,7 @@ def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifie
     inputs = (inputs - mean) / spread  # has the same minimum, which is reached sooner
     train = len(setup.train_rows)
     labels = setup.train.labels.cpu()[torch.cat([setup.train_rows, setup.val_rows])]
-    weight, bias = yield from best_layer(
+    weight, bias = yield from layer_of_task(
         inputs[:train],
         labels[:train],
         inputs[train:],
@@ -63,6 +63,29 @@ def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifie
         model.last_layer.weight.copy_(weight / spread)
         model.last_layer.bias.copy_(bias - (weight * (mean / spread)).sum(1))
     return reading
+
+
+def layer_of_task(
+    inputs: Tensor,
+    labels: Tensor,
+    val_inputs: Tensor,
+    val_labels: Tensor,
+    classes: int,
+    class_weights: Tensor | None = None,
+) -> Task[tuple[Tensor, Tensor]]:
+    """Return `best_layer`, or where texts have several labels, for each its best layer of yes and no."""
+    if not objective.several(labels):
+        arguments = inputs, labels, val_inputs, val_labels, classes, class_weights
+        return (yield from best_layer(*arguments))
+    weights, biases = [], []
+    for label in range(classes):
+        yes, val_yes = labels[:, label].long(), val_labels[:, label].long()
+        weight, bias = drain(best_layer(inputs, yes, val_inputs, val_yes, 2))
+        # A softmax of two scores is a sigmoid of their difference.
+        weights.append(weight[1] - weight[0])
+        biases.append(bias[1] - bias[0])
+        yield Progress("fitting", label + 1, classes, "labels")
+    return torch.stack(weights), torch.stack(biases)
 
 
 def best_layer(
@@ -103,7 +126,7 @@ def best_layer(
         for part, fitted in zip(layer, (model.coef_, model.intercept_), strict=True):
             rows = np.stack([-fitted[0] / 2, fitted[0] / 2]) if len(present) == 2 else fitted
             part[present] = torch.from_numpy(rows)
-        loss = losses.of_part(F.linear(val_inputs, *layer), val_labels, class_weights).item()
+        loss = objective.of_part(F.linear(val_inputs, *layer), val_labels, class_weights).item()
         if loss < least:
             best, least = layer, loss
         yield Progress("fitting", done, len(PENALTIES), "fits")

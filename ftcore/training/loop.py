@@ -17,7 +17,7 @@ from ftcore.training import (
     evaluation,
     kept_activations,
     linear_head,
-    losses,
+    objective,
     snapshots,
     strategies,
     worker_threads,
@@ -164,9 +164,9 @@ def _backward(
     def backward(part: Tensor, rows: Tensor) -> Tensor:
         scores = classifier.scores(rows, classifier.max_length(part))
         labels = classifier.labels[rows]
-        loss = losses.of_batch(scores, labels, setup.class_weights)
+        loss = objective.of_batch(scores, labels, setup.class_weights)
         (loss * (len(part) / len(batch))).backward()
-        correct = (scores.argmax(1) == labels).sum()
+        correct = objective.right(scores, labels).sum()
         return torch.stack(
             [loss.detach() * len(part), correct, torch.full_like(correct, len(part))]
         )

@@ -14,7 +14,7 @@ from ftcore.errors import UsageError
 from ftcore.events import Progress, Task
 from ftcore.modes import REFERENCES
 from ftcore.text import batches
-from ftcore.training import evaluation, linear_head, losses, preparation, strategies
+from ftcore.training import evaluation, linear_head, objective, preparation, strategies
 from ftcore.training.lr_search import Search
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.row_classifier import RowClassifier
@@ -43,9 +43,7 @@ def find_rate(config: FineTuneConfig) -> Task[Search]:
     strategies.freeze(state.model, config)
     if strategies.fits_head_first(config):
         yield from linear_head.fit_last_layer(setup, state.model)
-    elif (
-        config.mode == "scratch" or not setup.parent or setup.parent.labels != setup.dataset.labels
-    ):
+    elif config.mode == "scratch" or not setup.parent or not setup.parent.answers(setup.dataset):
         # Unlearning the guesses of a random head would look like learning.
         # Zeros in a hidden layer of the head would let nothing below it learn.
         for weight in state.model.last_layer.parameters():
@@ -125,7 +123,9 @@ def _train_step(
 
 
 def _loss(setup: TrainingSetup, classifier: RowClassifier, batch: Tensor) -> Tensor:
-    return losses.of_batch(classifier.scores(batch), classifier.labels[batch], setup.class_weights)
+    return objective.of_batch(
+        classifier.scores(batch), classifier.labels[batch], setup.class_weights
+    )
 
 
 def _batches(classifier: RowClassifier, rows: Tensor, config: FineTuneConfig) -> Iterator[Tensor]:

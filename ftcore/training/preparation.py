@@ -28,7 +28,7 @@ from ftcore.text.tokenizer import Tokenizer, says_nothing
 from ftcore.text.truncation import MAX_LENGTH
 from ftcore.text.word_rules import WordRule
 from ftcore.text.words import WordTokenizer
-from ftcore.training import best_measure, encoding, evaluation_schedule, strategies
+from ftcore.training import best_measure, encoding, evaluation_schedule, objective, strategies
 
 # Share of the words of the training texts that must be known. The ten commonest words alone make up a
 # quarter of a running English text, so what knows less than this is of another language or form.
@@ -142,7 +142,7 @@ def prepare(
         weights, vectors = fingerprints.of_model(model)
         loaded = {"parent_fingerprint": weights, "vectors_fingerprint": vectors}
         parent_head = copy.deepcopy(model.classifier)
-        model = _start_of_mode(config, parent, model, dataset.labels, notes)
+        model = _start_of_mode(config, parent, model, dataset, notes)
     loaded["vocabulary_fingerprint"] = tokenizer.fingerprint
     model.to(device)
     train_tokens, test_tokens = yield from encoding.encode(dataset, tokenizer)
@@ -217,7 +217,7 @@ def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> 
         "tokenizer": setup.tokenizer.name,
         **setup.loaded,
         "train_texts": len(setup.train_rows),
-        "train_classes": len(setup.train.labels[setup.train_rows].unique()),
+        "train_classes": objective.classes(setup.train.labels[setup.train_rows]),
         "val_texts": len(setup.val_rows),
         "test_texts": len(setup.test),
         "steps_per_epoch": setup.steps_per_epoch,
@@ -244,7 +244,7 @@ def _start_of_mode(
     config: FineTuneConfig,
     parent: Checkpoint,
     model: Classifier,
-    labels: tuple[str, ...],
+    dataset: TextDataset,
     notes: list[str],
 ) -> Classifier:
     """The model that a mode starts from, given that of a checkpoint; adds to the run's notes."""
@@ -255,12 +255,12 @@ def _start_of_mode(
             f"{kept} the checkpoint's; body and last layer start random. It shows what the "
             "pretrained body is worth."
         )
-        model = _random_model(config, model, len(labels))
-    elif parent.labels != labels or _other_pooling(config, parent):
-        model.replace_head(len(labels), config.head_pooling)
+        model = _random_model(config, model, len(dataset.labels))
+    elif not parent.answers(dataset) or _other_pooling(config, parent):
+        model.replace_head(len(dataset.labels), config.head_pooling)
         told = f"told {len(parent.labels)} classes apart" if parent.labels else "has none"
         notes.append(
-            f"The last layer is new: the checkpoint {told}, this task has {len(labels)} classes."
+            f"The last layer is new: the checkpoint {told}, this task has {len(dataset.labels)} classes."
         )
     return model
 

@@ -25,7 +25,7 @@ class RowClassifier:
     inputs: Callable[[Tensor, int | None], tuple[Tensor, ...]]
     """Rows on the device, and their greatest length if known → what the network reads."""
     labels: Tensor
-    """int64 [texts], on the device."""
+    """int64 [texts] or bool [texts, classes], on the device; see `Tokens`."""
     lengths: Tensor
     """Tokens read of each text, int64 [texts], on the CPU; orders texts into batches."""
     precision: str

@@ -3,7 +3,6 @@
 import pytest
 
 from ftcore.data.store import card
-from ftcore.data.store.stored import NOT_TRAINED
 from tests.helpers import messy_tables, small_runs
 from tests.helpers.app_pages import open_page, press, text
 from tests.helpers.own_data import add, add_reviews
@@ -45,7 +44,7 @@ def test_the_data_page_shows_it(tmp_path):
     assert shown["Validation"] == str(added.sizes["validation"])
 
 
-def test_a_run_says_if_its_data_is_gone_and_many_labels_are_refused(tmp_path):
+def test_a_run_says_if_its_data_is_gone_and_many_labels_have_no_weights(tmp_path):
     add_reviews(tmp_path, name="films")
     run_id = small_runs.run(dataset="films")
     assert "films is not what this run began with" in text(open_page("train", run=run_id))
@@ -56,5 +55,6 @@ def test_a_run_says_if_its_data_is_gone_and_many_labels_are_refused(tmp_path):
     add(messy_tables.write(tmp_path / "several.csv", several), "several", label_separator=";")
     app = open_page("train")
     app.selectbox(key="setting_dataset").set_value("several").run()
+    app.text_input(key="setting_class_weights").set_value("balanced").run()
     press(app, "Start")
-    assert NOT_TRAINED.format("several") in text(app)
+    assert "have no weights" in text(app)

@@ -99,10 +99,10 @@ def test_the_best_model_is_the_one_with_the_best_measure(measure, best, monkeypa
     state = TrainingState.begin(setup)
     results = [(0.3, 0.9, 0.5), (0.3, 0.8, 0.7), (0.1, 0.8, 0.5), (0.3, 0.9, 0.5)]
 
-    def evaluate(*_: object) -> evaluation.Task[tuple[Evaluation, torch.Tensor]]:
+    def evaluate(*_: object) -> evaluation.Task[tuple[Evaluation, torch.Tensor, tuple[()]]]:
         yield from ()
         result = Evaluation("val", state.step, 0.0, 0.0, 0, *results[state.step])
-        return result, torch.zeros(1)
+        return result, torch.zeros(1), ()
 
     monkeypatch.setattr(evaluation, "evaluate", evaluate)
     for state.step in range(len(results)):

@@ -20,7 +20,7 @@ from ftcore.runs import execution, train
 from ftcore.runs.scheduler import scheduler
 from ftcore.text.word_rules import CURRENT, EARLIER
 from ftcore.tracking import store
-from ftcore.training import losses, snapshots
+from ftcore.training import objective, snapshots
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome, execute, finished, paused, weights
 
@@ -88,14 +88,14 @@ def test_a_batch_that_does_not_fit_into_memory_is_split_and_trains_the_same(monk
         word_dropout=0.0, epochs=1, precision="fp32", optimizer="sgd", learning_rate=0.1
     )
     plain = finished(config)
-    of_batch = losses.of_batch
+    of_batch = objective.of_batch
 
     def limited_to_five(scores: torch.Tensor, *more: torch.Tensor | None) -> torch.Tensor:
         if len(scores) > 5:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
         return of_batch(scores, *more)
 
-    monkeypatch.setattr(losses, "of_batch", limited_to_five)
+    monkeypatch.setattr(objective, "of_batch", limited_to_five)
     run_id = finished(config)
     assert any("4 parts" in note for note in tracking.run(run_id).notes)
     for name, weight in weights(plain).items():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ftcore.events import Step, drain
-from ftcore.training import loop, losses, preparation, row_classifier, worker_threads
+from ftcore.training import loop, objective, preparation, row_classifier, worker_threads
 from ftcore.training.state import TrainingState
 from tests.helpers import small_runs
 
@@ -27,20 +27,20 @@ def trained(tmp_path, monkeypatch, halves):
     """The steps of a run, its weights, and the threads in which its training batches were computed."""
     monkeypatch.setattr(worker_threads, "useful", lambda device: halves)
     threads = set()
-    loss = losses.of_batch
+    loss = objective.of_batch
 
     def noted_loss(*arguments):
         if torch.is_grad_enabled():
             threads.add(threading.current_thread())
         return loss(*arguments)
 
-    monkeypatch.setattr(losses, "of_batch", noted_loss)
+    monkeypatch.setattr(objective, "of_batch", noted_loss)
     fixed = {"precision": "fp32", "optimizer": "sgd", "learning_rate": 0.1}
     config = small_runs.config(word_dropout=0.0, **fixed)
     setup = drain(preparation.prepare(config, tmp_path / "checkpoint", "a-run"))
     state = TrainingState.begin(setup)
     steps = [event for event in loop.train(setup, state) if isinstance(event, Step)]
-    monkeypatch.setattr(losses, "of_batch", loss)
+    monkeypatch.setattr(objective, "of_batch", loss)
     return steps, state.model.state_dict(), threads - {threading.main_thread()}
 
 

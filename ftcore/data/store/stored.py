@@ -1,9 +1,12 @@
 """A stored dataset as everyone else sees it: its DatasetSpec, and how its texts are read."""
 
+import itertools
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ftcore.data.store.card import PARTS, Card
 from ftcore.data.text_dataset import Content, DatasetSpec, Texts
@@ -13,7 +16,6 @@ from ftcore.events import Progress, Task
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NOT_TRAINED = "A text of {} may have several labels, and no model is trained on such yet."
 _ROWS = 20_000  # read at once
 
 
@@ -50,24 +52,29 @@ def batches(card: Card, columns: list[str]) -> "Iterator[pa.RecordBatch]":
         fault = "cannot be read"
     else:
         return
-    raise UnfreezeError(f"The texts of {card.title} {fault}: remove the dataset, and add it again.")
+    raise _fault(card, fault)
+
+
+def _fault(card: Card, fault: str) -> UnfreezeError:
+    return UnfreezeError(
+        f"The texts of {card.title} {fault}: remove the dataset, and add it again."
+    )
 
 
 def _read(card: Card, path: Path) -> Task[Content]:
     """Read the texts that have a label; `path` is that of a given source, which there is none of."""
     import pyarrow as pa  # late: pages list datasets before anything is read
-    import pyarrow.compute as pc
 
-    if card.multi_label:
-        raise UnfreezeError(NOT_TRAINED.format(card.title))
     train, test = Texts([], []), Texts([], [])
     val_rows: list[int] = []
     classes = pa.array(card.labels)
     done, total = 0, sum(card.sizes.values())
     yield Progress("reading", 0, total, "texts")
     for batch in batches(card, ["text", "label", "split"]):
+        if pa.types.is_list(batch["label"].type) != card.multi_label:
+            raise _fault(card, "cannot be read")
         batch = batch.filter(batch["label"].is_valid())
-        labels = pc.index_in(batch["label"], classes).to_pylist()
+        labels = _positions(batch["label"], classes)
         rows = zip(batch["text"].to_pylist(), labels, batch["split"].to_pylist(), strict=True)
         for text, label, part in rows:
             if part == "validation":
@@ -78,3 +85,15 @@ def _read(card: Card, path: Path) -> Task[Content]:
         done += len(batch)
         yield Progress("reading", done, total, "texts")
     return Content(train, test, val_rows=tuple(val_rows))
+
+
+def _positions(labels: "pa.Array", classes: "pa.Array") -> list[Any]:
+    """The labels of texts as positions in `classes`, or ascending tuples of them if they are lists."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_list(labels.type):
+        return pc.index_in(labels, classes).to_pylist()
+    flat = pc.index_in(labels.flatten(), classes).to_pylist()
+    ends = np.cumsum(pc.list_value_length(labels).to_numpy(zero_copy_only=False)).tolist()
+    return [tuple(sorted(flat[start:end])) for start, end in itertools.pairwise([0, *ends])]

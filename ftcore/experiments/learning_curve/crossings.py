@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ftcore import answers as answering
 from ftcore.experiments import macro_f1
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.learning_curve.curves import Curve
@@ -123,7 +124,9 @@ def _weighted(side: Side, weights: np.ndarray) -> np.ndarray:
             ],
             axis=1,
         )
-    right = (np.stack(side.answers) == side.truth).astype(np.float32)
+    right = np.stack([answering.right(side.truth, each) for each in side.answers]).astype(
+        np.float32
+    )
     return (weights @ right.T / weights.sum(1, keepdims=True)).astype(float)
 
 

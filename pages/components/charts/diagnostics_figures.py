@@ -2,12 +2,14 @@
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from ftcore import answers as answering
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.experiments.comparison import Side
 from pages.components.charts.figure_parts import GREY, empty_figure
@@ -103,9 +105,9 @@ def text_map(look: Diagnostics, texts: Sequence[str], name: str) -> go.Figure:
     title = f"What {escape_html(name)} sees"
     caption = "Each point is a test text; those that lie together look alike to the model."
     fig = empty_figure(title, caption, height=440, legend=True)
-    truth, predicted = look.truth[look.map_rows], look.probabilities[look.map_rows].argmax(1)
+    truth = np.array(answering.names(look.truth[look.map_rows], look.labels), dtype=object)
+    predicted = np.array(answering.names(look.answers[look.map_rows], look.labels), dtype=object)
     hover = np.array([hover_text(texts[int(row)]) for row in look.map_rows], dtype=object)
-    names = np.array([escape_html(label) for label in look.labels], dtype=object)
     for axes, points in (("", look.map_before), ("2", look.map_after)):
         answer = "<br>Answer: %{customdata[1]}" if axes else ""
         for name, colour, shown in _map_groups(look, truth):
@@ -115,7 +117,8 @@ def text_map(look: Diagnostics, texts: Sequence[str], name: str) -> go.Figure:
             style |= {"name": escape_html(name), "legendgroup": name, "showlegend": not axes}
             style |= {"hovertemplate": f"%{{text}}{answer}<extra>%{{customdata[2]}}</extra>"}
             rows = np.flatnonzero(shown)
-            clicked = np.c_[rows, names[predicted[shown]], names[truth[shown]]]
+            told = [[escape_html(name) for name in part[shown]] for part in (predicted, truth)]
+            clicked = np.c_[rows, np.array(told, dtype=object).T.reshape(-1, 2)]
             fig.add_scattergl(x=x, y=y, customdata=clicked, text=hover[shown], **style)
     bare = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     bare |= {"mirror": True, "showline": True}
@@ -129,15 +132,16 @@ def text_map(look: Diagnostics, texts: Sequence[str], name: str) -> go.Figure:
 
 
 def _map_groups(look: Diagnostics, truth: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Name, colour and points [bool] of each class on the map; the smaller ones of many classes are one."""
-    colours, order = class_colours(look.labels), np.arange(len(look.labels))
-    if len(order) > MAP_CLASSES:
-        order = np.argsort(-np.bincount(truth, minlength=len(order)), kind="stable")
-    for number in order[: MAP_CLASSES if len(order) <= MAP_CLASSES else MAP_CLASSES - 1]:
-        label = look.labels[number]
-        yield label, colours[label], truth == number
-    if len(order) > MAP_CLASSES:
-        rest = order[MAP_CLASSES - 1 :]
+    """Name, colour and points [bool] of each class, or set of labels; the smaller ones of many are one."""
+    classes = sorted(set(truth)) if look.thresholds else list(look.labels)
+    colours = class_colours(classes)
+    if len(classes) > MAP_CLASSES:
+        counts = Counter(truth)
+        classes.sort(key=counts.__getitem__, reverse=True)
+    for label in classes[: MAP_CLASSES if len(classes) <= MAP_CLASSES else MAP_CLASSES - 1]:
+        yield label, colours[label], truth == label
+    if len(classes) > MAP_CLASSES:
+        rest = classes[MAP_CLASSES - 1 :]
         yield f"{len(rest)} more classes", GREY, np.isin(truth, rest)
 
 

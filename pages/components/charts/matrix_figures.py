@@ -16,11 +16,11 @@ Cell = tuple[int, int]  # row, column
 
 def confusion(look: Diagnostics, name: str, colour: str, chosen: Cell | None = None) -> go.Figure:
     """Classes that a run predicts (columns) for the test texts of each true class (rows)."""
-    counts = count_pairs(look.truth, look.probabilities.argmax(1), len(look.labels))
+    counts = count_pairs(look.truth, look.answers, len(look.labels))
     names = [escape_html(label) for label in look.labels]
     rows, columns = [f"is {name}" for name in names], [f"said {name}" for name in names]
     fig = empty_figure(f"{escape_html(name)} against the truth", "Share of each row.")
-    _add_matrix(fig, counts, counts.sum(1, keepdims=True), (rows, columns), colour, chosen)
+    add_matrix(fig, counts, counts.sum(1, keepdims=True), (rows, columns), colour, chosen)
     return fig
 
 
@@ -36,7 +36,7 @@ def agreement(
     name, other = (escape_html(name) for name in names)
     fig = empty_figure(f"{name} against {other}", "Share of all test texts.")
     rows, columns = [f"{name}<br>right", f"{name}<br>wrong"], [f"{other} right", f"{other} wrong"]
-    _add_matrix(fig, counts, counts.sum(), (rows, columns), colour, chosen)
+    add_matrix(fig, counts, counts.sum(), (rows, columns), colour, chosen)
     return fig
 
 
@@ -60,7 +60,7 @@ def cell_style(colour: str) -> dict[str, Any]:
     return style | {"texttemplate": "%{text}", "textfont": {"size": 15}}
 
 
-def _add_matrix(
+def add_matrix(
     fig: go.Figure,
     counts: np.ndarray,
     totals: np.ndarray,

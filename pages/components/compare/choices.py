@@ -4,8 +4,10 @@ from collections.abc import Collection, Hashable, Sequence
 
 import streamlit as st
 
+from ftcore import answers as answering
 from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
+from pages.components.charts.figure_parts import GREY
 from pages.components.charts.palette import class_colours
 from pages.components.compare.predictions import RunPredictions
 from pages.components.text.escaping import escape_markdown
@@ -39,8 +41,11 @@ def stored_texts(run: RunPredictions) -> Sequence[str] | None:
 
 def answered_text(row: int, texts: Sequence[str], runs: Sequence[RunPredictions]) -> str:
     """A test text with its class and what each run predicts, as safe HTML."""
-    labels, truth = runs[0].diagnostics.labels, runs[0].diagnostics.truth
-    label = heading = labels[truth[row]]
+    labels, at = runs[0].diagnostics.labels, [row]
+    [label] = answering.names(runs[0].diagnostics.truth[at], labels)
+    heading = label
     for run in runs:
-        heading += f" · {run.name}: {labels[run.predicted[row]]} {run.confidence[row]:.1%}"
-    return example_text(texts[row], heading, class_colours(labels)[label], "", EXCERPT)
+        [said] = answering.names(run.predicted[at], labels)
+        heading += f" · {run.name}: {said} {run.confidence[row]:.1%}"
+    colour = class_colours(labels).get(label, GREY)  # grey for a set of labels
+    return example_text(texts[row], heading, colour, "", EXCERPT)

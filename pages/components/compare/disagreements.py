@@ -1,6 +1,5 @@
 """Answers of a run against the truth or another run: a table, and the texts in each of its cells."""
 
-from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from pages.components.text.escaping import escape_markdown
 PAGE_SIZE = 10  # texts
 TRUTH = "the truth"
 MAX_PILLS = 5
-MAX_PAIRS = 100  # in the list, of many classes
 
 
 @st.fragment
@@ -51,14 +49,9 @@ def _select(label: str, runs: Any, key: str) -> str:
 
 def _cell_input(first: RunPredictions, second: RunPredictions | None) -> str:
     """Draw the table and a choice among its cells; return the chosen one."""
-    labels, colour = first.diagnostics.labels, model_colour(first.result.run.config.mode)
+    colour = model_colour(first.result.run.config.mode)
     if second is None:
-        cells = {DIFFERENT: "Most confident mistakes"}
-        pairs = product(range(len(labels)), repeat=2)
-        if len(labels) > answers_figure.MOST_CLASSES:
-            pairs = islice(answers_figure.confused_pairs(first.diagnostics), MAX_PAIRS)
-        for row, column in pairs:
-            cells[f"{row}-{column}"] = f"{labels[row]}, said {labels[column]}"
+        cells = {DIFFERENT: "Most confident mistakes"} | answers_figure.cells(first.diagnostics)
     else:
         cells = {DIFFERENT: "Where they differ", "0-0": "Both right"}
         cells |= {"0-1": f"{first.name} alone right", "1-0": f"{second.name} alone right"}

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ftcore import answers as answering
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.experiments.result import Result
-from pages.components.charts import run_curves
+from pages.components.charts import answers_figure, run_curves
 
 DIFFERENT = "any"  # instead of a cell: the texts on which the two answers differ
 
@@ -26,15 +27,15 @@ class RunPredictions:
 
     @property
     def confidence(self) -> np.ndarray:
-        return self.diagnostics.probabilities.max(1)
+        return answering.confidence(self.diagnostics.probabilities, self.predicted)
 
     @property
     def predicted(self) -> np.ndarray:
-        return self.diagnostics.probabilities.argmax(1)
+        return self.diagnostics.answers
 
     @property
     def correct(self) -> np.ndarray:
-        return self.predicted == self.diagnostics.truth
+        return self.diagnostics.right
 
 
 def run_predictions(results: Sequence[Result]) -> dict[str, RunPredictions]:
@@ -47,18 +48,19 @@ def run_predictions(results: Sequence[Result]) -> dict[str, RunPredictions]:
 def texts_in_cell(first: RunPredictions, second: RunPredictions | None, cell: str) -> np.ndarray:
     """Rows of the test texts in a cell (`row-column`, or DIFFERENT), the most confident answers first.
 
-    Without a `second` run the table counts true and predicted classes, else whether each run is wrong.
+    Without a `second` run it is a cell of `answers_figure`, else whether each run is wrong.
     """
+    cell_parts = None if cell == DIFFERENT else parse_cell(cell)
     if second is None:
-        rows, columns, confidence = first.diagnostics.truth, first.predicted, first.confidence
-        selected = rows != columns
+        confidence, selected = first.confidence, ~first.correct
+        if cell_parts:
+            selected = answers_figure.in_cell(first.diagnostics, cell_parts)
     else:
-        rows, columns = ~first.correct, ~second.correct
         confidence = first.confidence + second.confidence
-        selected = first.predicted != second.predicted
-    if cell != DIFFERENT:
-        row, column = parse_cell(cell)
-        selected = (rows == row) & (columns == column)
+        selected = ~answering.right(first.predicted, second.predicted)
+        if cell_parts:
+            row, column = cell_parts
+            selected = (~first.correct == row) & (~second.correct == column)
     texts = np.flatnonzero(selected)
     return texts[np.argsort(-confidence[texts], kind="stable")]
 

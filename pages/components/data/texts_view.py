@@ -5,8 +5,8 @@ import random
 import numpy as np
 import streamlit as st
 
-from ftcore import formatting
-from ftcore.data.text_dataset import TextDataset
+from ftcore import answers, formatting
+from ftcore.data.text_dataset import TextDataset, numbers
 from pages.components.charts.palette import class_colours
 from pages.components.data.fit_view import fit_view
 from pages.components.text.html_fragments import example_text
@@ -36,7 +36,7 @@ def texts_view(dataset: TextDataset) -> None:
     from pages.components.charts.balance_figure import class_balance
 
     colours = class_colours(dataset.labels)
-    counts = np.bincount(dataset.train.labels, minlength=len(dataset.labels)).tolist()
+    counts = dataset.train.counts(len(dataset.labels)).tolist()
     figure = class_balance(dict(zip(dataset.labels, counts, strict=True)), colours)
     alt = "Training texts of each class"
     balance_slot.plotly_chart(figure, config=NO_TOOLBAR, key="data_balance", alt=alt)
@@ -97,10 +97,11 @@ def _examples(dataset: TextDataset, colours: dict[str, str]) -> None:
         options = {"placeholder": "Search", "icon": ":material/search:", **NO_LABEL}
         query = st.text_input("Search", key="data_query", **options).strip()[:200]
     texts = getattr(dataset, part)
+    chosen = None if chosen_label is None else dataset.labels.index(chosen_label)
     rows = [
         row
         for row, (text, label) in enumerate(zip(texts.texts, texts.labels, strict=True))
-        if chosen_label in (None, dataset.labels[label]) and query.lower() in text.lower()
+        if chosen in (None, *numbers(label)) and query.lower() in text.lower()
     ]
     if not rows:
         st.info("No text has that in it; search for less.")
@@ -112,5 +113,7 @@ def _examples(dataset: TextDataset, colours: dict[str, str]) -> None:
     page = st.pagination(pages, key=f"data_page_{name}_{part}_{chosen_label}_{query}")
     with examples:
         for row in rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
-            label = dataset.labels[texts.labels[row]]
-            st.html(example_text(texts.texts[row], label, colours[label], query, EXCERPT))
+            names = [dataset.labels[label] for label in numbers(texts.labels[row])]
+            colour = colours[names[0]] if names else GREY
+            heading = ", ".join(names) or answers.NO_LABEL
+            st.html(example_text(texts.texts[row], heading, colour, query, EXCERPT))

@@ -58,10 +58,14 @@ def _draw(text: str, refs: Sequence[str], training: Sequence[str]) -> None:
 def _answer(choice: CheckpointChoice, prediction: "Prediction") -> None:
     probabilities = prediction.probabilities
     st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}")
+    if prediction.thresholds:
+        st.markdown(f"Answer: **{escape_markdown(prediction.label)}**")
     st.html(probability_bars(probabilities, class_colours(list(probabilities))))
     step = choice.checkpoint.metrics.get("best_step", 0)
     state = f" · training now, step {step:,.0f}" if choice.training else ""
-    st.caption(f"{prediction.milliseconds:.1f} ms{state}")
+    pairs = (f"{label} {limit:.0%}" for label, limit in prediction.thresholds.items())
+    limits = f" · said from {escape_markdown(', '.join(pairs))} on" if prediction.thresholds else ""
+    st.caption(f"{prediction.milliseconds:.1f} ms{state}{limits}")
 
 
 def _reading(prediction: "Prediction", titles: Sequence[str]) -> None:

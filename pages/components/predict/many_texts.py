@@ -61,7 +61,7 @@ def _answer(
                 for prediction in predictions
             ]
             columns[f"{name}, confidence"] = [
-                None if prediction.says_nothing else max(prediction.probabilities.values())
+                None if prediction.says_nothing else prediction.confidence
                 for prediction in predictions
             ]
     finally:

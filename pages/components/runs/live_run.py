@@ -222,9 +222,13 @@ def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
         if by_f1:
             f1 = formatting.percent(run.metrics.get("macro_f1"))
             balanced = formatting.percent(run.metrics.get("balanced_accuracy"))
-            help = (
-                f"Mean F1 of all classes. Balanced accuracy, the mean of their recalls: {balanced}."
-            )
+            help = "Mean F1 of all classes."
+            if "micro_f1" in run.metrics:
+                help += (
+                    f" F1 of all labels together: {formatting.percent(run.metrics['micro_f1'])}."
+                )
+            else:
+                help += f" Balanced accuracy, the mean of their recalls: {balanced}."
             st.metric("Test, macro F1", f1, help=help)
         st.metric("Test accuracy", formatting.accuracy(tested, test_texts))
         st.metric("Speed", f"{speed:,.0f} texts/s" if speed > 0 else formatting.MISSING)

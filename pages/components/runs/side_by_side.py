@@ -54,6 +54,7 @@ def run_facts(run: Run) -> dict[str, str]:
         "Validation accuracy": accuracy(metrics.get("val_accuracy"), facts.get("val_texts")),
         "Test accuracy": accuracy(metrics.get("test_accuracy"), facts.get("test_texts")),
         "Test macro F1": formatting.percent(metrics["macro_f1"]) if "macro_f1" in metrics else None,
+        "Test micro F1": formatting.percent(metrics["micro_f1"]) if "micro_f1" in metrics else None,
         "Best at step": _count(metrics.get("best_step")),
         "Time": formatting.duration(metrics.get("seconds")),
         "Training time": formatting.duration(metrics.get("train_seconds")),

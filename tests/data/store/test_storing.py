@@ -128,7 +128,7 @@ def test_copies_and_groups_are_drawn_into_one_part(tmp_path):
     assert all(len(found) == 1 for found in parts.values()) and len(stored(added)) == 200
 
 
-def test_texts_of_several_labels_are_stored_but_not_trained_on(tmp_path):
+def test_texts_of_several_labels_are_stored_and_read(tmp_path):
     lines = [{"text": f"text {n}", "labels": ["x", "y"][: n % 3]} for n in range(60)]
     file = tmp_path / "a.jsonl"
     file.write_text("\n".join(map(json.dumps, lines)))
@@ -150,8 +150,11 @@ def test_texts_of_several_labels_are_stored_but_not_trained_on(tmp_path):
         "text 0,b,0",
         "text 1,a|b,1",
     ]
-    with pytest.raises(UnfreezeError, match="several labels"):
-        load("mine")
+    read = load("mine")
+    assert read.multi_label and set(read.train.labels) == {(), (0,), (0, 1)}
+    of_text = [tuple(range(int(text.split()[1]) % 3)) for text in read.train.texts]
+    assert read.train.labels == of_text
+    assert read.truth(read.train).sum(1).tolist() == [len(label) for label in of_text]
 
 
 def test_a_stored_dataset_is_exported_renamed_and_removed(tmp_path):

@@ -90,7 +90,7 @@ def _merge_notes(spelled: Mapping[str, str], counts: Mapping[str, int]) -> list[
     have = "1 text has" if texts == 1 else f"{texts:,} texts have"
     return [
         f"Labels that differ only by case or outer space were merged ({have} another spelling): "
-        f"{listing(shown)} (--keep-labels leaves them)."
+        f"{listing(shown)}."
     ]
 
 

@@ -81,8 +81,10 @@ def _options(config: FineTuneConfig) -> list[str]:
     options = []
     for name in (setting.name for setting in relevant_settings(config)):
         value, option = getattr(config, name), name.replace("_", "-")
+        if value == "" or name in unused(config.mode):
+            continue
         if isinstance(value, bool):
             options.append(f"--{option}" if value else f"--no-{option}")
-        elif value != "" and name not in unused(config.mode):
+        else:
             options.append(f"--{option}={value}")
     return options

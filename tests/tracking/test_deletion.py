@@ -8,6 +8,7 @@ from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
+from ftcore.runs import scheduler
 from tests.helpers import small_runs
 
 
@@ -86,7 +87,8 @@ def test_the_command_line_removes_a_checkpoint_and_ends_runs_only_if_told(starte
     assert json.loads(capsys.readouterr().out)["ref"] == "other"
 
 
-def test_a_run_of_another_process_is_not_ended(starter):
+def test_a_run_of_another_process_is_not_ended(starter, monkeypatch):
+    monkeypatch.setattr(scheduler, "END_SECONDS", 0.5)
     run_id = small_runs.run("running", saved=False, name="Elsewhere")
     claim = tracking.claim(run_id)
     assert main(["checkpoints", "remove", "starter", "--end-dependents"]) == 1

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from ftcore.cli import data_options
+from ftcore.cli import data_options, removal
 from ftcore.cli.printer import Printer
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
@@ -40,7 +40,7 @@ def add_parsers(parser: argparse.ArgumentParser, as_json: str) -> None:
     sub.add_argument("--format", choices=("csv", "parquet"), default="csv", help="default: csv")
     command("rename", rename, name=stored, new="its new name")
     data_options.add_changes_to(command("edit", edit, name=stored))
-    sub = command("remove", remove, name=stored)
+    sub = command("remove", removal.remove_dataset, name=stored)
     sub.add_argument(
         "--end-dependents", action="store_true", help="stop the runs that need it first"
     )
@@ -119,15 +119,3 @@ def edit(options: argparse.Namespace, out: Printer) -> None:
     changes = data_options.changes(vars(options))
     changed = drain(tracking.edit_dataset(options.name, **changes), out.event)
     out.record(data_card.values(changed), data_card.summary(changed))
-
-
-def remove(options: argparse.Namespace, out: Printer) -> None:
-    """Delete a dataset that you added; refused while a run needs it."""
-    from ftcore import tracking
-    from ftcore.runs.scheduler import scheduler
-
-    if not options.end_dependents:
-        way_out = "finish or stop that first, or give --end-dependents"
-        tracking.dataset_dependents(options.name).refuse(way_out)
-    scheduler.delete_dataset(options.name)
-    out.record({"removed": options.name}, f"Removed {options.name}")

@@ -59,7 +59,7 @@ def test_a_text_is_computed_once_for_all_runs_and_is_what_it_would_be_alone(
     every, all_kept = load(model, tokens, [0, 1, 4, 6, 9])
     assert len(computed()) == 3 and all_kept["features_kept"] == 1
     np.testing.assert_array_equal(every[[1, 2, 3]], first)
-    # What the texts of a run took is the same whoever computed them.
+    # What the texts of a run took is the same, whichever run computed them.
     assert load(model, tokens, [1, 4, 6])[1]["features_seconds"] == pytest.approx(
         took["features_seconds"], rel=1e-5
     )

@@ -1,7 +1,5 @@
 """A finished comparison: the verdict, the curves and their replay, the figures, the diagnostics."""
 
-from functools import partial
-
 import streamlit as st
 
 from ftcore.experiments import comparison
@@ -13,6 +11,7 @@ from pages.components.charts.replay import is_replaying, replay, watched_charts
 from pages.components.charts.tradeoff_figure import tradeoff
 from pages.components.compare import diagnostics, report
 from pages.components.compare.disagreements import disagreements
+from pages.components.compare.download_buttons import Download, download_buttons
 from pages.components.compare.result_cache import cached, cached_figure
 from pages.components.compare.summary import Summary, summarize, unbroken
 from pages.components.forms.checkpoint_picker import checkpoint_choices
@@ -43,21 +42,14 @@ def finished_view(results: list[Result]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.caption(summary.caption, width="content")
         with st.container(horizontal=True, width="content"):
-            _downloads(results)
+            about = "One file with every chart and figure, which opens anywhere."
+            download_buttons(
+                results,
+                Download("Report", report.html, "html", "description", about),
+                Download("Curves", report.csv, "csv", "table", "Every point, as CSV."),
+            )
     st.space("small")
     _diagnostics(results)
-
-
-def _downloads(results: list[Result]) -> None:
-    about = "One file with every chart and figure, which opens anywhere."
-    files = {
-        "Report": (report.html, "html", "description", about),
-        "Curves": (report.csv, "csv", "table", "Every point, as CSV."),
-    }
-    for label, (write, kind, icon, text) in files.items():
-        options = {"icon": f":material/{icon}:", "on_click": "ignore", "help": text}
-        name = f"unfreeze-{label.lower()}.{kind}"
-        st.download_button(label, partial(write, results), name, f"text/{kind}", **options)
 
 
 @st.fragment

@@ -1,7 +1,6 @@
 """A learning curve: while its runs train, and what it shows once they have."""
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import pandas as pd
@@ -19,6 +18,7 @@ from pages.components.charts.figure import figure
 from pages.components.charts.learning_curve_figure import TITLES, learning_curve
 from pages.components.charts.palette import model_colour
 from pages.components.compare import learning_curve_report as report
+from pages.components.compare.download_buttons import Download, download_buttons
 from pages.components.compare.learning_curve_summary import summarize
 from pages.components.compare.result_cache import cached, cached_figure
 from pages.components.runs import live_comparison
@@ -124,18 +124,11 @@ def finished_curve(results: list[Result]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.caption(summary.caption, width="content")
         with st.container(horizontal=True, width="content"):
-            _downloads(results)
+            about = "One file with the chart and the figures, which opens anywhere."
+            download_buttons(
+                results,
+                Download("Report", report.html, "html", "description", about),
+                Download("Points", report.csv, "csv", "table", "Every run, as CSV."),
+            )
     with st.expander("Settings"):
         run_table([result.run for result in largest(results)], key="curve_differences")
-
-
-def _downloads(results: list[Result]) -> None:
-    about = "One file with the chart and the figures, which opens anywhere."
-    files = {
-        "Report": (report.html, "html", "description", about),
-        "Points": (report.csv, "csv", "table", "Every run, as CSV."),
-    }
-    for label, (write, kind, icon, text) in files.items():
-        options = {"icon": f":material/{icon}:", "on_click": "ignore", "help": text}
-        name = f"unfreeze-{label.lower()}.{kind}"
-        st.download_button(label, partial(write, results), name, f"text/{kind}", **options)

@@ -13,7 +13,7 @@ from tests.helpers import messy_tables
 
 LONG = (
     "I saw the first half hour twice, since I could not believe that a film with such a cast, such "
-    "music and such a budget would begin with a traffic jam that lasts until somebody falls asleep."
+    "music and such a budget would begin with a traffic jam that lasts until a driver falls asleep."
 )
 
 

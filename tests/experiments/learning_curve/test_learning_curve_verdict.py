@@ -58,7 +58,7 @@ FLAT = by_size(700, 720, 730, 735, 738, 740)
             ["the forecast failed its check."],
         ),
     ],
-)  # fmt: skip
+)
 def test_sentence(rights, parts):
     sentence = analysis.analyse(learning_curve(rights)).sentence
     assert all(part in sentence for part in parts), sentence

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from ftcore import class_weights, settings, validation
+from ftcore import class_weights, earlier_settings, settings, validation
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 from ftcore.models.encoder_spec import EncoderSpec, Pooling
@@ -19,17 +19,6 @@ NEW_MODEL_SETTINGS = ("vectors", "words", "heads", "layers", "feedforward")
 MAX_EPOCHS = 1000
 SHORTEST = 8  # least number of tokens of a text that a model is trained on
 NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining
-
-# Names of earlier versions. Options and JSON keys of these names are still accepted.
-EARLIER_NAMES = {"own_data": "source_task_data", "tail": "tail_fraction", "clip": "max_grad_norm"}
-
-SELF_TRAINED = (
-    "This run of an earlier version used self-training, which was removed, so it cannot be resumed: "
-    "keep its best model, or start a new run."
-)
-
-# Settings of which 0 stood for the mode's default in records of earlier versions.
-_ZERO_IS_UNSET = ("epochs", "learning_rate", "layer_decay", "batch_size")
 
 
 def encoder_spec(checkpoint: str) -> EncoderSpec | None:
@@ -341,7 +330,7 @@ class FineTuneConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FineTuneConfig":
         """Build a config from `to_dict`, strings or earlier names. Raises UsageError."""
-        values = current_names(values)
+        values = earlier_settings.current_names(values)
         if unknown := sorted(values.keys() - SETTINGS.keys()):
             raise UsageError(f"Unknown setting: {validation.printable(', '.join(unknown))}.")
         return cls(**values)
@@ -352,21 +341,11 @@ class FineTuneConfig:
 
         In records of earlier versions, 0 stands for the mode's default.
         """
-        values = current_names(values)
-        # Earlier versions had no encoders, and kept the most accurate model.
-        values = {"pooling": "", "best_by": "accuracy"} | values
-        unset = {name for name in _ZERO_IS_UNSET if values.get(name) == 0}
-        known = {name: value for name, value in values.items() if name in SETTINGS}
-        return cls(**{name: known[name] for name in known.keys() - unset})
+        values = earlier_settings.of_record(values)
+        return cls(**{name: value for name, value in values.items() if name in SETTINGS})
 
 
 SETTINGS: dict[str, Setting] = {each.name: each for each in fields(FineTuneConfig)}
-
-
-def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values` with earlier names of settings replaced; a current name takes precedence."""
-    renamed = {new: values[old] for old, new in EARLIER_NAMES.items() if old in values}
-    return renamed | {name: value for name, value in values.items() if name not in EARLIER_NAMES}
 
 
 def _checked_lengths(text: str) -> str:

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from ftcore.cli import options
-from ftcore.config import EARLIER_NAMES, FineTuneConfig
+from ftcore.config import FineTuneConfig
+from ftcore.earlier_settings import EARLIER_NAMES
 from ftcore.errors import UnfreezeError
 from ftcore.modes import MODE_DEFAULTS
 from ftcore.relevance import relevant_settings

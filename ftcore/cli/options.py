@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ftcore import presets
-from ftcore.config import EARLIER_NAMES, SETTINGS, FineTuneConfig, encoder_spec
+from ftcore.config import SETTINGS, FineTuneConfig, encoder_spec
+from ftcore.earlier_settings import EARLIER_NAMES
 from ftcore.errors import UsageError
 from ftcore.relevance import relevant_settings
 from ftcore.settings import Setting, choices

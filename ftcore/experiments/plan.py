@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ftcore.config import NEW_MODEL, FineTuneConfig, current_names, generated_name
+from ftcore.config import NEW_MODEL, FineTuneConfig, generated_name
+from ftcore.earlier_settings import current_names
 from ftcore.errors import UsageError
 from ftcore.modes import EARLIER_MODES, REFERENCES, mode_defaults
 from ftcore.runs.scheduler import scheduler

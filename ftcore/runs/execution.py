@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from filelock import FileLock
 
 from ftcore import paths, tracking
-from ftcore.config import SELF_TRAINED
+from ftcore.earlier_settings import SELF_TRAINED
 from ftcore.errors import (
     ChangedDependency,
     Diverged,

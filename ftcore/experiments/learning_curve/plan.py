@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ftcore.config import SETTINGS, FineTuneConfig, current_names, generated_name
+from ftcore.config import SETTINGS, FineTuneConfig, generated_name
 from ftcore.data import datasets
+from ftcore.earlier_settings import current_names
 from ftcore.errors import UsageError
 from ftcore.experiments.plan import distinct_seeds, networks_and_references
 from ftcore.modes import REFERENCES

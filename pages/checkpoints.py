@@ -13,6 +13,7 @@ from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.forms.encoder_form import encoder_form
 from pages.components.forms.import_form import import_form
 from pages.components.forms.pretrain_form import pretrain_form
+from pages.components.forms.take_away import take_away_button
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 
@@ -65,6 +66,7 @@ def card(choice: CheckpointChoice) -> None:
             st.switch_page("train.py")
         if checkpoint.labels and st.button("Predict", key=f"predict-{ref}", icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": ref})
+        take_away_button(checkpoint, key=f"take-{ref}")
         if st.button("Details", key=f"details-{ref}", type="tertiary"):
             drawer = st.dialog(escape_markdown(choice.title), width="medium", position="right")
             drawer(details)(checkpoint)

@@ -58,24 +58,16 @@ def _import_lesson(options: argparse.Namespace, out: Printer) -> None:
 
 
 def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
-    """Copy a checkpoint to a folder."""
-    if options.format == "huggingface":
-        _export_huggingface(options, out)
-        return
-    from ftcore.models import checkpoint_files, checkpoints
-
-    title = options.title or ""
-    checkpoint_files.export(checkpoints.find(options.ref), expand_home(options.to), title)
-    _exported(options.to, out)
-
-
-def _export_huggingface(options: argparse.Namespace, out: Printer) -> None:
-    from ftcore.exchange import huggingface_export
+    """Write a checkpoint in a format to use elsewhere."""
+    from ftcore.exchange import formats
     from ftcore.models import checkpoints
 
+    if options.title and options.format != formats.PLAIN:
+        raise UsageError(f"Only the format {formats.PLAIN} has a title; omit --title.")
+    target = expand_home(options.to)
+    drain(formats.export(options.format, options.ref, target), out.event)
     if options.title:
-        raise UsageError("The form of transformers has no title; omit --title.")
-    huggingface_export.export_folder(checkpoints.find(options.ref), expand_home(options.to))
+        checkpoints.update(target, options.title)
     _exported(options.to, out)
 
 

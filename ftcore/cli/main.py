@@ -24,6 +24,7 @@ from ftcore.cli import (
 from ftcore.cli.options import add_arguments, add_preset, add_setting
 from ftcore.cli.printer import Printer, program
 from ftcore.errors import UsageError, user_message
+from ftcore.exchange.formats import FORMATS, PLAIN
 from ftcore.modes import mode_defaults
 from ftcore.text.vector_settings import VECTOR_SETTINGS
 from ftcore.training import lr_search
@@ -174,11 +175,11 @@ def _parser() -> argparse.ArgumentParser:
     lesson.add_argument("--heads", type=int, default=argparse.SUPPRESS, help=help)
     lesson.add_argument("--source", dest="ag_news", help="AG News folder (default: download it)")
 
-    to = "folder to create"
-    sub = add("export", exports.export_checkpoint, ref=ref, to=to)
-    forms = "unfreeze, which opens here, or huggingface, which transformers opens"
+    to, target = "folder to create", "folder to create, or file of a format that is one"
+    sub = add("export", exports.export_checkpoint, ref=ref, to=target)
+    forms = " ".join(f"{name}: {form.sentence}" for name, form in FORMATS.items())
     help = f"{forms} (default: %(default)s)"
-    sub.add_argument("--format", choices=("unfreeze", "huggingface"), default="unfreeze", help=help)
+    sub.add_argument("--format", choices=list(FORMATS), default=PLAIN, help=help)
     sub.add_argument("--title", help="its new title (default: the checkpoint's)")
 
     which = "its id, as `experiments` lists it"

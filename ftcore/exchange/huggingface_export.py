@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ftcore.errors import UnfreezeError
+from ftcore.events import Progress, Task
 from ftcore.exchange.huggingface import DEFINITION
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
@@ -11,21 +11,27 @@ from ftcore.models.families import FAMILIES
 from ftcore.storage import files
 
 
-def export_folder(checkpoint: Checkpoint, target: Path) -> None:
-    """Write a fine-tuned encoder as a new folder that transformers opens by itself.
-
-    Raises UnfreezeError if it is no encoder, or has a head that its family's class lacks.
-    """
+def fault(checkpoint: Checkpoint) -> str:
+    """Why transformers cannot open a checkpoint by itself, as a sentence; "" if it can."""
     spec = checkpoint.model
     if not isinstance(spec, EncoderSpec):
-        raise UnfreezeError("Only encoders have a form that transformers opens; omit --format.")
+        return "Only encoders have a form that transformers opens; choose another format."
     if not checkpoint.labels:
-        raise UnfreezeError(f"{checkpoint.title} has no last layer yet: fine-tune it first.")
+        return f"{checkpoint.title} has no last layer yet: fine-tune it first."
     if spec.pooling != "first":
-        raise UnfreezeError(
+        return (
             f"{checkpoint.title} classifies the mean over its tokens, for which {spec.family} has no class "
             "in transformers: train it with --pooling first."
         )
+    return ""
+
+
+def write(ref: str, target: Path) -> Task[Path]:
+    """Write a fine-tuned encoder without a `fault` as a new folder that transformers opens by itself."""
+    checkpoint = checkpoints.find(ref)
+    spec = checkpoint.model
+    assert isinstance(spec, EncoderSpec)
+    yield Progress("reading", 0, None, "weights")
     from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
     from ftcore.text.subwords import SubwordTokenizer
@@ -47,6 +53,7 @@ def export_folder(checkpoint: Checkpoint, target: Path) -> None:
         {_hub_name(spec.family, name): weight for name, weight in model.state_dict().items()}
     )
     start, end = (tokenizer.piece(ids[0]) for ids in (tokenizer.frame.start, tokenizer.frame.end))
+    yield Progress("saving", 0, None, "weights")
     with files.new_folder(target) as staging:
         exported.save_pretrained(staging)
         definition = tokenizer.files()[DEFINITION]
@@ -59,6 +66,7 @@ def export_folder(checkpoint: Checkpoint, target: Path) -> None:
             model_max_length=checkpoint.max_length,
         ).save_pretrained(staging)
         files.write(staging / checkpoints.CARD, _card(checkpoint).encode())
+    return target
 
 
 def _hub_name(family: str, name: str) -> str:

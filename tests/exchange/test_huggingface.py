@@ -15,7 +15,7 @@ from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
 from ftcore.errors import Diverged, UnfreezeError
 from ftcore.events import Evaluation, Step, drain
-from ftcore.exchange import huggingface, huggingface_export
+from ftcore.exchange import formats, huggingface
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import execution
@@ -102,7 +102,7 @@ def test_an_exported_folder_answers_as_the_run_does(tmp_path, family, mode):
     folder = small_encoders.write_folder(tmp_path / "small-bert", family)
     drain(huggingface.import_encoder(str(folder)))
     run(mode=mode, pooling="first")
-    huggingface_export.export_folder(checkpoints.find("run"), tmp_path / "out")
+    drain(formats.export("huggingface", "run", tmp_path / "out"))
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
     assert model.config.id2label == {0: "negative", 1: "positive"}
     answers = pipeline("text-classification", str(tmp_path / "out"), top_k=None)(TEXTS)
@@ -217,7 +217,7 @@ def test_a_run_that_goes_on_from_a_fine_tuned_encoder_keeps_its_head(encoder):
 def test_a_mean_over_tokens_has_no_class_in_transformers(encoder, tmp_path):
     run(mode="last-layer")
     with pytest.raises(UnfreezeError, match="train it with --pooling first"):
-        huggingface_export.export_folder(checkpoints.find("run"), tmp_path / "out")
+        drain(formats.export("huggingface", "run", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

@@ -129,3 +129,20 @@ def test_pretraining_queues_a_run_and_opens_it(monkeypatch):
     config = run.config
     assert (config.checkpoint, config.dataset, config.mode) == (NEW_MODEL, "ag_news", "full")
     assert (config.vectors, config.heads, config.words) == ("words.txt", 4, 40_000)
+
+
+def test_a_checkpoint_is_taken_away_in_the_formats_that_it_has():
+    assert "Only encoders have a form that transformers opens" in text(click("take-starter"))
+
+    def dialog() -> None:
+        from ftcore.models import checkpoints
+        from pages.components.forms import take_away
+
+        take_away.export_formats(checkpoints.find("starter"))
+
+    app = AppTest.from_function(dialog, default_timeout=60).run()
+    assert [button.key for button in app.button] == ["make-unfreeze"]
+    assert not app.get("download_button")
+    app.button(key="make-unfreeze").click().run()
+    [download] = app.get("download_button")
+    assert download.proto.label.startswith("Download, ")

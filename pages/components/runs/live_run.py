@@ -22,6 +22,7 @@ from pages.components.charts import palette
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, metrics_of, pack
 from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
+from pages.components.forms.take_away import take_away_button
 from pages.components.runs import run_controls
 from pages.components.runs.class_table import class_table
 from pages.components.runs.script_button import script_button
@@ -166,7 +167,8 @@ def _place_in_queue(run: tracking.Run) -> list[str]:
 def _ending(run: tracking.Run) -> None:
     """How the run ended, and what can be done next."""
     message = escape_markdown(run.message)
-    has_checkpoint = run.run_id in {checkpoint.ref for checkpoint in checkpoints.list_checkpoints()}
+    saved = {checkpoint.ref: checkpoint for checkpoint in checkpoints.list_checkpoints()}
+    checkpoint = saved.get(run.run_id)
     with st.container(horizontal=True, vertical_alignment="center"):
         if run.status == "finished":
             st.success(f"**Finished.** {message}", icon=":material/check_circle:")
@@ -176,12 +178,12 @@ def _ending(run: tracking.Run) -> None:
         else:
             st.error(message, icon=":material/error:")
         if run.resumable:
-            run_controls.resume_controls(run, has_checkpoint)
+            run_controls.resume_controls(run, checkpoint is not None)
         importance = "secondary" if run.resumable else "primary"
-        if has_checkpoint and st.button(
-            "Try it", key="try", type=importance, icon=":material/chat:"
-        ):
+        if checkpoint and st.button("Try it", key="try", type=importance, icon=":material/chat:"):
             st.switch_page("predict.py", query_params={"model": run.run_id})
+        if checkpoint:
+            take_away_button(checkpoint, key="take_away")
         if run.config.mode in REFERENCES or run.config.checkpoint == NEW_MODEL:
             return
         if st.button("Run again with these settings", key="again", icon=":material/replay:"):

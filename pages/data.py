@@ -48,7 +48,8 @@ st.title("Data", anchor=False)
 names = datasets.names()
 names += [name for name in stored.names() if name not in names]  # damaged, to be deleted
 in_address = st.query_params.get("dataset", "")
-titles = {name: datasets.title(name).removesuffix(" (synthetic)") for name in names}
+known = datasets.titles()
+titles = {name: known.get(name, name).removesuffix(" (synthetic)") for name in names}
 linked = next((name for name in names if in_address in (name, titles[name])), "")
 if linked and linked != st.session_state.get("data_linked"):
     st.session_state.dataset = linked
@@ -89,13 +90,16 @@ elif spec.takes_source:
         source = st.text_input("Where it is", key=f"data_source_{name}", **DATA_PATH).strip()
         load_clicked = st.button("Load", icon=":material/download:")
 key = (name, source, datasets.version(name, source))
+progress = (
+    st.container()
+)  # also drawn without a bar, as charts below are drawn anew where they move
 dataset = loaded_datasets().get(key)
 if dataset is None:
     if not load_clicked:
         if card is None:
             st.info("Load it, and its texts are shown here.")
         st.stop()
-    with show_errors():
+    with progress, show_errors():
         dataset = run_task(datasets.load(name, source))
     if dataset is None:
         st.stop()

@@ -12,8 +12,7 @@ def datasets(options: argparse.Namespace, out: Printer) -> None:
     """List the datasets."""
     from ftcore.data import datasets
 
-    for name in datasets.names():
-        title = datasets.title(name)
+    for name, title in datasets.titles().items():
         out.record({"name": name, "title": title}, f"{name:10} {title}")
 
 

@@ -4,6 +4,7 @@ rows.
 
 import hashlib
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,8 +92,17 @@ def find(name: str) -> DatasetSpec | None:
 
 def title(name: str) -> str:
     """Return the title of a dataset, or `name` if it is unknown, as in an imported record."""
-    spec = find(name)
-    return spec.title if spec else name
+    return titles().get(name, name)
+
+
+def titles() -> dict[str, str]:
+    """Return the title of each dataset that can be used; a shared title with the name behind it."""
+    specs = {name: spec for name in names() if (spec := find(name))}
+    counts = Counter(spec.title.casefold() for spec in specs.values())
+    return {
+        name: f"{spec.title} ({name})" if counts[spec.title.casefold()] > 1 else spec.title
+        for name, spec in specs.items()
+    }
 
 
 def download_paths(name: str) -> list[Path]:

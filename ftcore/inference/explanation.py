@@ -25,6 +25,7 @@ class Explanation:
 
     label: str
     labels: tuple[str, ...]
+    several: bool  # whether a text may have several of them
     probability: float  # of `label`, calibrated if the checkpoint is
     score: float  # log-odds of `label` for the text, not calibrated
     baseline_score: float  # the same for a text of equally many unknown words
@@ -59,6 +60,7 @@ def explain(ref: str, text: str) -> Explanation:
     return Explanation(
         labels[label],
         labels,
+        several,
         prediction.probabilities[labels[label]],
         score,
         baseline_score,

@@ -37,10 +37,21 @@ def test_an_excerpt_shows_the_match_and_folds_the_rest():
 
 def test_bars_of_many_classes_are_the_most_probable_ones_and_a_fold_with_the_rest():
     few = {"b <i>": 0.2, "a": 0.8}
-    bars = probability_bars(few, dict.fromkeys(few, "#112233"))
+    bars = probability_bars(few, dict.fromkeys(few, "#112233"), ["a"], {})
     assert bars.index("b &lt;i&gt;") < bars.index(">a<"), "in the order of the classes"
     many = {f"class {number}": 0.1 / 199 for number in range(200)} | {"class 150": 0.9}
-    bars = probability_bars(many, dict.fromkeys(many, "#112233"))
+    bars = probability_bars(many, dict.fromkeys(many, "#112233"), ["class 150"], {})
     shown, folded = bars.split("<details", 1)
     assert shown.index("class 150") < shown.index("class 0<") and shown.count("class ") == 6
     assert "194 more, together 9.7%" in folded and folded.count("class ") == 194
+
+
+def test_bars_of_several_labels_are_not_added_up_and_no_answered_one_is_folded():
+    chances = {f"class {number}": 0.4 + number / 1000 for number in range(200)}
+    limits = dict.fromkeys(chances, 0.5) | {f"class {number}": 0.1 for number in range(10)}
+    answered = [name for name, chance in chances.items() if chance >= limits[name]]
+    bars = probability_bars(chances, dict.fromkeys(chances, "#112233"), answered, limits)
+    shown, folded = bars.split("<details", 1)
+    assert shown.count("font-weight:600") == len(answered) == 109 + 1
+    assert "font-weight:600" not in folded and "90 more, up to 49.9% each" in folded
+    assert "together" not in folded and shown.count("Answered from 10% on") == 10

@@ -183,7 +183,9 @@ def _labels(values: "pa.Array", multi_label: bool, separator: str) -> "pa.Array"
     if not multi_label:
         return values
     if separator:
-        return pc.split_pattern(values, separator)
+        lists = pc.split_pattern(values, separator)
+        parts = pc.utf8_trim_whitespace(lists.values)
+        return pa.ListArray.from_arrays(lists.offsets, parts, mask=lists.is_null())
     offsets = pa.array(range(len(values) + 1), pa.int32())
     return pa.ListArray.from_arrays(offsets, values, mask=missing)
 

@@ -32,14 +32,17 @@ def add_form() -> Card | None:
         st.info("Give a file. Its columns are shown here, and you choose what they mean.")
         return None
     path = None
-    with show_errors():
+    # In a container, since the form below closes what is open if it moves when the progress bar is gone.
+    with st.container(), show_errors():
         path = _located(source)
     if path is None:
         return None
     key = f"add_{abs(hash((path, version(path))))}"
     st.subheader("How it is read", anchor=False)
-    form, said = format_input(path, key)
-    rows = first_rows(path, form) if form else None
+    with st.container():
+        form, said = format_input(path, key)
+    with st.container():
+        rows = first_rows(path, form) if form else None
     if form is None or rows is None:
         return None
     preview(form, rows, source.name)

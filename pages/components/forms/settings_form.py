@@ -147,8 +147,9 @@ def _apply_checkpoint() -> None:
 def data_input() -> None:
     """Draw the choice of the dataset, and of its path."""
     options = {"persist_state": "session", "on_change": lambda: fill({"source": ""})}
-    options |= {"format_func": datasets.title, "help": "What to learn."}
-    names = datasets.names()
+    titles = datasets.titles()
+    options |= {"format_func": titles.get, "help": "What to learn."}
+    names = list(titles)
     if st.session_state[key("dataset")] not in names:  # it was removed
         fill({"dataset": names[0], "source": ""})
     st.selectbox("Data", names, key=key("dataset"), **options)

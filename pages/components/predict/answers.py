@@ -60,12 +60,12 @@ def _answer(choice: CheckpointChoice, prediction: "Prediction") -> None:
     st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}")
     if prediction.thresholds:
         st.markdown(f"Answer: **{escape_markdown(prediction.label)}**")
-    st.html(probability_bars(probabilities, class_colours(list(probabilities))))
+    colours = class_colours(list(probabilities))
+    st.html(probability_bars(probabilities, colours, prediction.labels, prediction.thresholds))
     step = choice.checkpoint.metrics.get("best_step", 0)
     state = f" · training now, step {step:,.0f}" if choice.training else ""
-    pairs = (f"{label} {limit:.0%}" for label, limit in prediction.thresholds.items())
-    limits = f" · said from {escape_markdown(', '.join(pairs))} on" if prediction.thresholds else ""
-    st.caption(f"{prediction.milliseconds:.1f} ms{state}{limits}")
+    marks = " · each label is answered from its mark on" if prediction.thresholds else ""
+    st.caption(f"{prediction.milliseconds:.1f} ms{state}{marks}")
 
 
 def _reading(prediction: "Prediction", titles: Sequence[str]) -> None:

@@ -43,7 +43,7 @@ def explain(ref: str, version: str, text: str) -> "Explanation":
 def _draw(choice: CheckpointChoice, explanation: "Explanation") -> None:
     answer = f"{escape_markdown(explanation.label)} {explanation.probability:.0%}"
     st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}  {answer}")
-    legend = _legend(explanation.label, explanation.labels)
+    legend = _legend(explanation)
     towards, against = legend.values()
     colours = word_colours(explanation.contributions, towards, against)
     tooltips = [f"{contribution:+.2f}" for contribution in explanation.contributions]
@@ -51,11 +51,12 @@ def _draw(choice: CheckpointChoice, explanation: "Explanation") -> None:
     st.html(words + colour_legend(legend))
 
 
-def _legend(label: str, labels: Sequence[str]) -> dict[str, str]:
-    """The colours of words for and against the answer `label`, by what they mean."""
+def _legend(explanation: "Explanation") -> dict[str, str]:
+    """The colours of words for and against the explained label, by what they mean."""
+    label, labels = explanation.label, explanation.labels
     colours = class_colours(list(labels))
     others = [other for other in labels if other != label]
-    if len(others) == 1:
+    if len(others) == 1 and not explanation.several:
         return {f"for {label}": colours[label], f"for {others[0]}": colours[others[0]]}
     return {f"for {label}": colours[label], f"against {label}": AGAINST_COLOUR}
 

@@ -1,7 +1,7 @@
 """Small pieces of HTML, escaped and readable on light and dark pages."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pages.components.text.escaping import escape_html
 
@@ -34,38 +34,62 @@ def headline(parts: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def probability_bars(probabilities: Mapping[str, float], colours: Mapping[str, str]) -> str:
-    """A labelled bar per class, the most probable one bold.
+def probability_bars(
+    probabilities: Mapping[str, float],
+    colours: Mapping[str, str],
+    answered: Sequence[str],
+    thresholds: Mapping[str, float],
+) -> str:
+    """A labelled bar per class: those answered are bold, and a mark stands at the threshold, if there is one.
 
     In the order of the classes; of many classes the most probable ones come first, and the rest is folded.
+    Every answered one stands before the fold.
     """
+
+    def bars(names: Sequence[str]) -> str:
+        return _rows(
+            _bar(name, probabilities[name], colours[name], name in answered, thresholds.get(name))
+            for name in names
+        )
+
     names = list(probabilities)
     if len(names) <= MOST_BARS:
-        return _bars(names, probabilities, colours)
-    names.sort(key=probabilities.__getitem__, reverse=True)
-    first, rest = names[: MOST_BARS - 2], names[MOST_BARS - 2 :]
-    together = sum(probabilities[name] for name in rest)
+        return bars(names)
+    names.sort(key=lambda name: (name in answered, probabilities[name]), reverse=True)
+    visible = max(MOST_BARS - 2, len(answered))
+    first, rest = names[:visible], names[visible:]
+    if not rest:
+        return bars(first)
+    values = [probabilities[name] for name in rest]
+    # Probabilities of several labels are each its own: their sum means nothing.
+    share = f"up to {max(values):.1%} each" if thresholds else f"together {sum(values):.1%}"
     return (
-        f"{_bars(first, probabilities, colours)}<details style="
-        f'"font-size:.9rem;margin-top:.45rem"><summary style="cursor:pointer">{len(rest)} more, '
-        f"together {together:.1%}</summary>{_bars(rest, probabilities, colours)}</details>"
+        f'{bars(first)}<details style="font-size:.9rem;margin-top:.45rem">'
+        f'<summary style="cursor:pointer">{len(rest)} more, {share}</summary>{bars(rest)}</details>'
     )
 
 
-def _bars(
-    names: Sequence[str], probabilities: Mapping[str, float], colours: Mapping[str, str]
+def _bar(
+    name: str, probability: float, colour: str, answered: bool, threshold: float | None
 ) -> str:
-    best = max(probabilities, key=probabilities.__getitem__)
-    rows = "".join(
-        f'<span style="overflow-wrap:anywhere;font-weight:{600 if name == best else 400}">'
-        f"{escape_html(name)}</span>{progress_bar(probabilities[name], colours[name])}"
-        f'<span style="text-align:right;font-variant-numeric:tabular-nums">'
-        f"{probabilities[name]:.1%}</span>"
-        for name in names
+    mark = ""
+    if threshold is not None:
+        mark = (
+            f'<span title="Answered from {threshold:.0%} on" style="position:absolute;top:-.15rem;'
+            f'bottom:-.15rem;left:{threshold:.2%};border-left:2px solid currentColor"></span>'
+        )
+    return (
+        f'<span style="overflow-wrap:anywhere;font-weight:{600 if answered else 400}">'
+        f'{escape_html(name)}</span><span style="position:relative;display:grid">'
+        f"{progress_bar(probability, colour)}{mark}</span>"
+        f'<span style="text-align:right;font-variant-numeric:tabular-nums">{probability:.1%}</span>'
     )
+
+
+def _rows(bars: Iterable[str]) -> str:
     return (
         '<div style="display:grid;grid-template-columns:minmax(4.5rem,max-content) 1fr 3.6rem;'
-        f'gap:.45rem .75rem;align-items:center;font-size:.9rem">{rows}</div>'
+        f'gap:.45rem .75rem;align-items:center;font-size:.9rem">{"".join(bars)}</div>'
     )
 
 

@@ -144,6 +144,7 @@ def test_texts_of_several_labels_are_stored_and_read(tmp_path):
         *((f"text {n}", "b; a"[: 1 + n % 2 * 3]) for n in range(60)),
     )
     other = add(separated, "other", label_separator=";")
+    assert not any("were merged" in note for note in other.notes)  # space belongs to the separator
     assert other.labels == ("a", "b") and stored(other)[1]["label"] == ["a", "b"]
     drain(exporting.export(other, tmp_path / "out"))
     assert (tmp_path / "out" / "train.csv").read_text().splitlines()[1:3] == [
@@ -182,6 +183,15 @@ def test_a_stored_dataset_is_exported_renamed_and_removed(tmp_path):
     assert datasets.title("yours") == "yours" and load("yours").fingerprint == added.fingerprint
     card.delete("yours")
     assert card.names() == ["again"] and not list(card.folder("again").parent.glob(".*"))
+
+
+def test_two_datasets_of_one_title_are_told_apart_by_their_names(tmp_path):
+    for name, title in (("a", "Reviews"), ("b", "reviews"), ("c", "AG News"), ("d", "Other")):
+        add_reviews(tmp_path, name=name, title=title)
+    titles = datasets.titles()
+    expected = {"a": "Reviews (a)", "b": "reviews (b)", "c": "AG News (c)", "d": "Other"}
+    assert expected.items() <= titles.items() and titles["ag_news"] == "AG News (ag_news)"
+    assert datasets.title("b") == titles["b"] and datasets.title("gone") == "gone"
 
 
 def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path, home):

@@ -29,6 +29,7 @@ Phase = Literal[
     "testing",
     "predicting",
     "diagnostics",
+    "converting",
     "saving",
     "done",
 ]

@@ -5,11 +5,13 @@ A format is a module of this package that costs nothing to import, and an entry 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.exchange import huggingface_export
+from ftcore.exchange.onnx import export as onnx_export
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.storage import files, zips
@@ -48,6 +50,20 @@ FORMATS = {
         "A folder that transformers opens by itself, with a model card; also the form of the Hub.",
         huggingface_export.write,
         fault=huggingface_export.fault,
+    ),
+    "onnx": ExportFormat(
+        "ONNX",
+        "A folder for onnxruntime, in any language and without PyTorch: the same answers, checked on 200 "
+        "texts.",
+        onnx_export.write,
+        fault=onnx_export.fault,
+    ),
+    "onnx-int8": ExportFormat(
+        "ONNX, int8",
+        "The same in about a quarter of the size: weights are 8-bit integers, and at least 99% of 200 texts "
+        "keep their label.",
+        partial(onnx_export.write, precision="int8"),
+        fault=onnx_export.fault,
     ),
 }
 

@@ -17,6 +17,7 @@ PHASE_TITLES: dict[str, str] = {
     "testing": "Testing",
     "predicting": "Predicting",
     "diagnostics": "Computing diagnostics",
+    "converting": "Converting",
     "saving": "Saving",
     "done": "Done",
 }

@@ -1,0 +1,131 @@
+"""Models as ONNX: the same answers in batches of any size, the files beside the graph, what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.events import Noted, Progress, drain
+from ftcore.exchange import huggingface
+from ftcore.exchange.onnx import export, graph, measuring, runtime
+from ftcore.inference import prediction
+from ftcore.models import checkpoints
+from ftcore.models.families import FAMILIES
+from ftcore.runs.train import train
+from tests.helpers import small_encoders
+
+pytestmark = pytest.mark.slow  # torch's exporter takes seconds to import
+TEXTS = ["a good film", "", "not good it is awful " * 30, "great"]
+
+
+def scores(folder, ref):
+    """Scores of the texts from the graph in a folder, one by one, by what its model.json says alone."""
+    model = json.loads((folder / "model.json").read_text())
+    _, tokenizer = prediction.load(checkpoints.find(ref))
+    exported = runtime.OnnxModel(folder / model["file"])
+    rows = []
+    for text in TEXTS:
+        ids = tokenizer.ids(tokenizer.tokenize(text)) or model["empty"]
+        if len(ids) > model["head"] + model["tail"]:
+            ids = ids[: model["head"]] + ids[len(ids) - model["tail"] :]
+        ids = model["start"] + ids + model["end"]
+        padded = np.array([ids + [model["pad"]] * 3])  # as in a batch with a longer text
+        mask = np.array([[1] * len(ids) + [0] * 3])
+        rows.append(exported.scores(padded, mask)[0])
+    return np.stack(rows)
+
+
+def own_scores(ref):
+    checkpoint = checkpoints.find(ref)
+    model, tokenizer = prediction.load(checkpoint)
+    tokens = drain(prediction.encode(tokenizer, TEXTS))
+    return drain(prediction.score(checkpoint, model, tokens, "fp32")).numpy()
+
+
+def test_the_lessons_model_answers_the_same_with_its_words(tmp_path):
+    events = []
+    drain(export.write("sentiment", tmp_path / "out"), events.append)
+    assert np.abs(scores(tmp_path / "out", "sentiment") - own_scores("sentiment")).max() < 1e-4
+    files = {file.name for file in (tmp_path / "out").iterdir()}
+    assert files == {"model.onnx", "model.json", "vocabulary.json", "README.md"}
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "The same label as in Unfreeze for 200 of 200 texts of Built-in sample" in card
+    assert sum(isinstance(event, Noted) for event in events) == 2, "findings for the page"
+    assert {event.phase for event in events if isinstance(event, Progress)} >= {
+        "converting",
+        "testing",
+        "saving",
+    }
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_an_encoder_answers_the_same_with_its_tokenizer(tmp_path, precision):
+    folder = small_encoders.write_folder(tmp_path / "small-bert")
+    drain(huggingface.import_encoder(str(folder)))
+    settings = {
+        "checkpoint": "small-bert",
+        "limit": 60,
+        "epochs": 1,
+        "max_length": 32,
+        "mode": "full",
+    }
+    drain(train(FineTuneConfig(**settings), checkpoints.run_path("run"), "run"))
+    drain(export.write("run", tmp_path / "out", precision))
+    difference = np.abs(scores(tmp_path / "out", "run") - own_scores("run")).max()
+    assert difference < (1e-4 if precision == "fp32" else 0.05)
+    assert difference > 0 or precision == "fp32", "int8 differs"
+    assert (tmp_path / "out" / "tokenizer.json").is_file()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_becomes_a_graph(tmp_path, family):
+    """In one process, where the import of the exporter is paid once."""
+    folder = small_encoders.write_folder(tmp_path / "small", family, classes=3)
+    checkpoint = drain(huggingface.import_encoder(str(folder)))
+    graph._trace(checkpoint.ref, tmp_path / "model.onnx")
+    model, tokenizer = prediction.load(checkpoint)
+    tokens = drain(prediction.encode(tokenizer, TEXTS))
+    own = drain(prediction.score(checkpoint, model, tokens, "fp32")).numpy()
+    exported = runtime.OnnxModel(tmp_path / "model.onnx")
+    rows = [exported.scores_of(tokens, np.array([row]), checkpoint.truncation) for row in range(4)]
+    together = exported.scores_of(tokens, np.arange(4), checkpoint.truncation)
+    for scores in (np.concatenate(rows), together):
+        np.testing.assert_allclose(scores, own, atol=1e-5)
+
+
+def test_a_graph_that_answers_otherwise_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
+    answer = runtime.OnnxModel.scores
+    monkeypatch.setattr(runtime.OnnxModel, "scores", lambda *inputs: -answer(*inputs))
+    with pytest.raises(UnfreezeError, match="does not answer as it should: 200 of 200 texts"):
+        drain(export.write("sentiment", tmp_path / "out"))
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*"))
+
+
+def test_int8_may_change_the_labels_of_one_text_in_a_hundred():
+    speed = measuring.Speed(1.0, 1.0)
+    for same, allowed in ((198, True), (197, False)):
+        measured = measuring.Measured("x", 200, same, 0.01, 1, 1, speed, speed)
+        if allowed:
+            measuring.check(measured, "int8")
+        else:
+            with pytest.raises(UnfreezeError, match="3 of 200 texts got another label"):
+                measuring.check(measured, "int8")
+
+
+def test_a_model_that_cannot_be_traced_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(UnfreezeError, match="written as ONNX: There is no checkpoint"):
+        drain(graph.trace_in_subprocess("gone", tmp_path / "model.onnx"))
+
+
+def test_the_process_ends_with_the_task(tmp_path):
+    task = graph.trace_in_subprocess("sentiment", tmp_path / "model.onnx")
+    next(task)
+    task.close()
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_checkpoint_without_a_head_is_refused():
+    headless = type("Headless", (), {"labels": (), "title": "Base"})()
+    assert "has no last layer yet" in export.fault(headless)

@@ -17,6 +17,7 @@ NAMES = (
     "training.lesson",
     "training.scaling",
     "inference.predict",
+    "inference.prediction_sets",
     "training.memory",
 )
 

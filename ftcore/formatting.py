@@ -12,6 +12,16 @@ def percent(share: float | None) -> str:
     return MISSING if share is None or math.isnan(share) else f"{share:.1%}"
 
 
+def short_percent(share: float) -> str:
+    """A share that was chosen, without digits that say nothing: 0.95 → 95%, 0.999 → 99.9%."""
+    return f"{100 * share:g}%"
+
+
+def between(interval: Sequence[float] | None) -> str:
+    """The interval of a share: 94.7% to 95.8%."""
+    return MISSING if interval is None else " to ".join(map(percent, interval))
+
+
 def points(difference: float, margin: float) -> str:
     """The size of a difference of shares, and half of its interval: 5.2 ± 1.9 points."""
     return f"{abs(difference) * 100:.1f} ± {margin * 100:.1f} points"
@@ -67,12 +77,12 @@ def rough_duration(seconds: float) -> str:
     return f"{max(1, round(seconds / 60))} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def listing(names: Sequence[str]) -> str:
+def listing(names: Sequence[str], word: str = "and") -> str:
     """Names in a sentence: A, B and C."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def few_names(names: Sequence[str], most: int = 5) -> str:
+def few_names(names: Sequence[str], most: int = 5, word: str = "and") -> str:
     """A listing of the first names, and how many more there are: A, B and 198 more."""
     rest = [f"{len(names) - most + 1} more"] if len(names) > most else []
-    return listing([*names[: most - len(rest)], *rest])
+    return listing([*names[: most - len(rest)], *rest], word)

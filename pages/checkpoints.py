@@ -4,6 +4,8 @@ import streamlit as st
 
 from ftcore import formatting
 from ftcore.data import datasets
+from ftcore.errors import UnfreezeError
+from ftcore.models import calibration
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.text import word_rules
 from pages.components.charts.palette import BADGES
@@ -108,11 +110,26 @@ def details(checkpoint: Checkpoint) -> None:
         "Reads at most": reads,
         "Tokenizer": f"{rule.name}: {rule.description}" if rule else checkpoint.tokenizer,
         "On disk": on_disk,
+        "Calibrated": calibrated(checkpoint),
         "Name for the command line": checkpoint.ref,
     }
     unknown = ("", formatting.MISSING)
     shown = {name: escape_markdown(fact) for name, fact in facts.items() if fact not in unknown}
     st.table(shown, border="horizontal")
+
+
+def calibrated(checkpoint: Checkpoint) -> str:
+    """Its calibration in words, empty if it has none."""
+    try:
+        kept = calibration.read(checkpoint)
+    except UnfreezeError as error:
+        return str(error)
+    if kept is None:
+        return ""
+    return (
+        f"temperature {kept.temperature:.2f}, labels at {formatting.short_percent(kept.target)}, from "
+        f"{kept.validation_texts:,} validation texts"
+    )
 
 
 def ancestors(checkpoint: Checkpoint) -> list[str]:

@@ -14,6 +14,8 @@ TEXTS: dict[str, dict[Any, str]] = {
     "rough_duration": {0: "5 s", 42: "40 s", 143: "2 min", 9000: "2.5 h"},
     "size": {0: "0 B", 999: "999 B", 1234: "1.2 kB", 99_960: "100 kB", 999_700: "1.0 MB"}
     | {84_125_825: "84.1 MB", 2.5e12: "2500 GB"},
+    "short_percent": {0.9: "90%", 0.95: "95%", 0.57: "57%", 0.999: "99.9%"},
+    "between": {(0.9468, 0.958): "94.7% to 95.8%", None: formatting.MISSING},
     "listing": {("A",): "A", ("A", "B"): "A and B", ("A", "B", "C"): "A, B and C"},
 }
 
@@ -22,6 +24,11 @@ TEXTS: dict[str, dict[Any, str]] = {
 def test_values_as_text(function):
     format_value = getattr(formatting, function)
     assert {value: format_value(value) for value in TEXTS[function]} == TEXTS[function]
+
+
+def test_of_many_names_the_first_ones_are_said():
+    assert formatting.few_names(["A", "B"], word="or") == "A or B"
+    assert formatting.few_names(list("ABCDEF"), word="or") == "A, B, C, D or 2 more"
 
 
 def test_few_texts_are_counted_beside_their_accuracy():

@@ -1,12 +1,12 @@
-"""The command that calibrates the model of a run."""
+"""The command that calibrates a model."""
 
 import argparse
-from typing import Any
 
 from ftcore.cli.experiment import aligned
 from ftcore.cli.printer import Printer
 from ftcore.events import drain
-from ftcore.formatting import percent
+from ftcore.formatting import between, percent, short_percent
+from ftcore.models.calibration import TARGET, Calibration
 
 LOWEST, HIGHEST = 0.5, 0.999  # targets
 
@@ -14,7 +14,9 @@ LOWEST, HIGHEST = 0.5, 0.999  # targets
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     help = "share of the texts of each class whose label the set is to hold (default: %(default)s)"
-    parser.add_argument("--target", type=_target, default=0.95, help=help)
+    parser.add_argument("--target", type=_target, default=TARGET, help=help)
+    help = "where the data lies now, if it moved (default: where it was in training)"
+    parser.add_argument("--source", default=argparse.SUPPRESS, help=help)
 
 
 def _target(text: str) -> float:
@@ -28,30 +30,46 @@ def _target(text: str) -> float:
 
 
 def calibrate(options: argparse.Namespace, out: Printer) -> None:
-    """Fit probabilities that can be trusted, and sets of labels with a promise, to a run's model."""
+    """Fit probabilities that can be trusted, and sets of labels with a promise, to a model."""
     from ftcore.runs import calibration
 
-    values = drain(calibration.calibrate(options.ref, options.target), out.event).values()
-    out.record(values | {"notes": out.notes}, "\n".join(_lines(values)))
+    source = getattr(options, "source", "")
+    kept = drain(calibration.calibrate(options.ref, options.target, source), out.event)
+    values = {
+        "temperature": kept.temperature,
+        "ece_before": kept.figures["ece_before"],
+        "ece_after": kept.figures["ece_after"],
+        "coverage": kept.figures["coverage"],
+        "target": kept.target,
+        "validation_texts": kept.validation_texts,
+        "probability_thresholds": kept.thresholds,
+    }
+    values |= kept.figures | {"notes": out.notes}
+    out.record(values, "\n".join(_lines(kept)))
 
 
-def _lines(values: dict[str, Any]) -> list[str]:
-    fitted_on = f"{values['validation_texts']:,} validation texts"
-    texts, target = f"{values['test_texts']:,} test texts", percent(values["target"])
-    classes = [("class", "its label is in the set")]
-    classes += [(label, percent(share)) for label, share in values["coverage_per_class"].items()]
+def _lines(kept: Calibration) -> list[str]:
+    figures = kept.figures
+    texts, target = f"{figures['test_texts']:,} test texts", short_percent(kept.target)
+    intervals = figures["coverage_interval_per_class"]
+    classes = [("class", "its label is in the set", "95% interval")]
+    classes += [
+        (label, percent(share), between(intervals[label]))
+        for label, share in figures["coverage_per_class"].items()
+    ]
     rows = [("probability from", "answered", "right")]
     rows += [
-        (percent(row["threshold"]), percent(row["answered"]), percent(row["accuracy"]))
-        for row in values["by_threshold"]
+        (short_percent(row["threshold"]), percent(row["answered"]), percent(row["accuracy"]))
+        for row in figures["by_threshold"]
     ]
     return [
-        f"Temperature {values['temperature']:.2f}, fitted on {fitted_on}.",
-        f"Expected calibration error on {texts}: {percent(values['ece_before'])} before, "
-        f"{percent(values['ece_after'])} after.",
-        f"Sets at {target}: {percent(values['coverage'])} of the test texts have their label in the set.",
+        f"Temperature {kept.temperature:.2f}, fitted on {kept.validation_texts:,} validation texts.",
+        f"Expected calibration error on {texts}: {percent(figures['ece_before'])} before, "
+        f"{percent(figures['ece_after'])} after.",
+        f"Sets at {target}: {percent(figures['coverage'])} of the test texts have their label in the set "
+        f"({between(figures['coverage_interval'])}).",
         *aligned(classes),
-        f"Not sure of {percent(values['not_sure'])} of them; right about "
-        f"{percent(values['accuracy_when_sure'])} of the others.",
+        f"Not sure of {percent(figures['not_sure'])} of them; right about "
+        f"{percent(figures['accuracy_when_sure'])} of the others.",
         *aligned(rows),
     ]

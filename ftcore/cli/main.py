@@ -156,7 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--run", help="id of a run")
     option(source, "--checkpoint", "sentiment", "name of a checkpoint")
     predict.add_arguments(sub)
-    calibrate.add_arguments(add("calibrate", calibrate.calibrate, ref="id of a run"))
+    calibrate.add_arguments(
+        add("calibrate", calibrate.calibrate, ref="id of a run, or a copy of its checkpoint")
+    )
 
     sub = add("vectors", training.vectors)
     sub.add_argument("sources", nargs="*", help="IMDB archives and AG News folders; none: GloVe")

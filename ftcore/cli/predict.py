@@ -1,7 +1,7 @@
 """The command `predict`: classifies the texts of the call, or those of a file."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ftcore.cli import data_options, streams
@@ -67,7 +67,8 @@ def predict(options: argparse.Namespace, out: Printer) -> int | None:
         if kept := answer.calibration:
             values |= {"temperature": kept.temperature, "target": kept.target}
             values |= {"set": answer.label_set, "not_sure": answer.not_sure}
-            promise = f"  {_promise(answer.label_set, kept.target)}"
+            unsure = ": not sure" if answer.not_sure else ""
+            promise = f"  {kept.promise(answer.label_set)}{unsure}"
         time = f"({answer.milliseconds:.1f} ms)"
         line = f"{answer.label:12} {scores}{promise}  {time}  {answer.text[:80]}"
         out.record(values, "\n".join([line, *notes]))
@@ -107,9 +108,3 @@ def _scores(probabilities: Mapping[str, float]) -> str:
     shown = [f"{label} {percent(probabilities[label])}" for label in labels[:MOST_CLASSES]]
     more = [f"{len(labels) - MOST_CLASSES} more"] if len(labels) > MOST_CLASSES else []
     return ", ".join(shown + more)
-
-
-def _promise(labels: Sequence[str], target: float) -> str:
-    """A set of labels in words: World or Business at 95.0%: not sure."""
-    names = " or ".join(filter(None, [", ".join(labels[:-1]), *labels[-1:]])) or "no label"
-    return f"{names} at {percent(target)}{'' if len(labels) == 1 else ': not sure'}"

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ftcore.experiments import macro_f1, statistics
+from ftcore import statistics
+from ftcore.experiments import macro_f1
 from ftcore.experiments.grouping import group_by_settings
 from ftcore.experiments.result import Measure, Result
-from ftcore.experiments.statistics import Interval
 from ftcore.modes import REFERENCES
+from ftcore.statistics import Interval
 from ftcore.training import outcome
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from ftcore.classification_metrics import measure
-from ftcore.experiments.statistics import Interval
+from ftcore.statistics import Interval
 
 RESAMPLES = 1_000
 

@@ -43,7 +43,15 @@ def _csv(file: Path, schema: "pa.Schema") -> Iterator[Write]:
     with file.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out)
         rows.writerow(schema.names)
-        yield lambda table: rows.writerows(row.values() for row in _rows(table))
+        yield lambda table: rows.writerows(map(_cells, _rows(table)))
+
+
+def _cells(row: dict[str, object]) -> list[object]:
+    """The values of a row; a list as JSON, as a label may hold any separator."""
+    return [
+        json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+        for value in row.values()
+    ]
 
 
 @contextmanager

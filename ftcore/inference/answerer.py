@@ -53,6 +53,7 @@ class Answerer:
         shares = np.zeros((len(texts), len(labels)), np.float32)
         unknown = np.zeros(len(texts), np.float32)
         names = np.full(len(texts), None, object)
+        exact: dict[int, list[float]] = {}  # in fp64, by which a text alone gets its set
         if answered:
             tokens = yield from prediction.encode(
                 self._tokenizer, [texts[place] or "" for place in answered]
@@ -60,7 +61,9 @@ class Answerer:
             unknown[answered] = tokens.share(self._tokenizer.unknown, self._checkpoint.truncation)
             tokens = tokens.to(self._device)
             scores = yield from prediction.score(self._checkpoint, self._model, tokens, PRECISION)
-            shares[answered] = prediction.probabilities(self._checkpoint, scores, self._calibration)
+            computed = prediction.probabilities(self._checkpoint, scores, self._calibration)
+            shares[answered] = computed
+            exact = dict(zip(answered, computed.tolist(), strict=True))
             names[answered] = answers.names(prediction.answers_of(self._checkpoint, scores), labels)
         is_empty = np.ones(len(texts), bool)
         is_empty[answered] = False
@@ -71,4 +74,21 @@ class Answerer:
         }
         for label, share in zip(labels, shares.T, strict=True):
             columns[f"probability_{label}"] = pa.array(share, mask=is_empty)
-        return pa.table(columns | {"unknown": pa.array(unknown, mask=is_empty)})
+        columns["unknown"] = pa.array(unknown, mask=is_empty)
+        return pa.table(columns | self._sets(exact, len(texts)))
+
+    def _sets(self, shares: dict[int, list[float]], count: int) -> "dict[str, pa.Array]":
+        """The columns of a calibrated model, by the probabilities of each row with an answer."""
+        import pyarrow as pa
+
+        if self._calibration is None:
+            return {}
+        labels = self._checkpoint.labels
+        sets: list[list[str] | None] = [None] * count
+        for place, of_row in shares.items():
+            sets[place] = self._calibration.label_set(dict(zip(labels, of_row, strict=True)))
+        not_sure = [None if labels is None else len(labels) != 1 for labels in sets]
+        return {
+            "set": pa.array(sets, pa.list_(pa.string())),
+            "not_sure": pa.array(not_sure, pa.bool_()),
+        }

@@ -26,7 +26,7 @@ class Explanation:
     label: str
     labels: tuple[str, ...]
     several: bool  # whether a text may have several of them
-    probability: float  # of `label`, calibrated if the checkpoint is
+    probability: float  # of `label`, calibrated if the checkpoint is, unless raw ones are asked for
     score: float  # log-odds of `label` for the text, not calibrated
     baseline_score: float  # the same for a text of equally many unknown words
     tokens: list[str]  # words, joined of their pieces
@@ -35,9 +35,9 @@ class Explanation:
     gap: int | None  # index in `tokens` before which the middle of a long text was cut out
 
 
-def explain(ref: str, text: str) -> Explanation:
-    """Explain the prediction of a checkpoint for a text. Raises UnfreezeError as `predict` does."""
-    [prediction] = predict(ref, [text])
+def explain(ref: str, text: str, raw: bool = False) -> Explanation:
+    """Explain the prediction of a checkpoint for a text; arguments and errors are those of `predict`."""
+    [prediction] = predict(ref, [text], raw)
     checkpoint = checkpoints.find(ref)
     model, tokenizer = load(checkpoint)
     frame = tokenizer.frame

@@ -3,6 +3,7 @@
 Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,11 @@ def probabilities(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     divided = scores.astype(np.float64) / temperature
     powers = np.exp(divided - divided.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)
+
+
+def scores(probabilities: np.ndarray) -> np.ndarray:
+    """Scores with these probabilities [texts, classes]: the model's, but for a constant of each text."""
+    return np.log(probabilities.astype(np.float64).clip(min=1e-30))
 
 
 def fit(scores: np.ndarray, truth: np.ndarray) -> float:
@@ -63,7 +69,7 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray) -> list[Bin]:
     return bins
 
 
-def expected_calibration_error(bins: list[Bin]) -> float:
+def expected_calibration_error(bins: Sequence[Bin]) -> float:
     """Mean distance of accuracy and confidence, weighted by texts (Naeini et al. 2015)."""
     texts = sum(each.texts for each in bins)
     return sum(each.texts * abs(each.accuracy - each.confidence) for each in bins) / texts

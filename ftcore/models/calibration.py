@@ -5,16 +5,19 @@ It names the weights that it was fitted for. Of others, as after a resumed train
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ftcore import validation
+from ftcore.errors import UnfreezeError, user_message
+from ftcore.formatting import few_names, short_percent
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import CALIBRATION, Checkpoint
 from ftcore.storage import files
 
-FORMAT = 1
+TARGET = 0.95  # unless another one is chosen
+FORMAT = 2  # format 1 had no figures
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,13 @@ class Calibration:
     thresholds: dict[str, float]
     """Label → its least probability in the set; 0 for a class that had too few texts: always in it."""
     validation_texts: int
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What the test texts say of it, JSON values (see `inference.calibration_measures`); none in format 1."""
+
+    @property
+    def in_every_set(self) -> list[str]:
+        """The labels that had too few validation texts for a promise."""
+        return [label for label, threshold in self.thresholds.items() if not threshold]
 
     def label_set(self, probabilities: Mapping[str, float]) -> list[str]:
         """The labels at the target; `probabilities` are those at the temperature."""
@@ -37,12 +47,20 @@ class Calibration:
             if probability >= self.thresholds[label]
         ]
 
+    def promise(self, labels: Sequence[str]) -> str:
+        """A set of labels in words: World or Business, at 95%."""
+        names = few_names(labels, word="or") if labels else "No label"
+        return f"{names}, at {short_percent(self.target)}"
+
 
 def write(checkpoint: Checkpoint, calibration: Calibration) -> None:
-    """Keep a calibration beside the weights of a checkpoint. Raises OSError."""
+    """Keep a calibration beside the weights of a checkpoint. Raises UnfreezeError."""
     values = {"format": FORMAT, "weights": _weights(checkpoint), **asdict(calibration)}
     values["checksum"] = checkpoints.checksum(values)
-    files.write(checkpoint.path / CALIBRATION, json.dumps(values, indent=1).encode())
+    try:
+        files.write(checkpoint.path / CALIBRATION, json.dumps(values, indent=1).encode())
+    except OSError as error:
+        raise UnfreezeError(user_message(error)) from error
 
 
 def read(checkpoint: Checkpoint) -> Calibration | None:

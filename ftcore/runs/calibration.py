@@ -1,146 +1,114 @@
-"""Calibrates a run's checkpoint on its validation texts, and measures on its test texts what that brings."""
+"""Calibrates a checkpoint on its validation texts, and measures on its test texts what that brings."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from ftcore import devices, tracking
+from ftcore import devices, paths, tracking
+from ftcore.config import FineTuneConfig
 from ftcore.data import datasets, test_part
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Noted, Progress, Task
-from ftcore.formatting import few_names, percent
-from ftcore.inference import conformal, temperature
+from ftcore.formatting import few_names, short_percent
+from ftcore.inference import calibration_measures, conformal, temperature
 from ftcore.models import calibration, checkpoint_files, checkpoints
-from ftcore.models.calibration import Calibration
+from ftcore.models.calibration import TARGET, Calibration
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.modes import REFERENCES
 from ftcore.text.batches import Tokens
 from ftcore.training import encoding, row_classifier
 from ftcore.validation import printable
 
-TARGET = 0.95
-THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of the answer's probability
 
+def calibrate(ref: str, target: float = TARGET, source: str = "") -> Task[Calibration]:
+    """Fit temperature and thresholds, measure them, and keep both in the checkpoint of a run or a copy of it.
 
-@dataclass(frozen=True)
-class Measured:
-    """A calibration, and what the test texts say of it."""
-
-    calibration: Calibration
-    before: np.ndarray
-    """Probabilities of the test texts as the model gives them, [texts, classes]."""
-    after: np.ndarray
-    """The same at the temperature."""
-    truth: np.ndarray
-    """int64 [texts]."""
-
-    def values(self) -> dict[str, Any]:
-        """All figures, as JSON values; a share that no text decides is None."""
-        kept, labels = self.calibration, list(self.calibration.thresholds)
-        sets = self.after >= np.array(list(kept.thresholds.values()))
-        covered, sizes = conformal.covered(sets, self.truth), sets.sum(1)
-        right = self.after.argmax(1) == self.truth
-        before, after = (
-            temperature.reliability(each, self.truth) for each in (self.before, self.after)
-        )
-        answered = {least: self.after.max(1) >= least for least in THRESHOLDS}
-        return {
-            "temperature": kept.temperature,
-            "ece_before": temperature.expected_calibration_error(before),
-            "ece_after": temperature.expected_calibration_error(after),
-            "coverage": _share(covered),
-            "target": kept.target,
-            "validation_texts": kept.validation_texts,
-            "test_texts": len(self.truth),
-            "accuracy": _share(right),
-            "coverage_per_class": {
-                label: _share(covered[self.truth == number]) for number, label in enumerate(labels)
-            },
-            "mean_set_size": float(sizes.mean()),
-            "not_sure": _share(sizes != 1),
-            "accuracy_when_sure": _share(right[sizes == 1]),
-            "probability_thresholds": kept.thresholds,
-            "by_threshold": [
-                {"threshold": least, "answered": _share(above), "accuracy": _share(right[above])}
-                for least, above in answered.items()
-            ],
-            "reliability_before": [asdict(each) for each in before],
-            "reliability_after": [asdict(each) for each in after],
-        }
-
-
-def _share(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def calibrate(run_id: str, target: float = TARGET) -> Task[Measured]:
-    """Fit temperature and thresholds, keep them in the run's checkpoint, and measure them.
-
-    target: share of the texts of each class whose label is to be in the set, between 0 and 1.
-    Raises UnfreezeError if the run has no model or no longer its data, or too few validation texts.
+    target: share of the texts of each class whose label is to be in the set, between 0 and 1; source: where
+    the data lies now, if it moved. Raises UnfreezeError if the checkpoint was not trained here, its data
+    is gone, or has too few validation texts.
     """
-    run = _finished_run(run_id)
-    checkpoint = checkpoints.find(run_id)
-    spec = datasets.find(run.config.dataset)
-    if spec is None:
-        name = printable(run.config.dataset)
-        raise UnfreezeError(f"The data of this run, {name}, is gone or damaged: bring it back.")
-    if spec.multi_label:
-        raise UnfreezeError("Calibration is for texts with one label; this run's have several.")
-    dataset = yield from datasets.load(run.config.dataset, run.config.source)
-    dataset = test_part.reduced(dataset, run.config.test_limit)
-    rows = torch.tensor(_validation_rows(run, dataset))
+    checkpoint = _finished(ref)
+    config = FineTuneConfig.from_record(checkpoint.origin["config"])
+    config = replace(config, source=source or config.source)
+    dataset = yield from _dataset(checkpoint, config)
+    rows = torch.tensor(_validation_rows(checkpoint, config, dataset))
     truth = np.array(dataset.train.labels)[rows.numpy()]
     for note in _notes(truth, dataset.labels, target):
         yield Noted(note)
-    validation_scores, test_scores = yield from _scores(run, checkpoint, dataset, rows)
+    validation_scores, test_scores = yield from _scores(checkpoint, dataset, rows)
     fitted = temperature.fit(validation_scores, truth)
     if fitted == 1:
         yield Noted("All validation texts are answered right, so the temperature stays 1.")
     probabilities = temperature.probabilities(validation_scores, fitted)
-    thresholds = conformal.thresholds(probabilities, truth, target).tolist()
-    of_labels = dict(zip(dataset.labels, thresholds, strict=True))
-    kept = Calibration(fitted, target, of_labels, len(truth))
+    least = conformal.thresholds(probabilities, truth, target).tolist()
+    thresholds = dict(zip(dataset.labels, least, strict=True))
+    test_truth = np.array(dataset.test.labels)
+    figures = calibration_measures.measure(test_scores, test_truth, fitted, thresholds)
+    kept = Calibration(fitted, target, thresholds, len(truth), figures)
+    checkpoints.find(ref)  # raises if it was deleted meanwhile
     calibration.write(checkpoint, kept)
-    return Measured(
-        kept,
-        temperature.probabilities(test_scores),
-        temperature.probabilities(test_scores, fitted),
-        np.array(dataset.test.labels),
-    )
+    return kept
 
 
-def _finished_run(run_id: str) -> tracking.Run:
-    """The run of this id, with a checkpoint that no longer changes. Raises UnfreezeError."""
-    known = {checkpoint.ref: checkpoint for checkpoint in checkpoints.list_checkpoints()}
-    if run_id in known and known[run_id].kind != "run":
+def _finished(ref: str) -> Checkpoint:
+    """The checkpoint, which was trained here and no longer changes. Raises UnfreezeError."""
+    kinds = {checkpoint.ref: checkpoint.kind for checkpoint in checkpoints.list_checkpoints()}
+    if kinds.get(ref, "run") == "run":
+        _check_run(tracking.run(ref))
+    checkpoint = checkpoints.find(ref)
+    if checkpoint.kind == "bundled":
         raise UsageError(
-            f"{printable(run_id)} is no run, so its validation texts are unknown: give the id of a run."
+            f"{ref} comes with Unfreeze and stays as it is: copy it, by `export {ref} "
+            f"{paths.checkpoints_dir() / 'NAME'}`, and calibrate NAME."
         )
-    run = tracking.run(run_id)
+    if not checkpoint.origin.get("config"):
+        raise UsageError(
+            f"{printable(ref)} was not trained here, so its validation texts are unknown: fine-tune it, and "
+            "calibrate that run."
+        )
+    return checkpoint
+
+
+def _check_run(run: tracking.Run) -> None:
+    """Raise UnfreezeError if a run has no model, or one that may still change."""
     if run.config.mode in REFERENCES:
         raise UnfreezeError(f"{run.name} is a reference, which keeps no model: give another run.")
     if run.live:
-        raise UnfreezeError(f"{run.name} is not finished; wait for its end, or stop it.")
+        raise UnfreezeError(f"{run.name} is not finished: wait for its end, or stop it.")
     if not run.config.keep_model:
         raise UnfreezeError(f"{run.name} kept no model: train it again with --keep-model.")
-    return run
 
 
-def _validation_rows(run: tracking.Run, dataset: TextDataset) -> list[int]:
-    """The rows of the validation texts. Raises UnfreezeError if the texts are not the run's."""
-    train, rows = datasets.split(dataset, run.config.seed, run.config.limit)
+def _dataset(checkpoint: Checkpoint, config: FineTuneConfig) -> Task[TextDataset]:
+    """The texts that it was trained and tested on. Raises UnfreezeError."""
+    if datasets.find(config.dataset) is None:
+        name = printable(config.dataset)
+        raise UnfreezeError(f"The data of this model, {name}, is gone or damaged: bring it back.")
+    if checkpoint.thresholds:
+        raise UnfreezeError(
+            "Calibration is for texts with one label. This model answers with several, each above a "
+            "threshold of its own, which validation chose."
+        )
+    dataset = yield from datasets.load(config.dataset, config.source)
+    return test_part.reduced(dataset, config.test_limit)
+
+
+def _validation_rows(
+    checkpoint: Checkpoint, config: FineTuneConfig, dataset: TextDataset
+) -> list[int]:
+    """The rows of the validation texts. Raises UnfreezeError if the texts are not the model's."""
+    train, rows = datasets.split(dataset, config.seed, config.limit)
     now = {
         "dataset_fingerprint": dataset.fingerprint,
         "split_fingerprint": datasets.split_fingerprint(dataset, train, rows),
     }
-    if any(run.facts.get(name, value) != value for name, value in now.items()):
+    same = all(checkpoint.origin.get(name, value) == value for name, value in now.items())
+    if not (same and checkpoint.answers(dataset)):
         raise UnfreezeError(
-            f"The texts of {dataset.title} are not those that this run was trained on: bring those back, "
+            f"The texts of {dataset.title} are not those that this model was trained on: bring those back, "
             "or train again."
         )
     return rows
@@ -152,9 +120,9 @@ def _notes(truth: np.ndarray, labels: tuple[str, ...], target: float) -> list[st
     least = conformal.least_texts(target)
     if counts.max() < least:
         raise UnfreezeError(
-            f"{len(truth):,} validation texts allow no promise of {percent(target)}: that takes {least:,} "
-            f"of a class, and no class has more than {counts.max():,}. Add validation texts, or lower "
-            "--target."
+            f"{len(truth):,} validation texts allow no promise of {short_percent(target)}: that takes "
+            f"{least:,} of a class, and no class has more than {counts.max():,}. Add validation texts, or "
+            "lower the target."
         )
     if missing := [label for label, count in zip(labels, counts, strict=True) if not count]:
         raise UnfreezeError(
@@ -164,14 +132,15 @@ def _notes(truth: np.ndarray, labels: tuple[str, ...], target: float) -> list[st
     few = [label for label, count in zip(labels, counts, strict=True) if count < least]
     if not few:
         return []
+    have = "has fewer, and so stands" if len(few) == 1 else "have fewer, and so stand"
     return [
-        f"A promise of {percent(target)} takes {least:,} validation texts of a class. {few_names(few)} "
-        f"{'has' if len(few) == 1 else 'have'} fewer, and so stands in every set."
+        f"A promise of {short_percent(target)} takes {least:,} validation texts of a class. {few_names(few)} "
+        f"{have} in every set: add validation texts, or lower the target."
     ]
 
 
 def _scores(
-    run: tracking.Run, checkpoint: Checkpoint, dataset: TextDataset, rows: torch.Tensor
+    checkpoint: Checkpoint, dataset: TextDataset, rows: torch.Tensor
 ) -> Task[tuple[np.ndarray, np.ndarray]]:
     """Scores of the validation and the test texts, [texts, classes]."""
     tokenizer = checkpoint_files.load_tokenizer(checkpoint)
@@ -188,8 +157,9 @@ def _scores(
 
     validation_scores = yield from scores(train, rows)
     # Those of a finished run's test are kept: 25,000 long texts take an encoder many minutes.
-    kept = Diagnostics.of_run(run.run_id) if run.status == "finished" else None
+    tested = checkpoint.kind == "run" and tracking.run(checkpoint.ref).status == "finished"
+    kept = Diagnostics.of_run(checkpoint.ref) if tested else None
     if kept and np.array_equal(kept.truth, dataset.test.labels):
         yield Progress("testing", len(test), len(test), "texts")
-        return validation_scores, np.log(kept.probabilities.astype(np.float64).clip(min=1e-30))
+        return validation_scores, temperature.scores(kept.probabilities)
     return validation_scores, (yield from scores(test, torch.arange(len(test))))

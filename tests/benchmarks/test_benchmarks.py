@@ -6,6 +6,7 @@ import random
 import tarfile
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +14,7 @@ from benchmarks import encoders, gpu
 from benchmarks.data import import_rows, near_duplicates
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
-from benchmarks.inference import predict
+from benchmarks.inference import predict, prediction_sets
 from benchmarks.training import (
     learning_curve,
     lesson,
@@ -213,6 +214,17 @@ def test_predict_measures_idle_and_beside_a_run(reviews, monkeypatch, capsys):
     for name in ("short_idle", "short_busy", "why_idle", "why_busy"):
         assert 0 < result[f"{name}_p50_ms"] <= result[f"{name}_p95_ms"]
     assert result["encoding_cached_seconds"] > 0
+
+
+def test_sets_by_class_are_compared_at_the_same_coverage(capsys):
+    """The second class has 0.6 at most, so one threshold for both covers the first one too well."""
+    draw = np.random.default_rng(0)
+    truth = (draw.random(4_000) < 0.3).astype(int)
+    second = np.where(truth == 1, draw.uniform(0.2, 0.6, 4_000), draw.uniform(0, 0.3, 4_000))
+    prediction_sets.compare("made up", np.c_[1 - second, second], truth, 5)
+    result = figures(capsys)
+    assert result["coverage"] == pytest.approx(0.95, abs=0.02)
+    assert result["ratio_worst"] > 1.1 and result["ratio_worst"] > result["ratio_overall"]
 
 
 def test_import_rows_reads_and_adds_each_form(tmp_path, monkeypatch, capsys):

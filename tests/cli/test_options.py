@@ -44,7 +44,7 @@ COMMANDS = {
     "compare": "--checkpoint base",
     "learning-curve": "--checkpoint base",
     "predict": "--checkpoint base text",
-    "calibrate": "gone",
+    "calibrate": "gone --source FILE",
     "vectors": "NEWS --out NEW",
     "import": "FILE --vectors FILE",
     "export": "base NEW",

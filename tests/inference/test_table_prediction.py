@@ -108,7 +108,7 @@ def one(text):
 
 @pytest.mark.parametrize("raw", [False, True])
 def test_answers_are_calibrated_as_those_of_single_texts(base, films, tmp_path, raw):
-    thresholds = dict.fromkeys(base.labels, 0.5)
+    thresholds = dict.fromkeys(base.labels, 0.3)
     calibration.write(base, calibration.Calibration(5.0, 0.9, thresholds, 100))
     answer(films, tmp_path / "out.parquet", raw=raw)
     table = pd.read_parquet(tmp_path / "out.parquet")
@@ -116,6 +116,19 @@ def test_answers_are_calibrated_as_those_of_single_texts(base, films, tmp_path, 
     for label in base.labels:
         shares = [each.probabilities[label] for each in alone]
         assert table[f"probability_{label}"][:3].tolist() == pytest.approx(shares, abs=1e-5)
+    assert ("set" in table) == ("not_sure" in table) == (not raw)
+    if not raw:
+        assert list(map(list, table["set"][:3])) == [each.label_set for each in alone]
+        assert table["not_sure"][:3].tolist() == [each.not_sure for each in alone]
+
+
+def test_the_sets_of_rows_are_json_in_a_csv_and_empty_without_a_text(base, messy, tmp_path):
+    calibration.write(base, calibration.Calibration(1.0, 0.9, dict.fromkeys(base.labels, 0.0), 1))
+    answer(messy, tmp_path / "out.csv", encoding="cp1252")
+    table = pd.read_csv(tmp_path / "out.csv")
+    answered = table["label"].notna()
+    assert set(table["set"][answered]) == {json.dumps(base.labels)}
+    assert table.loc[~answered, ["set", "not_sure"]].isna().all(axis=None)
 
 
 def test_the_share_of_unknown_words_counts_what_is_read_of_a_long_text(tmp_path):

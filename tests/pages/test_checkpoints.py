@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
 from ftcore.config import NEW_MODEL
-from ftcore.models import checkpoints
+from ftcore.models import calibration, checkpoints
+from ftcore.models.calibration import Calibration
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button_labels, open_page, press, text
@@ -71,7 +72,13 @@ def test_details_show_the_card_the_facts_and_the_ancestors(small_checkpoints):
     second = small_runs.run(name="Second", checkpoint=first)
     facts = click(f"details-{second}").table[0].value.iloc[:, 0]
     assert facts["Started from"] == "First ← Starter"
-    assert facts["On disk"].endswith("its words in starter")
+    assert facts["On disk"].endswith("its words in starter") and "Calibrated" not in facts
+    calibration.write(
+        checkpoints.find(second), Calibration(1.43, 0.9, {"negative": 0.2, "positive": 0.3}, 160)
+    )
+    facts = click(f"details-{second}").table[0].value.iloc[:, 0]
+    known = "temperature 1.43, labels at 90%, from 160 validation texts"
+    assert facts["Calibrated"].replace("\\", "") == known
     assert "Its run stays, with all curves and figures." in text(click(f"delete-{second}"))
     assert checkpoints.run_path(second).exists()
 

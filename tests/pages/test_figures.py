@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ftcore.experiments.comparison import Side, average, sides
+from ftcore.inference import temperature
+from ftcore.inference.calibration_measures import by_threshold
 from pages.components.charts import (
     answers_figure,
+    calibration_figures,
     curve_figures,
     diagnostics_figures,
     matrix_figures,
@@ -255,3 +258,30 @@ def test_colours_of_classes_differ_far_beyond_the_named_ones():
     colours = class_colours([*MANY[:40], "negative"])
     assert len(set(colours.values())) == 41
     assert all(len(bytes.fromhex(colour[1:])) == 3 for colour in colours.values())
+
+
+def test_reliability_shows_bins_before_and_after_and_how_far_they_are_off():
+    truth = np.array([0, 0, 1, 1])
+    before = temperature.reliability(np.array([[0.99, 0.01]] * 4), truth)
+    after = temperature.reliability(np.array([[0.6, 0.4]] * 4), truth)
+    fig = calibration_figures.reliability(before, after, BAD, "#112233")
+    assert "&lt;script" in fig.layout.title.text
+    as_given, calibrated = fig.data[1:]
+    assert (*as_given.x, *as_given.y) == pytest.approx((0.99, 0.5))
+    assert as_given.name == "as the model gives them, off by 49.0%"
+    assert calibrated.name == "calibrated, off by 10.0%" and calibrated.customdata == (4,)
+    assert [
+        each.name for each in calibration_figures.reliability(before, [], "A", "#112233").data
+    ] == [
+        None,
+        as_given.name,
+    ]
+
+
+def test_accuracy_over_answered_texts_leaves_out_thresholds_that_no_answer_reaches():
+    probabilities = np.array([[0.95, 0.05], [0.75, 0.25], [0.4, 0.6]])
+    rows = by_threshold(probabilities, np.array([0, 1, 1]))
+    [trace] = calibration_figures.answered(rows, "A", "#112233").data
+    assert trace.text == ("50%", "60%", "70%", "80%", "90%", "95%")
+    assert trace.x == pytest.approx([1, 1, 2 / 3, 1 / 3, 1 / 3, 1 / 3])
+    assert trace.y == pytest.approx([2 / 3, 2 / 3, 1 / 2, 1, 1, 1])

@@ -7,6 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import paths, tracking
+from ftcore.inference import prediction
+from ftcore.models import calibration, checkpoints
+from ftcore.models.calibration import Calibration
 from pages.components.charts import palette
 from pages.components.predict import explanation
 from tests.helpers import small_runs
@@ -125,6 +128,39 @@ def test_broken_and_missing_checkpoints_are_messages(small_checkpoints):
     shutil.rmtree(small_checkpoints)
     app = open_page("predict")
     assert not app.exception and "Train one" in app.info[0].value
+
+
+def test_a_calibrated_model_names_the_labels_that_hold_the_true_one_unless_raw_ones_are_asked_for():
+    sentiment = checkpoints.find("sentiment")
+    [raw] = prediction.predict("sentiment", ["good film"])
+    thresholds = dict.fromkeys(sentiment.labels, 0.0)
+    calibration.write(sentiment, Calibration(100.0, 0.95, thresholds, 40))
+    app = ask(open_page("predict", models="sentiment,starter"), "good film")
+    promise = "negative or positive, at 95% :orange-badge[not sure]"
+    assert text(app).count(promise) == 1 and text(app).count("· calibrated") == 1
+    assert "for 95% of the texts of each class" in text(app)
+    [calibrated] = prediction.predict("sentiment", ["good film"])
+    assert f"{calibrated.probabilities['positive']:.1%}" in html(app)[0]
+
+    app.text_area(key="predict_many").set_value("good film\nqwertyuiop").run()
+    app = press(app, "Answer")
+    sets = app.dataframe[0].value["Sentiment, set"]
+    assert sets[0] == "negative or positive, at 95%" and sets.isna()[1]
+    assert "Starter, set" not in app.dataframe[0].value
+
+    app.toggle(key="predict_raw").set_value(True).run()
+    assert not app.exception and "at 95%" not in text(app) and "calibrated" not in text(app)
+    assert f"{raw.probabilities['positive']:.1%}" in html(app)[0]
+    app.toggle(key="predict_why").set_value(True).run()
+    assert f"{raw.probabilities[raw.label]:.0%}" in text(app)
+    assert "Sentiment, set" not in press(app, "Answer").dataframe[0].value
+
+
+def test_one_label_is_named_without_a_doubt():
+    thresholds = {"negative": 0.0, "positive": 1.0}
+    calibration.write(checkpoints.find("sentiment"), Calibration(1.0, 0.9, thresholds, 40))
+    app = ask(open_page("predict", models="sentiment"), "good film")
+    assert "negative, at 90%" in text(app) and "badge[not sure]" not in text(app)
 
 
 def test_many_texts_become_a_table_and_a_missing_text_or_model_is_asked_for():

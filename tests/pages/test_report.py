@@ -11,7 +11,10 @@ import pytest
 
 from ftcore.diagnostics import dataset_texts
 from ftcore.experiments import verdict
-from pages.components.compare import report
+from ftcore.experiments.comparison import sides
+from ftcore.models import calibration, checkpoints
+from ftcore.models.calibration import Calibration
+from pages.components.compare import probabilities, report
 from tests.helpers import fake_results
 
 BAD = '</script><script>alert("x")</script><img src=https://example.com/x>'
@@ -60,6 +63,7 @@ def test_report_contains_verdict_figures_table_and_settings():
     names = [figure["name"].removeprefix("unfreeze-") for figure in figures(document)]
     assert names[:3] == ["trade-off", "loss", "accuracy"]
     later = {"what-moved", "what-it-forgot", "watched-2", "answers-tfidf", "map-gradual"}
+    later |= {"reliability-full", "answered-tfidf"}
     assert later <= set(names)
     assert document.count("data-figure=") == len(names)
     markup = outside_scripts(document)
@@ -100,3 +104,18 @@ def test_the_report_has_the_figures_of_each_class_the_hardest_first():
     assert sorted(label for label, _ in rows) == sorted(["a", escape(BAD), "c"])
     sums = [sum(map(float, re.findall(r"<b>([\d.]+)%", cells))) for _, cells in rows]
     assert sums == sorted(sums) and len(re.findall("<b>", rows[0][1])) == 2
+
+
+def test_the_report_draws_calibrated_probabilities_of_a_model_on_this_disk(small_checkpoints):
+    kept = Calibration(3.0, 0.95, {"negative": 0.1, "positive": 0.2}, 40)
+    calibration.write(checkpoints.find("sentiment"), kept)
+    result = fake_results.full_result()
+    here = replace(result, run=replace(result.run, run_id="sentiment"))
+    names = [
+        [
+            trace.name
+            for trace in dict(probabilities.figures(sides([each])))["reliability-full"].data
+        ]
+        for each in (result, here)
+    ]
+    assert len(names[0]) == 2 and names[1][:2] == names[0] and "calibrated" in names[1][2]

@@ -3,15 +3,20 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import Finished, drain
+from ftcore.events import Finished, Noted, drain
 from ftcore.exchange.huggingface import import_encoder
+from ftcore.inference import calibration_measures
+from ftcore.models import calibration as kept_calibration, checkpoints
+from ftcore.models.calibration import Calibration
 from ftcore.modes import ENCODER_DEFAULTS, MODE_DEFAULTS, mode_title
+from ftcore.runs import calibration
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import fake_results, small_encoders, small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
@@ -260,3 +265,46 @@ def test_a_run_shows_the_figures_of_each_class_and_the_measure_of_its_best_model
     assert sorted(table["recall"]) == pytest.approx(
         sorted(100 * result.diagnostics.by_class.recall)
     )
+
+
+def test_a_run_is_calibrated_at_the_chosen_target_and_shows_what_that_brought(monkeypatch):
+    run_id = small_runs.run(name="mine")
+    truth = np.arange(400) % 2
+    scores = np.where(np.arange(400)[:, None] % 5 == 0, 1, 4) * np.eye(2)[truth]
+    asked = []
+
+    def calibrate(run_id, target):
+        yield Noted("A note.")
+        asked.append(target)
+        thresholds = {"negative": 0.0, "positive": 0.6}
+        figures = calibration_measures.measure(scores, truth, 2.0, thresholds)
+        kept = Calibration(2.0, target, thresholds, 40, figures)
+        kept_calibration.write(checkpoints.find(run_id), kept)
+
+    monkeypatch.setattr(calibration, "calibrate", calibrate)
+    app = open_page("train", run=run_id)
+    assert not app.exception and "often right less often" in text(app)
+    app.segmented_control(key="target").set_value(0.9).run()
+    app.button(key="calibrate").click().run()
+    assert not app.exception and not app.error and asked == [0.9]
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Temperature"] == "2.00" and figures["Covered, of 90%"] == "100.0%"
+    assert "Too few validation texts for a promise: negative." in text(app)
+    table = app.dataframe[-1].value
+    assert list(table["Class"]) == ["negative", "positive"] and list(table["Texts"]) == [200, 200]
+    assert button(app, "Calibrate again")
+
+
+def test_a_refused_calibration_is_a_message_and_a_damaged_one_is_said(monkeypatch):
+    run_id = small_runs.run(name="mine")
+    (checkpoints.run_path(run_id) / checkpoints.CALIBRATION).write_text("{}")
+    app = open_page("train", run=run_id)
+    assert not app.exception and "calibrate it again" in app.error[0].value
+
+    def calibrate(run_id, target):
+        raise UnfreezeError("3 validation texts allow no promise.")
+        yield
+
+    monkeypatch.setattr(calibration, "calibrate", calibrate)
+    app.button(key="calibrate").click().run()
+    assert not app.exception and "3 validation texts" in app.error[-1].value

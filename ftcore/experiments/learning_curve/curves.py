@@ -8,7 +8,8 @@ from statistics import fmean, variance
 
 import numpy as np
 
-from ftcore.experiments import comparison, grouping, statistics
+from ftcore import statistics
+from ftcore.experiments import comparison, grouping
 from ftcore.experiments.comparison import Pair, Side
 from ftcore.experiments.result import Measure, Result
 

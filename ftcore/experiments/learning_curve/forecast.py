@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ftcore.experiments.learning_curve.curves import Curve
-from ftcore.experiments.statistics import Interval
+from ftcore.statistics import Interval
 
 REPLICATES = 400
 EXPONENTS = -np.geomspace(0.03, 2.0, 240)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from ftcore.experiments import statistics
+from ftcore import statistics
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.learning_curve import analysis, verdict
 from ftcore.experiments.learning_curve.analysis import Analysis

@@ -25,7 +25,7 @@ from pages.components.charts import answers_figure, curve_figures, diagnostics_f
 from pages.components.charts.live_chart import metrics_of
 from pages.components.charts.palette import model_colour
 from pages.components.charts.tradeoff_figure import side_colours, tradeoff
-from pages.components.compare import summary
+from pages.components.compare import probabilities, summary
 from pages.components.shell import assets
 from pages.components.text.escaping import escape_formulas, escape_html
 from pages.components.text.html_fragments import colour_legend
@@ -51,6 +51,7 @@ def html(results: Sequence[Result]) -> bytes:
         ("<h2>Diagnostics</h2>", "", _changes(sides)),
         (f"<h2>Watched sentences</h2>{_legend(sides)}", "small", _watched(results)),
         ("<h2>What each model answers</h2>", "small", answers),
+        ("<h2>Whether probabilities are right</h2>", "small", probabilities.figures(sides)),
         ("<h2>What each model sees</h2>", "", maps),
     ]
     figures: list[NamedFigure] = []

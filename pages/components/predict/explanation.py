@@ -19,8 +19,8 @@ AGAINST_COLOUR = "#64748B"  # of words against the answer where there are more t
 MAX_OPACITY = 0.6  # of the strongest word; text on it stays readable in both themes
 
 
-def explanations(text: str, refs: Sequence[str]) -> None:
-    """Draw the shaded text once per model, side by side."""
+def explanations(text: str, refs: Sequence[str], raw: bool = False) -> None:
+    """Draw the shaded text once per model, side by side; `raw`: without calibration."""
     choices = models_that_answer()
     with st.grid(columns=min(2, len(refs)), min_column_width=260, border=True) as grid:
         for ref in refs:
@@ -28,16 +28,16 @@ def explanations(text: str, refs: Sequence[str]) -> None:
                 if ref not in choices:
                     raise UnfreezeError("This model no longer exists; choose another.")
                 with st.spinner("Computing the explanation …"):
-                    explanation = explain(ref, choices[ref].checkpoint.version, text)
+                    explanation = explain(ref, choices[ref].checkpoint.version, text, raw)
                 _draw(choices[ref], explanation)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def explain(ref: str, version: str, text: str) -> "Explanation":
-    """A model's explanation, cached for a version of its weights."""
+def explain(ref: str, version: str, text: str, raw: bool) -> "Explanation":
+    """A model's explanation, cached for a version of its weights and its calibration."""
     from ftcore.inference import explanation  # imports torch
 
-    return explanation.explain(ref, text)
+    return explanation.explain(ref, text, raw)
 
 
 def _draw(choice: CheckpointChoice, explanation: "Explanation") -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ftcore.events import Event, Progress, drain
 from pages.components.forms.checkpoint_picker import CheckpointChoice
-from pages.components.predict.answers import MAX_LENGTH
+from pages.components.predict.answers import MAX_LENGTH, are_raw
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_formulas, escape_markdown
 
@@ -40,7 +40,7 @@ def many_texts(refs: Sequence[str], choices: Mapping[str, CheckpointChoice]) -> 
 def _answer(
     texts: list[str], refs: Sequence[str], choices: Mapping[str, CheckpointChoice]
 ) -> pd.DataFrame:
-    """A row per text; per model, columns with its label and its confidence."""
+    """A row per text; per model, columns with its label, its confidence and, if it is calibrated, its set."""
     from ftcore.inference.prediction import predict_many  # imports torch
 
     bar = st.progress(0.0)
@@ -54,7 +54,7 @@ def _answer(
                     words = f"{escape_markdown(title)}: {event.done:,.0f}"
                     bar.progress(event.done / len(texts), words)
 
-            predictions = drain(predict_many(ref, texts), show)
+            predictions = drain(predict_many(ref, texts, are_raw()), show)
             name = title if title not in columns else f"{title} ({ref[:8]})"
             columns[name] = [
                 NOT_READ if prediction.says_nothing else prediction.label
@@ -64,6 +64,11 @@ def _answer(
                 None if prediction.says_nothing else prediction.confidence
                 for prediction in predictions
             ]
+            if kept := predictions[0].calibration:
+                columns[f"{name}, set"] = [
+                    None if prediction.says_nothing else kept.promise(prediction.label_set)
+                    for prediction in predictions
+                ]
     finally:
         bar.empty()
     return pd.DataFrame(columns)

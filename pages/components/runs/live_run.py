@@ -24,6 +24,7 @@ from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.forms.take_away import take_away_button
 from pages.components.runs import run_controls
+from pages.components.runs.calibration_view import calibration_view
 from pages.components.runs.class_table import class_table
 from pages.components.runs.script_button import script_button
 from pages.components.text import labels
@@ -113,6 +114,7 @@ def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
     live_charts(curves, key="live_charts")
     if not run.live:
         class_table(run)
+        calibration_view(run)
 
 
 def _header(run: tracking.Run) -> None:

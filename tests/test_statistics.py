@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ftcore.experiments import statistics
+from ftcore import statistics
 from tests.helpers.fake_results import TEXTS
 
 

@@ -63,6 +63,10 @@ def datasets_dir() -> Path:
     return home() / "datasets"  # a user's own, as they were added
 
 
+def locks_dir() -> Path:
+    return home() / "locks"  # of datasets that are being changed
+
+
 def cache_dir() -> Path:
     return home() / "cache"  # what can be computed again, such as encoded texts
 

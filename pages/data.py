@@ -4,7 +4,7 @@ import streamlit as st
 
 from ftcore import formatting
 from ftcore.data import datasets
-from ftcore.data.store import card as stored
+from ftcore.data.store import card as stored, versions
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.data import card_view
@@ -68,7 +68,7 @@ st.session_state.data_linked = name
 
 try:
     spec = datasets.find_spec(name)
-    card = stored.get(name) if spec.stored else None
+    card = versions.get(name) if spec.stored else None
 except UnfreezeError as error:
     show_error(error)
     delete_button(name)
@@ -83,7 +83,9 @@ if card is not None:
     card_view.origin(card)
     st.subheader("What was found", anchor=False)
     card_view.findings(card)
-    if sum(card.sizes.values()) > MOST_AT_ONCE:
+    if not sum(card.sizes.values()):
+        st.stop()
+    if card.stored > MOST_AT_ONCE:
         load_clicked = st.button("Show the texts", icon=":material/visibility:")
 elif spec.takes_source:
     with actions:

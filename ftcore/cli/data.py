@@ -27,15 +27,16 @@ def add_parsers(parser: argparse.ArgumentParser, as_json: str) -> None:
         return sub
 
     stored = "a dataset's name, as `data list` shows it"
+    any_version = f"{stored}; NAME@3 is the data with the first 3 changes of labels"
     data_options.add_to(
         command("add", add, file="file, folder or zip of the texts, or OWNER/NAME of the Hub")
     )
     command("list", list_datasets)
-    sub = command("show", show, name=stored)
+    sub = command("show", show, name=any_version)
     fit = "also say how the texts fit a checkpoint: lengths, words that it does not know"
     sub.add_argument("--checkpoint", default=argparse.SUPPRESS, metavar="REF", help=fit)
     sub = command(
-        "export", export, name=stored, folder="folder to create, with a file for each part"
+        "export", export, name=any_version, folder="folder to create, with a file for each part"
     )
     sub.add_argument("--format", choices=("csv", "parquet"), default="csv", help="default: csv")
     command("rename", rename, name=stored, new="its new name")
@@ -57,27 +58,29 @@ def add(options: argparse.Namespace, out: Printer) -> None:
 
 def list_datasets(options: argparse.Namespace, out: Printer) -> None:
     """List the datasets that you added."""
-    from ftcore.data.store import card
+    from ftcore.data.store import card, versions
 
     for name in card.names():
         try:
-            found = card.get(name)
+            found = versions.get(name)
         except UnfreezeError as error:  # it can be removed all the same
             out.record({"name": name, "error": str(error)}, f"{name:20} {error}")
             continue
-        texts = sum(found.sizes.values())
-        values = {"name": name, "title": found.title, "texts": texts, **found.sizes}
+        values = {"name": name, "title": found.title, "texts": found.stored, **found.sizes}
+        values |= {"unlabelled": found.waiting, "version": found.version}
         values |= {"classes": len(found.labels), "fingerprint": found.fingerprint}
         values |= {"added": found.added, "source": found.source}
-        out.record(values, f"{name:20} {texts:>10,} texts {len(found.labels):>5} classes")
+        line = f"{name:20} {found.stored:>10,} texts {len(found.labels):>5} classes"
+        line += f"  {found.waiting:,} without a label" if found.waiting else ""
+        out.record(values, line)
 
 
 def show(options: argparse.Namespace, out: Printer) -> None:
     """Show what is known of a dataset that you added."""
     from ftcore.cli import data_card
-    from ftcore.data.store import card
+    from ftcore.data.store import versions
 
-    found = card.get(options.name)
+    found = versions.get(options.name)
     lines = [data_card.summary(found, _SHOWN_TEXTS)]
     values = data_card.values(found)
     if ref := vars(options).get("checkpoint"):
@@ -96,10 +99,10 @@ def show(options: argparse.Namespace, out: Printer) -> None:
 
 def export(options: argparse.Namespace, out: Printer) -> None:
     """Write the texts of a dataset, as they were cleaned, to a new folder."""
-    from ftcore.data.store import card, exporting
+    from ftcore.data.store import exporting, versions
 
     folder = expand_home(options.folder)
-    drain(exporting.export(card.get(options.name), folder, options.format), out.event)
+    drain(exporting.export(versions.get(options.name), folder, options.format), out.event)
     out.record({"exported": str(folder)}, f"Exported to {folder}")
 
 

@@ -17,19 +17,25 @@ _ACTIONS = {  # what to do about a finding
 def values(found: Card) -> dict[str, Any]:
     """Return a card for JSON."""
     fields = dataclasses.asdict(found)
-    return fields | {"texts": sum(found.sizes.values()), "path": str(found.texts)}
+    return fields | {"texts": found.stored, "path": str(found.texts)}
 
 
 def summary(found: Card, listed: int = 0) -> str:
     """Return the lines that describe a dataset to people, with the first texts of each finding."""
     mapping = found.mapping
     several = "Labels (several a text)" if found.multi_label else "Label"
-    columns = [f"text: {listing(mapping['text'])}", f"{several.lower()}: {mapping['label']}"]
+    columns = [f"text: {listing(mapping['text'])}"]
+    columns += [f"{several.lower()}: {mapping['label']}"] if mapping["label"] else []
     columns += [f"{each}: {mapping[each]}" for each in ("split", "group") if mapping[each]]
     lines = [f"{found.title}, from {found.source}", f"Columns: {'; '.join(columns)}"]
     lines += [_form(file) for file in found.files]
     sizes = ", ".join(f"{found.sizes[part]:,} {part}" for part in PARTS)
     lines.append(f"Texts: {sizes}; fingerprint {found.fingerprint}")
+    if found.unlabelled:
+        without = ", ".join(f"{found.unlabelled.get(part, 0):,} {part}" for part in PARTS)
+        lines.append(f"Texts without a label: {without}")
+    if found.version:
+        lines.append(f"Version {found.version:,}: that many changes of labels since it was added")
     for label in found.labels[:_SHOWN_CLASSES]:
         counts = " ".join(f"{found.counts[part][label]:>9,}" for part in PARTS)
         lines.append(f"  {counts}  {printable(label)}")

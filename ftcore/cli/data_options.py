@@ -1,6 +1,7 @@
 """The options of `data add` and `data edit`, and what they say."""
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 from ftcore.data.store.mapping import Columns
@@ -23,6 +24,11 @@ def add_to(sub: argparse.ArgumentParser) -> None:
     )
     option("--text", text, nargs="+", action="extend", **column)
     option("--label", "column of the label (default: by its name and number of values)", **column)
+    option(
+        "--unlabelled",
+        "no column is one of labels: give them on the page Label",
+        action="store_true",
+    )
     split = "column that says train, validation (or val, dev) or test (default: by its values)"
     option("--split", split, **column)
     option("--group", "texts with the same value in this column stay in one part", **column)
@@ -94,6 +100,10 @@ def request(given: dict[str, Any]) -> Request:
     columns = Columns(
         tuple(given.get("text", ())), *(given.get(each, "") for each in ("label", "split", "group"))
     )
+    if given.get("unlabelled"):
+        if columns.label:
+            raise UsageError("Texts of a label column are labelled: omit --label or --unlabelled.")
+        columns = replace(columns, label=None)
     if given.get("keep_labels") and given.get("label_separator"):
         raise UsageError(
             "Labels in one value are trimmed: omit --keep-labels or --label-separator."

@@ -52,6 +52,7 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     refuse_ignored(given, config)
     check_config(config)
     run_id = tracking.create_run(config)
+    config = tracking.run(run_id).config
     values = {"event": "created", "run_id": run_id, "config": config.to_dict()}
     return _execute_and_report(run_id, config, values, out)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ftcore import paths, validation
 from ftcore.data import ag_news, imdb, sample
-from ftcore.data.store import card, stored, storing
+from ftcore.data.store import card, stored, storing, versions
 from ftcore.data.store.card import Card
 from ftcore.data.store.request import Request
 from ftcore.data.text_dataset import (
@@ -73,13 +73,60 @@ def check_source(name: str, source: str) -> None:
 
 
 def find_spec(name: str) -> DatasetSpec:
-    """Return the spec of a dataset. Raises UnfreezeError if there is none of this name, or it is damaged."""
+    """Return the spec of a dataset, or of a version of it (`NAME@3`).
+
+    Raises UnfreezeError if there is none of this name, or it is damaged.
+    """
     if name in _BUILT_IN:
         return _BUILT_IN[name]
-    if found := card.find(name):
-        return stored.spec(found)
+    if found := versions.find(name):
+        return stored.spec(found, name if is_version(name) else "")
     shown = validation.printable(name)
     raise UsageError(f"There is no dataset {shown!r}; {validation.choose_from(name, names())}")
+
+
+def is_version(name: str) -> bool:
+    """Whether a name says which version of a stored dataset it means."""
+    return versions.split_name(name)[1] is not None
+
+
+def without_version(name: str) -> str:
+    """The name of a dataset, whatever version of it `name` means."""
+    return versions.split_name(name)[0]
+
+
+def with_version(name: str) -> str:
+    """The name of the version that `name` means now, for a record: labels may be given later.
+
+    That of a dataset in which nobody has labelled anything stays as it is: see `as_recorded`.
+    """
+    spec = None if is_version(name) else find(name)
+    number = versions.newest(card.get(name)) if spec and spec.stored else 0
+    return f"{name}@{number}" if number else name
+
+
+def as_recorded(name: str) -> str:
+    """The name of the version that a record means by `name`: version 0 if it gives none.
+
+    The name itself, where that is the only version.
+    """
+    return f"{name}@0" if with_version(name) != name else name
+
+
+def check_trainable(name: str) -> None:
+    """Raise UnfreezeError unless a dataset has enough labelled texts to train on and to measure by."""
+    found = versions.find(name) if name not in _BUILT_IN else None
+    if found is None or not (found.waiting or found.version):
+        return
+    title, way_out = found.title, "give some labels first (on the page Label)"
+    present = [label for label, number in found.counts["train"].items() if number]
+    if len(present) < 2:
+        raise UsageError(
+            f"Fewer than two classes have a labelled training text in {title}: {way_out}."
+        )
+    for part in ("validation", "test"):
+        if not found.sizes[part]:
+            raise UsageError(f"No {part} text of {title} has a label: {way_out}.")
 
 
 def find(name: str) -> DatasetSpec | None:
@@ -180,11 +227,8 @@ def _build(spec: DatasetSpec, content: Content, source: str) -> TextDataset:
                     )
         are = "1 empty text was" if dropped == 1 else f"{dropped:,} empty texts were"
         reading = replace(reading, notes=(*reading.notes, f"{are} left out."))
-    hashed = fingerprint(spec.labels, train.pairs(), test.pairs(), val_rows)
-    if spec.fingerprint not in ("", hashed):
-        raise UnfreezeError(
-            f"The texts of {spec.title} are not those that were stored: remove it, and add it again."
-        )
+    # Stored texts have been compared with the fingerprint of their card.
+    hashed = spec.fingerprint or fingerprint(spec.labels, train.pairs(), test.pairs(), val_rows)
     return TextDataset(
         spec.name,
         spec.title,

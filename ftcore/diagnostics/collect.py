@@ -118,7 +118,7 @@ def _measure_forgetting(bodies: _Bodies) -> Task[dict[str, float | str] | None]:
     if (
         parent is None
         or datasets.find(parent.dataset) is None
-        or parent.dataset == setup.dataset.name
+        or datasets.without_version(parent.dataset) == datasets.without_version(setup.dataset.name)
     ):
         return None
     available = (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ftcore import class_weights, tracking, validation
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.data import ag_news, archives, datasets, decoding, imdb, sample
+from ftcore.data.store import versions
 from ftcore.errors import UnfreezeError
 from ftcore.exchange import encoder_script
 from ftcore.formatting import listing
@@ -150,6 +151,7 @@ def _template_values(
     data = datasets.find_spec(config.dataset)
     if data.stored:
         dependencies.check_facts(facts, {"dataset_fingerprint": data.fingerprint})
+    version = versions.find(config.dataset) if data.stored else None
     labels = data.labels
     layout = "stored" if data.stored else config.dataset
     bf16 = facts["precision"] == "bf16"
@@ -193,6 +195,8 @@ def _template_values(
         "bf16": bf16,
         "one_table": config.truncation == config.reading,
         "test_part": config.test_limit > 0,
+        "journal": bool(version and version.version),
+        "unlabelled": bool(version and (version.version or version.waiting)),
     }
     flags = own_flags | {flag for flag, on in conditions.items() if on}
     # A run may have any name, which must not end the script's docstring.
@@ -217,6 +221,7 @@ def _template_values(
         "tail": config.tail_fraction,
         "limit": f"[:{config.limit}]" if config.limit else "",
         "test_limit": config.test_limit,
+        "version": version.version if version else 0,
         "clip": config.max_grad_norm,
         "parent_classes": parent.model.classes,
         "autocast": ", torch.autocast(DEVICE, torch.bfloat16)" if bf16 else "",

@@ -25,6 +25,7 @@ def check_config(config: FineTuneConfig) -> None:
             "Watched sentences, name, class weights and paths are too long: shorten them."
         )
     data = datasets.find_spec(config.dataset)
+    datasets.check_trainable(config.dataset)
     if data.multi_label and config.class_weights:
         raise UsageError(
             f"A text of {data.title} may have several labels, which have no weights: omit the class "
@@ -108,7 +109,7 @@ def _source_task(config: FineTuneConfig) -> str:
     if config.mode in (*REFERENCES, "scratch") or config.checkpoint == NEW_MODEL:
         return ""
     parent = checkpoints.find(config.checkpoint)
-    if parent.dataset == config.dataset:
+    if datasets.without_version(parent.dataset) == datasets.without_version(config.dataset):
         return ""
     task = datasets.find(parent.dataset)
     return task.name if task and parent.answers(task) else ""

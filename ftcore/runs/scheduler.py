@@ -4,12 +4,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from filelock import FileLock
 
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.models import checkpoints
@@ -251,6 +253,9 @@ def record_experiment(
     Without a place in the queue, so that no other process executes them.
     """
     claims: dict[str, FileLock] = {}
+    # All runs have the same version of the data, also if somebody labels meanwhile.
+    names = {name: datasets.with_version(name) for name in {each.dataset for each in configs}}
+    configs = [replace(config, dataset=names[config.dataset]) for config in configs]
     try:
         for config in configs:
             run_id = tracking.create_run(config, experiment, name)

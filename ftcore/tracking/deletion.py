@@ -65,7 +65,9 @@ def dataset_dependents(name: str) -> Dependents:
     """What depends on a stored dataset: runs that are not over. Raises UsageError if there is none."""
     card.check_stored(name)
     unfinished = (run for run in reader.search("") if run.live or run.resumable)
-    return Dependents([run for run in unfinished if run.config.dataset == name], [])
+    return Dependents(
+        [run for run in unfinished if datasets.without_version(run.config.dataset) == name], []
+    )
 
 
 def delete_dataset(name: str) -> None:

@@ -19,6 +19,7 @@ from mlflow.entities import Metric, Param, RunTag
 
 from ftcore import __version__, events, paths
 from ftcore.config import FineTuneConfig, generated_name
+from ftcore.data import datasets
 from ftcore.diagnostics.results import ARRAYS, METADATA
 from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Finished, Point
@@ -45,11 +46,13 @@ def create_run(
 ) -> str:
     """Record a new, queued run, optionally as part of an experiment, and return its run id.
 
+    The record names the version of the data that there is now, so labels that are given later change no run.
     A run with a `place` in the queue waits for any process that loads the queue; without one, this process
     executes it. Raises UnfreezeError if the record or the folder of runs cannot be written.
     """
     files.check_writable(paths.runs_dir())
     time_of_day = f"{datetime.now():%H:%M:%S}"
+    config = replace(config, dataset=datasets.with_version(config.dataset))
     name = config.name or generated_name([config.mode], config.dataset, time_of_day)
     tags = {
         "status": "queued",

@@ -7,7 +7,7 @@ import json
 import math
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +17,7 @@ from mlflow.entities import Run as MlflowRun
 
 from ftcore import paths
 from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Phase
 from ftcore.tracking.store import FORMAT, whole_tag
@@ -109,6 +110,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
     status, message = _current_status(mlflow_run.info.run_id, tags)
     facts = current_facts(json.loads(whole_tag(tags, "facts", "{}")))
     config = FineTuneConfig.from_record(settings)
+    config = replace(config, dataset=datasets.as_recorded(config.dataset))
     if "steps_per_epoch" in facts and (config.budgeted or config.steps):
         config = config.with_steps(facts["steps"], facts["steps_per_epoch"])
     return Run(

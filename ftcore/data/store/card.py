@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ftcore import paths, validation
 from ftcore.data.findings.finding import TEST as TEST, TRAIN as TRAIN, VALIDATION as VALIDATION
+from ftcore.data.store import locks
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.storage import files
 
@@ -37,9 +38,9 @@ class Card:
     counts: dict[str, dict[str, int]]
     """Texts of each label, by part; a text of several labels counts for each."""
     sizes: dict[str, int]
-    """Texts by part."""
+    """Texts by part that have a label."""
     fingerprint: str
-    """Of labels, texts and parts, as `TextDataset.fingerprint`."""
+    """Of labels, texts and parts, as `TextDataset.fingerprint`; of the texts without a label, too."""
     source: str
     """Where the texts are from: a path, or an address of the Hub."""
     multi_label: bool = False
@@ -57,6 +58,12 @@ class Card:
     """Sentences about what was changed or drawn when the data was added."""
     findings: tuple[dict[str, Any], ...] = ()
     """Kind, sentence, count and action of each `findings.Finding`, and the first of its texts."""
+    unlabelled: dict[str, int] = field(default_factory=dict)
+    """Texts by part that have no label yet; no part if all texts have one."""
+    version: int = 0
+    """How many entries of the journal are applied, see `versions`; that of a file is 0."""
+    original_fingerprint: str = ""
+    """That of version 0; "" if this is version 0."""
 
     @property
     def folder(self) -> Path:
@@ -70,6 +77,21 @@ class Card:
     def aside(self) -> Path:
         """Rows that could not be read: row, reason, excerpt. Absent if there are none."""
         return self.folder / ASIDE
+
+    @property
+    def texts_fingerprint(self) -> str:
+        """The fingerprint of what is stored, whatever the version."""
+        return self.original_fingerprint or self.fingerprint
+
+    @property
+    def stored(self) -> int:
+        """How many texts are stored, with a label or without; in later versions without dropped ones."""
+        return sum(self.sizes.values()) + self.waiting
+
+    @property
+    def waiting(self) -> int:
+        """How many texts have no label yet."""
+        return sum(self.unlabelled.values())
 
     def to_json(self) -> bytes:
         values = {"format": FORMAT} | dataclasses.asdict(self)
@@ -133,10 +155,11 @@ def check_stored(name: str) -> None:
 def rename(name: str, new: str, reserved: Sequence[str]) -> None:
     """Give a stored dataset another name; a title that was its name follows. Raises UnfreezeError."""
     check_new(new, reserved)
-    found = get(name)
-    if found.title == name:
-        files.write(found.folder / CARD, dataclasses.replace(found, title=new).to_json())
-    found.folder.rename(folder(new))
+    with locks.locked(name):
+        found = get(name)
+        if found.title == name:
+            files.write(found.folder / CARD, dataclasses.replace(found, title=new).to_json())
+        found.folder.rename(folder(new))
 
 
 def delete(name: str) -> None:
@@ -145,7 +168,8 @@ def delete(name: str) -> None:
     hidden = folder(name).with_name(
         f".{uuid.uuid4().hex}"
     )  # gone at once, also if the rest is interrupted
-    folder(name).rename(hidden)
+    with locks.locked(name):
+        folder(name).rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
 
 
@@ -173,6 +197,6 @@ def _read(file: Path, name: str, changed: int, inode: int) -> Card:
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     card = Card(**{key: value for key, value in values.items() if key in known} | {"name": name})
     validation.check_field_types(card)
-    if not card.labels or card.sizes.keys() != set(PARTS):
+    if not (card.labels or card.waiting) or card.sizes.keys() != set(PARTS):
         raise ValueError("no labels or sizes")
     return card

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,19 +46,23 @@ class Report:
 
 @dataclass
 class Collected:
-    """Batches of rows that have a text and a label."""
+    """Batches of rows that have a text."""
 
     columns: Columns
     multi_label: bool
     report: Report
     texts: "list[pa.Array]" = field(default_factory=list)
     labels: "list[pa.Array]" = field(default_factory=list)
-    """Texts, or lists of texts if `multi_label`."""
+    """Texts, or lists of texts if `multi_label`; null for a text without a label."""
     groups: "list[pa.Array]" = field(default_factory=list)
     parts: list[np.ndarray] = field(default_factory=list)
     """uint8: TEST, VALIDATION or TRAIN; texts of no part are for training, until some are drawn."""
     rows: list[np.ndarray] = field(default_factory=list)
     """int64: 0-based rows of the file."""
+    origins: "list[pa.Array]" = field(default_factory=list)
+    """Who gave each label; none if all are those of a file."""
+    classes: tuple[str, ...] = ()
+    """Classes that there are also without a text."""
 
 
 def collect(request: Request, report: Report) -> Task[Collected]:
@@ -76,6 +80,11 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     }
     first = yield from sample(paths[""], forms[""])
     columns = complete(request.columns, first)
+    for part in list(paths)[1:]:
+        if columns.label == "":  # perhaps only validation and test texts have labels
+            of_part = yield from sample(paths[part], forms[part])
+            label = complete(Columns(columns.text, split=None), of_part).label
+            columns = replace(columns, label=label)
     multi_label = bool(request.label_separator) or any(
         columns.label in form.lists for form in forms.values()
     )
@@ -115,18 +124,18 @@ def _read(
 ) -> Task[None]:
     """Add the rows of a file, which are all of one `part` of the split if that is given."""
     columns = collected.columns
-    wanted = [name for name in columns.names() if name != columns.split or not part]
+    has_labels = columns.label in form.columns
+    absent = {columns.split if part else "", "" if has_labels else columns.label}
+    wanted = [name for name in columns.names() if name not in absent]
 
     def keep(batch: "pa.RecordBatch") -> None:
-        import pyarrow.compute as pc
+        import pyarrow as pa
 
         texts = _texts(batch, columns.text, request.separator)
-        labels = _labels(batch[columns.label], collected.multi_label, request.label_separator)
-        usable = pc.and_(texts.is_valid(), labels.is_valid())
+        values = batch[columns.label] if has_labels else pa.nulls(len(batch), pa.string())
+        labels = _labels(values, collected.multi_label, request.label_separator)
+        usable = texts.is_valid()
         collected.report.leave_out("empty text", texts.null_count)
-        collected.report.leave_out(
-            "no label", len(batch) - pc.sum(usable).as_py() - texts.null_count
-        )
         collected.texts.append(texts.filter(usable))
         collected.labels.append(labels.filter(usable))
         parts = np.full(len(batch), NUMBERS.get(part, TRAIN), np.uint8)

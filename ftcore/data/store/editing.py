@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from ftcore.data.findings import copies
-from ftcore.data.store import examined, labelled, stored, storing, writing
-from ftcore.data.store.card import NUMBERS, PARTS, Card
+from ftcore.data.store import examined, labelled, locks, stored, storing, versions, writing
+from ftcore.data.store.card import NUMBERS, Card
 from ftcore.data.store.collection import Collected, Report
 from ftcore.data.store.labelled import Labelled
 from ftcore.data.store.mapping import Columns
@@ -35,6 +35,9 @@ def edit(
 ) -> Task[Card]:
     """Store the changed texts in place of the others, and return their card. Raises UnfreezeError.
 
+    The texts are those of the newest version. Their labels are stored with their origin, and a new journal
+    begins.
+
     rename_labels: new name by label; the name of another label merges the two.
     drop_labels: labels whose texts are left out.
     leave_out: kinds of findings, of DROPPABLE, whose texts are left out.
@@ -44,6 +47,13 @@ def edit(
         raise UsageError(
             f"{listing(sorted(unknown))} cannot be left out: name {listing(DROPPABLE)}."
         )
+    with locks.locked(card.name):
+        return (yield from _edit(versions.at(card), renamed, drop_labels, leave_out))
+
+
+def _edit(
+    card: Card, renamed: Mapping[str, str], drop_labels: Collection[str], leave_out: Collection[str]
+) -> Task[Card]:
     report = Report(list(card.notes), dict(card.left_out))
     report.findings = [each for each in card.findings if each["kind"] in _AT_ADDING]
     texts = yield from _labelled(card, renamed, tuple(drop_labels), report)
@@ -61,7 +71,10 @@ def edit(
         card,
         labels=texts.classes,
         counts=texts.counts(),
-        sizes={part: int((texts.parts == NUMBERS[part]).sum()) for part in PARTS},
+        sizes=texts.sizes(),
+        unlabelled=texts.waiting(),
+        version=0,
+        original_fingerprint="",
         multi_label=texts.multi_label,
         mean_tokens=storing.mean_tokens(texts),
         examples=storing.examples(texts),
@@ -75,11 +88,12 @@ def edit(
 def _labelled(
     card: Card, renamed: Mapping[str, str], dropped: tuple[str, ...], report: Report
 ) -> Task[Labelled]:
-    """Read the stored texts with the classes that are left."""
+    """Read the texts of a version with the classes that are left."""
     has_groups = bool(card.mapping.get("group"))
     names = ["text", "label", "split", "row", *(["group"] if has_groups else [])]
     collected = Collected(Columns(("text",), "label"), card.multi_label, report)
-    done, total = 0, sum(card.sizes.values())
+    collected.classes = card.labels
+    done, total = 0, card.stored
     for batch in stored.batches(card, names):
         collected.texts.append(batch["text"])
         collected.labels.append(batch["label"])
@@ -88,6 +102,7 @@ def _labelled(
         collected.rows.append(batch["row"].to_numpy())
         if has_groups:
             collected.groups.append(batch["group"])
+        collected.origins.append(batch["label_origin"])
         done += len(batch)
         yield Progress("reading", done, total, "texts")
     # The labels are classes already, some of which a user may have wanted to differ by case only.

@@ -21,12 +21,14 @@ LABEL_SEPARATOR = "|"
 def export(card: Card, folder: Path, form: Literal["csv", "parquet"] = "csv") -> Task[None]:
     """Write train, validation and test, .csv or .parquet, to a new folder. Raises UnfreezeError.
 
-    Columns are text, label, row (0-based, of the file that they came from) and, if there is one, group.
+    Columns are text, label, label_origin (file, person or correction; empty as the label if there is none),
+    row (0-based, of the file that they came from) and, if there is one, group.
     """
     import pyarrow.compute as pc
 
-    columns = ["text", "label", "row", *(["group"] if card.mapping.get("group") else [])]
-    done, total = 0, sum(card.sizes.values())
+    columns = ["text", "label", "label_origin", "row"]
+    columns += ["group"] if card.mapping.get("group") else []
+    done, total = 0, card.stored
     with files.new_folder(folder) as staging, ExitStack() as stack:
         open_writer = _csv_writer if form == "csv" else _parquet_writer
         writers: dict[str, Callable[[pa.RecordBatch], None]] = {}

@@ -35,12 +35,17 @@ def is_missing(value: str | None) -> bool:
     return value is None or value.strip().lower() in _MISSING
 
 
-def classes(counts: Mapping[str, int], request: Request, column: str) -> Classes:
+def classes(
+    counts: Mapping[str, int], request: Request, column: str, partly: bool = False
+) -> Classes:
     """Return the classes that the values of a column stand for, given how often each occurs.
 
-    Raises UsageError if they are fewer than two or too many, or a label to change is not among them.
+    partly: other texts have no label yet, so one class or none is enough. Raises UsageError if they are fewer
+    than two or too many, or a label to change is not among them.
     """
     counts = {value: count for value, count in counts.items() if not is_missing(value)}
+    if not counts and partly and not (request.rename_labels or request.drop_labels):
+        return Classes((), {}, ())
     if not counts:
         raise UsageError(f"The column {_shown(column)} has no labels: name another (--label).")
     spelled = {value: value for value in counts} if request.keep_labels else merged(counts)
@@ -55,7 +60,9 @@ def classes(counts: Mapping[str, int], request: Request, column: str) -> Classes
     if "" in named.values():
         raise UsageError("A label needs a name: rename it to something else than nothing.")
     names = sorted({label for label in named.values() if label is not None}, key=_order)
-    _check(names, Counter({value: counts[value] for value in named if named[value]}), column)
+    _check(
+        names, Counter({value: counts[value] for value in named if named[value]}), column, partly
+    )
     numbers = {label: number for number, label in enumerate(names)}
     of_value = {v: None if label is None else numbers[label] for v, label in named.items()}
     return Classes(tuple(names), of_value, tuple(notes))
@@ -104,10 +111,10 @@ def _known(label: str, known: set[str]) -> str:
     raise UsageError(f"There is no label {shown!r}; {validation.choose_from(shown, some)}")
 
 
-def _check(names: Sequence[str], counts: Counter[str], column: str) -> None:
+def _check(names: Sequence[str], counts: Counter[str], column: str, partly: bool) -> None:
     """Raise UsageError unless names can be classes of as many texts as `counts` has."""
     texts, where = counts.total(), f"the column {_shown(column)}"
-    if len(names) == 1:
+    if len(names) == 1 and not partly:
         raise UsageError(
             f"All {texts:,} labels in {where} are {_shown(names[0])}, and a classifier needs two classes "
             "or more: name another column (--label)."

@@ -44,7 +44,8 @@ class Columns:
 
     text: tuple[str, ...] = ()
     """Joined by a separator if there are several."""
-    label: str = ""
+    label: str | None = ""
+    """None: no column is one of labels, even if it looks like one."""
     split: str | None = ""
     """None: no column is one of a split, even if it looks like one."""
     group: str = ""
@@ -57,13 +58,14 @@ class Columns:
 def complete(given: Columns, sample: Mapping[str, Values]) -> Columns:
     """Return the given columns, and guesses for text, label and split from some rows of each column.
 
-    Raises UsageError if a given column is not there, or none can be the text or the label.
+    The label is "" if no column can be one. Raises UsageError if a given column is not there, or none can be
+    the text.
     """
-    has_split = given.split is not None
+    has_split, has_label = given.split is not None, given.label is not None
     given = replace(
         given,
         text=tuple(_find(name, sample) for name in given.text),
-        label=_find(given.label, sample),
+        label=_find(given.label or "", sample),
         split=_find(given.split or "", sample),
         group=_find(given.group, sample),
     )
@@ -72,17 +74,14 @@ def complete(given: Columns, sample: Mapping[str, Values]) -> Columns:
     split = given.split or (_guess_split(free) if has_split else "")
     free.pop(split, None)
     label, text = given.label, given.text
-    if not label:
+    if has_label and not label:
         label = _guess_label(free, "" if text else _longest(free))
         free.pop(label, None)
     text = text or (_guess_text(free),)
-    if not (label and all(text)):
-        what, option = ("texts", "--text") if label else ("labels", "--label")
+    if not all(text):
         shown = listing([validation.printable(repr(name)) for name in sample])
-        raise UsageError(
-            f"No column was found that holds {what}: name it ({option}) among {shown}."
-        )
-    return replace(given, text=text, label=label, split=split)
+        raise UsageError(f"No column was found that holds texts: name it (--text) among {shown}.")
+    return replace(given, text=text, label=label if has_label else None, split=split)
 
 
 def _find(name: str, columns: Mapping[str, Values]) -> str:

@@ -12,6 +12,8 @@ from ftcore.errors import UsageError
 from ftcore.formatting import count, listing
 
 _DRAWN = ("test", "validation")
+_NO_LABEL = -2
+"""Stands for the class of the texts without a label, of which a tenth is drawn as of any other class."""
 
 
 def split(texts: Labelled, keys: np.ndarray, seed: int, report: Report) -> Labelled:
@@ -26,7 +28,7 @@ def split(texts: Labelled, keys: np.ndarray, seed: int, report: Report) -> Label
     if missing:
         rows = np.flatnonzero(parts == TRAIN)
         units = partition.joined_units(*(each[rows] for each in (keys, groups) if each is not None))
-        labels = [texts.labels[row] for row in rows]
+        labels = [(_NO_LABEL,) if (label := texts.labels[row]) is None else label for row in rows]
         for part, drawn in partition.draw(units, labels, missing, seed).items():
             if not len(drawn):
                 different = count(len(np.unique(units)))
@@ -36,9 +38,12 @@ def split(texts: Labelled, keys: np.ndarray, seed: int, report: Report) -> Label
                 )
             parts[rows[drawn]] = NUMBERS[part]
         drawn_parts = listing([f"{(parts == NUMBERS[part]).sum():,} {part}" for part in missing])
+        of = "each class"
+        if not texts.labelled().all():
+            of = "each class and of the texts without a label" if texts.classes else "the texts"
         kept = ", and groups were kept together" if groups is not None else ""
         report.notes.append(
-            f"{drawn_parts} texts were drawn by seed {seed}, a tenth of each class for each part{kept}."
+            f"{drawn_parts} texts were drawn by seed {seed}, a tenth of {of} for each part{kept}."
         )
     if groups is not None:
         torn = _torn(groups, parts)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ftcore.data import hub_datasets
 from ftcore.data.findings import copies
-from ftcore.data.store import card, collection, examined, labelled, splitting, writing
-from ftcore.data.store.card import NUMBERS, PARTS, Card
+from ftcore.data.store import card, collection, examined, labelled, splitting, unlabelled, writing
+from ftcore.data.store.card import NUMBERS, Card
 from ftcore.data.store.collection import Collected, Report
 from ftcore.data.store.labelled import Labelled
 from ftcore.data.store.request import Request
@@ -33,11 +33,11 @@ def add(request: Request, reserved: Sequence[str] = ()) -> Task[Card]:
     report = Report()
     collected = yield from collection.collect(request, report)
     if not collected.texts:
-        raise UsageError(
-            "No row has both a text and a label: name other columns (--text, --label)."
-        )
+        raise UsageError("No row has a text: name another column (--text).")
     texts = labelled.classify(collected, request)
     keys = yield from copies.keys(texts.texts)
+    texts, keys = unlabelled.without_copies(texts, keys, report)
+    report.notes += unlabelled.describe(texts, collected)
     # Before validation texts are drawn: none of them may be a test text, too.
     texts, keys = examined.without_copies(texts, keys, report)
     texts = splitting.split(texts, keys, request.seed, report)
@@ -48,7 +48,9 @@ def add(request: Request, reserved: Sequence[str] = ()) -> Task[Card]:
 
 
 def check_training(texts: Labelled) -> None:
-    """Raise UsageError if there is nothing to tell apart in training."""
+    """Raise UsageError if there is nothing to tell apart in training, now or once all have a label."""
+    if not texts.labelled().all():
+        return
     present = [name for name, number in texts.counts()["train"].items() if number]
     if len(present) < 2:
         raise UsageError(
@@ -72,7 +74,8 @@ def _card(
         title=request.title or request.name,
         labels=texts.classes,
         counts=texts.counts(),
-        sizes={part: int((texts.parts == NUMBERS[part]).sum()) for part in PARTS},
+        sizes=texts.sizes(),
+        unlabelled=texts.waiting(),
         fingerprint="",  # of what is written
         source=_source(request),
         multi_label=texts.multi_label,
@@ -106,7 +109,7 @@ def mean_tokens(texts: Labelled) -> int:
 
 def examples(texts: Labelled) -> tuple[str, ...]:
     """Return short test texts of different classes, to watch as they are answered."""
-    found = dict[tuple[int, ...], str]()
+    found = dict[tuple[int, ...] | None, str]()
     for place in np.flatnonzero(texts.parts == NUMBERS["test"])[:_SAMPLE].tolist():
         line = " ".join(texts.texts[place].as_py().split())
         if len(line) <= _EXAMPLE_LENGTH:

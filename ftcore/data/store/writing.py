@@ -73,7 +73,7 @@ def _remove_abandoned(datasets: Path) -> None:
 
 
 def _fingerprint(texts: Labelled) -> str:
-    """Return what `datasets.load` will compute of the texts."""
+    """Return what `stored.fingerprint_of` will compute of the texts."""
     in_test = texts.parts == TEST
     val_rows = np.flatnonzero(texts.parts[~in_test] == VALIDATION).tolist()
     return fingerprint(texts.classes, _pairs(texts, ~in_test), _pairs(texts, in_test), val_rows)
@@ -85,7 +85,7 @@ def _pairs(texts: Labelled, chosen: np.ndarray) -> Iterator[tuple[str, object]]:
         for text in batch.to_pylist():
             if chosen[place]:
                 label = texts.labels[place]
-                yield text, label if texts.multi_label else label[0]
+                yield text, label if texts.multi_label or label is None else label[0]
             place += 1
 
 
@@ -97,6 +97,8 @@ def _write_texts(file: Path, texts: Labelled) -> Task[None]:
     fields = [("text", pa.string()), ("label", label), ("split", pa.string()), ("row", pa.int64())]
     if texts.groups is not None:
         fields.append(("group", pa.string()))
+    if texts.origins is not None:
+        fields.append(("label_origin", pa.string()))
     schema = pa.schema(fields)
     with file.open("wb") as out:
         with pq.ParquetWriter(out, schema, compression="zstd") as writer:
@@ -109,17 +111,25 @@ def _write_texts(file: Path, texts: Labelled) -> Task[None]:
 
 
 def _columns(texts: Labelled, start: int, end: int) -> "dict[str, pa.Array | list[object]]":
-    names, several = texts.classes, texts.multi_label
-    found = texts.labels[start:end]
     columns = {
         "text": texts.texts.slice(start, end - start),
-        "label": [[names[c] for c in each] if several else names[each[0]] for each in found],
+        "label": [_label(each, texts) for each in texts.labels[start:end]],
         "split": [PART_NAMES[number] for number in texts.parts[start:end].tolist()],
         "row": texts.rows[start:end],
     }
     if texts.groups is not None:
         columns["group"] = texts.groups.slice(start, end - start)
+    if texts.origins is not None:
+        columns["label_origin"] = texts.origins.slice(start, end - start)
     return columns
+
+
+def _label(label: tuple[int, ...] | None, texts: Labelled) -> str | list[str] | None:
+    """A label as it is stored: names of classes."""
+    if label is None:
+        return None
+    names = [texts.classes[number] for number in label]
+    return names if texts.multi_label else names[0]
 
 
 def _write_aside(file: Path, aside: Sequence[BadRow]) -> None:

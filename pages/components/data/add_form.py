@@ -67,8 +67,8 @@ def add_form() -> Card | None:
     if not added:
         return None
     with show_errors():
-        if not (columns.text and columns.label):
-            raise UnfreezeError("Choose the columns of the texts and of the labels first.")
+        if not columns.text:
+            raise UnfreezeError("Choose the column of the texts first.")
         card = run_task(
             datasets.add(
                 Request(

@@ -29,19 +29,25 @@ COLUMNS = {
 
 
 def figures(card: Card) -> None:
-    """Draw the numbers of texts and classes."""
-    with st.grid(columns=4, min_column_width=150, border=True):
+    """Draw the numbers of texts and classes; of texts without a label, if there are any."""
+    with st.grid(columns=5 if card.waiting else 4, min_column_width=150, border=True):
         for part in PARTS:
             st.metric(NAMES[part], count(card.sizes[part]))
+        if card.waiting:
+            st.metric("Without a label", count(card.waiting))
         st.metric("Classes", count(len(card.labels)))
 
 
 def origin(card: Card) -> None:
     """Draw where the data is from, which columns were read, and what was changed."""
     mapping = card.mapping
-    columns = [f"text from {listing(mapping['text'])}", f"label from {mapping['label']}"]
-    columns += [f"{each} from {mapping[each]}" for each in ("split", "group") if mapping[each]]
+    columns = [f"text from {listing(mapping['text'])}"]
+    columns += [
+        f"{each} from {mapping[each]}" for each in ("label", "split", "group") if mapping[each]
+    ]
     facts = f"{card.source} · {', '.join(columns)} · fingerprint {card.fingerprint}"
+    if card.version:
+        facts += f" · version {count(card.version)}"
     st.caption(escape_markdown(facts))
     for note in card.notes:
         st.markdown(f":material/check: {escape_markdown(without_options(note))}")

@@ -45,10 +45,10 @@ def mapping_input(rows: dict[str, Values], key: str) -> tuple[Columns, str]:
         with grid.cell():
             label = st.selectbox(
                 "Label",
-                names,
-                names.index(guess.label) if guess.label else None,
+                ["", *names],
+                1 + names.index(guess.label) if guess.label else 0,
                 key=f"{key}_label",
-                placeholder="Choose the column of the labels",
+                format_func=lambda name: name or "None: labels are given here",
             )
             if label:
                 st.caption(labels_in_words(rows[label]))
@@ -69,7 +69,7 @@ def mapping_input(rows: dict[str, Values], key: str) -> tuple[Columns, str]:
                 format_func=lambda name: name or "None",
                 help="Texts with the same value in it, such as those of one author, stay in one part.",
             )
-    return Columns(tuple(text), label or "", split or None, group), separator
+    return Columns(tuple(text), label or None, split or None, group), separator
 
 
 def labels_in_words(values: Values) -> str:

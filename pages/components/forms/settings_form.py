@@ -147,10 +147,12 @@ def _apply_checkpoint() -> None:
 def data_input() -> None:
     """Draw the choice of the dataset, and of its path."""
     options = {"persist_state": "session", "on_change": lambda: fill({"source": ""})}
-    titles = datasets.titles()
+    titles, chosen = datasets.titles(), st.session_state[key("dataset")]
+    if datasets.is_version(chosen) and (version := datasets.find(chosen)):
+        titles[chosen] = version.title  # that of a run whose settings are used again
     options |= {"format_func": titles.get, "help": "What to learn."}
     names = list(titles)
-    if st.session_state[key("dataset")] not in names:  # it was removed
+    if chosen not in names:  # it was removed
         fill({"dataset": names[0], "source": ""})
     st.selectbox("Data", names, key=key("dataset"), **options)
     if datasets.find_spec(st.session_state[key("dataset")]).takes_source:

@@ -47,6 +47,12 @@ def test_the_label_is_guessed_by_name_then_by_the_number_of_values(columns, expe
     assert complete(Columns(("text",)), columns).label == expected
 
 
+def test_without_a_column_that_can_be_one_there_is_no_label():
+    ids = {"text": LONG, "id": list(map(str, range(60)))}
+    assert complete(Columns(), ids) == Columns(("text",))
+    assert complete(Columns(label=None), SAMPLE) == Columns(("body",), None, "part")
+
+
 def test_a_usual_name_of_a_text_decides_between_long_columns():
     columns = {
         "notes": [f"{text} More." for text in LONG],
@@ -63,10 +69,12 @@ def test_a_usual_name_of_a_text_decides_between_long_columns():
     [
         (Columns(label="knd"), SAMPLE, r"no column 'knd'; did you mean kind\?"),
         (Columns(("body",), "body"), SAMPLE, "named twice"),
-        (Columns(), {"text": LONG}, r"holds labels: name it \(--label\) among 'text'\."),
-        (Columns(), {"text": LONG, "id": list(map(str, range(60)))}, "holds labels"),
         (Columns(label="label"), {"label": ["a", "b"]}, "holds texts"),
-        (Columns(), {"a": [None] * 9, "b": [None] * 9}, "holds labels"),
+        (
+            Columns(),
+            {"a": [None] * 9, "b": [None] * 9},
+            r"texts: name it \(--text\) among 'a' and 'b'\.",
+        ),
     ],
 )
 def test_what_cannot_be_mapped_is_refused(given, columns, message):

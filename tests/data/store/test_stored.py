@@ -27,7 +27,8 @@ LABELS = ("sport", "weather")
 
 @pytest.fixture
 def news(home):
-    train = [("It rained", 1), ("A late goal", 0), ("Sun at last", 1), ("A draw", 0)]
+    train = [("It rained", 1), ("A late goal", 0), ("Nobody knows which", None)]
+    train += [("Sun at last", 1), ("A draw", 0)]
     texts, labels, split = map(list, zip(*ROWS, strict=True))
     columns = {"text": texts, "label": labels, "split": split, "row": list(range(len(ROWS)))}
     stored = Card(
@@ -36,7 +37,8 @@ def news(home):
         labels=LABELS,
         counts={},
         sizes={"train": 2, "validation": 2, "test": 1},
-        fingerprint=fingerprint(LABELS, train, [("They won", 0)], (2, 3)),
+        fingerprint=fingerprint(LABELS, train, [("They won", 0)], (3, 4)),
+        unlabelled={"train": 1},
         source="news.csv",
         examples=("They won",),
     )

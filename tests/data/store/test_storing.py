@@ -92,8 +92,8 @@ def test_several_columns_are_joined_and_columns_are_named(tmp_path):
     file = table(tmp_path / "a.csv", ("title", "body", "y"), *rows)
     added = add(file, text=("title", "body"), separator=" / ")
     texts = [row["text"] for row in stored(added)]
-    assert texts[:3] == ["b", "a", "e / f"] and added.mapping["text"] == ["title", "body"]
-    assert added.left_out == {"empty text": 1, "no label": 1}
+    assert texts[:4] == ["b", "a", "c / d", "e / f"] and added.mapping["text"] == ["title", "body"]
+    assert (added.left_out, added.waiting) == ({"empty text": 1}, 1)
 
 
 def test_parts_of_the_data_are_kept_and_missing_ones_drawn(tmp_path):
@@ -148,8 +148,8 @@ def test_texts_of_several_labels_are_stored_and_read(tmp_path):
     assert other.labels == ("a", "b") and stored(other)[1]["label"] == ["a", "b"]
     drain(exporting.export(other, tmp_path / "out"))
     assert (tmp_path / "out" / "train.csv").read_text().splitlines()[1:3] == [
-        "text 0,b,0",
-        "text 1,a|b,1",
+        "text 0,b,file,0",
+        "text 1,a|b,file,1",
     ]
     read = load("mine")
     assert read.multi_label and set(read.train.labels) == {(), (0,), (0, 1)}
@@ -198,7 +198,6 @@ def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path, home):
     cases = {
         "one class": [("text", "label"), *((f"text {n}", "a") for n in range(9))],
         "free text": [("text", "label"), *((f"text {n}", f"label {n}") for n in range(90))],
-        "one column": [("text",), *((f"a text of words {n}",) for n in range(9))],
         "too few": [("text", "label"), ("x", "a"), ("y", "b"), ("z", "a")],
         "strange split": [
             ("text", "label", "split"),
@@ -208,7 +207,6 @@ def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path, home):
     messages = {
         "one class": "All 9 labels.*'a'",
         "free text": "free text",
-        "one column": "holds labels",
         "too few": "3 different texts are too few",
         "strange split": "split column 'split' has the value '7'",
     }
@@ -218,3 +216,40 @@ def test_what_cannot_be_stored_leaves_nothing_behind(tmp_path, home):
         with pytest.raises(UsageError, match=messages[case]):
             add(file, **given)
     assert card.names() == [] and not (home / "datasets").exists()
+
+
+def test_texts_without_a_label_are_kept_and_counted(tmp_path):
+    rows = [(f"text {n}", "ab"[n % 2] if n < 60 else " ") for n in range(90)]
+    rows += [("TEXT  3", ""), ("text 80", "")]  # copies: of a labelled text, of one without a label
+    partly = add(table(tmp_path / "a.csv", ("text", "label"), *rows))
+    assert partly.sizes == {"train": 48, "validation": 6, "test": 6}
+    assert partly.unlabelled == {"train": 24, "validation": 3, "test": 3}
+    assert partly.left_out == {
+        "copy of a labelled text": 1,
+        "copy of another text without a label": 1,
+    }
+    assert partly.notes[:2] == (
+        "1 text without a label is a copy of texts that have one, apart from case and spaces, and left.",
+        "30 of 90 texts have no label. They are kept out of training until they get one (on the page Label).",
+    )
+    dataset = load("mine")
+    assert len(dataset.train.texts) == 54 and dataset.fingerprint == partly.fingerprint
+    alone = add(table(tmp_path / "b.csv", ("text",), *([row[0]] for row in rows)), "alone")
+    assert alone.labels == () and alone.waiting == 90
+    assert alone.notes[0].startswith("No column of labels was found (name it: --label), so all 90")
+    other = add(tmp_path / "a.csv", "other", label=None)
+    assert other.labels == () and other.fingerprint == alone.fingerprint
+    with pytest.raises(
+        UsageError, match=r"Fewer than two classes .* labels first \(on the page Label\)"
+    ):
+        datasets.check_trainable("alone")
+
+
+def test_labels_of_the_test_texts_alone_are_found(tmp_path):
+    main = table(tmp_path / "main.csv", ("text",), *((f"text {n}",) for n in range(40)))
+    test = table(
+        tmp_path / "test.csv", ("text", "label"), *((f"new {n}", "ab"[n % 2]) for n in range(20))
+    )
+    added = add(main, test=str(test))
+    assert added.sizes == {"train": 0, "validation": 0, "test": 20}
+    assert (added.labels, added.unlabelled) == (("a", "b"), {"train": 36, "validation": 4})

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from ftcore import validation
 from ftcore.errors import UnfreezeError
@@ -28,6 +28,7 @@ _COMPRESSIONS: dict[bytes, Callable[..., BinaryIO]] = {
     b"\xfd7zXZ\0": lzma.LZMAFile,  # type: ignore[dict-item]
 }
 ZIP = b"PK\3\4"
+START = 512  # bytes that tell a kind of archive or compression
 _UNREAD = {  # by their first bytes
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!": "RAR",
@@ -97,7 +98,7 @@ def kind_of(start: bytes) -> str:
 
 def _first_bytes(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(512)
+        return file.read(START)
 
 
 def decompressed(file: BinaryIO) -> BinaryIO:
@@ -176,6 +177,25 @@ def zip_members(archive: Path, content: zipfile.ZipFile) -> dict[str, zipfile.Zi
     return members
 
 
+def tar_members(archive: Path, content: IO[bytes]) -> dict[str, tuple[int, int]]:
+    """Return where the files in an open tar archive begin, and their bytes, by their paths.
+
+    Raises UnfreezeError as `read_members`.
+    """
+    members = {}
+    bounded = _Bounded(content)
+    with explain_errors(archive), tarfile.open(fileobj=bounded, mode="r:") as tar:  # type: ignore[call-overload]
+        for member in tar:
+            is_plain = (member.isreg() or member.isdir()) and not member.issparse()
+            _check_path(archive, member.name, is_plain)
+            if member.isreg():
+                members[member.name.removeprefix("./")] = (member.offset_data, member.size)
+            tar.members.clear()
+            tar.pax_headers = {}
+        _check_end(tar, bounded)
+    return members
+
+
 def _check_path(archive: Path, name: str, is_plain: bool) -> None:
     """Refuse paths out of the archive, links and devices, though nothing is written to disk."""
     path = PurePosixPath(name)
@@ -203,7 +223,7 @@ class _Bounded:
     memory: two megabytes of archive became two gigabytes.
     """
 
-    def __init__(self, content: BinaryIO) -> None:
+    def __init__(self, content: IO[bytes]) -> None:
         self._content = content
         self.tell = content.tell
 
@@ -226,7 +246,7 @@ def _check_end(tar: tarfile.TarFile, content: _Bounded) -> None:
     tarfile takes a damaged header, or the end of the file, for the end of the archive. Reading to the
     end also lets gzip verify its checksum.
     """
-    if content.tell() == tar.offset:
+    if content.tell() < tar.offset + tarfile.BLOCKSIZE:
         raise tarfile.ReadError("no end mark")
     while rest := content.read(_MAX_HEADER):
         if rest.strip(b"\0"):

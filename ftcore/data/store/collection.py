@@ -158,7 +158,8 @@ def _read(
         "part": part,
         "rows": outcome.rows,
     }
-    report.files.append(about | asdict(form))
+    names = [name for name, _ in form.files]
+    report.files.append(about | asdict(replace(form, files=())) | {"files": names})
 
 
 def _texts(batch: "pa.RecordBatch", columns: Sequence[str], separator: str) -> "pa.Array":

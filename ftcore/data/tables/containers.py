@@ -1,17 +1,19 @@
-"""What holds the files of a table: a folder, a zip archive, or the one file itself."""
+"""What holds the files of a table: a folder, a zip or tar archive, or the one file itself."""
 
 import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ftcore.data import archives, folders
 from ftcore.data.tables import sources
+from ftcore.data.tables.members import SPREADSHEET, Section, unpacked
 from ftcore.data.tables.sources import Source
 from ftcore.errors import UnfreezeError
 
-_SPREADSHEET = "xl/workbook.xml"  # a zip archive that has this member is a spreadsheet
+_OF_DOCUMENTS = {"[Content_Types].xml", "mimetype"}  # members of DOCX, XLSB, ODS, …
 _MAX_FILES = 500_000
 
 
@@ -80,10 +82,34 @@ class _Archive(Container):
         member = self._members[name]
         path = self.path / name
         with archives.explain_errors(self.path):
-            content = self._archive.open(member)
+            content = unpacked(self._archive.open(member))
         with content:
-            source = Source(path, content, member.compress_size, "zip", member.file_size)
-            yield source
+            yield Source(path, content, member.compress_size, "zip", member.file_size)
+
+
+class _Tar(Container):
+    compression = "tar"
+
+    def __init__(self, path: Path, content: IO[bytes]) -> None:
+        self._content = content
+        super().__init__(path)
+
+    def _list(self) -> dict[str, int]:
+        self._places = archives.tar_members(self.path, self._content)
+        _check_number(self.path, len(self._places))
+        return {
+            name: size
+            for name, (_, size) in sorted(self._places.items())
+            if all(map(folders.is_visible, name.split("/")))
+        }
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Source]:
+        start, size = self._places[name]
+        with archives.explain_errors(self.path):
+            content = unpacked(Section(self._content, start, size))
+        with content:
+            yield Source(self.path / name, content, size, "tar", size)
 
 
 @contextmanager
@@ -93,17 +119,27 @@ def opened(path: Path) -> Iterator[Container]:
         yield _Folder(path)
         return
     with sources.unchanged(path) as file:
-        if file.read(len(archives.ZIP)) != archives.ZIP:
-            yield Container(path)
-            return
         with archives.explain_errors(path):
-            archive = zipfile.ZipFile(file)
-        with archive:
-            if _SPREADSHEET in archive.namelist():
-                archives.zip_members(path, archive)
-                yield Container(path)
-            else:
-                yield _Archive(path, archive)
+            start = archives.decompressed(file).read(archives.START)
+            archive = zipfile.ZipFile(file) if start.startswith(archives.ZIP) else None
+        if archives.kind_of(start) == "tar":
+            with sources.opened(path) as source, source.random_access() as content:
+                yield _Tar(path, content)
+        elif archive is None:
+            yield Container(path)
+        else:
+            with archive:
+                yield _Archive(path, archive) if _is_archive(path, archive) else Container(path)
+
+
+def _is_archive(path: Path, archive: zipfile.ZipFile) -> bool:
+    """Whether a zip file is an archive and no spreadsheet. Raises UnfreezeError for another document."""
+    members = archives.zip_members(path, archive)
+    if SPREADSHEET not in members and not _OF_DOCUMENTS.isdisjoint(members):
+        raise UnfreezeError(
+            f"{sources.shown(path)} is a document of a kind that is not read: save it as .xlsx or CSV."
+        )
+    return SPREADSHEET not in members
 
 
 def _check_number(path: Path, count: int) -> None:

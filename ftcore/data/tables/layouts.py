@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -11,14 +12,16 @@ from ftcore.data.tables.containers import Container
 from ftcore.errors import UnfreezeError
 from ftcore.validation import printable
 
-_COMPRESSED = (".gz", ".bz2", ".xz")
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 _TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx")
 _TEXTS = (".txt", ".text", "")
 SPLIT = "split"  # the column of the splits that names of files or folders say
 _FEW = 50  # text files side by side that are a class each; more are a text each
 _SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 _SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
-_SPLIT = re.compile(rf"(?<![a-z])({'|'.join(_SPLITS)})(?![a-z])", re.IGNORECASE)
+_SPLIT = re.compile(rf"(?<![a-z])({'|'.join(_SPLITS)})(?:set|data)?(?![a-z])", re.IGNORECASE)
+_ABOUT = re.compile(r"(?<![a-z])(readme|licen[sc]e|copying|changelog)(?![a-z])", re.IGNORECASE)
+_JOINTS = " -_."  # between the words of a file's name
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,13 @@ class Layout:
 
 def find(container: Container) -> Layout:
     """Return the files that make up the table of a container. Raises UnfreezeError if none do."""
-    names = list(container.sizes)
+    all_names = list(container.sizes)
+    names = [name for name in all_names if not _ABOUT.search(PurePosixPath(name).name)] or all_names
     tables = [name for name in names if ending(name) in _TABLES]
     texts = [name for name in names if ending(name) in _TEXTS]
     if not tables + texts:
         texts = names  # such as reviews.pos and reviews.neg
-    layout = Layout("table", tuple(Part(name, split=_split(name)) for name in tables))
+    layout = of_tables(tables)
     if len(names) == 1:
         layout = Layout("table", (Part(names[0]),))
     elif len(texts) > len(tables):
@@ -66,7 +70,12 @@ def find(container: Container) -> Layout:
         )
     if len({part.split for part in layout.parts}) == 1:  # a name, then, and no split
         layout = replace(layout, parts=tuple(replace(part, split="") for part in layout.parts))
-    return replace(layout, notes=_left_out(names, layout))
+    return replace(layout, notes=_left_out(all_names, layout))
+
+
+def of_tables(names: Sequence[str]) -> Layout:
+    """The layout of files that are tables, whose names may say their split."""
+    return Layout("table", tuple(Part(name, split=split_of(name)) for name in names))
 
 
 def _folders_of_texts(names: list[str]) -> Layout | None:
@@ -74,12 +83,12 @@ def _folders_of_texts(names: list[str]) -> Layout | None:
     paths = _below_their_folder(names)
     depth = Counter(len(path.parts) for path in paths.values()).most_common(1)[0][0]
     parts = [
-        Part(name, path.parts[-2], _split("/".join(path.parts[:-2])))
+        Part(name, path.parts[-2], split_of("/".join(path.parts[:-2])))
         for name, path in paths.items()
         if len(path.parts) == depth > 1
     ]
     labels = {part.label for part in parts}
-    if len(labels) < 2 or all(map(_split, labels)):
+    if len(labels) < 2 or all(map(split_of, labels)):
         return None
     return Layout("folder", tuple(parts))
 
@@ -89,10 +98,13 @@ def _files_of_texts(names: list[str]) -> Layout:
     paths = _below_their_folder(names)
     if len(names) > _FEW:
         return Layout("folder", tuple(Part(name) for name in names))
-    parts = {name: _split(str(path.parent)) for name, path in paths.items()}
+    parts = {name: split_of(str(path)) for name, path in paths.items()}
+    stems = {name: _without_split(path.stem) for name, path in paths.items()}
+    if not any(stems.values()):  # train.txt and test.txt
+        return Layout("text", tuple(Part(name, split=split) for name, split in parts.items()))
     per_split = max(Counter(parts.values()).values())
     choices = (
-        {name: path.stem for name, path in paths.items()},
+        stems,
         {name: path.suffix[1:] for name, path in paths.items()},  # reviews.pos, reviews.neg
         {name: path.name for name, path in paths.items()},
     )
@@ -110,7 +122,7 @@ def _below_their_folder(names: list[str]) -> dict[str, PurePosixPath]:
 def is_file_name(name: str) -> bool:
     """Whether a name has the ending of a file that can be read."""
     suffix = PurePosixPath(name.lower()).suffix
-    return bool(suffix) and suffix in (*_TABLES, *_TEXTS, *_COMPRESSED, ".zip")
+    return bool(suffix) and suffix in (*_TABLES, *_TEXTS, *_COMPRESSED, ".tar", ".tgz")
 
 
 def ending(name: str) -> str:
@@ -119,10 +131,17 @@ def ending(name: str) -> str:
     return PurePosixPath(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
 
 
-def _split(name: str) -> str:
-    """Return the split that a path names; "" if none."""
-    found = _SPLIT.search(name)
-    return _SPLITS[found[1].lower()] if found else ""
+def split_of(path: str) -> str:
+    """Return the split that a path names, its last folder before those above it; "" if none."""
+    for name in reversed(path.split("/")):
+        if found := _SPLIT.search(name):
+            return _SPLITS[found[1].lower()]
+    return ""
+
+
+def _without_split(stem: str) -> str:
+    """Return the name of a file without the split in it: "pos" of "pos_train"."""
+    return _SPLIT.sub("", stem).strip(_JOINTS)
 
 
 def _left_out(names: list[str], layout: Layout) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from ftcore.data.tables import (
 )
 from ftcore.data.tables.aside import Aside
 from ftcore.data.tables.containers import Container
-from ftcore.data.tables.layouts import Layout
+from ftcore.data.tables.layouts import Part
 from ftcore.data.tables.sources import Source
 from ftcore.data.tables.table_format import ROW, TableFormat, TableRead
 from ftcore.errors import UnfreezeError, UsageError
@@ -65,9 +65,9 @@ def read(
     with containers.opened(path) as container:
         total = sum(container.sizes.values())
         yield Progress("reading", 0, total, "bytes")
-        for batch, done in _batches(container, layouts.find(container), form, aside):
+        for kind, batch, done in _batches(container, form, aside):
             batch = batch.select([*wanted, ROW])
-            if form.kind in _WRITES_MISSING:
+            if kind in _WRITES_MISSING:
                 batch, written = batches.with_nulls(batch)
                 missing += written
             good += len(batch)
@@ -91,27 +91,37 @@ def read(
 
 
 def _batches(
-    container: Container, layout: Layout, form: TableFormat, aside: Aside
-) -> Iterator[tuple["pa.RecordBatch", float]]:
-    """Yield the batches of all files with numbers of their own, and the bytes of the files read so far."""
+    container: Container, form: TableFormat, aside: Aside
+) -> Iterator[tuple[str, "pa.RecordBatch", float]]:
+    """Yield the batches of all files, numbered through, with the kind of the file and the bytes so far."""
     if form.kind == "folder":
-        yield from folder_rows.read(container, layout.parts, form, aside)
+        parts = layouts.find(container).parts
+        for batch, done in folder_rows.read(container, parts, form, aside):
+            yield form.kind, batch, done
         return
-    own = tuple(column for column in form.columns if column not in form.from_names)
+    files = _files(container, form)
     finished = start = 0
-    for part in layout.parts:
-        aside.file, aside.start = part.name if len(layout.parts) > 1 else "", start
+    for part, own in files:
+        aside.file, aside.start = part.name if len(files) > 1 else "", start
         size, good, bad = container.sizes[part.name], 0, aside.count
         stated = {"label": part.label, "split": part.split}
         with container.open(part.name) as source:
-            for batch in _READERS[form.kind](source, replace(form, columns=own), aside):
-                batch = batches.without_undecodable(batch, form.encoding, aside)
+            for batch in _READERS[own.kind](source, own, aside):
+                batch = batches.without_undecodable(batch, own.encoding, aside)
                 good += len(batch)
                 done = finished + size * min(1.0, source.done / max(1, source.total))
                 given = {column: stated[column] for column in form.from_names}
-                yield batches.completed(batch, start, given), done
+                yield own.kind, batches.completed(batch, start, given), done
         finished += size
         start += good + aside.count - bad
+
+
+def _files(container: Container, form: TableFormat) -> list[tuple[Part, TableFormat]]:
+    """Return the files of a table, and how each is read."""
+    if form.files:
+        return [(Part(name, split=layouts.split_of(name)), own) for name, own in form.files]
+    columns = tuple(column for column in form.columns if column not in form.from_names)
+    return [(part, replace(form, columns=columns)) for part in layouts.find(container).parts]
 
 
 def _unfit(path: Path, aside: Aside, good: int) -> UnfreezeError:

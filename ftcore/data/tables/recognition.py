@@ -12,6 +12,7 @@ from ftcore.data.tables import (
     json_values,
     layouts,
     parquet_rows,
+    several_tables,
     sources,
     text_rows,
     xlsx_rows,
@@ -20,12 +21,11 @@ from ftcore.data.tables.containers import Container
 from ftcore.data.tables.layouts import Layout
 from ftcore.data.tables.table_format import TableFormat, unique
 from ftcore.errors import UnfreezeError, UsageError
-from ftcore.formatting import listing
 from ftcore.validation import printable
 
 _SAMPLE = 1_000_000  # bytes
 _CSV = (".csv", ".tsv", ".tab")
-_OLD_SPREADSHEET = b"\xd0\xcf\x11\xe0"
+_OLD_DOCUMENT = b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def recognize(
     said = Said(encodings.check(encoding) if encoding else "", delimiter, header, sheet)
     with containers.opened(path) as container:
         layout = layouts.find(container)
+        if layout.kind == "text" and _are_tables(container, layout, said):
+            layout = layouts.of_tables([part.name for part in layout.parts])
         describe = _tables if layout.kind == "table" else _texts
         form = describe(container, layout, said)
     notes = (*layout.notes, *form.notes)
@@ -59,19 +61,23 @@ def recognize(
 
 
 def _tables(container: Container, layout: Layout, said: Said) -> TableFormat:
-    """The form of one table, or of several with the same columns."""
+    """The form of one table, or of several with the same columns; others are left out."""
+    forms = {part.name: _table(container, part.name, said) for part in layout.parts}
+    if len(forms) == 1:
+        return next(iter(forms.values()))
+    main = several_tables.main(forms, sources.shown(container.path))
+    for name, form in forms.items():
+        if form.kind == main.kind == "csv" and set(form.columns) != set(main.columns):
+            forms[name] = _table(container, name, replace(said, header=main.header))
+    return several_tables.joined(forms, main)
+
+
+def _are_tables(container: Container, layout: Layout, said: Said) -> bool:
+    """Whether text files whose names say no class hold tables, or lines with labels."""
     forms = [_table(container, part.name, said) for part in layout.parts]
-    first = forms[0]
-    for part, form in zip(layout.parts, forms, strict=True):
-        if (form.kind, form.columns) != (first.kind, first.columns):
-            names = listing([printable(layout.parts[0].name), printable(part.name)])
-            raise UnfreezeError(
-                f"{names} in {sources.shown(container.path)} do not have the same columns: give one of them."
-            )
-    given = (layouts.SPLIT,) if layout.has_splits and layouts.SPLIT not in first.columns else ()
-    notes = dict.fromkeys(note for form in forms for note in form.notes)
-    columns = (*first.columns, *given)
-    return replace(first, columns=columns, from_names=given, notes=tuple(notes))
+    if any(form.kind == "text" and not form.labels for form in forms):
+        return False
+    return layout.has_splits or all(form.labels for form in forms)
 
 
 def _texts(container: Container, layout: Layout, said: Said) -> TableFormat:
@@ -102,8 +108,14 @@ def _table(container: Container, name: str, said: Said) -> TableFormat:
         if sample.startswith(archives.ZIP):
             form = xlsx_rows.recognize(source, said.sheet, said.header)
             return replace(form, compression=compression)
-        if kind := _unread(sample):
-            raise UnfreezeError(f"{source.name} is {kind}: save it as CSV, or as .xlsx.")
+        if sample.startswith(_OLD_DOCUMENT):
+            raise UnfreezeError(
+                f"{source.name} is a spreadsheet or a document of an old form: save it as .xlsx or CSV."
+            )
+        if kind := archives.kind_of(sample):
+            raise UnfreezeError(
+                f"{source.name} is a {kind} file: unpack it, and give the file that was in it."
+            )
         encoding, notes = said.encoding, tuple[str, ...]()
         if not encoding:
             encoding, notes = encodings.recognize(sample, source.name)
@@ -117,12 +129,13 @@ def _table(container: Container, name: str, said: Said) -> TableFormat:
             form = json_rows.recognize(source, encoding)
         else:
             form = _csv(text, is_cut, layouts.ending(name), said)
+    notes = (*notes, *form.notes)
     return replace(form, encoding=encoding, compression=compression, notes=notes)
 
 
 def _csv(text: str, is_cut: bool, ending: str, said: Said) -> TableFormat:
     """The form of a table with a delimiter, or of a file with a text a line."""
-    lines = text_rows.recognize(text.rpartition("\n")[0] if is_cut else text)
+    lines = text_rows.recognize(text.rpartition("\n")[0] or text if is_cut else text)
     if lines.labels and not said.delimiter and ending not in _CSV:
         return lines
     dialect = dialects.recognize(text, is_cut, said.delimiter, said.header)
@@ -143,14 +156,6 @@ def _sample(container: Container, name: str, size: int) -> tuple[bytes, str]:
     """Return the first bytes of a file, decompressed, and the kind of its compression."""
     with container.open(name) as source:
         return source.start(size), source.compression
-
-
-def _unread(sample: bytes) -> str:
-    """Return what a file is if it is none that can be read, else ""."""
-    if sample.startswith(_OLD_SPREADSHEET):
-        return "a spreadsheet or a document of an old form"
-    kind = archives.kind_of(sample)
-    return f"a {kind} file" if kind else ""
 
 
 def _json_lines(text: str, is_cut: bool) -> list[dict[str, json_values.Value]]:

@@ -16,7 +16,6 @@ from ftcore.validation import printable, refuse_special_files
 
 MAX_BYTES = 2_000_000_000  # of a file, unpacked
 MAX_RATIO, SMALL = 200, 100_000_000  # a bomb unpacks to so many times its size, and so many bytes
-_START = 512  # bytes that tell a kind of compression
 _IN_MEMORY = 50_000_000  # bytes; what is larger is unpacked into a temporary file
 
 
@@ -92,7 +91,7 @@ def opened(path: Path) -> Iterator[Source]:
                 f"{shown(path)} has {size(size_on_disk)}, and up to {size(MAX_BYTES)} are read: "
                 "give a part of it."
             )
-        compression = archives.kind_of(file.read(_START))
+        compression = archives.kind_of(file.read(archives.START))
         file.seek(0)
         content = archives.decompressed(file)
         yield Source(path, content, size_on_disk, compression, tell=file.tell)

@@ -28,6 +28,7 @@ class TableFormat:
         by_column: whether a JSON document has a list for each column in place of records.
         sheet: of a spreadsheet.
         compression: "gzip", "zip", …; "" for none.
+        files: of a table in several files, the name and form of each, without what names say.
         notes: sentences about what was found.
     """
 
@@ -46,6 +47,7 @@ class TableFormat:
     by_column: bool = False
     sheet: str = ""
     compression: str = ""
+    files: "tuple[tuple[str, TableFormat], ...]" = ()
     notes: tuple[str, ...] = ()
 
 

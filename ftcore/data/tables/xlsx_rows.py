@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ftcore.data.tables import batches, dialects
 from ftcore.data.tables.aside import Aside
+from ftcore.data.tables.members import SPREADSHEET
 from ftcore.data.tables.sources import Source
 from ftcore.data.tables.table_format import TableFormat, unique
 from ftcore.errors import UnfreezeError, UsageError
@@ -108,6 +109,7 @@ def _opened(source: Source) -> Iterator[_Book]:
     with source.random_access() as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and forms that openpyxl does not know
         try:
+            _check_kind(file, source)
             book = _Book(openpyxl.load_workbook(file, read_only=True, data_only=True), None)
             if _has_formulas(file):
                 book.formulas = openpyxl.load_workbook(file, read_only=True)
@@ -119,6 +121,15 @@ def _opened(source: Source) -> Iterator[_Book]:
                 f"{source.name} cannot be read as a spreadsheet ({type(error).__name__}): "
                 "save it as .xlsx anew, or as CSV."
             ) from error
+
+
+def _check_kind(file: IO[bytes], source: Source) -> None:
+    with zipfile.ZipFile(file) as archive:
+        if SPREADSHEET not in archive.namelist():
+            raise UnfreezeError(
+                f"{source.name} is an archive of several files inside another: unpack it first."
+            )
+    file.seek(0)
 
 
 def _has_formulas(file: IO[bytes]) -> bool:

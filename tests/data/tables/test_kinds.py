@@ -182,7 +182,7 @@ def test_a_name_that_all_files_have_is_no_split(tmp_path):
 
 
 def test_tables_with_other_columns_are_not_one(tmp_path):
-    texts = {"train.csv": "text,label\none,a\n", "test.csv": "text\tid\none\t1\n"}
+    texts = {"one.csv": "text,label\none,a\n", "two.csv": "text\tid\none\t1\n"}
     with pytest.raises(UnfreezeError, match=r"do not have the same columns: give one of them"):
         recognize(write_folder(tmp_path / "set", texts))
 
@@ -193,22 +193,6 @@ def test_one_text_a_line(tmp_path):
     )
     assert (form.kind, form.columns) == ("text", ("text",))
     assert table["text"].to_pylist() == ["One, two.", "Three", "Four, and, five"]
-
-
-@pytest.mark.parametrize(
-    ("content", "rows"),
-    [
-        ("__label__a One, two\n__label__b Three\n", [("a", "One, two"), ("b", "Three")]),
-        ("__label__a __label__b One\n__label__b", [(["a", "b"], "One"), (["b"], "")]),
-        (
-            "DESC:def What is it?\nHUM:ind Who, then?\n",
-            [("DESC:def", "What is it?"), ("HUM:ind", "Who, then?")],
-        ),
-    ],
-)
-def test_labels_before_the_texts(tmp_path, content, rows):
-    _, table, _ = read_table(write(tmp_path / "texts.txt", content))
-    assert [(row["label"], row["text"]) for row in table.to_pylist()] == rows
 
 
 def test_an_archive_that_leads_out_or_is_a_bomb(tmp_path, monkeypatch):

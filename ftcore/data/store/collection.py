@@ -12,7 +12,7 @@ from ftcore import validation
 from ftcore.data import hub_datasets
 from ftcore.data.store.card import NUMBERS, TRAIN
 from ftcore.data.store.labels import is_missing
-from ftcore.data.store.mapping import PART_OF, Columns, Values, complete
+from ftcore.data.store.mapping import PART_OF, Columns, Values, complete, doubts, says_label
 from ftcore.data.store.request import Request
 from ftcore.data.tables import reading, recognition
 from ftcore.data.tables.table_format import ROW, BadRow, TableFormat
@@ -22,7 +22,10 @@ from ftcore.events import Task
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SAMPLE = 5_000  # rows from which columns are guessed
+_SAMPLE, _SAMPLE_OF_BATCH = (
+    5_000,
+    200,
+)  # rows from which columns are guessed: the first, and later ones
 
 
 @dataclass
@@ -78,8 +81,9 @@ def collect(request: Request, report: Report) -> Task[Collected]:
         )
         for part, path in paths.items()
     }
-    first = yield from sample(paths[""], forms[""])
-    columns = complete(request.columns, first)
+    rows = yield from sample(paths[""], forms[""])
+    columns = complete(request.columns, rows, forms[""].from_names)
+    report.notes += doubts(request.columns, columns, rows)
     for part in list(paths)[1:]:
         if columns.label == "":  # perhaps only validation and test texts have labels
             of_part = yield from sample(paths[part], forms[part])
@@ -102,21 +106,34 @@ def located(text: str) -> Task[Path]:
 
 
 def sample(path: Path, form: TableFormat) -> Task[dict[str, Values]]:
-    """Return the first rows of each column of a file."""
-    first: list[pa.RecordBatch] = []
-    task = reading.read(path, form, first.append)
-    while not first:
-        try:
-            yield next(task)
-        except StopIteration:
+    """Return rows of each column of a file: the first, and later ones if only values can tell the labels.
+
+    A file may be sorted by its labels.
+    """
+    sampled: list[pa.RecordBatch] = []
+
+    def keep(batch: "pa.RecordBatch") -> None:
+        first = 0 if sampled else _SAMPLE
+        step = max(1, len(batch) // _SAMPLE_OF_BATCH)
+        places = [*range(min(first, len(batch))), *range(first, len(batch), step)]
+        sampled.append(batch.take(places))
+
+    task = reading.read(path, form, keep)
+    for progress in task:
+        yield progress
+        if sampled and says_label(_columns(sampled[:1], form)):
             break
-    task.close()
-    if not first:
+        if sampled:
+            yield from task
+    if not sampled:
         raise UsageError(
             f"{validation.printable(path.name)} has no rows: give a file that has texts."
         )
-    batch = first[0].slice(0, _SAMPLE)
-    return {name: batch[name].to_pylist() for name in form.columns}
+    return _columns(sampled, form)
+
+
+def _columns(batches: "list[pa.RecordBatch]", form: TableFormat) -> dict[str, Values]:
+    return {name: [v for b in batches for v in b[name].to_pylist()] for name in form.columns}
 
 
 def _read(

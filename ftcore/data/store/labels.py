@@ -16,6 +16,11 @@ _SURELY_CLASSES = (
 )
 _FREE_TEXT = 0.5  # values per labelled text, from which a label column holds free text
 _SHOWN = 5  # examples in a sentence
+_SEPARATORS = (",", ";", "|")
+_SEVERAL, _KNOWN = (
+    3,
+    0.9,
+)  # values with a separator, and the share of their parts that are labels, too
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 _MISSING = ("", "nan")  # of a spreadsheet or of pandas
 
@@ -50,6 +55,7 @@ def classes(
         raise UsageError(f"The column {_shown(column)} has no labels: name another (--label).")
     spelled = {value: value for value in counts} if request.keep_labels else merged(counts)
     notes = [] if request.keep_labels else _merge_notes(spelled, counts)
+    notes += [] if request.label_separator else _several_notes(counts)
     known = set(spelled.values())
     renamed = {_known(old, known): new.strip() for old, new in request.rename_labels.items()}
     dropped = {_known(label, known) for label in request.drop_labels}
@@ -99,6 +105,20 @@ def _merge_notes(spelled: Mapping[str, str], counts: Mapping[str, int]) -> list[
         f"Labels that differ only by case or outer space were merged ({have} another spelling): "
         f"{listing(shown)}."
     ]
+
+
+def _several_notes(counts: Mapping[str, int]) -> list[str]:
+    """Return a sentence about labels that seem to be several in one value, such as "2,5"."""
+    for separator in _SEPARATORS:
+        several = [value for value in counts if separator in value]
+        parts = {part.strip() for value in several for part in value.split(separator)}
+        if len(several) >= _SEVERAL and len(parts & counts.keys()) >= _KNOWN * len(parts):
+            values = f"{len(several):,} different labels, such as {_shown(several[0])},"
+            return [
+                f"{values} seem to be several labels of a text: if so, name {separator!r} as what "
+                "separates them."
+            ]
+    return []
 
 
 def _known(label: str, known: set[str]) -> str:

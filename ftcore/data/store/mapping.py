@@ -1,5 +1,6 @@
 """Which columns hold the texts, the labels, the split and the groups; what a user does not say is guessed."""
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,12 +31,21 @@ _FIGURES = (
     "stars",
     "star",
     "score",
+    "overall",
 )  # labels only if they have few values
 _TEXT_NAMES = (
     *("text", "texts", "review", "sentence", "content", "body", "comment", "message", "tweet"),
     *("document", "description", "post", "utterance", "question", "headline", "abstract"),
 )
 _MOST_GUESSED = 300  # classes of a column whose name does not say that it holds labels
+_FULL = 0.95  # share of rows with a value, of a column that more likely holds labels than one with fewer
+_WORDS, _DISTINCT = (
+    3,
+    0.9,
+)  # words of a value on average, and distinct values a row, of a column of texts
+_SHOWN = 5  # columns in a sentence
+_LETTERS = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,13 @@ class Columns:
         return [*self.text, *filter(None, (self.label, self.split, self.group))]
 
 
-def complete(given: Columns, sample: Mapping[str, Values]) -> Columns:
+def complete(
+    given: Columns, sample: Mapping[str, Values], from_names: Sequence[str] = ()
+) -> Columns:
     """Return the given columns, and guesses for text, label and split from some rows of each column.
 
-    The label is "" if no column can be one. Raises UsageError if a given column is not there, or none can be
-    the text.
+    from_names: columns that names of files say, such as that of the split. The label is "" if no column can
+    be one. Raises UsageError if a given column is not there, or none can be the text.
     """
     has_split, has_label = given.split is not None, given.label is not None
     given = replace(
@@ -71,7 +83,7 @@ def complete(given: Columns, sample: Mapping[str, Values]) -> Columns:
     )
     _refuse_twice(given)
     free = {name: values for name, values in sample.items() if name not in given.names()}
-    split = given.split or (_guess_split(free) if has_split else "")
+    split = given.split or (_guess_split(free, from_names) if has_split else "")
     free.pop(split, None)
     label, text = given.label, given.text
     if has_label and not label:
@@ -82,6 +94,37 @@ def complete(given: Columns, sample: Mapping[str, Values]) -> Columns:
         shown = listing([validation.printable(repr(name)) for name in sample])
         raise UsageError(f"No column was found that holds texts: name it (--text) among {shown}.")
     return replace(given, text=text, label=label if has_label else None, split=split)
+
+
+def says_label(sample: Mapping[str, Values]) -> bool:
+    """Whether the name of a column says that it holds labels, so that its values need not tell."""
+    return bool(_named_like_labels(sample))
+
+
+def doubts(given: Columns, completed: Columns, sample: Mapping[str, Values]) -> list[str]:
+    """Return sentences about other columns that could be the text or the label, where a user named none."""
+    free = {name: values for name, values in sample.items() if name not in completed.names()}
+    sentences = []
+    if completed.label and not given.label:
+        others = _named_like_labels(free)
+        if not says_label(sample) and _parts(completed.label).isdisjoint(_FIGURES):
+            others = [name for name in free if _are_few(free[name]) and _is_full(free[name])]
+        sentences += _doubt(others, "labels", completed.label)
+    if not given.text:
+        others = [name for name in free if _holds_texts(free[name])]
+        sentences += _doubt(others, "texts", completed.text[0])
+    return sentences
+
+
+def _doubt(others: Sequence[str], what: str, taken: str) -> list[str]:
+    if not others:
+        return []
+    columns = "column" if len(others) == 1 else "columns"
+    shown, chosen = (
+        listing([validation.printable(repr(name)) for name in names])
+        for names in (others[:_SHOWN], [taken])
+    )
+    return [f"The {columns} {shown} could hold the {what}, too, and {chosen} was taken."]
 
 
 def _find(name: str, columns: Mapping[str, Values]) -> str:
@@ -104,12 +147,13 @@ def _refuse_twice(columns: Columns) -> None:
             raise UsageError(f"The column {shown!r} is named twice: give each its own.")
 
 
-def _guess_split(columns: Mapping[str, Values]) -> str:
+def _guess_split(columns: Mapping[str, Values], from_names: Sequence[str]) -> str:
     """Return a column whose values are names of at least two parts of a split; "" if there is none."""
     for name, values in columns.items():
         spelled = {value.strip().lower() for value in values if isinstance(value, str)} - {""}
         named = name.strip().lower() in ("split", "part", "partition", "set", "subset", "fold")
-        if spelled <= PART_OF.keys() and len({PART_OF[s] for s in spelled}) >= (1 if named else 2):
+        least = 0 if named and name in from_names else 1 if named else 2
+        if spelled <= PART_OF.keys() and len({PART_OF[s] for s in spelled}) >= least:
             return name
     return ""
 
@@ -119,18 +163,45 @@ def _guess_label(columns: Mapping[str, Values], text: str) -> str:
 
     text: a column that holds labels only if its name says so.
     """
-    for known in _LABEL_NAMES:
-        for name in columns:
-            if known in _parts(name):
-                return name
-    sizes = {name: _distinct(values) for name, values in columns.items() if name != text}
-    likely = {
-        name: size
-        for name, size in sizes.items()
-        if 2 <= size <= min(_MOST_GUESSED, len(columns[name]) // 2)
-    }
+    if named := _named_like_labels(columns):
+        return named[0]
+    others = {name: values for name, values in columns.items() if name != text}
+    likely = {name: _distinct(values) for name, values in others.items() if _are_few(values)}
     figures = [name for name in likely if not _parts(name).isdisjoint(_FIGURES)]
+    likely = {name: size for name, size in likely.items() if _is_full(columns[name])} or likely
     return figures[0] if figures else min(likely, key=lambda name: likely[name], default="")
+
+
+def _named_like_labels(columns: Mapping[str, Values]) -> list[str]:
+    """Return the columns whose names say that they hold labels, the likeliest first.
+
+    A name that merely begins or ends so, such as airline_sentiment, counts if the values are few.
+    """
+    exact = [name for known in _LABEL_NAMES for name in columns if known in _parts(name)]
+    few = [name for name, values in columns.items() if _are_few(values) and _is_full(values)]
+    similar = [
+        name
+        for known in _LABEL_NAMES
+        for name in few
+        if known in (_words(name)[-1:] + _words(name)[:1])
+    ]
+    return list(dict.fromkeys([*exact, *similar]))
+
+
+def _are_few(values: Values) -> bool:
+    """Whether values are few enough for classes."""
+    return 2 <= _distinct(values) <= min(_MOST_GUESSED, len(values) // 2)
+
+
+def _is_full(values: Values) -> bool:
+    return sum(map(bool, values)) >= _FULL * len(values)
+
+
+def _holds_texts(values: Values) -> bool:
+    """Whether values are of several words, and hardly any comes again."""
+    texts = [value for value in values if isinstance(value, str)]
+    words = statistics.fmean(len(_LETTERS.findall(text)) for text in texts) if texts else 0
+    return words >= _WORDS and len(set(texts)) >= _DISTINCT * len(values)
 
 
 def _guess_text(columns: Mapping[str, Values]) -> str:
@@ -150,6 +221,11 @@ def _guess_text(columns: Mapping[str, Values]) -> str:
 def _parts(name: str) -> set[str]:
     """Return the parts of a name, which is one of nested fields if it has dots, in lower case."""
     return set(name.strip().lower().split("."))
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name in lower case, without numbers: "airline_sentiment", "Category1"."""
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def _longest(columns: Mapping[str, Values]) -> str:

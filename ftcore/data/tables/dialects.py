@@ -22,6 +22,7 @@ _NAMES = {  # of columns in many published tables
     *("id", "idx", "index", "split", "group", "source"),
 }
 _MAX_NAME, _MAX_WORDS = 60, 6  # characters and words of a column's name
+_MAX_QUESTION = 200  # characters of one that is a question, as exports of forms have them
 _NO_TEXT_HAS = "\x1f"  # a delimiter, if all others stand in texts
 CONSISTENT = 0.9  # share of rows with the same number of columns, in what is certainly a table
 _FEW = 0.2  # distinct values a row in a column of labels, at most
@@ -160,10 +161,10 @@ def _is_header(names: Row, rows: Sequence[Row]) -> bool:
 
 
 def _can_be_name(value: str) -> bool:
-    """Whether a value can be the name of a column: short, and no number."""
-    return (
-        0 < len(value) <= _MAX_NAME and len(value.split()) <= _MAX_WORDS and not _is_number(value)
-    )
+    """Whether a value can be the name of a column: short, or a question of a form, and no number."""
+    is_short = 0 < len(value) <= _MAX_NAME and len(value.split()) <= _MAX_WORDS
+    is_question = value.endswith(("?", ":")) and len(value) <= _MAX_QUESTION
+    return (is_short or is_question) and not _is_number(value)
 
 
 def _holds_what_names_do_not(values: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from ftcore.data.tables import batches, json_values, jsonl_rows
+from ftcore.data.tables import batches, json_values, jsonl_rows, layouts
 from ftcore.data.tables.aside import Aside
 from ftcore.data.tables.json_document import JsonDocument
 from ftcore.data.tables.sources import Source
@@ -22,16 +22,24 @@ if TYPE_CHECKING:
 _LOOKED_AT = 10_000  # records that tell the columns
 
 
-def recognize(source: Source, encoding: str) -> TableFormat:
-    """Return where a document has its records, and their columns. Raises UnfreezeError."""
+def recognize(source: Source, encoding: str, field: str = "") -> TableFormat:
+    """Return where a document has its records, and their columns. Raises UnfreezeError.
+
+    field: the one that has them, if there are several.
+    """
+    splits = tuple[str, ...]()
     try:
-        field, by_column, found = _find(_document(source, encoding))
+        if field:
+            by_column, form = False, TableFormat("json", (), field=field)
+            found = list(islice(_records(_document(source, encoding), form), _LOOKED_AT))
+        else:
+            field, by_column, found, splits = _find(_document(source, encoding))
     except ValueError as error:
         raise UnfreezeError(
             f"{source.name} cannot be read as JSON ({jsonl_rows.reason(error)}): correct it."
         ) from error
     columns, lists = json_values.columns_of([json_values.flatten(record) for record in found])
-    return TableFormat("json", columns, lists, field=field, by_column=by_column)
+    return TableFormat("json", columns, lists, field=field, by_column=by_column, splits=splits)
 
 
 def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.RecordBatch"]:
@@ -76,12 +84,12 @@ def _records(document: JsonDocument, form: TableFormat) -> Iterator[Any]:
         yield from document.values()
 
 
-def _find(document: JsonDocument) -> tuple[str, bool, list[Any]]:
-    """Return the field that has the records ("" if none), whether the fields are columns instead, and
-    the first records.
+def _find(document: JsonDocument) -> tuple[str, bool, list[Any], tuple[str, ...]]:
+    """Return the field that has the records ("" if none), whether the fields are columns instead,
+    the first records, and the fields that have those of a split.
     """
     if document.peek() != "{":
-        return "", False, list(islice(document.values(), _LOOKED_AT))
+        return "", False, list(islice(document.values(), _LOOKED_AT)), ()
     records: dict[str, list[Any]] = {}
     columns: dict[str, list[Any]] = {}
     objects: dict[str, dict[str, Any]] = {}
@@ -89,12 +97,12 @@ def _find(document: JsonDocument) -> tuple[str, bool, list[Any]]:
         if document.peek() == "[":
             values = document.values()
             first = list(islice(values, _LOOKED_AT))
-            if first and isinstance(first[0], dict):
-                records[key] = first
-            else:
-                columns[key] = first
-            if len(first) == _LOOKED_AT and key in records:
-                return key, False, first
+            is_record = first and (
+                isinstance(first[0], dict) or (isinstance(first[0], list) and layouts.split_of(key))
+            )
+            (records if is_record else columns)[key] = first
+            if is_record and len(first) == _LOOKED_AT and not layouts.split_of(key):
+                return key, False, first, ()
             for _ in values:
                 pass
         elif document.peek() == "{" and len(objects) < _LOOKED_AT:
@@ -103,11 +111,12 @@ def _find(document: JsonDocument) -> tuple[str, bool, list[Any]]:
             document.value()
     if records:
         key = max(records, key=lambda key: len(records[key]))
-        return key, False, records[key]
+        splits = [name for name in records if layouts.split_of(name)]
+        return key, False, records[key], tuple(splits) if layouts.are_splits(splits) else ()
     # pandas writes columns as objects of values by row, and with orient="index" rows as objects.
     if not columns and any("0" in values for values in objects.values()) and "0" not in objects:
         columns = {key: list(values.values())[:_LOOKED_AT] for key, values in objects.items()}
     if not columns:
-        return "", False, list(objects.values())
+        return "", False, list(objects.values()), ()
     rows = zip_longest(*columns.values())
-    return "", True, [dict(zip(columns, values, strict=True)) for values in rows]
+    return "", True, [dict(zip(columns, values, strict=True)) for values in rows], ()

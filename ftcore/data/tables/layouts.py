@@ -139,6 +139,12 @@ def split_of(path: str) -> str:
     return ""
 
 
+def are_splits(names: Sequence[str]) -> bool:
+    """Whether names are those of a split, training among them."""
+    splits = {split_of(name) for name in names}
+    return "train" in splits and len(splits) > 1 and "" not in splits
+
+
 def _without_split(stem: str) -> str:
     """Return the name of a file without the split in it: "pos" of "pos_train"."""
     return _SPLIT.sub("", stem).strip(_JOINTS)

@@ -14,6 +14,7 @@ from ftcore.data.tables import (
     jsonl_rows,
     layouts,
     parquet_rows,
+    several_tables,
     sources,
     text_rows,
     xlsx_rows,
@@ -119,7 +120,11 @@ def _batches(
 def _files(container: Container, form: TableFormat) -> list[tuple[Part, TableFormat]]:
     """Return the files of a table, and how each is read."""
     if form.files:
-        return [(Part(name, split=layouts.split_of(name)), own) for name, own in form.files]
+        splits = [several_tables.split_of(*each) for each in form.files]
+        return [
+            (Part(name, split=split), own)
+            for (name, own), split in zip(form.files, splits, strict=True)
+        ]
     columns = tuple(column for column in form.columns if column not in form.from_names)
     return [(part, replace(form, columns=columns)) for part in layouts.find(container).parts]
 

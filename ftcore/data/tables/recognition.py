@@ -30,12 +30,13 @@ _OLD_DOCUMENT = b"\xd0\xcf\x11\xe0"
 
 @dataclass(frozen=True)
 class Said:
-    """What a user says of a file; "" and None where nothing is said."""
+    """What is said of a file; "" and None where nothing is said. No user says the field of a document."""
 
     encoding: str = ""
     delimiter: str = ""
     header: bool | None = None
     sheet: str = ""
+    field: str = ""
 
 
 def recognize(
@@ -62,14 +63,28 @@ def recognize(
 
 def _tables(container: Container, layout: Layout, said: Said) -> TableFormat:
     """The form of one table, or of several with the same columns; others are left out."""
-    forms = {part.name: _table(container, part.name, said) for part in layout.parts}
-    if len(forms) == 1:
-        return next(iter(forms.values()))
-    main = several_tables.main(forms, sources.shown(container.path))
-    for name, form in forms.items():
+    tables = [
+        (part.name, form) for part in layout.parts for form in _in_file(container, part.name, said)
+    ]
+    if len(tables) == 1:
+        return tables[0][1]
+    main = several_tables.main(tables, sources.shown(container.path))
+    for place, (name, form) in enumerate(tables):
         if form.kind == main.kind == "csv" and set(form.columns) != set(main.columns):
-            forms[name] = _table(container, name, replace(said, header=main.header))
-    return several_tables.joined(forms, main)
+            tables[place] = name, _table(container, name, replace(said, header=main.header))
+    return several_tables.joined(tables, main)
+
+
+def _in_file(container: Container, name: str, said: Said) -> list[TableFormat]:
+    """The forms of the tables in one file: one, or those of a split in sheets or fields of their own."""
+    form = _table(container, name, said)
+    if len(form.splits) < 2:
+        return [form]
+    is_book = form.kind == "xlsx"
+    each_said = [
+        replace(said, sheet=each) if is_book else replace(said, field=each) for each in form.splits
+    ]
+    return [_table(container, name, each) for each in each_said]
 
 
 def _are_tables(container: Container, layout: Layout, said: Said) -> bool:
@@ -126,7 +141,7 @@ def _table(container: Container, name: str, said: Said) -> TableFormat:
         if records := _json_lines(text, is_cut):
             form = TableFormat("jsonl", *json_values.columns_of(records))
         elif text.lstrip().startswith(("{", "[")):
-            form = json_rows.recognize(source, encoding)
+            form = json_rows.recognize(source, encoding, said.field)
         else:
             form = _csv(text, is_cut, layouts.ending(name), said)
     notes = (*notes, *form.notes)

@@ -27,6 +27,7 @@ class TableFormat:
         field: of a JSON document, the one that has the records; "" if the document itself has them.
         by_column: whether a JSON document has a list for each column in place of records.
         sheet: of a spreadsheet.
+        splits: sheets or fields with a table each, if their names are those of a split.
         compression: "gzip", "zip", …; "" for none.
         files: of a table in several files, the name and form of each, without what names say.
         notes: sentences about what was found.
@@ -46,6 +47,7 @@ class TableFormat:
     field: str = ""
     by_column: bool = False
     sheet: str = ""
+    splits: tuple[str, ...] = ()
     compression: str = ""
     files: "tuple[tuple[str, TableFormat], ...]" = ()
     notes: tuple[str, ...] = ()

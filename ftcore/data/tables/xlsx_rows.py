@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import IO, TYPE_CHECKING, Any
 
-from ftcore.data.tables import batches, dialects
+from ftcore.data.tables import batches, dialects, layouts
 from ftcore.data.tables.aside import Aside
 from ftcore.data.tables.members import SPREADSHEET
 from ftcore.data.tables.sources import Source
@@ -50,7 +50,7 @@ class _Book:
 def recognize(source: Source, sheet: str, header: bool | None) -> TableFormat:
     """Return the sheet that is read and its columns. Raises UnfreezeError.
 
-    `sheet` is the one that a user names, else the first one with rows.
+    `sheet` is the one that a user names, else the one with the most cells among its first rows.
     """
     with _opened(source) as book:
         sheets = [worksheet.title for worksheet in book.values.worksheets]
@@ -58,28 +58,37 @@ def recognize(source: Source, sheet: str, header: bool | None) -> TableFormat:
             raise UsageError(
                 f"{source.name} has no sheet {printable(sheet)!r}; {choose_from(sheet, sheets)}"
             )
-        for name in [sheet] if sheet else sheets:
-            rows = [texts for texts, _ in islice(book.rows(name), _LOOKED_AT)]
-            if rows:
-                break
-        else:
-            raise UnfreezeError(f"{source.name} has no rows: give a file that has texts.")
+        first = {
+            name: [texts for texts, _ in islice(book.rows(name), _LOOKED_AT)]
+            for name in ([sheet] if sheet else sheets)
+        }
+    filled = [name for name, rows in first.items() if rows]
+    if not filled:
+        raise UnfreezeError(f"{source.name} has no rows: give a file that has texts.")
+    name = max(filled, key=lambda name: sum(len(row) for row in first[name] if len(row) > 1))
+    notes = list[str]()
+    if len(filled) > 1:
+        notes.append(f"Of the sheets {printable(listing(sheets))}, {printable(name)} is read.")
+    names, above = _find_header(first[name], header)
+    return TableFormat(
+        "xlsx",
+        unique(names or [""] * max(map(len, first[name]))),
+        header=bool(names),
+        above=above,
+        sheet=name,
+        splits=tuple(filled) if layouts.are_splits(filled) else (),
+        notes=tuple(notes),
+    )
+
+
+def _find_header(rows: list[list[str | None]], header: bool | None) -> tuple[tuple[str, ...], int]:
+    """Return the columns' names, none if no row has them, and the number of rows above them."""
     width, above = max(map(len, rows)), 0
     while above < len(rows) - 1 and width > 1 and sum(map(bool, rows[above])) < 2:
         above += 1  # a title
     padded = [[*(text or "" for text in row), *[""] * (width - len(row))] for row in rows[above:]]
     names, is_header, _ = dialects.find_header(padded, 0, header)
-    notes = list[str]()
-    if len(sheets) > 1 and not sheet:
-        notes.append(f"Of the sheets {printable(listing(sheets))}, {printable(name)} is read.")
-    return TableFormat(
-        "xlsx",
-        unique(names),
-        header=is_header,
-        above=above if is_header else 0,
-        sheet=name,
-        notes=tuple(notes),
-    )
+    return (names, above) if is_header else ((), 0)
 
 
 def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.RecordBatch"]:

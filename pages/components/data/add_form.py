@@ -47,7 +47,7 @@ def add_form() -> Card | None:
         return None
     preview(form, rows, source.name)
     st.subheader("What the columns mean", anchor=False)
-    columns, separator = mapping_input(rows, key)
+    columns, separator = mapping_input(rows, form.from_names, key)
     others = {"validation": Source(), "test": Source()}
     with st.expander("More: files of validation and test texts, several labels a text"):
         for (part, _), column in zip(others.items(), st.columns(2), strict=True):

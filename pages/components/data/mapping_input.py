@@ -1,6 +1,7 @@
 """Which columns hold texts, labels, split and groups: guessed, and chosen by the visitor."""
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
@@ -16,11 +17,16 @@ SEPARATORS = {" ": "a space", "\n": "a line break", ". ": "a full stop", " | ": 
 _SHOWN = 12  # labels
 
 
-def mapping_input(rows: dict[str, Values], key: str) -> tuple[Columns, str]:
-    """Draw the choice of columns; return it, and what joins the texts of several."""
+def mapping_input(
+    rows: dict[str, Values], from_names: Sequence[str], key: str
+) -> tuple[Columns, str]:
+    """Draw the choice of columns; return it, and what joins the texts of several.
+
+    from_names: columns that names of files say.
+    """
     guess = Columns()
     with suppress(UnfreezeError):  # nothing is guessed then
-        guess = mapping.complete(Columns(), rows)
+        guess = mapping.complete(Columns(), rows, from_names)
     names = list(rows)
     with st.grid(2, min_column_width=260, gap="medium") as grid:
         with grid.cell():
@@ -88,5 +94,5 @@ def labels_in_words(values: Values) -> str:
     if len(labels) > _SHOWN:
         shown.append(f"and {count(len(labels) - _SHOWN)} more")
     spelled = f", in {count(len(present))} spellings" if len(present) > len(labels) else ""
-    where = f"In the first {count(len(values))} rows{spelled}"
+    where = f"In {count(len(values))} rows{spelled}"
     return f"{where}: {', '.join(shown) or 'no label'}."

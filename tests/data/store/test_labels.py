@@ -63,3 +63,11 @@ def test_what_cannot_be_classes_is_refused(counts, changes, message):
 
 def test_few_texts_of_many_classes_are_no_free_text():
     assert len(found({f"label {n}": 1 for n in range(20)}).names) == 20
+
+
+def test_labels_that_seem_to_be_several_are_said():
+    counts = {"2": 9, "5": 9, "7": 9, "2,5": 3, "5,7": 2, "2, 7": 1}
+    [note] = found(counts).notes
+    assert note.startswith("3 different labels, such as '2,5', seem to be several labels of a text")
+    assert found(counts, label_separator=",").notes == ()
+    assert found({"Oslo, Norway": 5, "Lima, Peru": 5, "Rome, Italy": 5, "Peru": 2}).notes == ()

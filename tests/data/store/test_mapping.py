@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftcore.data.store.mapping import Columns, complete
+from ftcore.data.store.mapping import Columns, complete, doubts
 from ftcore.errors import UsageError
 
 LONG = [
@@ -41,6 +41,18 @@ def test_what_is_given_is_left_alone_also_in_another_case():
         ({"text": LONG, "score": [str(n) for n in range(60)], "kind": ["a", "b"] * 30}, "kind"),
         ({"text": LONG, "score": ["1", "2", "3"] * 20, "new": ["a", "b"] * 30}, "score"),
         ({"text": LONG, "label": [["a"], ["a", "b"], []] * 20}, "label"),
+        (
+            {"text": LONG, "reason": ["", "", "late", "lost"] * 15, "kind": ["a", "b", "c"] * 20},
+            "kind",
+        ),
+        (
+            {"text": LONG, "go": ["a", "b"] * 30, "airline_sentiment": ["x", "y", "z"] * 20},
+            "airline_sentiment",
+        ),
+        (
+            {"text": LONG, "verified": ["true", "false"] * 30, "overall": ["5", "4", "3"] * 20},
+            "overall",
+        ),
     ],
 )
 def test_the_label_is_guessed_by_name_then_by_the_number_of_values(columns, expected):
@@ -80,3 +92,43 @@ def test_a_usual_name_of_a_text_decides_between_long_columns():
 def test_what_cannot_be_mapped_is_refused(given, columns, message):
     with pytest.raises(UsageError, match=message):
         complete(given, columns)
+
+
+def test_a_split_that_names_of_files_say_is_taken_whatever_the_first_rows_have():
+    columns = {"text": LONG, "label": ["a", "b"] * 30, "split": [None] * 60}
+    assert complete(Columns(), columns).split == ""
+    assert complete(Columns(), columns, ["split"]).split == "split"
+
+
+@pytest.mark.parametrize(
+    ("more", "label", "sentence"),
+    [
+        (
+            {"fine_label": list("abc") * 20},
+            "coarse_label",
+            "'fine_label' could hold the labels, too, and ",
+        ),
+        (
+            {"team": list("abc") * 20},
+            "kind",
+            "'team' could hold the labels, too, and 'kind' was taken.",
+        ),
+        (
+            {"title": [f"A title of {n}" for n in range(60)]},
+            "kind",
+            "'title' could hold the texts, too, ",
+        ),
+        ({"team": list("abc") * 20}, "label", ""),
+        ({"useful": ["0", "1", "2"] * 20}, "stars", ""),
+        ({"at": [f"2020-01-{n % 28} 10:{n} PM GMT" for n in range(60)]}, "label", ""),
+    ],
+)
+def test_other_columns_that_could_be_meant_are_named(more, label, sentence):
+    sample = {
+        "text": [f"{text} {n}" for n, text in enumerate(LONG)],
+        label: ["a", "b"] * 30,
+        **more,
+    }
+    found = doubts(Columns(), complete(Columns(), sample), sample)
+    assert len(found) == bool(sentence) and sentence in "".join(found)
+    assert not doubts(Columns(("text",), label), Columns(("text",), label), sample)

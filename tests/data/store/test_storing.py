@@ -253,3 +253,20 @@ def test_labels_of_the_test_texts_alone_are_found(tmp_path):
     added = add(main, test=str(test))
     assert added.sizes == {"train": 0, "validation": 0, "test": 20}
     assert (added.labels, added.unlabelled) == (("a", "b"), {"train": 36, "validation": 4})
+
+
+def test_a_file_that_is_sorted_by_its_labels_and_has_no_header(tmp_path):
+    rows = [
+        ("0" if n < 6000 else "4", n, "NO_QUERY", f"It is text {n} of many") for n in range(6500)
+    ]
+    added = add(table(tmp_path / "tweets.csv", *rows))
+    assert (added.labels, added.mapping["text"]) == (("0", "4"), ["column 4"])
+
+
+def test_what_was_guessed_among_others_is_said(tmp_path):
+    rows = [
+        ("a" * (n % 2) or "b", f"Title {n} of a text", f"The text {n} of a longer kind")
+        for n in range(60)
+    ]
+    added = add(table(tmp_path / "news.csv", ("category", "title", "text"), *rows))
+    assert added.notes[0] == "The column 'title' could hold the texts, too, and 'text' was taken."

@@ -228,3 +228,14 @@ def test_an_encoding_that_is_guessed(tmp_path):
         "table.csv was read in the encoding cp1251, which is a guess: name another one if its texts "
         "look wrong.",
     )
+
+
+def test_questions_of_a_form_are_a_header(tmp_path):
+    names = [
+        "Which department are you writing to, if you know?",
+        "What would you like to tell us today?",
+    ]
+    rows = [("Sales" if n % 2 else "Support", f"Text {n}, of a customer") for n in range(30)]
+    lines = [",".join(f'"{value}"' for value in row) for row in [names, *rows]]
+    form, table, _ = read_table(write(tmp_path / "form.csv", "\n".join(lines)))
+    assert form.columns == tuple(names) and len(table) == 30

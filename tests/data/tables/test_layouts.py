@@ -108,6 +108,48 @@ def test_the_name_of_a_file_says_more_than_that_of_its_folder(tmp_path):
     assert rows(table, "text", "split") == [("train", "train"), ("validation", "validation")]
 
 
+SPLIT = {"train": [["one", "a"], ["two", "b"]], "val": [["three", "a"]], "test": [["four", "b"]]}
+SPLIT_ROWS = [("four", "test"), ("one", "train"), ("three", "validation"), ("two", "train")]
+
+
+def test_fields_of_a_json_document_that_are_a_split(tmp_path):
+    form, table, _ = read_table(write(tmp_path / "set.json", json.dumps({**SPLIT, "about": ["a"]})))
+    assert form.columns == ("column 1", "column 2", "split")
+    assert rows(table, "column 1", "split") == SPLIT_ROWS
+    records = {split: [{"text": row[0]} for row in each] for split, each in SPLIT.items()}
+    _, table, _ = read_table(write(tmp_path / "set.json", json.dumps(records)))
+    assert rows(table, "text", "split") == SPLIT_ROWS
+
+
+def book(path, sheets):
+    """Write a spreadsheet of sheets by their names."""
+    import openpyxl
+
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, cells in sheets.items():
+        sheet = workbook.create_sheet(name)
+        for row in cells:
+            sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+def test_sheets_that_are_a_split(tmp_path):
+    sheets = {name: [["text", "label"], *cells] for name, cells in SPLIT.items()}
+    _, table, _ = read_table(book(tmp_path / "set.xlsx", sheets))
+    assert rows(table, "text", "split") == SPLIT_ROWS
+    _, table, _ = read_table(tmp_path / "set.xlsx", sheet="val")
+    assert table["text"].to_pylist() == ["three"]
+
+
+def test_the_sheet_with_the_most_cells_is_read(tmp_path):
+    sheets = {"Notes": [["About this"]] * 9, "Texts": [["text", "label"], ["one", "a"]], "None": []}
+    form, _, _ = read_table(book(tmp_path / "set.xlsx", sheets))
+    assert form.sheet == "Texts"
+    assert form.notes == ("Of the sheets Notes, Texts and None, Texts is read.",)
+
+
 CLASSES = {
     "rt/rt-polarity.pos": "caf\xe9s\ngood\n",
     "rt/rt-polarity.neg": "bad\n",

@@ -29,6 +29,7 @@ PAGES = [
     st.Page("runs.py", title="Runs", icon=":material/show_chart:"),
     st.Page("checkpoints.py", title="Checkpoints", icon=":material/inventory_2:"),
     st.Page("data.py", title="Data", icon=":material/table_rows:"),
+    st.Page("label.py", title="Label", icon=":material/label:"),
 ]
 if sign_in.is_required():
     PAGES.append(

@@ -1,5 +1,9 @@
 """Token ids of a dataset, encoded once per tokenizer and cached on disk."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ftcore.data.text_dataset import TextDataset
 from ftcore.events import Task
 from ftcore.storage import cache
@@ -10,16 +14,23 @@ from ftcore.text.truncation import MAX_LENGTH
 
 def encode(dataset: TextDataset, tokenizer: Tokenizer) -> Task[tuple[Tokens, Tokens]]:
     """Return the train and test texts of a dataset as packed tokens, from the cache if possible."""
-    name = f"{dataset.fingerprint}-{tokenizer.fingerprint}-{tokenizer.name}".replace(" ", "-")
     texts, count = dataset.train.texts + dataset.test.texts, len(dataset.train.texts)
-    stored = cache.load(name)
-    if "ids" not in stored or len(stored.get("offsets", ())) != len(texts) + 1:
-        ids, offsets = yield from tokenizer.encode(texts, MAX_LENGTH)
-        stored = {"ids": ids, "offsets": offsets}
-        cache.store(name, stored)
-    ids, offsets = stored["ids"], stored["offsets"]
+    ids, offsets = yield from encode_texts(dataset.fingerprint, texts, tokenizer)
     border, frame = offsets[count], tokenizer.frame
     return (
         Tokens.pack(ids[:border], offsets[: count + 1], dataset.truth(dataset.train), frame),
         Tokens.pack(ids[border:], offsets[count:] - border, dataset.truth(dataset.test), frame),
     )
+
+
+def encode_texts(
+    fingerprint: str, texts: Sequence[str], tokenizer: Tokenizer
+) -> Task[tuple[np.ndarray, np.ndarray]]:
+    """Return what `Tokenizer.encode` does, from the cache if possible. `fingerprint` is that of the texts."""
+    name = f"{fingerprint}-{tokenizer.fingerprint}-{tokenizer.name}".replace(" ", "-")
+    stored = cache.load(name)
+    if "ids" not in stored or len(stored.get("offsets", ())) != len(texts) + 1:
+        ids, offsets = yield from tokenizer.encode(texts, MAX_LENGTH)
+        stored = {"ids": ids, "offsets": offsets}
+        cache.store(name, stored)
+    return stored["ids"], stored["offsets"]

@@ -61,7 +61,8 @@ def _training(config: FineTuneConfig) -> float:
     (texts, _), tokens = spec.sizes, spec.mean_tokens
     validation = spec.validation_size or int(texts * _VALIDATION)
     train = min(config.limit or texts, texts - validation)
-    per_epoch = math.ceil(train / max(1, config.batch_size))  # a reference has none
+    # A reference has no batch size, and data that waits for labels no training text.
+    per_epoch = max(1, math.ceil(train / max(1, config.batch_size)))
     steps = config.steps or config.epochs * per_epoch
     epochs = steps / per_epoch
     read = _mean_read(tokens, config.reading.length)

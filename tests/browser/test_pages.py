@@ -26,6 +26,7 @@ PAGES = [
     "runs",
     "checkpoints",
     "data",
+    "label",
 ]
 ROW = 35  # pixels, the height of a table's row
 

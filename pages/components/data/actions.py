@@ -27,6 +27,8 @@ def train_button(name: str, source: str = "") -> None:
 
 def card_buttons(card: Card) -> None:
     """Draw the buttons for a stored dataset."""
+    if st.button("Label", icon=":material/label:", type="tertiary"):
+        st.switch_page("label.py", query_params={"dataset": card.name})
     if st.button("Classes", icon=":material/category:", type="tertiary"):
         edit_classes(card)
     with st.popover("Rename", icon=":material/edit:", type="tertiary"):

@@ -6,11 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from ftcore import class_weights, earlier_settings, settings, validation
+from ftcore import class_weights, earlier_settings, modes, settings, validation
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 from ftcore.models.encoder_spec import EncoderSpec, Pooling
-from ftcore.modes import EARLIER_MODES, MODES, REFERENCES, last_groups, mode_defaults, mode_title
+from ftcore.modes import (
+    EARLIER_MODES,
+    MODES,
+    REFERENCES,
+    Recipe,
+    last_groups,
+    mode_defaults,
+    mode_title,
+)
 from ftcore.settings import Setting, setting
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
@@ -28,11 +36,6 @@ def encoder_spec(checkpoint: str) -> EncoderSpec | None:
     except UnfreezeError:
         return None
     return spec if isinstance(spec, EncoderSpec) else None
-
-
-def is_encoder(checkpoint: str) -> bool:
-    """Whether a checkpoint is an encoder; False if there is none of this name."""
-    return encoder_spec(checkpoint) is not None
 
 
 def generated_name(modes: Iterable[str], dataset: str, detail: str) -> str:
@@ -228,9 +231,10 @@ class FineTuneConfig:
         object.__setattr__(self, "mode", _current_mode(self.mode))
         if self.mode in REFERENCES and self.mode != "linear-probe":
             object.__setattr__(self, "checkpoint", "")
-        object.__setattr__(self, "pooling", self._checked_pooling())
+        spec = encoder_spec(str(self.checkpoint)) if self.encoder else None
+        object.__setattr__(self, "pooling", self._checked_pooling(spec))
         limit = settings.checked(SETTINGS["limit"], self.limit)
-        defaults = vars(mode_defaults(self.mode, self.encoder, limit))
+        defaults = vars(mode_defaults(self.mode, modes.recipe(spec), limit))
         for name, each in SETTINGS.items():
             if name == "pooling":
                 continue
@@ -259,12 +263,16 @@ class FineTuneConfig:
         """Whether the checkpoint is an encoder."""
         return str(self.pooling) != ""  # "" stands for another model in the record
 
-    def _checked_pooling(self) -> str:
+    @property
+    def recipe(self) -> Recipe:
+        """The kind of model that decides the defaults."""
+        return modes.recipe(encoder_spec(self.checkpoint) if self.encoder else None)
+
+    def _checked_pooling(self, spec: EncoderSpec | None) -> str:
         """What the head of an encoder reads; empty for a model that is none."""
         if not self.encoder:
             return ""
         pooling = settings.checked(SETTINGS["pooling"], self.pooling)
-        spec = encoder_spec(str(self.checkpoint))
         return spec.with_head(spec.classes, pooling).pooling if spec else ""
 
     @property

@@ -2,6 +2,9 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Literal
+
+from ftcore.models.encoder_spec import EncoderSpec
 
 MODES = {  # mode → title; `last-2`, `last-3`, … train that many groups from the top
     "full": "Full",
@@ -37,40 +40,61 @@ class ModeDefaults:
     evaluations: int = 5
 
 
-MODE_DEFAULTS: dict[str, ModeDefaults] = {
-    "full": ModeDefaults(),
-    "last-layer": ModeDefaults(epochs=20, learning_rate=0.05, batch_size=128),
-    "last-2": ModeDefaults(),
-    # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
-    "gradual": ModeDefaults(epochs=4, learning_rate=3e-3, layer_decay=0.385),
-    "lp-ft": ModeDefaults(),
-    "scratch": ModeDefaults(),
-    "custom": ModeDefaults(),
-}
-_ENCODER = ModeDefaults(
+Recipe = Literal["lesson", "small encoder", "encoder", "electra"]
+"""The kinds of models that take defaults of their own."""
+SMALL = 512  # width below which an encoder is small
+
+_LESSON = ModeDefaults()
+_SMALL_ENCODER = ModeDefaults(  # measured with MiniLM, docs/accuracy.md
     learning_rate=1e-4,
     layer_decay=0.9,
     batch_size=32,
     head_rate=10.0,
     embedding_rate=1.0,
     warm_up=0.1,
-    tail_fraction=0.75,
+    tail_fraction=0.75,  # a quarter from the start, as head and tail of Sun et al. 2019
     evaluations=0,  # one of 1,250 reviews takes as long as training on 400
 )
-# The rates are the starting points that issue trackers and papers agree on; they are not tuned.
-ENCODER_DEFAULTS: dict[str, ModeDefaults] = {
-    "full": _ENCODER,
-    "last-layer": replace(
-        _ENCODER, epochs=20, learning_rate=0.01, batch_size=128, head_rate=1.0, layer_decay=1.0
-    ),
-    "last-2": _ENCODER,
-    "gradual": replace(_ENCODER, epochs=4),
-    # Ten times the rate of all weights (Schulman 2025, "LoRA Without Regret"), also on the head.
-    "lora": replace(_ENCODER, learning_rate=1e-3, layer_decay=1.0, head_rate=1.0),
-    "lp-ft": replace(_ENCODER, head_rate=1.0),  # the head is good already
-    "scratch": replace(_ENCODER, learning_rate=3e-4, layer_decay=1.0, head_rate=1.0),
-    "custom": _ENCODER,
+# BERT base: 2e-5, a decay of 0.95 and 10% of warm-up (Sun et al. 2019); Mosbach et al. 2021 take 2e-5, too.
+_ENCODER = replace(_SMALL_ENCODER, learning_rate=2e-5, layer_decay=0.95)
+_ELECTRA = replace(_SMALL_ENCODER, layer_decay=0.8)  # its base size (Clark et al. 2020)
+
+
+def _of_an_encoder(full: ModeDefaults, scratch: float) -> dict[str, ModeDefaults]:
+    """The defaults of each mode, from those of `full` and the rate of random weights."""
+    flat = replace(full, layer_decay=1.0, head_rate=1.0)
+    rate = full.learning_rate
+    return {
+        "full": full,
+        "last-layer": replace(flat, epochs=20, learning_rate=0.01, batch_size=128),
+        "last-2": full,
+        "gradual": replace(full, epochs=4),
+        # Ten times the rate of all weights (Schulman 2025, "LoRA Without Regret"), also on the head.
+        "lora": replace(flat, learning_rate=10 * rate),
+        "lp-ft": replace(full, head_rate=1.0),  # the head is good already (Kumar et al. 2022)
+        "scratch": replace(flat, learning_rate=scratch),
+        "custom": full,
+    }
+
+
+DEFAULTS: dict[Recipe, dict[str, ModeDefaults]] = {
+    "lesson": {
+        "full": _LESSON,
+        "last-layer": replace(_LESSON, epochs=20, learning_rate=0.05, batch_size=128),
+        "last-2": _LESSON,
+        # Layer decay 1 / 2.6 (Howard & Ruder 2018, ULMFiT).
+        "gradual": replace(_LESSON, epochs=4, learning_rate=3e-3, layer_decay=0.385),
+        "lp-ft": _LESSON,
+        "scratch": _LESSON,
+        "custom": _LESSON,
+    },
+    "small encoder": _of_an_encoder(_SMALL_ENCODER, scratch=3e-4),
+    "encoder": _of_an_encoder(
+        _ENCODER, scratch=1e-4
+    ),  # BERT's own pretraining (Devlin et al. 2019)
+    "electra": _of_an_encoder(_ELECTRA, scratch=1e-4),
 }
+"""The modes that train, with their defaults, by recipe; LoRA is for encoders."""
 _NO_STEPS = ModeDefaults(epochs=0, learning_rate=0.0, layer_decay=0.0, batch_size=0)
 
 
@@ -80,21 +104,25 @@ def mode_title(mode: str) -> str:
     return MODES.get(mode) or (f"Last {groups} groups" if groups else mode)
 
 
-def of_kind(encoder: bool) -> dict[str, ModeDefaults]:
-    """Return the modes that train a kind of model, with their defaults; LoRA is for encoders."""
-    return ENCODER_DEFAULTS if encoder else MODE_DEFAULTS
+def recipe(encoder: EncoderSpec | None) -> Recipe:
+    """Return the recipe of an encoder, or of the lesson's model (None)."""
+    if encoder is None:
+        return "lesson"
+    if encoder.dim < SMALL:
+        return "small encoder"
+    return "electra" if encoder.family == "electra" else "encoder"
 
 
-def mode_defaults(mode: str, encoder: bool = False, limit: int = 0) -> ModeDefaults:
+def mode_defaults(mode: str, recipe: Recipe = "lesson", limit: int = 0) -> ModeDefaults:
     """Return the defaults of a mode for so many training texts (0: all of the data).
 
     A reference takes no steps, so it has 0 of them.
     """
-    defaults = of_kind(encoder)
+    defaults = DEFAULTS[recipe]
     if mode in REFERENCES:
         return replace(_NO_STEPS, tail_fraction=defaults["full"].tail_fraction)
     usual = defaults.get(mode, defaults["last-2"])
-    if encoder and mode != "last-layer":
+    if recipe != "lesson" and mode != "last-layer":
         passes = epochs_of_an_encoder(limit)
         return replace(usual, epochs=max(usual.epochs, passes) if mode == "gradual" else passes)
     return usual

@@ -11,9 +11,9 @@ from ftcore import formatting, paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from ftcore.modes import REFERENCES, last_groups, mode_title, of_kind
+from ftcore.modes import DEFAULTS, REFERENCES, last_groups, mode_title
 from ftcore.training import estimate
-from pages.components.charts.palette import BADGES, mode_badge
+from pages.components.charts.palette import BADGES, model_colour
 from pages.components.forms import settings_form as form
 from pages.components.forms.encoder_offer import encoder_offer, wait_for_offer
 from pages.components.shell import warm_imports
@@ -74,8 +74,11 @@ with choose:
     spec = checkpoints[st.session_state[form.key("checkpoint")]].model
     last = f"last-{form.last_groups(spec)}"
     # The choice holds last-2 for any last-K, so it stays when K changes.
-    shown = {mode: last if last_groups(mode) else mode for mode in of_kind(form.encoder())}
-    titles = {mode: f":{mode_badge(name)}[⬤]  {mode_title(name)}" for mode, name in shown.items()}
+    shown = {mode: last if last_groups(mode) else mode for mode in DEFAULTS[form.recipe()]}
+    titles = {
+        mode: f':color[⬤]{{foreground="{model_colour(name)}"}}  {mode_title(name)}'
+        for mode, name in shown.items()
+    }
     options = {"default": MODES[kind], "format_func": titles.get}
     options |= {"key": "curve_modes" if is_curve else "compare_modes"}
     with pills:

@@ -1,5 +1,6 @@
-"""Home: what fine-tuning is, the shortest way to a first run, and the state of the installation."""
+"""Home: what fine-tuning is and is worth, the shortest way to a first run, the state of the installation."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import streamlit as st
@@ -30,6 +31,7 @@ with introduction:
         if st.button("Compare the modes", icon=":material/compare_arrows:"):
             st.switch_page("compare.py")
     st.caption("On the built-in sample: no download, about a minute.")
+leading = st.empty()
 
 available = list_checkpoints()
 with pictures:
@@ -47,9 +49,14 @@ for column, title in zip(st.columns(3), ("Device", "Runs", "Checkpoints"), stric
 device_card, runs_card, checkpoints_card = cards
 
 # The page above is painted before these imports.
-warm_imports.wait_until_loaded(lambda: [card.skeleton(height=24) for card in cards])
+slots = [(leading, 200), *((card, 24) for card in cards)]
+warm_imports.wait_until_loaded(lambda: [slot.skeleton(height=height) for slot, height in slots])
 from ftcore import devices, tracking  # noqa: E402
+from pages.components.compare.leading_experiment import leading_experiment  # noqa: E402
 
+leading.empty()
+with suppress(UnfreezeError), leading.container():  # the file is missing or damaged
+    leading_experiment()
 device_card.markdown(f"**{devices.describe()}**")
 trained_here = sum(checkpoint.kind == "run" for checkpoint in available)
 checkpoints_card.markdown(

@@ -7,7 +7,7 @@ from ftcore.cli import options
 from ftcore.config import FineTuneConfig
 from ftcore.earlier_settings import EARLIER_NAMES
 from ftcore.errors import UnfreezeError
-from ftcore.modes import MODE_DEFAULTS
+from ftcore.modes import mode_defaults
 from ftcore.relevance import relevant_settings
 
 
@@ -44,8 +44,8 @@ def test_a_wrong_setting_is_named(values, word):
 def test_a_stored_config_holds_the_values_used_and_reads_back():
     config = FineTuneConfig(mode="last-layer", limit=100)
     stored = config.to_dict()
-    assert stored["epochs"] == MODE_DEFAULTS["last-layer"].epochs
-    assert stored["learning_rate"] == MODE_DEFAULTS["last-layer"].learning_rate
+    assert stored["epochs"] == mode_defaults("last-layer").epochs
+    assert stored["learning_rate"] == mode_defaults("last-layer").learning_rate
     reference = FineTuneConfig(checkpoint="new", mode="tfidf", limit=100)
     assert reference.checkpoint == "", "a reference needs none"
     names = [setting.name for setting in relevant_settings(reference)]

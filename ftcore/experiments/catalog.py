@@ -17,8 +17,10 @@ from ftcore.experiments.result import Result
 from ftcore.tracking import Run
 from ftcore.validation import printable
 
-# Ids of the bundled experiments in the order of the list: the first is the one that has most to teach.
-BUNDLED = ("imdb-labels", "sample")
+LEADING = "imdb-labels"
+"""The bundled experiment that has most to teach: modes of a real encoder on more and more reviews."""
+BUNDLED = (LEADING, "sample")
+"""Ids of the bundled experiments, in the order of the list."""
 # The status of an experiment is the first of these that one of its runs has.
 _STATUSES = ("running", "queued", "paused", "failed", "interrupted", "stopped", "finished")
 

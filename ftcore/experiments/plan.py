@@ -36,7 +36,7 @@ def plan(
     networks, lines = networks_and_references(settings, modes, references)
     base = FineTuneConfig.from_dict({**settings, "mode": "full"})
     if "epochs" not in settings:  # gradual unfreezes a group in each epoch, so it takes the most
-        base = replace(base, epochs=mode_defaults("gradual", base.encoder, base.limit).epochs)
+        base = replace(base, epochs=mode_defaults("gradual", base.recipe, base.limit).epochs)
 
     def name(mode: str, seed: int) -> str:
         return generated_name([mode], base.dataset, f"seed {seed}")

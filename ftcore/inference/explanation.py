@@ -20,7 +20,7 @@ class Explanation:
     """The contribution of each word to the log-odds of the predicted label, or of the likeliest of several.
 
     The contributions sum to `score - baseline_score`, except for the error of the numerical integral.
-    A word of which nothing is `known` contributes 0: the model cannot tell it from the baseline.
+    An unknown word contributes 0 to the lesson's model, which cannot tell it from the baseline.
     """
 
     label: str

@@ -64,8 +64,17 @@ class SubwordTokenizer:
         return self._tokenizer.get_vocab_size()
 
     def tokenize(self, text: str) -> list[str]:
-        tokens: list[str] = self._tokenizer.encode(text, add_special_tokens=False).tokens
-        return tokens
+        """Return the pieces of a text; an unknown one is the characters that stand there."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        pieces = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+        return [
+            self._unknown_piece(piece, text[slice(*span)]) if number == self.unknown else piece
+            for number, piece, span in pieces
+        ]
+
+    def _unknown_piece(self, piece: str, characters: str) -> str:
+        """The characters, unless another piece is written like them: `ids` must not take it for that one."""
+        return piece if self._tokenizer.token_to_id(characters) is not None else characters
 
     def begins_word(self, tokens: Sequence[str]) -> list[bool]:
         """Whether each piece begins a word: most vocabularies mark that, those of BERT what goes on.
@@ -74,11 +83,19 @@ class SubwordTokenizer:
         """
         if self._continuation:
             return [not token.startswith(self._continuation) for token in tokens]
-        return [token.startswith(_WORD_MARKS) or not token[:1].isalnum() for token in tokens]
+        begins = [token.startswith(_WORD_MARKS) or not token[:1].isalnum() for token in tokens]
+        for at in range(
+            1, len(tokens)
+        ):  # a mark may stand alone, before a piece that is not marked
+            if tokens[at - 1] in _WORD_MARKS and not tokens[at].startswith(_WORD_MARKS):
+                begins[at] = False
+        return begins
 
     def join(self, tokens: Sequence[str]) -> str:
         """Return the word that pieces make up, without their marks."""
         if not self._continuation:
+            if not all(self.known(tokens)):  # which the package would leave out
+                return "".join(tokens).replace("▁", " ").strip()
             return str(self._tokenizer.decode(self.ids(tokens))).strip() or "".join(tokens)
         return "".join(
             [*tokens[:1], *(each.removeprefix(self._continuation) for each in tokens[1:])]
@@ -98,7 +115,7 @@ class SubwordTokenizer:
         return next((token for token in ids if token is not None), self.pad)
 
     def ids(self, tokens: Sequence[str]) -> list[int]:
-        """Return the ids of pieces; a Unigram gives an unknown one as it stands in the text."""
+        """Return the ids of pieces; an unknown one may be given by its characters."""
         ids = [self._tokenizer.token_to_id(token) for token in tokens]
         unknown = self.pad if self.unknown is None else self.unknown
         return [unknown if number is None else number for number in ids]

@@ -27,7 +27,7 @@ def check_finite(loss: float, config: FineTuneConfig, state: TrainingState) -> N
 
 def _advice(config: FineTuneConfig) -> str:
     """The settings to change, each only if it can be the cause."""
-    usual_rate = mode_defaults(config.mode, config.encoder).learning_rate
+    usual_rate = mode_defaults(config.mode, config.recipe).learning_rate
     rate = config.learning_rate
     changes = [f"a smaller learning rate than {rate:g}"]
     if rate > usual_rate and config.optimizer == "adamw":

@@ -8,7 +8,8 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UsageError
 from ftcore.events import drain
 from ftcore.exchange import huggingface
-from ftcore.modes import mode_defaults
+from ftcore.models.encoder_spec import EncoderSpec
+from ftcore.modes import mode_defaults, recipe
 from ftcore.presets import ENCODER_PRESETS, PRESETS
 from tests.helpers import small_encoders
 
@@ -65,12 +66,44 @@ def test_help_lists_what_a_preset_sets(capsys, monkeypatch):
         assert words in help
 
 
+@pytest.mark.parametrize(
+    ("family", "width", "rate", "decay"),
+    [
+        ("bert", 384, 1e-4, 0.9),
+        ("electra", 256, 1e-4, 0.9),
+        ("bert", 768, 2e-5, 0.95),
+        ("distilbert", 768, 2e-5, 0.95),
+        ("electra", 768, 1e-4, 0.8),
+    ],
+)
+def test_the_rate_follows_the_width_and_the_family(family, width, rate, decay):
+    sizes = small_encoders.config_values(family)
+    sizes |= {name: width for name in ("hidden_size", "dim") if name in sizes}
+    kind = recipe(EncoderSpec(family, sizes, 2, "mean", {"layer 1": 1, "embeddings": 1}))
+    full, lora, lp_ft = (mode_defaults(mode, kind) for mode in ("full", "lora", "lp-ft"))
+    assert (full.learning_rate, full.layer_decay, full.head_rate) == (rate, decay, 10)
+    assert lora.learning_rate == pytest.approx(10 * rate) and lora.layer_decay == 1
+    assert (lp_ft.learning_rate, lp_ft.head_rate) == (rate, 1)
+    assert mode_defaults("last-layer", kind).learning_rate == 0.01
+
+
+def test_a_wide_encoder_takes_its_rate_where_none_is_given(tmp_path):
+    sizes = {"hidden_size": 512, "num_hidden_layers": 1}
+    folder = small_encoders.write_folder(tmp_path / "wide", **sizes)
+    ref = drain(huggingface.import_encoder(str(folder))).ref
+    assert FineTuneConfig(checkpoint=ref).learning_rate == 2e-5
+    assert FineTuneConfig(checkpoint=ref, learning_rate=1e-4).learning_rate == 1e-4
+    assert FineTuneConfig(checkpoint="starter").learning_rate == 1.5e-3
+
+
 def test_an_encoder_takes_more_epochs_of_few_texts(encoder):
-    epochs = [mode_defaults("full", True, limit).epochs for limit in (0, 100, 500, 2_000, 10**6)]
+    epochs = [
+        mode_defaults("full", "encoder", limit).epochs for limit in (0, 100, 500, 2_000, 10**6)
+    ]
     assert epochs == [2, 20, 12, 3, 2]
-    assert mode_defaults("full", False, 100).epochs == 3
-    assert mode_defaults("last-layer", True, 2_000).epochs == 20
-    assert mode_defaults("gradual", True, 2_000).epochs == 4
+    assert mode_defaults("full", "lesson", 100).epochs == 3
+    assert mode_defaults("last-layer", "encoder", 2_000).epochs == 20
+    assert mode_defaults("gradual", "encoder", 2_000).epochs == 4
     assert FineTuneConfig(checkpoint=encoder, limit="500").epochs == 12
     words = f"compare --checkpoint {encoder} --limit 500 --max-length 16".split()
     parsed = main._parser().parse_args(words)

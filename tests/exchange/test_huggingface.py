@@ -90,6 +90,9 @@ def test_an_answer_is_explained_by_the_pieces_that_the_model_read(encoder):
     assert explained.tokens[:2] == ["the", "film"] and all(explained.known)
     total = explained.score - explained.baseline_score
     assert abs(sum(explained.contributions) - total) < max(0.3 * abs(total), 0.05)
+    unknown = explanation.explain("run", "an awfully good 電 film")
+    assert unknown.tokens == ["an", "awfully", "good", "電", "film"]
+    assert unknown.known == [True, True, True, False, True]
 
 
 @pytest.mark.parametrize(

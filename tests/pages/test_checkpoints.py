@@ -11,6 +11,7 @@ from ftcore.config import NEW_MODEL
 from ftcore.models import calibration, checkpoints
 from ftcore.models.calibration import Calibration
 from ftcore.runs.scheduler import scheduler
+from pages.components.charts.palette import mode_badge
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button_labels, open_page, press, text
 from tests.helpers.lesson_files import glove, glove_file, net, news
@@ -33,8 +34,10 @@ def test_cards_show_accuracy_classes_and_origin_on_pages_of_twelve(home):
     app = open_page("checkpoints")
     cards = text(app)
     assert "Comes with Unfreeze" in cards and "Imported" in cards and "Trained here" in cards
-    assert "**91.0%** AG News, test set" in cards and ":gray-badge[Pretrained]" in cards
-    assert "**\\*Tuned\\*** :yellow-badge[Last layer]" in [card.value for card in app.markdown]
+    assert "**91.0%** AG News, test set" in cards and mode_badge("untouched", "Pretrained") in cards
+    assert f"**\\*Tuned\\*** {mode_badge('last-layer', 'Last layer')}" in [
+        card.value for card in app.markdown
+    ]
     assert "**75.0%** Built-in sample (synthetic), validation" in cards
     assert "From Starter" in cards and "World, Sports, Business, Sci/Tech" in cards
     assert "N11" in cards and "N12" not in cards

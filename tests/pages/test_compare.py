@@ -17,6 +17,7 @@ from ftcore.modes import REFERENCES, mode_defaults
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import run_curves
 from pages.components.charts.live_chart import AXES
+from pages.components.charts.palette import mode_badge
 from pages.components.compare import summary
 from pages.components.runs import live_comparison
 from tests.helpers import fake_results, small_encoders, small_runs
@@ -100,7 +101,9 @@ def test_an_encoder_gets_rates_of_its_own_and_any_number_of_groups(monkeypatch, 
     app = press(app, "Run the experiment")
     assert not app.exception and not app.error
     configs = [tracking.run(run_id).config for run_id in tracking.runs()["run_id"].iloc[::-1]]
-    rates = [(mode, mode_defaults(mode, encoder=True).learning_rate) for mode in ("full", "last-4")]
+    rates = [
+        (mode, mode_defaults(mode, "small encoder").learning_rate) for mode in ("full", "last-4")
+    ]
     assert [(config.mode, config.learning_rate) for config in configs] == rates
 
 
@@ -180,7 +183,10 @@ def test_a_finished_experiment_shows_verdict_and_table():
     assert ["Full", "#2563EB"] in story["verdict"] and story["further"][0].startswith("Pretraining")
     assert "My experiment" in text(app)
     table = app.table[0].value
-    assert list(table["Mode"])[1:3] == [":yellow-badge[Last layer]", ":green-badge[From scratch]"]
+    assert list(table["Mode"])[1:3] == [
+        mode_badge("last-layer", "Last layer"),
+        mode_badge("scratch", "From scratch"),
+    ]
     full, tfidf = table.iloc[0], table.iloc[3]
     assert full["Test accuracy"] == "**93.1%**\xa0±\xa01.6" and full["Training"] == "19 s"
     assert full["88% after"] == "19 s" and full["Trained parameters"] == "3,081,658 (all)"

@@ -2,14 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from ftcore.config import FineTuneConfig
 from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.spec import LessonSpec
-from pages.components.charts.palette import MODELS
-from pages.components.forms.layer_picture import DARK, LIGHT, blocks, shared_size, text_on
-from tests.helpers.colours import contrast
+from pages.components.forms.layer_picture import blocks, shared_size
 
 SPEC = LessonSpec(1000, 8, 2, layers=3)
 
@@ -60,8 +56,3 @@ def test_the_size_of_many_layers_is_a_caption():
     assert shared_size(SPEC) == ""
     deep = LessonSpec(1000, 8, 2, layers=12)
     assert shared_size(deep) == f"12 layers of {deep.group_sizes()['layer 3']:,} parameters each"
-
-
-@pytest.mark.parametrize("colour", sorted(set(MODELS.values())))
-def test_text_on_the_colour_of_a_mode_is_legible(colour):
-    assert text_on(colour) in (DARK, LIGHT) and contrast(colour, text_on(colour)) >= 4.5

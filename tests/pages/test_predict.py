@@ -53,10 +53,10 @@ def test_a_link_to_a_run_adds_its_parent_and_the_default_model():
     tracking.rename(run_id, "Mine [now](http://x) <b>")
     app = open_page("predict", model=run_id)
     assert models(app) == [run_id, "starter", "sentiment"]
-    [title, *_] = [element.value for element in app.markdown if "badge" in element.value]
+    [title, *_] = [element.value for element in app.markdown if "background" in element.value]
     assert "Mine \\[now\\]\\(http\\:" in title and "<b>" not in title
-    assert ":yellow-badge[Last layer]" in title
-    assert "**Starter** :gray-badge[Pretrained]" in text(app)
+    assert palette.mode_badge("last-layer", "Last layer") in title
+    assert f"**Starter** {palette.mode_badge('untouched', 'Pretrained')}" in text(app)
     assert app.query_params["models"] == f"{run_id},starter,sentiment"
     assert "model" not in app.query_params
 

@@ -15,9 +15,10 @@ from ftcore.exchange.huggingface import import_encoder
 from ftcore.inference import calibration_measures
 from ftcore.models import calibration as kept_calibration, checkpoints
 from ftcore.models.calibration import Calibration
-from ftcore.modes import ENCODER_DEFAULTS, MODE_DEFAULTS, mode_title
+from ftcore.modes import DEFAULTS, mode_defaults, mode_title
 from ftcore.runs import calibration
 from ftcore.runs.scheduler import scheduler
+from pages.components.charts.palette import mode_badge
 from tests.helpers import fake_results, small_encoders, small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
 
@@ -58,7 +59,7 @@ def test_presets_and_modes_fill_the_form():
     app = open_page("train")
     assert app.segmented_control(key="preset").value == "Quick"
     app.segmented_control(key="setting_mode").set_value("last-layer").run()
-    epochs = MODE_DEFAULTS["last-layer"].epochs
+    epochs = mode_defaults("last-layer").epochs
     assert app.number_input(key="setting_epochs").value == epochs
     app.segmented_control(key="preset").set_value("Lesson").run()
     assert app.number_input(key="setting_learning_rate").value == 1.0
@@ -106,7 +107,7 @@ def test_form_keeps_its_values_and_start_queues_a_run_with_them(small_checkpoint
 def test_modes_are_those_of_the_checkpoint_and_custom_groups_are_checked():
     app = open_page("train")
     mode = app.segmented_control(key="setting_mode")
-    assert mode.options == list(map(mode_title, MODE_DEFAULTS))
+    assert mode.options == list(map(mode_title, DEFAULTS["lesson"]))
     app = mode.set_value("custom").run()
     assert not app.exception and app.text_input(key="setting_groups").value == "head"
     assert layer_states(app)[:2] == ["trains", "frozen"]
@@ -128,7 +129,7 @@ def test_any_number_of_groups_from_the_top_is_chosen_on_a_slider(tmp_path):
     assert layer_states(app) == ["trains"] * 4 + ["frozen"]
     app.segmented_control(key="setting_mode").set_value("full").run()
     mode = app.segmented_control(key="setting_mode")
-    assert "Last 4 groups" in mode.options and len(mode.options) == len(ENCODER_DEFAULTS)
+    assert "Last 4 groups" in mode.options and len(mode.options) == len(DEFAULTS["encoder"])
     app = mode.set_value("last-4").run()
     app.switch_page("data.py").run()
     app.switch_page("train.py").run()
@@ -196,7 +197,7 @@ def test_reference_has_figures_but_no_model_and_no_steps():
         recorder.write(small_runs.Started({"steps": 1, "trains": "Logistic regression."}))
         recorder.write(small_runs.Progress("training", 0, None))
         app = open_page("train", run=run_id)
-        assert not app.exception and not app.error and ":gray-badge[TF-IDF]" in text(app)
+        assert not app.exception and not app.error and mode_badge("tfidf", "TF-IDF") in text(app)
         recorder.write(small_runs.Evaluation("val", 0, 0.0, 1.0, 90, 0.3, 0.9))
         recorder.write(small_runs.Finished("finished", "Done.", {"test_accuracy": 0.8}))
     app.run()

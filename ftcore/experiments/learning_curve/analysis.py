@@ -20,6 +20,8 @@ class Analysis:
     forecasts: dict[str, Forecast]
     checks: dict[str, Check]
     sentence: str
+    worth: list[str]
+    """Where pretraining wins, and where it does not; among the findings, too."""
     findings: list[str]
 
 
@@ -37,6 +39,7 @@ def analyse(results: Sequence[Result]) -> Analysis:
         forecasts,
         checks,
         verdict.sentence(found, crossed, forecasts, checks),
+        verdict.worth(found),
         verdict.findings(found, crossed, checks, results),
     )
 

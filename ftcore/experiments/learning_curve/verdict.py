@@ -51,19 +51,25 @@ def findings(
     networks = _networks_at_largest(curves)
     if not networks:
         return incomplete
-    best, by_mode = networks[0], {curve.mode: curve for curve in reversed(curves)}
+    best = networks[0]
     everything = [side for curve in curves for side in curve.sides.values()]
     sentences = [
         *verdict.small_parts(everything),
         _synthetic(results),
         *_crossing(curves, crossings),
-        _tfidf(networks, by_mode),
+        *worth(curves),
         _average(curves, best.sizes[-1]),
-        _pretraining(by_mode),
         _checked(best, checks),
         _single_seeds(networks),
     ]
     return [each for each in sentences if each] + incomplete
+
+
+def worth(curves: Sequence[Curve]) -> list[str]:
+    """Where a pretrained model beats TF-IDF and random weights, and where it does not."""
+    networks = _networks_at_largest(curves)
+    by_mode = {curve.mode: curve for curve in reversed(curves)}
+    return [each for each in (_tfidf(networks, by_mode), _pretraining(by_mode)) if each]
 
 
 def _networks_at_largest(curves: Sequence[Curve]) -> list[Curve]:
@@ -224,6 +230,14 @@ def _tfidf(networks: Sequence[Curve], by_mode: Mapping[str, Curve]) -> str:
     sizes, ahead = list(best), _ahead_from(best)
     last = best[sizes[-1]]
     by = f"{formatting.points(last.difference, last.margin)} with {sizes[-1]:,}"
+    if ahead is None and (won := [size for size in sizes if _is_ahead(best[size], 1)]):
+        pair = best[won[-1]]
+        margin = formatting.points(pair.difference, pair.margin)
+        first = f"A network beats TF-IDF with {_listed(won)} texts, {pair.first.label} by {margin}"
+        first += f" with {won[-1]:,}" * (len(won) > 1)
+        if _is_ahead(last, -1):
+            return f"{first}; TF-IDF is ahead by {by}."
+        return f"{first}; with {sizes[-1]:,} no network is surely better."
     if ahead is None:
         if _is_ahead(last, -1):
             return f"No network beats TF-IDF with {sizes[-1]:,} texts: it is ahead by {by}."

@@ -1,7 +1,8 @@
 """Colours, with one meaning each on every page and chart.
 
-Models are told apart by hue; within one, training loss is thin and dotted and validation solid. Classes have
-hues of their own. Charts darken or lighten a line that the theme's background would leave too faint.
+Modes are told apart by hue and lightness, also with red-green colour blindness (a test holds that). Within
+one, training loss is thin and dotted and validation solid. Classes have hues of their own. Charts darken or
+lighten a line that the theme's background would leave too faint.
 """
 
 import colorsys
@@ -12,13 +13,13 @@ from ftcore.modes import last_groups
 
 MODELS: dict[str, str] = {
     "full": "#2563EB",
-    "last-layer": "#F59E0B",
-    "last-2": "#C2410C",
-    "gradual": "#9333EA",
-    "lora": "#DB2777",
-    "lp-ft": "#15803D",
-    "scratch": "#65A30D",
-    "custom": "#0E7490",
+    "last-layer": "#E0A10B",
+    "last-2": "#6E3823",
+    "gradual": "#A884D8",
+    "lora": "#D60785",
+    "lp-ft": "#0D6066",
+    "scratch": "#3F7A04",
+    "custom": "#45C28A",
     "untouched": "#64748B",
     "tfidf": "#44403C",
     "linear-probe": "#78716C",
@@ -26,16 +27,7 @@ MODELS: dict[str, str] = {
 }
 """By a run's mode; `untouched` is a checkpoint as it came, `last-2` stands for every `last-K`."""
 
-_MODE_BADGES: dict[str, str] = {
-    "full": "blue",
-    "last-layer": "yellow",
-    "last-2": "orange",
-    "gradual": "violet",
-    "lora": "red",
-    "lp-ft": "green",
-    "scratch": "green",
-}
-"""The nearest colours that `st.badge` has."""
+DARK, LIGHT = "#11141A", "#FFFFFF"  # text on a colour
 
 CLASSES: dict[str, str] = {"negative": "#BE185D", "positive": "#0D9488"}
 """By label; other labels take OTHER_CLASSES in order, and then further hues."""
@@ -60,9 +52,20 @@ def model_colour(mode: str) -> str:
     return MODELS.get("last-2" if last_groups(mode) else mode, MODELS["untouched"])
 
 
-def mode_badge(mode: str) -> str:
-    """The colour of a mode's badge."""
-    return _MODE_BADGES.get("last-2" if last_groups(mode) else mode, "gray")
+def mode_badge(mode: str, title: str) -> str:
+    """A title on the colour of a mode, in Markdown."""
+    colour, plain = model_colour(mode), title.replace("[", "(").replace("]", ")")
+    no_break = "\N{NO-BREAK SPACE}"  # in place of a margin
+    text = f"{no_break}{plain}{no_break}"
+    return f':color[{text}]{{foreground="{text_on(colour)}" background="{colour}"}}'
+
+
+def text_on(colour: str) -> str:
+    """DARK or LIGHT, whichever has the higher contrast with the colour (WCAG 2)."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return LIGHT if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.056 else DARK
 
 
 def class_colours(labels: Sequence[str]) -> dict[str, str]:

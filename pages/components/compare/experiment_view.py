@@ -10,12 +10,12 @@ from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.experiments import catalog
 from ftcore.experiments.kinds import kind_of
-from ftcore.experiments.result import Result
 from ftcore.modes import REFERENCES
 from ftcore.tracking import Run
 from pages.components.charts.palette import BADGES
 from pages.components.compare.finished_view import finished_view
 from pages.components.compare.learning_curve_view import finished_curve, live_curve
+from pages.components.compare.result_cache import bundled_results, results_of
 from pages.components.runs import live_comparison
 from pages.components.runs.side_by_side import warn_if_unfair
 from pages.components.text.escaping import escape_html
@@ -25,7 +25,7 @@ def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
     """Draw the experiment, or the runs. Raises UnfreezeError if there is none of that id."""
     bundled = experiment in catalog.BUNDLED
     if bundled:
-        results = _results(((experiment, ""),))
+        results = bundled_results(experiment)
         runs = [result.run for result in results]
     else:
         ids = run_ids or _run_ids(experiment, str(paths.home()))
@@ -41,7 +41,7 @@ def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
         live_comparison.live_comparison([run.run_id for run in runs])
         return
     states = tuple((run.run_id, run.revision) for run in runs)
-    results = results if bundled else _results(states)
+    results = results if bundled else results_of(states)
     finished_curve(results) if is_curve else finished_view(results)
 
 
@@ -55,13 +55,6 @@ def _of_one_size(runs: Sequence[Run]) -> list[Run]:
 @st.cache_data(ttl=2, show_spinner=False)
 def _run_ids(experiment: str, home: str) -> list[str]:
     return catalog.run_ids(experiment)
-
-
-@st.cache_resource(max_entries=10, show_spinner="Reading the runs …")
-def _results(states: tuple[tuple[str, str], ...]) -> list[Result]:
-    """Results of runs that have ended, by id and state, as an interrupted run may be resumed."""
-    ids = [run_id for run_id, _ in states]
-    return catalog.load(ids[0] if ids[0] in catalog.BUNDLED else ids)
 
 
 def _head(runs: Sequence[Run], live: bool, is_curve: bool) -> None:

@@ -28,6 +28,7 @@ class Summary:
     """The content of the page of a finished learning curve."""
 
     sentence: list[tuple[str, str]]  # see `coloured_parts`
+    worth: list[str]  # of the findings, those on where pretraining wins
     findings: list[str]
     table: pd.DataFrame  # `rows` with Markdown
     caption: str
@@ -39,11 +40,10 @@ def summarize(results: list[Result]) -> Summary:
     found = analysis.analyse(results)
     table = pd.DataFrame(rows(found))
     if len(table):
-        titles = [curve.label.replace("[", "(").replace("]", ")") for curve in found.curves]
-        badges = [f":{mode_badge(curve.mode)}-badge" for curve in found.curves]
-        table["Mode"] = [f"{badge}[{title}]" for badge, title in zip(badges, titles, strict=True)]
+        table["Mode"] = [mode_badge(curve.mode, curve.label) for curve in found.curves]
     return Summary(
         coloured_parts(found.sentence, first_sides(found)),
+        found.worth,
         found.findings,
         table,
         caption(found) if found.curves else "",

@@ -1,9 +1,11 @@
-"""What is computed once from the results of some runs, for every viewer and every click."""
+"""Results of runs, read once, and what is computed from them once, for every viewer and every click."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
+
+from ftcore.experiments import catalog
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -11,6 +13,18 @@ if TYPE_CHECKING:
     from ftcore.experiments.result import Result
 
 T = TypeVar("T")
+
+
+@st.cache_resource(max_entries=10, show_spinner="Reading the runs …")
+def results_of(states: tuple[tuple[str, str], ...]) -> "list[Result]":
+    """Results of runs that have ended, by id and state, as an interrupted run may be resumed."""
+    return catalog.load([run_id for run_id, _ in states])
+
+
+@st.cache_resource(show_spinner="Reading the runs …")
+def bundled_results(experiment: str) -> "list[Result]":
+    """Results of a bundled experiment. Raises UnfreezeError if it is not there."""
+    return catalog.load(experiment)
 
 
 def cached(results: "Sequence[Result]", key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:

@@ -30,9 +30,7 @@ def summarize(results: list[Result]) -> Summary:
     sides = comparison.sides(results)
     table = pd.DataFrame(results_table(sides))
     if sides:
-        titles = [side.label.replace("[", "(").replace("]", ")") for side in sides]
-        badges = [f":{mode_badge(side.mode)}-badge" for side in sides]
-        table["Mode"] = [f"{badge}[{title}]" for badge, title in zip(badges, titles, strict=True)]
+        table["Mode"] = [mode_badge(side.mode, side.label) for side in sides]
         score = table.columns[1]
         table[score] = "**" + table[score].str.replace("%", "%**", n=1)
     parts = coloured_parts(verdict.summary(results), sides)

@@ -33,7 +33,7 @@ class CheckpointChoice:
     def badge(self) -> str:
         """Its mode as a coloured badge, in Markdown."""
         title = "Pretrained" if self.mode == "untouched" else mode_title(self.mode)
-        return f":{mode_badge(self.mode)}-badge[{title}]"
+        return mode_badge(self.mode, title)
 
 
 def models_that_answer() -> dict[str, "CheckpointChoice"]:

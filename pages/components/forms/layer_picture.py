@@ -11,11 +11,10 @@ from ftcore.errors import UnfreezeError
 from ftcore.models.spec import ModelSpec
 from ftcore.training import strategies
 from pages.components.charts.component import script_component
-from pages.components.charts.palette import model_colour
+from pages.components.charts.palette import model_colour, text_on
 from pages.components.shell import assets
 from pages.components.text.labels import group_title
 
-DARK, LIGHT = "#11141A", "#FFFFFF"
 MANY = 9
 """Layers from which their blocks are small."""
 
@@ -80,14 +79,6 @@ def shared_size(spec: ModelSpec) -> str:
     return (
         f"{len(sizes)} layers of {about}{formatting.count(sum(sizes) / len(sizes))} parameters each"
     )
-
-
-def text_on(colour: str) -> str:
-    """DARK or LIGHT, whichever has the higher contrast with the colour (WCAG 2)."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in channels]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return LIGHT if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.056 else DARK
 
 
 def _trained_groups(config: FineTuneConfig | None, spec: ModelSpec, epoch: int | None) -> set[str]:

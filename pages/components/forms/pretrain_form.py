@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ftcore.config import NEW_MODEL, SETTINGS, FineTuneConfig
-from ftcore.modes import MODE_DEFAULTS
+from ftcore.modes import mode_defaults
 from ftcore.settings import label
 from pages.components.forms.checkpoint_picker import run_names_and_states
 from pages.components.forms.import_form import AG_NEWS_FOLDER
@@ -43,6 +43,6 @@ def pretrain_form() -> None:
 def _number_input(name: str) -> int:
     setting = SETTINGS[name]
     low, high = int(setting.metadata["low"]), int(setting.metadata["high"])
-    default = setting.default or MODE_DEFAULTS["full"].epochs
+    default = setting.default or mode_defaults("full").epochs
     options = {"help": setting.metadata["help"], "persist_state": "session"}
     return st.number_input(label(setting), low, high, default, key=f"pretrain_{name}", **options)

@@ -93,7 +93,7 @@ def preset(name: str, mode: str) -> dict[str, Any]:
 
 def mode_defaults(mode: str) -> dict[str, Any]:
     """The values that a mode sets for the chosen checkpoint."""
-    return vars(modes.mode_defaults(mode, encoder(), st.session_state[key("limit")]))
+    return vars(modes.mode_defaults(mode, recipe(), st.session_state[key("limit")]))
 
 
 def end_setting() -> str:
@@ -104,7 +104,12 @@ def end_setting() -> str:
 
 def encoder() -> bool:
     """Whether the chosen checkpoint is an encoder."""
-    return config.is_encoder(st.session_state[key("checkpoint")])
+    return recipe() != "lesson"
+
+
+def recipe() -> modes.Recipe:
+    """The kind of the chosen checkpoint, which decides the defaults."""
+    return modes.recipe(config.encoder_spec(st.session_state[key("checkpoint")]))
 
 
 def checkpoint_input(checkpoints: Mapping[str, Checkpoint]) -> None:
@@ -137,10 +142,11 @@ def choose_checkpoint(ref: str) -> None:
 
 
 def _apply_checkpoint() -> None:
-    """Callback: an encoder needs other values than the lesson's model."""
+    """Callback: defaults of another kind of model become those of this one."""
     mode, limit = st.session_state[key("mode")], st.session_state[key("limit")]
-    known = modes.mode_defaults(mode, not encoder(), limit)
-    if vars(known).items() <= values().items():  # those of the other kind
+    given = values().items()
+    others = (kind for kind in modes.DEFAULTS if kind != recipe())
+    if any(vars(modes.mode_defaults(mode, kind, limit)).items() <= given for kind in others):
         apply_preset()
 
 
@@ -162,7 +168,7 @@ def data_input() -> None:
 def mode_input(spec: ModelSpec) -> None:
     """Draw the choice of the mode; `last-K` is one button, with a slider for K while it is chosen."""
     mode = st.session_state[key("mode")]
-    known = modes.of_kind(encoder())
+    known = modes.DEFAULTS[recipe()]
     if modes.last_groups(mode) > len(spec.group_sizes()) or not (
         modes.last_groups(mode) or mode in known
     ):  # chosen for a deeper model, or for another kind
@@ -240,7 +246,7 @@ def limit_input() -> None:
 def _apply_limit() -> None:
     """Callback: epochs that are the mode's are those for the new number of texts."""
     mode, before = st.session_state[key("mode")], st.session_state[LAST_LIMIT]
-    if st.session_state[key("epochs")] == modes.mode_defaults(mode, encoder(), before).epochs:
+    if st.session_state[key("epochs")] == modes.mode_defaults(mode, recipe(), before).epochs:
         fill({"epochs": mode_defaults(mode)["epochs"]})
 
 

@@ -123,7 +123,7 @@ def _header(run: tracking.Run) -> None:
         if run.config.checkpoint == NEW_MODEL:
             st.badge("New model", color="gray")
         else:
-            st.badge(mode_title(run.config.mode), color=palette.mode_badge(run.config.mode))
+            st.markdown(palette.mode_badge(run.config.mode, mode_title(run.config.mode)))
         st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
         st.space("stretch")
         if run.live:

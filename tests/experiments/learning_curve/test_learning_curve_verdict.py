@@ -86,6 +86,27 @@ def test_findings_name_references_crossings_checks_and_what_is_missing():
     assert "synthetic" in analysis.analyse(learning_curve({"full": RISES})).findings[0]
 
 
+@pytest.mark.parametrize(
+    ("tfidf", "sentence"),
+    [
+        (
+            by_size(500, 600, 700, 900),
+            "A network beats TF-IDF with 50, 100 and 200 texts, Full by 9.",
+        ),
+        (by_size(500, 750, 850, 900), "A network beats TF-IDF with 50 texts, Full by 5."),
+        (by_size(500, 750, 850, 900), "; TF-IDF is ahead by 6."),
+        (by_size(500, 750, 780, 841), "; with 400 no network is surely better."),
+        (by_size(600, 750, 850, 900), "No network beats TF-IDF with 400 texts: it is ahead by 6."),
+        (by_size(600, 750, 850, 841), "With 400 texts no network is surely better than TF-IDF."),
+        (by_size(400, 500, 600, 700), "A network beats TF-IDF at every size: Full by 14."),
+    ],
+)
+def test_it_is_said_where_a_network_beats_tfidf_and_where_not(tfidf, sentence):
+    results = learning_curve({"full": by_size(550, 700, 790, 840), "tfidf": tfidf})
+    [worth] = analysis.analyse(results).worth
+    assert sentence in worth
+
+
 def test_a_number_that_is_all_of_the_texts_is_not_measured_twice():
     results = learning_curve({"full": by_size(550, 700)}, [0])
     renamed = replace(results[1].run, config=replace(results[1].run.config, limit=9_999))

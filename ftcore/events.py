@@ -31,6 +31,7 @@ Phase = Literal[
     "diagnostics",
     "converting",
     "saving",
+    "uploading",
     "done",
 ]
 Facts = dict[str, str | int | float | list[str]]  # JSON values; only "labels" is a list

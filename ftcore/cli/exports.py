@@ -58,17 +58,34 @@ def _import_lesson(options: argparse.Namespace, out: Printer) -> None:
 
 
 def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
-    """Write a checkpoint in a format to use elsewhere."""
+    """Write a checkpoint in a format to use elsewhere, or push it to the Hugging Face Hub."""
     from ftcore.exchange import formats
     from ftcore.models import checkpoints
 
-    if options.title and options.format != formats.PLAIN:
+    name = options.format or ("huggingface" if options.push else formats.PLAIN)
+    if options.title and name != formats.PLAIN:
         raise UsageError(f"Only the format {formats.PLAIN} has a title; omit --title.")
+    if options.push:
+        _push(options, name, out)
+        return
+    if options.private:
+        raise UsageError("Only what is pushed can be private: add --push, or omit --private.")
+    if not options.to:
+        raise UsageError("Give a target, or a name on the Hub (--push).")
     target = expand_home(options.to)
-    drain(formats.export(options.format, options.ref, target), out.event)
+    drain(formats.export(name, options.ref, target), out.event)
     if options.title:
         checkpoints.update(target, options.title)
     _exported(options.to, out)
+
+
+def _push(options: argparse.Namespace, name: str, out: Printer) -> None:
+    from ftcore.exchange import huggingface_export
+
+    if options.to or name != "huggingface":
+        raise UsageError("What is pushed has the format huggingface; omit the target and --format.")
+    url = drain(huggingface_export.push(options.ref, options.push, options.private), out.event)
+    out.record({"pushed": url}, f"Pushed to {url}")
 
 
 def export_experiment(options: argparse.Namespace, out: Printer) -> None:

@@ -178,10 +178,14 @@ def _parser() -> argparse.ArgumentParser:
     lesson.add_argument("--source", dest="ag_news", help="AG News folder (default: download it)")
 
     to, target = "folder to create", "folder to create, or file of a format that is one"
-    sub = add("export", exports.export_checkpoint, ref=ref, to=target)
+    sub = add("export", exports.export_checkpoint, ref=ref)
+    sub.add_argument("to", nargs="?", help=target)
     forms = " ".join(f"{name}: {form.sentence}" for name, form in FORMATS.items())
-    help = f"{forms} (default: %(default)s)"
-    sub.add_argument("--format", choices=list(FORMATS), default=PLAIN, help=help)
+    help = f"{forms} (default: {PLAIN})".replace("%", "%%")
+    sub.add_argument("--format", choices=list(FORMATS), help=help)
+    help = "in place of a target: the name of a new model on the Hugging Face Hub, by the token of HF_TOKEN"
+    sub.add_argument("--push", metavar="OWNER/NAME", help=help)
+    sub.add_argument("--private", action="store_true", help="nobody else sees what is pushed")
     sub.add_argument("--title", help="its new title (default: the checkpoint's)")
 
     which = "its id, as `experiments` lists it"

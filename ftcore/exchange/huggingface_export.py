@@ -1,10 +1,13 @@
 """A fine-tuned encoder goes out as a folder that transformers opens by itself."""
 
+import tempfile
 from pathlib import Path
 
+from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
+from ftcore.exchange import model_card
 from ftcore.exchange.huggingface import DEFINITION
-from ftcore.models import checkpoint_files, checkpoints
+from ftcore.models import calibration, checkpoint_files, checkpoints, hub_upload
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.families import FAMILIES
@@ -21,7 +24,7 @@ def fault(checkpoint: Checkpoint) -> str:
     if spec.pooling != "first":
         return (
             f"{checkpoint.title} classifies the mean over its tokens, for which {spec.family} has no class "
-            "in transformers: train it with --pooling first."
+            "in transformers: take it away as ONNX, or train it with --pooling first."
         )
     return ""
 
@@ -37,6 +40,9 @@ def write(ref: str, target: Path) -> Task[Path]:
     from ftcore.text.subwords import SubwordTokenizer
 
     model = checkpoint_files.load_model(checkpoint, beside=True)
+    if calibrated := calibration.read(checkpoint):
+        model.last_layer.weight.data /= calibrated.temperature
+        model.last_layer.bias.data /= calibrated.temperature
     tokenizer = checkpoint_files.load_tokenizer(checkpoint)
     assert isinstance(tokenizer, SubwordTokenizer)  # an encoder's
     names = dict(enumerate(checkpoint.labels))
@@ -65,8 +71,19 @@ def write(ref: str, target: Path) -> Task[Path]:
             sep_token=end,
             model_max_length=checkpoint.max_length,
         ).save_pretrained(staging)
-        files.write(staging / checkpoints.CARD, _card(checkpoint).encode())
+        card = model_card.card(checkpoint, _usage(checkpoint), "transformers")
+        files.write(staging / checkpoints.CARD, card.encode())
     return target
+
+
+def push(ref: str, name: str, private: bool, token: str = "") -> Task[str]:
+    """Push a fine-tuned encoder to the Hub as a new model, and return its address; see `hub_upload.push`."""
+    if unfit := fault(checkpoints.find(ref)):
+        raise UnfreezeError(unfit)
+    hub_upload.check(name, token)
+    with tempfile.TemporaryDirectory(prefix="unfreeze-") as temporary:
+        folder = yield from write(ref, Path(temporary) / "model")
+        return (yield from hub_upload.push(folder, name, private, token))
 
 
 def _hub_name(family: str, name: str) -> str:
@@ -80,32 +97,21 @@ def _hub_name(family: str, name: str) -> str:
     return f"{path}.{rest}"
 
 
-def _thresholds(checkpoint: Checkpoint) -> str:
-    """A line on the labels that count as answered; "" if a text has one."""
-    pairs = zip(checkpoint.labels, checkpoint.thresholds, strict=False)
-    listed = ", ".join(f"{label} {threshold:.3f}" for label, threshold in pairs)
-    line = "\n- A text has every label whose probability is at least its threshold"
-    return f"{line} (`top_k=None` shows all): {listed}." if listed else ""
-
-
-def _card(checkpoint: Checkpoint) -> str:
-    accuracy = checkpoint.metrics.get("test_accuracy")
-    measured = "not measured" if accuracy is None else f"{accuracy:.1%} on the test texts"
-    return f"""---
-pipeline_tag: text-classification
-library_name: transformers
----
-
-# {checkpoint.title}
-
-- Fine-tuned with Unfreeze on {checkpoint.dataset}, from {checkpoint.parent or "nothing"}.
-- Classes: {", ".join(checkpoint.labels)}. Accuracy: {measured}.{_thresholds(checkpoint)}
-- Unfreeze reads {checkpoint.max_length} tokens of a text, of a longer one also its end; `pipeline`
-  reads the start alone, so its answers about longer texts differ.
-
-```python
+def _usage(checkpoint: Checkpoint) -> str:
+    several = ", top_k=None" if checkpoint.thresholds else ""
+    scaled = calibration.read(checkpoint)
+    notes = [
+        f"It gives the probabilities of Unfreeze for texts of up to {checkpoint.max_length} tokens."
+        + (" The temperature is part of its last layer." if scaled else "")
+    ]
+    if checkpoint.tail:
+        notes.append(
+            "Of a longer text, Unfreeze reads the end too, and transformers the start alone."
+        )
+    return f"""```python
 from transformers import pipeline
 
-pipeline("text-classification", "THIS FOLDER")("a text", truncation=True)
+pipeline("text-classification", "THIS FOLDER"{several})("a text", truncation=True)
 ```
-"""
+
+{" ".join(notes)}"""

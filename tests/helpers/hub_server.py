@@ -4,6 +4,7 @@ It speaks the addresses of the real one that huggingface_hub asks for, and sends
 host (localhost), as the real one does.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -53,6 +54,8 @@ class HubServer(FileServer):
         page: the body of an answer that is no proper one.
         describes: whether it answers with JSON; another site answers with a page.
         tokens: the path and Authorization header of all requests.
+        writers: tokens that may create models and commit to them.
+        private: names of models that were created so.
     """
 
     def __init__(self) -> None:
@@ -64,6 +67,8 @@ class HubServer(FileServer):
         self.page = b""
         self.describes = True
         self.tokens: list[tuple[str, str]] = []
+        self.writers: set[str] = set()
+        self.private: set[str] = set()
         self._commits: dict[str, dict[str, dict[str, bytes]]] = {}
         self._branches: dict[str, dict[str, str]] = {}
         self._cards: dict[str, dict[str, Any]] = {}
@@ -88,6 +93,22 @@ class HubServer(FileServer):
         commits = self._commits[name]
         short = [sha for sha in commits if _COMMIT.fullmatch(revision) and sha.startswith(revision)]
         return self._branches[name].get(revision) or (short[0] if short else None)
+
+    def _files_of(self, name: str) -> dict[str, bytes]:
+        """The files of a model; a new one has one of the Hub's own."""
+        if name not in self._commits:
+            return {".gitattributes": b""}
+        return self._commits[name][self._branches[name]["main"]]
+
+    def _added(self, line: bytes) -> tuple[str, bytes] | None:
+        """The file that a line of a commit adds: its content, or that of the upload before."""
+        operation = json.loads(line)
+        value = operation["value"]
+        if operation["key"] == "file":
+            return value["path"], base64.b64decode(value["content"])
+        if operation["key"] == "lfsFile":
+            return value["path"], self.files[f"storage/{value['oid']}"]
+        return None
 
     def _describe(self, name: str, sha: str) -> dict[str, Any]:
         files = self._commits[name][sha]
@@ -134,6 +155,53 @@ class HubServer(FileServer):
                     self.refuse(404, {})
 
             do_HEAD = do_GET
+
+            def do_POST(self) -> None:
+                """Create a model, take a commit, or say where large files go."""
+                path = unquote(urlsplit(self.path).path).lstrip("/")
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                header = self.headers.get("Authorization", "")
+                server.requests.append(f"{self.command} {path}")
+                server.tokens.append((path, header))
+                if server.answers and (answer := server.answers.pop(0)):
+                    self.refuse(*answer)
+                elif path == "api/validate-yaml":
+                    self.answer({"errors": [], "warnings": []})
+                elif header.removeprefix("Bearer ") not in server.writers:
+                    self.refuse(403, {})
+                elif path == "api/repos/create":
+                    asked = json.loads(body)
+                    name = f"{asked['organization']}/{asked['name']}"
+                    server.publish(name, server._files_of(name))
+                    server.private |= {name} if asked.get("visibility") == "private" else set()
+                    self.answer({"url": f"{server.url}/{name}"})
+                elif "/preupload/" in path:
+                    modes = [_upload_mode(file["path"]) for file in json.loads(body)["files"]]
+                    self.answer({"files": modes})
+                elif path.endswith(".git/info/lfs/objects/batch"):
+                    objects = json.loads(body)["objects"]
+                    self.answer({"transfer": "basic", "objects": list(map(self.place, objects))})
+                else:
+                    name = path.removeprefix("api/models/").partition("/commit/")[0]
+                    files = server._files_of(name) | dict(
+                        filter(None, map(server._added, body.splitlines()))
+                    )
+                    commit = server.publish(name, files)
+                    url = f"{server.url}/{name}/commit/{commit}"
+                    self.answer({"commitOid": commit, "commitUrl": url})
+
+            def do_PUT(self) -> None:
+                path = unquote(urlsplit(self.path).path).lstrip("/")
+                server.files[path] = self.rfile.read(int(self.headers["Content-Length"]))
+                self.reply(200, {})
+
+            def place(self, asked: dict[str, Any]) -> dict[str, Any]:
+                """Where a large file is uploaded to."""
+                upload = {"href": f"{server.url}/storage/{asked['oid']}"}
+                return {"oid": asked["oid"], "size": asked["size"], "actions": {"upload": upload}}
+
+            def answer(self, values: dict[str, Any]) -> None:
+                self.reply(200, {"Content-Type": "application/json"}, json.dumps(values).encode())
 
             def commit(self, name: str, revision: str) -> str | None:
                 """Return the SHA of a commit, or refuse the request."""
@@ -192,6 +260,11 @@ class HubServer(FileServer):
                     self.wfile.write(body)
 
         return Handler
+
+
+def _upload_mode(path: str) -> dict[str, Any]:
+    mode = "lfs" if path.endswith(LARGE) else "regular"
+    return {"path": path, "uploadMode": mode, "shouldIgnore": False}
 
 
 def _sibling(file: str, data: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""README.md of an exported model: what it is, what was measured, how to use it."""
+"""README.md of an exported model: its model card, with what was measured and how to use it."""
 
+from ftcore.exchange import model_card
 from ftcore.exchange.onnx.description import DESCRIPTION, MODEL
 from ftcore.exchange.onnx.measuring import TOLERANCE, Measured
 from ftcore.formatting import count, percent, size
@@ -8,21 +9,15 @@ from ftcore.models.checkpoints import Checkpoint
 
 def card(checkpoint: Checkpoint, measured: Measured, precision: str) -> str:
     """Return the card as Markdown."""
-    lines = [
-        f"# {checkpoint.title}, as ONNX",
+    usage = [
+        f"`{MODEL}` takes `input_ids` and `attention_mask`, int64 [batch, length], of any batch size and of "
+        f"up to {count(checkpoint.max_length)} tokens, and gives `logits`, float32 [batch, classes]. "
+        f"`{DESCRIPTION}` names the labels, how much of a text is read, and the calibration.",
         "",
-        f"`{MODEL}` answers like the model in Unfreeze that it was made from. `{DESCRIPTION}` names its "
-        "labels, how much of a text it reads and its calibration.",
-        "",
-        f"- Classes: {', '.join(checkpoint.labels)}.",
         f"- Weights: {_weights(precision)}, {size(measured.bytes)}; {size(measured.own_bytes)} in Unfreeze.",
         *(f"- {line}" for line in findings(measured)),
-        "",
-        f"Inputs are `input_ids` and `attention_mask`, int64 [batch, length], of any batch size and of up to "
-        f"{checkpoint.max_length} tokens; the output is `logits` [batch, classes].",
-        "",
     ]
-    return "\n".join(lines)
+    return model_card.card(checkpoint, "\n".join(usage), "onnx")
 
 
 def findings(measured: Measured) -> list[str]:

@@ -78,7 +78,7 @@ def _trace(ref: str, file: Path) -> None:
     mask[1, 5:] = 0
     any_size = {axis: torch.export.Dim.DYNAMIC for axis, _ in enumerate(_AXES)}
     program = torch.onnx.export(
-        ByMask(),
+        ByMask().eval(),
         (ids, mask),
         dynamo=True,
         dynamic_shapes=dict.fromkeys(INPUTS, any_size),

@@ -19,6 +19,7 @@ PHASE_TITLES: dict[str, str] = {
     "diagnostics": "Computing diagnostics",
     "converting": "Converting",
     "saving": "Saving",
+    "uploading": "Uploading",
     "done": "Done",
 }
 

@@ -1,4 +1,6 @@
-"""Data: the datasets, built in and of one's own: what is in them, and a form that adds one (`?add`)."""
+"""Data: the datasets, built in and of one's own: what is in them, a form that adds one (`?add`), and labels
+worth a second look (`?view=labels`).
+"""
 
 import streamlit as st
 
@@ -8,8 +10,14 @@ from ftcore.data.store import card as stored, versions
 from ftcore.data.text_dataset import TextDataset
 from ftcore.errors import UnfreezeError
 from pages.components.data import card_view
-from pages.components.data.actions import card_buttons, delete_button, train_button
+from pages.components.data.actions import (
+    card_buttons,
+    delete_button,
+    second_look_button,
+    train_button,
+)
 from pages.components.data.add_form import add_form
+from pages.components.data.second_look_view import second_look_view
 from pages.components.data.texts_view import texts_view
 from pages.components.forms.settings_form import DATA_PATH
 from pages.components.forms.task_progress import run_task
@@ -73,11 +81,19 @@ except UnfreezeError as error:
     show_error(error)
     delete_button(name)
     st.stop()
+if st.query_params.get("view") == "labels":
+    if st.button("Back to the texts", icon=":material/arrow_back:", type="tertiary"):
+        del st.query_params["view"]
+        st.rerun()
+    st.subheader("Labels worth a second look", anchor=False)
+    second_look_view(spec, card)
+    st.stop()
 actions = st.container(horizontal=True, vertical_alignment="center", gap="small")
 source, load_clicked = "", not spec.takes_source
 if card is not None:
     with actions:
         train_button(name)
+        second_look_button()
         card_buttons(card)
     card_view.figures(card)
     card_view.origin(card)
@@ -127,4 +143,5 @@ if card is None:
         st.info(escape_markdown(note))
     with actions:
         train_button(name, source)
+        second_look_button()
 texts_view(dataset)

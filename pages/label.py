@@ -8,6 +8,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import list_checkpoints
 from ftcore.models.encoder_spec import EncoderSpec
 from pages.components.data.actions import train_button
+from pages.components.data.person import person
 from pages.components.data.sentences import show_errors
 from pages.components.forms import settings_form
 from pages.components.label.classes_form import add_classes, classes_form
@@ -31,8 +32,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     titles = datasets.titles()
     options = {"format_func": titles.get, "width": 300, "persist_state": "session"}
     name = st.selectbox("Data", names, key="label_dataset", **options)
-    options = {"max_chars": 60, "width": 200, "persist_state": "session"}
-    person = st.text_input("Your name", "Labeller", key="label_person", **options).strip()
+    by = person()
     options = {"format_func": lambda ref: checkpoints[ref].title, "width": 300}
     options |= {"help": "Chooses texts by its frozen body and a last layer that learns from you."}
     first = list(checkpoints).index(encoders[0]) if encoders else 0
@@ -44,11 +44,11 @@ try:
 except UnfreezeError as error:
     show_error(error)
     st.stop()
-if not person:
+if not by:
     st.info("Give your name: it stands beside each label that you give.")
     st.stop()
 if not card.labels:
-    classes_form(card, person)
+    classes_form(card, by)
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -58,7 +58,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         settings_form.fill({"dataset": name, "source": ""})
         st.switch_page("compare.py")
     if st.button("More classes", icon=":material/add:", type="tertiary"):
-        add_classes(card, person)
+        add_classes(card, by)
 
 from ftcore.active_learning import shared  # noqa: E402
 from pages.components.label.progress_view import learning_view  # noqa: E402
@@ -66,6 +66,6 @@ from pages.components.label.session import of_visitor  # noqa: E402
 from pages.components.label.text_view import text_view  # noqa: E402
 
 with show_errors(), st.spinner("Reading the texts …"):
-    session = of_visitor(shared.proposer(card, checkpoints[ref]), person)
+    session = of_visitor(shared.proposer(card, checkpoints[ref]), by)
     text_view(session)
     learning_view(session.proposer)

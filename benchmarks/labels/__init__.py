@@ -1,1 +1,1 @@
-"""What benchmarks measure about labels: whether choosing the next text pays, and how soon it is there."""
+"""What benchmarks measure about labels: what a second look finds, and whether choosing the next text pays."""

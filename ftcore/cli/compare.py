@@ -1,6 +1,7 @@
 """The command that trains several modes and compares them."""
 
 import argparse
+import re
 import statistics
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UsageError
 from ftcore.formatting import duration, percent
 from ftcore.modes import mode_defaults
+from ftcore.validation import printable
 
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result
@@ -24,6 +26,15 @@ DEFAULTS = {  # for help; `experiments.plan` sets them
 }
 
 
+def add_own_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `learning-curve` does not have."""
+    help = (
+        "two versions of data of your own, such as 0,5: what the corrections between them bought, in each "
+        "mode, with the same seeds; version 0 is the data as added"
+    )
+    parser.add_argument("--versions", metavar="A,B", default=argparse.SUPPRESS, help=help)
+
+
 def compare(options: argparse.Namespace, out: Printer) -> int:
     """Train in several modes from the same start, and compare the results."""
     return experiment.run_experiment(options, out, "comparison", plan_runs, _report)
@@ -34,7 +45,12 @@ def plan_runs(options: argparse.Namespace, given: dict[str, Any]) -> list[FineTu
     from ftcore.experiments import plan
 
     seeds, modes = experiment.chosen_seeds(options, SEEDS), experiment.chosen_modes(options, MODES)
-    configs = plan.plan(given, modes, seeds, references="references" in options)
+    references = "references" in options
+    if "versions" in options:
+        numbers = _version_numbers(options.versions)
+        configs = plan.plan_versions(given, numbers, modes, seeds, references)
+    else:
+        configs = plan.plan(given, modes, seeds, references=references)
     needed, settings = max(config.evaluations for config in configs), given_settings(options)
     if int(settings.get("evaluations", needed)) < needed:
         raise UsageError(
@@ -44,13 +60,20 @@ def plan_runs(options: argparse.Namespace, given: dict[str, Any]) -> list[FineTu
     return configs
 
 
+def _version_numbers(text: str) -> list[int]:
+    if re.fullmatch(r"\s*\d{1,9}\s*,\s*\d{1,9}\s*", text, re.ASCII):
+        return [int(number) for number in text.split(",")]
+    raise UsageError(f"Versions are {printable(text)!r}; give two numbers, such as 0,5.")
+
+
 def _report(results: "list[Result]") -> tuple[dict[str, Any], list[str]]:
     """The figures of each mode and the verdict, as JSON values and as lines."""
-    from ftcore.experiments import verdict
+    from ftcore.experiments import corrections, verdict
 
     rows = _rows(results)
     summary, findings = verdict.summary(results), verdict.findings(results)
     values = {"modes": rows, "average": _average(results), "verdict": summary, "further": findings}
+    values |= {"corrections": corrections.values(results)}
     return values, [*_table(rows), "", summary, *findings]
 
 

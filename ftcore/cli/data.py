@@ -1,9 +1,9 @@
-"""The commands `data add`, `list`, `show`, `export`, `rename`, `edit` and `remove`: a user's own datasets."""
+"""The commands below `data`: a user's own datasets."""
 
 import argparse
 from collections.abc import Callable
 
-from ftcore.cli import data_options, removal
+from ftcore.cli import data_correct, data_options, removal
 from ftcore.cli.printer import Printer
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
@@ -41,6 +41,7 @@ def add_parsers(parser: argparse.ArgumentParser, as_json: str) -> None:
     sub.add_argument("--format", choices=("csv", "parquet"), default="csv", help="default: csv")
     command("rename", rename, name=stored, new="its new name")
     data_options.add_changes_to(command("edit", edit, name=stored))
+    data_correct.add_arguments(command("correct", data_correct.correct, name=stored))
     sub = command("remove", removal.remove_dataset, name=stored)
     sub.add_argument(
         "--end-dependents", action="store_true", help="stop the runs that need it first"

@@ -102,7 +102,7 @@ def _unfinished(options: argparse.Namespace, kind: "Kind") -> "list[Run]":
     from ftcore.experiments import catalog, kinds
     from ftcore.runs.checks import check_resumable
 
-    own = ("modes", "seeds", "references", "sizes", "one_seed_from")
+    own = ("modes", "seeds", "references", "versions", "sizes", "one_seed_from")
     others = [name for name in own if name in options]
     others += ["preset"] if options.preset else []
     if given := [*given_settings(options), *others]:

@@ -14,6 +14,7 @@ from ftcore.cli import (
     data,
     experiment,
     exports,
+    label_issues,
     learning_curve,
     listings,
     predict,
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--port", type=_port, default=8501, help="port (default: %(default)s)")
 
     add("datasets", listings.datasets)
-    what = "Add, list, show, export, rename and remove data of your own."
+    what = "Add, list, show, export, rename, correct and remove data of your own."
     data.add_parsers(subparsers.add_parser("data", help=what, description=what), as_json)
     sub = add("checkpoints", listings.checkpoints)
     actions = sub.add_subparsers(metavar="ACTION", title="other actions")
@@ -144,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     add_preset(sub)
     sub.add_argument("--revision", help=revision)
     experiment.add_arguments(sub, compare.MODES, compare.SEEDS)
+    compare.add_own_arguments(sub)
     sub = add("learning-curve", learning_curve.learning_curve)
     add_arguments(sub, without=("mode", "seed", "limit"), defaults=learning_curve.DEFAULTS)
     add_preset(sub)
@@ -159,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_arguments(
         add("calibrate", calibrate.calibrate, ref="id of a run, or a copy of its checkpoint")
     )
+
+    what = "name of the data"
+    label_issues.add_arguments(add("label-issues", label_issues.label_issues, dataset=what))
 
     sub = add("vectors", training.vectors)
     sub.add_argument("sources", nargs="*", help="IMDB archives and AG News folders; none: GloVe")

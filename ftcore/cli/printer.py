@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,11 @@ MOST_CLASSES = 8  # whose probabilities fit a line
 class Printer:
     """Prints one line per record and flushes it. In text, `brief` leaves out all but evaluations."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(
+        self, as_json: bool, write: Callable[[str], None] = lambda line: streams.write(f"{line}\n")
+    ) -> None:
         self.as_json = as_json
+        self._write = write
         self.brief = False
         self.notes: list[str] = []  # of the events so far, each once
         self._progress_time = 0.0
@@ -35,7 +38,7 @@ class Printer:
         """Print a result: `values` as JSON, or `line`."""
         if self.as_json:
             line = json.dumps(values, default=str)  # ASCII, which any encoding can write
-        streams.write(f"{line}\n")
+        self._write(line)
 
     def event(self, event: events.Event) -> None:
         """Print an event of a task; of progress in one phase, a line a second."""

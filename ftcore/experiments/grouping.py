@@ -5,6 +5,8 @@ from dataclasses import Field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ftcore.config import FineTuneConfig
+from ftcore.data import datasets
+from ftcore.data.store import versions
 from ftcore.modes import MODES, REFERENCES, mode_title
 from ftcore.relevance import relevant_settings
 from ftcore.settings import label
@@ -80,10 +82,12 @@ def side_labels(runs: "Sequence[Run]") -> list[str]:
 
 
 def _setting_label(config: FineTuneConfig, setting: "Field[Any]") -> str:
-    """Such as "epochs 4" or "all training texts"."""
+    """Such as "epochs 4", "all training texts" or, of data, "version 3"."""
     value = getattr(config, setting.name)
     if setting.name == "limit":
         return f"{value:,} training texts" if value else "all training texts"
+    if setting.name == "dataset" and datasets.is_version(value):
+        return f"version {versions.split_name(value)[1]}"
     return f"{label(setting).lower()} {value}"
 
 
@@ -100,7 +104,8 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
         seeds.setdefault(without_seed(run.config), set()).add(run.config.seed)
     values = {
         "checkpoint": [run.config.checkpoint for run in networks],
-        "data": [run.config.dataset for run in runs],
+        # Versions of the same data are compared to tell what changes of labels bought.
+        "data": [datasets.without_version(run.config.dataset) for run in runs],
         "training texts": [f"{run.config.limit:,}" if run.config.limit else "all" for run in runs],
         "seed": [", ".join(map(str, sorted(group))) for group in seeds.values()],
     }
@@ -123,7 +128,10 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
     ]
     distinct = {name: list(dict.fromkeys(each)) for name, each in values.items()}
     differences = {name: each for name, each in distinct.items() if len(each) > 1}
+    of_versions = len({run.config.dataset for run in runs}) > 1 and "data" not in differences
     for fact, (setting, name) in _FACTS.items():
+        if fact == "dataset_fingerprint" and of_versions:
+            continue
         # Records of earlier versions, and references, lack some of them.
         known = list(dict.fromkeys(str(run.facts[fact]) for run in runs if fact in run.facts))
         if len(known) > 1 and setting not in differences:
@@ -132,6 +140,6 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
     for run in runs:
         if "split_fingerprint" in run.facts:
             splits.setdefault(run.config.seed, set()).add(run.facts["split_fingerprint"])
-    if not differences and any(len(group) > 1 for group in splits.values()):
+    if not (differences or of_versions) and any(len(group) > 1 for group in splits.values()):
         differences["split"] = sorted(set().union(*splits.values()))
     return differences

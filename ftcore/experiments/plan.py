@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ftcore.config import NEW_MODEL, FineTuneConfig, generated_name
+from ftcore.config import NEW_MODEL, SETTINGS, FineTuneConfig, generated_name
+from ftcore.data import datasets
 from ftcore.earlier_settings import current_names
 from ftcore.errors import UsageError
 from ftcore.modes import EARLIER_MODES, REFERENCES, mode_defaults
@@ -61,6 +62,40 @@ def plan(
     ]
 
 
+def plan_versions(
+    settings: Mapping[str, Any],
+    numbers: Sequence[int],
+    modes: Sequence[str],
+    seeds: Iterable[int],
+    references: bool = True,
+) -> list[FineTuneConfig]:
+    """The runs that compare two versions of stored data: those of `plan` with each, seed by seed.
+
+    Raises UsageError if there are no such versions.
+    """
+    settings, seeds = current_names(settings), distinct_seeds(seeds)
+    name = datasets.without_version(str(settings.get("dataset", SETTINGS["dataset"].default)))
+    if not datasets.find_spec(name).stored:
+        raise UsageError(
+            f"{datasets.title(name)} is built in and has one version: give data of your own (--dataset)."
+        )
+    distinct = sorted(set(numbers))
+    if len(distinct) != 2:
+        raise UsageError("Two versions are compared: give their numbers, such as 0,5.")
+    named = [f"{name}@{number}" for number in distinct]
+    for version in named:
+        datasets.find_spec(version)  # raises if there is none
+    networks, lines = networks_and_references(settings, modes, references)
+    rounds = [(networks, seed) for seed in seeds] if networks else []
+    rounds += [(lines, seeds[0])] if lines else []
+    return [
+        config
+        for these, seed in rounds
+        for version in named
+        for config in plan(settings | {"dataset": version}, these, [seed], references=False)
+    ]
+
+
 def distinct_seeds(seeds: Iterable[int]) -> list[int]:
     """Seeds, each once. Raises UsageError if there is none."""
     if not (distinct := list(dict.fromkeys(seeds))):
@@ -100,6 +135,7 @@ def new_id() -> str:
 
 
 def default_name(configs: Sequence[FineTuneConfig]) -> str:
-    """A name from the modes, the dataset and the time."""
+    """A name from the modes, the data, in two versions if they are compared, and the time."""
     modes = [config.mode for config in configs if config.mode not in REFERENCES]
-    return generated_name(modes, configs[0].dataset, f"{datetime.now():%d %b %H:%M}")
+    data = " → ".join(dict.fromkeys(config.dataset for config in configs))
+    return generated_name(modes, data, f"{datetime.now():%d %b %H:%M}")

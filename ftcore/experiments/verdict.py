@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ftcore import formatting
+from ftcore.experiments import corrections
 from ftcore.experiments.comparison import Pair, Side, average, sides
 from ftcore.experiments.result import Result
 from ftcore.formatting import FEW_TEXTS, duration, listing, percent
@@ -19,7 +20,12 @@ _TFIDF = "TF-IDF with logistic regression"
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Which mode is the most accurate and which the fastest, in two sentences at most."""
+    """Which mode is the most accurate and which the fastest, in two sentences at most.
+
+    Of two versions of the data: what the changes of labels bought.
+    """
+    if corrections.versions_of(results):
+        return corrections.summary(results)
     networks = _networks(sides(results))
     if not networks:
         return "No network finished, so there is nothing to compare."
@@ -46,6 +52,8 @@ def findings(results: Sequence[Result]) -> list[str]:
     networks = _networks(everything)
     if not networks:
         return incomplete
+    if corrections.versions_of(results):
+        return [*small_parts(everything), *corrections.findings(results), *incomplete]
     references = [side for side in everything if side.is_reference]
     by_mode = {side.mode: side for side in reversed(networks + references)}  # the best of a mode
     sentences = [

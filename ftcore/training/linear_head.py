@@ -44,11 +44,7 @@ def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifie
     ]
     with torch.inference_mode():
         inputs = model.below_last_layer()(torch.cat(features)).cpu().double()
-    if not inputs.isfinite().all():
-        raise Diverged(NO_NUMBER_AT_START)
-    mean = inputs.mean(0)
-    spread = inputs.std(0, correction=0).clamp(min=LEAST_SPREAD)
-    inputs = (inputs - mean) / spread  # has the same minimum, which is reached sooner
+    inputs, mean, spread = standardized(inputs)
     train = len(setup.train_rows)
     labels = setup.train.labels.cpu()[torch.cat([setup.train_rows, setup.val_rows])]
     weight, bias = yield from layer_of_task(
@@ -63,6 +59,18 @@ def fit_last_layer(setup: TrainingSetup, model: Classifier) -> Task[RowClassifie
         model.last_layer.weight.copy_(weight / spread)
         model.last_layer.bias.copy_(bias - (weight * (mean / spread)).sum(1))
     return reading
+
+
+def standardized(inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return inputs of mean 0 and spread 1, [texts, dim], with the mean and the spread of each feature.
+
+    A fit has the same minimum on them, and reaches it sooner. Raises Diverged if a feature is not finite.
+    """
+    if not inputs.isfinite().all():
+        raise Diverged(NO_NUMBER_AT_START)
+    mean = inputs.mean(0)
+    spread = inputs.std(0, correction=0).clamp(min=LEAST_SPREAD)
+    return (inputs - mean) / spread, mean, spread
 
 
 def layer_of_task(

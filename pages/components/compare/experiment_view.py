@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ftcore import paths
+from ftcore import formatting, paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.experiments import catalog
@@ -97,10 +97,11 @@ def _shared_settings(runs: Sequence[Run], name: str, is_curve: bool) -> str:
     networks = [run for run in runs if run.config.mode not in REFERENCES] or list(runs)
     config = networks[0].config
     seeds = sorted({run.config.seed for run in networks})
+    data = dict.fromkeys(run.config.dataset for run in runs)  # two, if they are versions
     sizes = sorted({run.config.limit or math.inf for run in networks})
     shown = [f"{size:,}" if size < math.inf else "all" for size in sizes]
     parts = [
-        datasets.title(config.dataset),
+        formatting.listing([datasets.title(name) for name in data]),
         f"{', '.join(shown)} training texts",
         f"from {config.checkpoint}" if config.checkpoint else "",
         "" if is_curve else _duration(config),  # which depends on mode and size

@@ -25,6 +25,13 @@ def train_button(name: str, source: str = "") -> None:
         st.switch_page("train.py")
 
 
+def second_look_button() -> None:
+    """Draw the button that leads to the labels worth a second look."""
+    if st.button("Second look at labels", icon=":material/fact_check:", type="tertiary"):
+        st.query_params["view"] = "labels"
+        st.rerun()
+
+
 def card_buttons(card: Card) -> None:
     """Draw the buttons for a stored dataset."""
     if st.button("Label", icon=":material/label:", type="tertiary"):

@@ -1,0 +1,1 @@
+"""Which labels of a dataset are likely to be wrong."""

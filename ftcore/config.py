@@ -192,7 +192,7 @@ class FineTuneConfig:
     best_by: Literal["auto", "accuracy", "macro-f1", "loss"] = setting(
         "auto",
         "Measure on the validation texts by which the best model is kept. auto: macro F1 if a class has "
-        "less than a tenth of the training texts, otherwise accuracy.",
+        "less than a tenth of the training texts, or a text may have several labels; otherwise accuracy.",
         label="Best model by",
     )
     seed: int = setting(0, "Seed of the split, the order and new weights.", 0, 2**31 - 1)

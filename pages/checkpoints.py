@@ -18,6 +18,7 @@ from pages.components.forms.pretrain_form import pretrain_form
 from pages.components.forms.take_away import take_away_button
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
+from pages.components.text.labels import accuracy_title
 
 PAGE_SIZE = 12  # cards
 HEADINGS = {"bundled": "Comes with Unfreeze", "imported": "Imported", "run": "Trained here"}
@@ -33,9 +34,10 @@ def accuracy(checkpoint: Checkpoint) -> str:
     if not checkpoint.labels:
         return "Pretrained on general text, no last layer yet"
     data = escape_markdown(datasets.title(checkpoint.dataset))
+    several = ", exact match" if checkpoint.thresholds else ""
     for metric, part in (("test_accuracy", "test set"), ("val_accuracy", "validation")):
         if metric in checkpoint.metrics:
-            return f"**{formatting.percent(checkpoint.metrics[metric])}** {data}, {part}"
+            return f"**{formatting.percent(checkpoint.metrics[metric])}** {data}, {part}{several}"
     return f"{data}, not measured"
 
 
@@ -97,13 +99,14 @@ def details(checkpoint: Checkpoint) -> None:
     if checkpoint.words != checkpoint.ref:
         rest = "its words" if rule else "the rest"
         on_disk += f", {rest} in {checkpoint.words}"
+    right = accuracy_title(bool(checkpoint.thresholds)).lower()
     facts = {
         "Classes": ", ".join(checkpoint.labels),
         "Learned from": datasets.title(checkpoint.dataset),
         "Started from": " ← ".join(map(title, ancestors(checkpoint))),
         "Training": checkpoint.origin.get("trains", ""),
-        "Test accuracy": formatting.percent(checkpoint.metrics.get("test_accuracy")),
-        "Validation accuracy": formatting.percent(checkpoint.metrics.get("val_accuracy")),
+        f"Test {right}": formatting.percent(checkpoint.metrics.get("test_accuracy")),
+        f"Validation {right}": formatting.percent(checkpoint.metrics.get("val_accuracy")),
         "Parameters": formatting.count(checkpoint.model.parameters),
         **{f"… {name}": formatting.count(size) for name, size in groups.items()},
         "Attention heads": str(checkpoint.model.heads),

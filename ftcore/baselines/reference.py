@@ -47,6 +47,7 @@ def measure(
             "split_fingerprint": datasets.split_fingerprint(dataset, train_rows, val_rows),
             "data_from": dataset.source,
             "labels": list(dataset.labels),
+            "several_labels": dataset.multi_label,
             "train_texts": len(train_rows),
             "train_classes": int(np.count_nonzero(learned.counts(len(dataset.labels)))),
             "val_texts": len(val_rows),

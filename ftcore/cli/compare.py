@@ -98,6 +98,7 @@ def _rows(results: "list[Result]") -> list[dict[str, Any]]:
             row[f"{split}_texts"] = min(filter(None, texts), default=None)
             row[f"{split}_spread"] = statistics.stdev(values) if len(values) > 1 else None
         row |= {"macro_f1": side.macro_f1, "balanced_accuracy": side.balanced_accuracy}
+        row |= {"micro_f1": side.micro_f1}
         row |= {"measure": side.measure, "per_class": side.by_class}
         rows.append(row)
     return rows

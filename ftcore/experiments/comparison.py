@@ -58,6 +58,11 @@ class Side:
         return _mean_if_known([result.balanced_accuracy for result in self.results])
 
     @property
+    def micro_f1(self) -> float | None:
+        """Mean over the seeds; None where a text has one label, so that it is the accuracy."""
+        return _mean_if_known([result.run.metrics.get("micro_f1") for result in self.results])
+
+    @property
     def by_class(self) -> list[dict[str, Any]] | None:
         """Label, precision, recall, F1 and support of each class, means over the seeds; None if unknown."""
         looks = [result.diagnostics for result in self.results if result.answers is not None]

@@ -101,11 +101,11 @@ def _most_accurate(networks: list[Side], ties: list[Side]) -> str:
     if len(ties) == 1:
         control_wins = best.mode == "scratch" and second.mode == "full"
         note = ", so pretraining did not help here" if control_wins else ""
-        first = (
-            f"has the highest macro F1: {scores} on"
-            if by_f1
-            else f"is the most accurate: {scores} of"
-        )
+        first = f"is the most accurate: {scores} of"
+        if by_f1:
+            first = f"has the highest macro F1: {scores} on"
+        elif _several(best):
+            first = f"most often has exactly the right labels: {scores} of"
         return (
             f"{names} {first} {_texts(best, 'test texts')}, "
             f"{_points(Pair(best, second))} more than {second.label}{note}."
@@ -115,8 +115,10 @@ def _most_accurate(networks: list[Side], ties: list[Side]) -> str:
         sample += f" and {len(best.results)} seeds"
     if len(ties) < len(networks):
         first = "have the highest macro F1" if by_f1 else "are the most accurate"
+        if _several(best) and not by_f1:
+            first = "most often have exactly the right labels"
         return f"{names} {first}, {scores}: too close to tell apart on {sample}."
-    measure = " by macro F1" if by_f1 else ""
+    measure = " by macro F1" if by_f1 else " by exactly right labels" if _several(best) else ""
     return f"{names} are too close to tell apart{measure} on {sample}: {scores}."
 
 
@@ -147,6 +149,8 @@ def _accuracies(networks: list[Side], by_mode: dict[str, Side]) -> str:
         return ""
     shown = networks + [side for mode, side in by_mode.items() if mode == "majority"]
     accuracies = listing([f"{side.label} {percent(side.test_accuracy)}" for side in shown])
+    if _several(networks[0]):
+        return f"Texts with exactly the right labels: {accuracies}."
     return f"By accuracy, in which the large classes count most: {accuracies}."
 
 
@@ -222,7 +226,10 @@ def _majority(networks: list[Side], by_mode: dict[str, Side]) -> str:
         return ""
     subject = f"{listing(poor)} {'is' if len(poor) == 1 else 'are'}"
     accuracy = percent(by_mode["majority"].score)
-    return f"{subject} no better than always naming the most frequent class ({accuracy})."
+    same = "giving all texts the same labels"
+    if not _several(networks[0]):
+        same = "always naming the most frequent class"
+    return f"{subject} no better than {same} ({accuracy})."
 
 
 def _time_to_accuracy(networks: list[Side]) -> str:
@@ -271,6 +278,11 @@ def _seed_range(networks: list[Side]) -> str:
     if not ranges:
         return "One seed each: another may shift every figure by a point or so."
     return f"From seed to seed: {listing(ranges)}."
+
+
+def _several(side: Side) -> bool:
+    """Whether a text may have several labels."""
+    return side.micro_f1 is not None
 
 
 def _chance(p: float) -> str:

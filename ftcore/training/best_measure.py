@@ -17,11 +17,17 @@ def choose(
 ) -> tuple[Measure, list[str]]:
     """The measure of a run, and the notes on it.
 
-    auto: macro F1 if a class has less than a tenth of the data's training texts, else accuracy. The whole
-    training part decides, so that all runs on the same data have the same measure.
+    auto: macro F1 if a text may have several labels, or a class has less than a tenth of the data's training
+    texts, else accuracy. The whole training part decides, so that all runs on the same data have the same
+    measure.
     """
     if best_by != "auto":
         return best_by, []
+    if dataset.multi_label:
+        return "macro-f1", [
+            "A text may have several labels, so the best model is the one with the highest macro F1, in "
+            "which every label counts alike."
+        ]
     counts = dataset.train.counts(len(dataset.labels))
     rare = [
         dataset.labels[number]

@@ -214,6 +214,7 @@ def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> 
         "data_encoding": setup.dataset.reading.encoding,
         "data_separator": setup.dataset.reading.separator,
         "labels": list(setup.dataset.labels),
+        "several_labels": setup.dataset.multi_label,
         "tokenizer": setup.tokenizer.name,
         **setup.loaded,
         "train_texts": len(setup.train_rows),

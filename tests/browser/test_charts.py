@@ -115,7 +115,12 @@ def test_clicking_a_cell_or_a_point_shows_its_texts(page, server):
 def test_a_chart_can_be_removed_while_it_is_drawn(page, server):
     """As when a run ends or the page is left at that moment; `page` fails on any error."""
     history = fake_results.history((0.5, 0.6, 0.7), 20)
-    curves = live_chart.pack([live_chart.Trace("one", "One", "#2563EB", history)], "step", "")
+    curves = live_chart.pack(
+        [live_chart.Trace("one", "One", "#2563EB", history)],
+        "step",
+        "",
+        {"loss": "Loss", "accuracy": "Accuracy"},
+    )
     layout = {"title": {"text": "T"}, "height": 300}
     still = json.dumps({"data": [{"x": [1, 2], "y": [1, 2]}], "layout": layout})
     scripts = [assets.PLOTLY_BASE, assets.LIVE_CHART, assets.FIGURE, assets.PLOTLY]

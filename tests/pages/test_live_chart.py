@@ -12,6 +12,8 @@ from pages.components.charts.live_chart import AXES, MAX_POINTS, Trace, decimate
 
 FINITE = st.floats(-1e6, 1e6)
 
+TITLES = {"loss": "Loss", "accuracy": "Accuracy"}
+
 
 def history(split: str, size: int) -> pd.DataFrame:
     """A curve of one point a step, 100 steps an epoch."""
@@ -70,7 +72,7 @@ def test_only_training_points_are_smoothed_and_those_that_are_not_finite_left_ou
 def test_packed_charts_read_back(axis):
     full = pd.concat([history("train", 3000), history("val", 7)])
     traces = [Trace("a", "Größe", "#2563EB", full), Trace("b", "empty", "#F59E0B", full[:0])]
-    head, curves = unpack(pack(traces, axis, "r"))
+    head, curves = unpack(pack(traces, axis, "r", TITLES))
     assert head["revision"] == f"r/{axis}"
     assert [run["label"] for run in head["runs"]] == ["Größe", "empty"]
     assert curves[0, "loss", "val"]["x"] == pytest.approx(history("val", 7)[axis])
@@ -81,7 +83,7 @@ def test_packed_charts_read_back(axis):
 def test_a_band_and_the_time_of_each_point_are_packed_with_their_curve():
     rows = history("val", 5)
     band = rows.assign(accuracy_low=rows["accuracy"] - 0.1, accuracy_high=rows["accuracy"] + 0.1)
-    _, curves = unpack(pack([Trace("a", "Mean", "#2563EB", band)], "step", "r", timed=True))
+    _, curves = unpack(pack([Trace("a", "Mean", "#2563EB", band)], "step", "r", TITLES, timed=True))
     accuracy, loss = curves[0, "accuracy", "val"], curves[0, "loss", "val"]
     assert accuracy["low"] == pytest.approx(band["accuracy_low"])
     assert accuracy["high"] == pytest.approx(band["accuracy_high"])

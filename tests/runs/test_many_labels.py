@@ -15,12 +15,14 @@ from ftcore.cli import main
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.events import Progress
-from ftcore.experiments import macro_f1
-from ftcore.experiments.comparison import Pair, Side
+from ftcore.experiments import macro_f1, verdict
+from ftcore.experiments.comparison import Pair, Side, sides
 from ftcore.inference import explanation, prediction
 from ftcore.models import checkpoints
-from ftcore.training import objective, outcome
-from pages.components.charts import answers_figure, diagnostics_figures
+from ftcore.training import best_measure, objective, outcome
+from pages.components.charts import answers_figure, diagnostics_figures, tradeoff_figure
+from pages.components.charts.live_chart import metrics_of
+from pages.components.compare import summary
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from tests.helpers import fake_results, paused_runs, small_runs
 from tests.helpers.app_pages import open_page
@@ -167,7 +169,7 @@ def side(mode: str, wrong: float, seed: int) -> Side:
     look = Diagnostics(LABELS, truth, np.where(said, 0.6, 0.4), thresholds=(0.5, 0.45, 0.6))
     figures = outcome.figures(truth, look.answers, 3)
     known = fake_results.result(mode, measure="macro-f1")
-    facts = known.run.facts | {"labels": list(LABELS), "test_texts": 400}
+    facts = known.run.facts | {"labels": list(LABELS), "test_texts": 400, "several_labels": True}
     run = replace(known.run, facts=facts, metrics=known.run.metrics | figures)
     return Side(mode, (replace(known, run=run, diagnostics=look),), "macro-f1")
 
@@ -188,6 +190,25 @@ def test_a_comparison_pairs_the_answers_text_by_text():
         assert found == pytest.approx(expected)
     low, high = pair.text_interval
     assert 0 < low < pair.difference < high
+
+
+def test_macro_f1_leads_and_no_accuracy_is_spoken_of(several):
+    assert best_measure.choose("auto", several)[0] == "macro-f1"
+    assert best_measure.choose("accuracy", several) == ("accuracy", [])
+    results = [*side("full", 0.05, 1).results, *side("last-layer", 0.3, 2).results]
+    assert "Full has the highest macro F1" in verdict.summary(results)
+    further = " ".join(verdict.findings(results))
+    assert "Texts with exactly the right labels: Full" in further and "By accuracy" not in further
+    columns = set(summary.results_table(sides(results))[0])
+    assert {"Macro F1", "Micro F1", "Test exact match"} <= columns
+    assert not {"Test accuracy", "Balanced accuracy"} & columns
+    assert metrics_of(result.run for result in results)["accuracy"] == "Exact match"
+    by_accuracy = [
+        replace(result, run=replace(result.run, facts=result.run.facts | {"best_by": "accuracy"}))
+        for result in results
+    ]
+    assert "Full most often has exactly the right labels" in verdict.summary(by_accuracy)
+    assert "exact match" in tradeoff_figure.tradeoff(by_accuracy).layout.yaxis.title.text
 
 
 def test_tables_and_maps_count_labels():

@@ -9,20 +9,21 @@ import plotly.graph_objects as go
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 from pages.components.charts.figure_parts import GREY, add_band, empty_figure
-from pages.components.charts.live_chart import AXES, METRICS, Trace, points
+from pages.components.charts.live_chart import AXES, Trace, metrics_of, points
 from pages.components.text.escaping import escape_html
 
 TITLE_LENGTH = 110  # characters of a sentence above its chart
 
 
 def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
-    """One of METRICS over `axis`, a line for each side, with a band over its seeds."""
+    """A metric over `axis`, a line for each side, with a band over its seeds."""
     traces = run_curves.by_side(results)
     references = {result.run.run_id for result in results if run_curves.is_reference(result.run)}
     caption = "Solid: validation. Dotted: training. Diamond: test."
     if any(f"{metric}_low" in trace.history for trace in traces):
         caption += " The band reaches from the lowest seed to the highest."
-    fig = empty_figure(METRICS[metric], caption, legend=True)
+    title = metrics_of(result.run for result in results)[metric]
+    fig = empty_figure(title, caption, legend=True)
     for trace in traces:
         _add_run(fig, trace, metric, axis, trace.run_id in references)
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero")

@@ -6,7 +6,7 @@ component keeps one node and hands it new numbers by `Plotly.react`, as packed f
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import streamlit as st
 
 from pages.components.charts.component import script_component
 from pages.components.shell import assets
+from pages.components.text.labels import accuracy_title
 
 if TYPE_CHECKING:
     from ftcore.tracking import Run
@@ -54,22 +55,26 @@ def axis_input(key: str, label: str = "Horizontal axis", **options: Any) -> str:
     return st.segmented_control(label, AXES, default="step", required=True, key=key, **options)
 
 
-def metrics_of(runs: "Iterable[Run]") -> list[str]:
-    """The METRICS that are drawn of runs: macro F1 if the best model of one of them is kept by it."""
-    by_f1 = any(run.facts.get("best_by") == "macro-f1" for run in runs)
-    return [metric for metric in METRICS if by_f1 or metric != "macro_f1"]
+def metrics_of(runs: "Iterable[Run]") -> dict[str, str]:
+    """The titles of the metrics to draw of runs: macro F1 if the best model of one of them is kept by it."""
+    facts = [run.facts for run in runs]
+    several = bool(facts) and all(each.get("several_labels", False) for each in facts)
+    metrics = METRICS | {"accuracy": accuracy_title(several)}
+    if not any(each.get("best_by") == "macro-f1" for each in facts):
+        del metrics["macro_f1"]
+    return metrics
 
 
 def pack(
     traces: Sequence[Trace],
     axis: str,
     revision: str,
-    metrics: Sequence[str] = ("loss", "accuracy"),
+    metrics: Mapping[str, str],
     timed: bool = False,
     until: float | None = None,
     **more: Any,
 ) -> bytes:
-    """Some METRICS over `axis` (a key of AXES), packed for live_chart.js and replay.js.
+    """Metrics, with their titles, over `axis` (a key of AXES), packed for live_chart.js and replay.js.
 
     The zoom is kept while `revision` and `axis` stay the same. The axis reaches `until` if that is given.
     Layout: header length (uint32, little-endian), header (JSON with `more` in it, padded to a multiple of 4
@@ -90,8 +95,12 @@ def pack(
             numbers += parts
     runs = [{"id": trace.run_id, "label": trace.label, "colour": trace.colour} for trace in traces]
     header = {"revision": f"{revision}/{axis}", "axis": AXES[axis]}
-    header["metrics"] = {metric: METRICS[metric] for metric in metrics}
-    header |= {"runs": runs, "curves": curves, "ranges": {"x": [0, until]} if until else None}
+    header |= {
+        "metrics": dict(metrics),
+        "runs": runs,
+        "curves": curves,
+        "ranges": {"x": [0, until]} if until else None,
+    }
     head = json.dumps(header | more).encode()
     head += b" " * (-len(head) % 4)
     body = np.concatenate(numbers).astype("<f4").tobytes() if numbers else b""

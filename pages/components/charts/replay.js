@@ -65,7 +65,7 @@ function build(parent) {
     <div class="uf-curtain">
       <div class="uf-verdict"><h2></h2></div>
       <div class="uf-standings uf-hidden">
-        <p>Validation accuracy at this moment</p><div class="uf-lanes"></div>
+        <p></p><div class="uf-lanes"></div>
       </div>
     </div>
     <div class="uf-replay" role="group" aria-label="Replay">
@@ -112,6 +112,8 @@ function load(view, { head, curves }, legible) {
     return part;
   }));
   view.verdict.replaceChildren(heading, ...head.story.further.map((text) => element("p", text)));
+  const title = head.metrics[measure(head)];
+  view.standings.firstElementChild.textContent = `On validation at this moment: ${title}`;
   showTime(view);
 }
 
@@ -178,12 +180,17 @@ function showTime(view) {
   view.end.classList.toggle("uf-hidden", over);
   [...view.lanes.children].forEach((lane, run) => {
     const curve = view.curves.find((curve) =>
-      curve.run === run && curve.metric === "accuracy" && curve.split === "val");
+      curve.run === run && curve.metric === measure(view.head) && curve.split === "val");
     const count = countUntil(curve.t, time);
     const done = count && count === curve.points ? ", done" : "";
     lane.querySelector("b").textContent = count ? `${(100 * curve.y[count - 1]).toFixed(1)}%` : "–";
     lane.querySelector("small").textContent = view.head.runs[run].label + done;
   });
+}
+
+// What the runs are compared by.
+function measure(head) {
+  return "macro_f1" in head.metrics ? "macro_f1" : "accuracy";
 }
 
 function duration(seconds) {
@@ -241,7 +248,7 @@ function ranges(curves) {
     spans.x[1] = Math.max(spans.x[1], curve.x.at(-1) ?? 0);
   }
   spans.x[1] *= 1.02;
-  for (const metric of ["loss", "accuracy"]) {
+  for (const metric of Object.keys(spans).filter((name) => name !== "x")) {
     const margin = 0.05 * (spans[metric][1] - spans[metric][0]) || 0.05;
     spans[metric] = [spans[metric][0] - margin, spans[metric][1] + margin];
   }

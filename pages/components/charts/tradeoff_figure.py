@@ -14,6 +14,7 @@ from pages.components.charts.figure_parts import empty_figure
 from pages.components.charts.label_placement import Marker, place_labels
 from pages.components.charts.palette import model_colour
 from pages.components.text.escaping import escape_html
+from pages.components.text.labels import accuracy_title
 
 LOG_FROM = 10  # times the shortest training; if the longest exceeds that, the axis is logarithmic
 MAX_TICKS = 7
@@ -35,7 +36,9 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
     networks = [side for side in networks if 0 < side.train_seconds < math.inf]
     seconds = [result.train_seconds for side in networks for result in side.results]
     log = bool(seconds) and max(seconds) > LOG_FROM * min(seconds)
-    measure = "macro F1" if sides and sides[0].measure == "macro-f1" else "accuracy"
+    several = bool(sides) and sides[0].micro_f1 is not None
+    by_f1 = bool(sides) and sides[0].measure == "macro-f1"
+    measure = "macro F1" if by_f1 else accuracy_title(several).lower()
     fig = empty_figure(f"Test {measure} over training time", _caption(networks), height=440)
     for side, colour in zip(networks, side_colours(networks), strict=True):
         if len(side.results) > 1:
@@ -119,7 +122,9 @@ def _caption(networks: Sequence[Side]) -> str:
 
 
 def _set_score_axis(fig: go.Figure, sides: Sequence[Side], title: str) -> None:
-    bounds = [share for side in sides if not side.is_reference for share in side.interval]
+    # The interval of two seeds may be wider than all shares there are.
+    intervals = [side.interval for side in sides if not side.is_reference]
+    bounds = [min(max(share, 0.0), 1.0) for interval in intervals for share in interval]
     bounds += [side.score for side in sides if side.is_reference]
     lowest, highest = min(bounds, default=0.0), max(bounds, default=1.0)
     margin = 0.08 * max(highest - lowest, 0.05)

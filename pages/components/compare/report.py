@@ -109,7 +109,7 @@ def verdict_section(sentence: str, further: Sequence[str]) -> str:
 
 def _curves(results: Sequence[Result]) -> list[NamedFigure]:
     drawn = any(len(result.history) for result in results)
-    metrics = metrics_of(result.run for result in results) if drawn else []
+    metrics = metrics_of(result.run for result in results) if drawn else {}
     return [(metric, curve_figures.curves(results, metric, "seconds")) for metric in metrics]
 
 

@@ -11,6 +11,7 @@ from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
 from pages.components.charts.palette import mode_badge, model_colour
+from pages.components.text.labels import accuracy_title
 
 PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 
@@ -68,11 +69,16 @@ def table_caption(sides: Sequence[Side]) -> str:
 def _row(side: Side, over_seeds: bool) -> dict[str, str]:
     score = f"{side.score:.1%}{PLUS_MINUS}{_half_width(side.text_interval)}"
     row = {"Mode": side.label}
+    several = side.micro_f1 is not None
+    accuracy = f"Test {accuracy_title(several).lower()}"
     if side.measure == "macro-f1":
-        row |= {"Macro F1": score, "Test accuracy": formatting.percent(side.test_accuracy)}
-        row["Balanced accuracy"] = formatting.percent(side.balanced_accuracy)
+        row |= {"Macro F1": score, accuracy: formatting.percent(side.test_accuracy)}
     else:
-        row["Test accuracy"] = score
+        row[accuracy] = score
+    if several:
+        row["Micro F1"] = formatting.percent(side.micro_f1)
+    elif side.measure == "macro-f1":
+        row["Balanced accuracy"] = formatting.percent(side.balanced_accuracy)
     if over_seeds:
         interval = side.seed_interval
         spread = f"± {_half_width(interval)}" if interval else formatting.MISSING

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 
 import pandas as pd
@@ -83,7 +82,7 @@ def _current_state(run_id: str) -> tuple[tracking.Run, pd.DataFrame]:
 
 @st.cache_data(ttl=0.9 * TICK, max_entries=20, show_spinner=False)
 def _curves(
-    run_id: str, name: str, colour: str, axis: str, metrics: Sequence[str], _history: pd.DataFrame
+    run_id: str, name: str, colour: str, axis: str, metrics: dict[str, str], _history: pd.DataFrame
 ) -> bytes:
     return pack([Trace(run_id, name, colour, _history)], axis, run_id, metrics)
 
@@ -220,21 +219,23 @@ def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
     seconds = trained["seconds"].max()
     speed = trained["examples"].max() / seconds if seconds else math.nan
     tested, test_texts = run.metrics.get("test_accuracy"), run.facts.get("test_texts")
-    with st.grid(5 if by_f1 else 4, min_column_width=150, border=True):
+    several = run.facts.get("several_labels", False)
+    with st.grid(4 + by_f1 + several, min_column_width=150, border=True):
         name = "Best validation, macro F1" if by_f1 else "Best validation"
         st.metric(name, formatting.accuracy(best, run.facts.get("val_texts")))
         if by_f1:
             f1 = formatting.percent(run.metrics.get("macro_f1"))
-            balanced = formatting.percent(run.metrics.get("balanced_accuracy"))
             help = "Mean F1 of all classes."
-            if "micro_f1" in run.metrics:
-                help += (
-                    f" F1 of all labels together: {formatting.percent(run.metrics['micro_f1'])}."
-                )
-            else:
+            if not several:
+                balanced = formatting.percent(run.metrics.get("balanced_accuracy"))
                 help += f" Balanced accuracy, the mean of their recalls: {balanced}."
             st.metric("Test, macro F1", f1, help=help)
-        st.metric("Test accuracy", formatting.accuracy(tested, test_texts))
+        if several:
+            f1 = formatting.percent(run.metrics.get("micro_f1"))
+            st.metric("Test, micro F1", f1, help="F1 of all labels together.")
+        help = "The share of texts with exactly the right labels." if several else None
+        accuracy = f"Test {labels.accuracy_title(several).lower()}"
+        st.metric(accuracy, formatting.accuracy(tested, test_texts), help=help)
         st.metric("Speed", f"{speed:,.0f} texts/s" if speed > 0 else formatting.MISSING)
         st.metric("Training time", formatting.duration(seconds))
 

@@ -13,7 +13,7 @@ from ftcore.settings import label
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels
 from pages.components.text.escaping import escape_markdown
-from pages.components.text.labels import feature_time
+from pages.components.text.labels import accuracy_title, feature_time
 
 
 def run_table(runs: Sequence[Run], key: str) -> None:
@@ -48,11 +48,12 @@ def warn_if_unfair(runs: Sequence[Run]) -> None:
 def run_facts(run: Run) -> dict[str, str]:
     """Results of a run, then its settings, as text; unknown values are left out."""
     metrics, facts = run.metrics, run.facts
+    right = accuracy_title(facts.get("several_labels", False)).lower()
     rows: dict[str, str | None] = {
         "Status": run.status,
         "Message": run.message if run.status != "finished" else None,
-        "Validation accuracy": accuracy(metrics.get("val_accuracy"), facts.get("val_texts")),
-        "Test accuracy": accuracy(metrics.get("test_accuracy"), facts.get("test_texts")),
+        f"Validation {right}": accuracy(metrics.get("val_accuracy"), facts.get("val_texts")),
+        f"Test {right}": accuracy(metrics.get("test_accuracy"), facts.get("test_texts")),
         "Test macro F1": formatting.percent(metrics["macro_f1"]) if "macro_f1" in metrics else None,
         "Test micro F1": formatting.percent(metrics["micro_f1"]) if "micro_f1" in metrics else None,
         "Best at step": _count(metrics.get("best_step")),

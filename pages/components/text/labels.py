@@ -24,6 +24,11 @@ PHASE_TITLES: dict[str, str] = {
 }
 
 
+def accuracy_title(several: bool) -> str:
+    """What the share of right texts is called; of `several` labels, all must be right, and no others said."""
+    return "Exact match" if several else "Accuracy"
+
+
 def group_title(name: str) -> str:
     """The title of a layer group; the head is the new last layer."""
     return "New last layer" if name == "head" else name.capitalize()

@@ -42,6 +42,10 @@ def add_to(sub: argparse.ArgumentParser) -> None:
     option("--separator", separator)
     add_reading_to(sub)
     option("--label-separator", "what stands between several labels of one text")
+    none = (
+        "with --label-separator, an empty value means: none of the labels (default: no label yet)"
+    )
+    option("--empty-is-none", none, action="store_true")
     keep = "keep labels apart that differ only by case or outer space"
     option("--keep-labels", keep, action="store_true")
     _add_label_options(sub)
@@ -108,6 +112,8 @@ def request(given: dict[str, Any]) -> Request:
         raise UsageError(
             "Labels in one value are trimmed: omit --keep-labels or --label-separator."
         )
+    if given.get("empty_is_none") and not given.get("label_separator"):
+        raise UsageError("Without --label-separator a text has one label: omit --empty-is-none.")
     separator, delimiter = given.get("separator", " "), given.get("delimiter", "")
     if "separator" in given and len(columns.text) < 2:
         if delimiter:
@@ -115,8 +121,8 @@ def request(given: dict[str, Any]) -> Request:
                 "With one text column, --separator and --delimiter say the same: give one."
             )
         separator, delimiter = " ", separator
-    names = {"name", "file", "validation", "test", "encoding", "label_separator", "keep_labels"}
-    names |= {"header", "sheet", "seed", "title", "drop_near_duplicates"}
+    names = {"name", "file", "validation", "test", "encoding", "label_separator", "empty_is_none"}
+    names |= {"keep_labels", "header", "sheet", "seed", "title", "drop_near_duplicates"}
     return Request(
         columns=columns,
         separator=unescaped(separator),

@@ -87,6 +87,7 @@ def test_wrong_options_are_refused_with_a_sentence(refused, tmp_path):
         ("--name x --drop-label pos", "'neg', and a classifier needs two classes"),
         ("--name x --seed -1", "The seed is -1"),
         ("--name x --keep-labels --label-separator ;", "omit --keep-labels"),
+        ("--name x --empty-is-none", "has one label: omit --empty-is-none"),
         ("--name x --test nowhere.csv", "nowhere.csv is not there"),
     ):
         status, error = refused("data", "add", file, *options.split())

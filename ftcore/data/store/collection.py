@@ -12,7 +12,15 @@ from ftcore import validation
 from ftcore.data import hub_datasets
 from ftcore.data.store.card import NUMBERS, TRAIN
 from ftcore.data.store.labels import is_missing
-from ftcore.data.store.mapping import PART_OF, Columns, Values, complete, doubts, says_label
+from ftcore.data.store.mapping import (
+    PART_OF,
+    Columns,
+    Values,
+    complete,
+    doubts,
+    joined_by,
+    says_label,
+)
 from ftcore.data.store.request import Request
 from ftcore.data.tables import reading, recognition
 from ftcore.data.tables.table_format import ROW, BadRow, TableFormat
@@ -92,6 +100,10 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     multi_label = bool(request.label_separator) or any(
         columns.label in form.lists for form in forms.values()
     )
+    if not multi_label and (joint := joined_by(rows.get(columns.label or "", ()))):
+        report.notes.append(
+            f"The labels look like several in one value, separated by {joint!r} (--label-separator)."
+        )
     collected = Collected(columns, multi_label, report)
     for part, path in paths.items():
         yield from _read(path, forms[part], part, request, collected)
@@ -150,7 +162,7 @@ def _read(
 
         texts = _texts(batch, columns.text, request.separator)
         values = batch[columns.label] if has_labels else pa.nulls(len(batch), pa.string())
-        labels = _labels(values, collected.multi_label, request.label_separator)
+        labels = _labels(values, collected.multi_label, request)
         usable = texts.is_valid()
         collected.report.leave_out("empty text", texts.null_count)
         collected.texts.append(texts.filter(usable))
@@ -198,7 +210,7 @@ def _texts(batch: "pa.RecordBatch", columns: Sequence[str], separator: str) -> "
     return joined
 
 
-def _labels(values: "pa.Array", multi_label: bool, separator: str) -> "pa.Array":
+def _labels(values: "pa.Array", multi_label: bool, request: Request) -> "pa.Array":
     """Return labels, or lists of labels; null where there is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -209,12 +221,24 @@ def _labels(values: "pa.Array", multi_label: bool, separator: str) -> "pa.Array"
     values = pc.if_else(missing, pa.scalar(None, values.type), values)
     if not multi_label:
         return values
-    if separator:
-        lists = pc.split_pattern(values, separator)
-        parts = pc.utf8_trim_whitespace(lists.values)
-        return pa.ListArray.from_arrays(lists.offsets, parts, mask=lists.is_null())
+    if request.label_separator:
+        return _split(values, request)
     offsets = pa.array(range(len(values) + 1), pa.int32())
     return pa.ListArray.from_arrays(offsets, values, mask=missing)
+
+
+def _split(values: "pa.Array", request: Request) -> "pa.Array":
+    """Return the labels in each value, without outer space; the separator alone is a list of none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lists = pc.split_pattern(values, request.label_separator)
+    parts = pc.utf8_trim_whitespace(lists.flatten())
+    named = pc.not_equal(parts, "")
+    counts = np.bincount(pc.list_parent_indices(lists).filter(named), minlength=len(lists))
+    offsets = pa.array(np.concatenate([[0], counts.cumsum()]), pa.int32())
+    absent = None if request.empty_is_none else lists.is_null()
+    return pa.ListArray.from_arrays(offsets, parts.filter(named), mask=absent)
 
 
 def _parts(values: "pa.Array", column: str) -> np.ndarray:

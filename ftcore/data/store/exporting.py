@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LABEL_SEPARATOR = "|"
-"""Between the labels of a text in a CSV file."""
+"""Between the labels of a text in a CSV file; alone, it says that a text has none of them."""
 
 
 def export(card: Card, folder: Path, form: Literal["csv", "parquet"] = "csv") -> Task[None]:
@@ -52,7 +52,7 @@ def _csv_writer(
     def write(batch: "pa.RecordBatch") -> None:
         for row in batch.to_pylist():
             if isinstance(row["label"], list):
-                row["label"] = LABEL_SEPARATOR.join(row["label"])
+                row["label"] = LABEL_SEPARATOR.join(row["label"]) or LABEL_SEPARATOR
             writer.writerow(row.values())
 
     return write

@@ -127,6 +127,16 @@ def _doubt(others: Sequence[str], what: str, taken: str) -> list[str]:
     return [f"The {columns} {shown} could hold the {what}, too, and {chosen} was taken."]
 
 
+def joined_by(values: Values) -> str:
+    """Return what seems to separate several labels in one value, as in "a|b"; "" if nothing does."""
+    different = {value for value in values if isinstance(value, str)}
+    for mark in ("|", ";", ","):
+        parts = {part.strip() for value in different for part in value.split(mark)} - {""}
+        if 2 <= len(parts) <= len(different) / 2:
+            return mark
+    return ""
+
+
 def _find(name: str, columns: Mapping[str, Values]) -> str:
     """Return the name of a column that a user gave, perhaps in another case. Raises UsageError."""
     if not name or name in columns:

@@ -30,6 +30,8 @@ class Request:
     """Of a spreadsheet; empty: the first that has rows."""
     label_separator: str = ""
     """Between several labels in one value; empty: a value is one label."""
+    empty_is_none: bool = False
+    """An empty value among separated labels says that a text has none; else it has no label yet."""
     keep_labels: bool = False
     """Leave labels apart that differ only by case or outer space."""
     rename_labels: Mapping[str, str] = field(default_factory=dict)

@@ -67,7 +67,14 @@ def _card(
 ) -> Card:
     mapping = asdict(collected.columns) | {
         name: getattr(request, name)
-        for name in ("separator", "label_separator", "keep_labels", "rename_labels", "drop_labels")
+        for name in (
+            "separator",
+            "label_separator",
+            "empty_is_none",
+            "keep_labels",
+            "rename_labels",
+            "drop_labels",
+        )
     }
     return Card(
         name=request.name,

@@ -1,5 +1,6 @@
 """Test accuracy or macro F1 over training time: what each mode reaches, and at what price."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from pages.components.text.labels import accuracy_title
 LOG_FROM = 10  # times the shortest training; if the longest exceeds that, the axis is logarithmic
 MAX_TICKS = 7
 PLOT = 300.0, 330.0  # width and height in pixels on a phone; labels that fit there fit everywhere
+NAME_HEIGHT = 16  # pixels of the name of a reference
 _SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30)
 _MINUTES, _HOURS = (1, 2, 5, 10, 20, 30), (1, 2, 4, 10, 20)
 TICKS = (*_SECONDS, *(60 * minutes for minutes in _MINUTES), *(3600 * hours for hours in _HOURS))
@@ -50,6 +52,7 @@ def tradeoff(results: Sequence[Result]) -> go.Figure:
     if average:
         _add_reference(fig, average, average=True)
     _set_score_axis(fig, [*sides, average] if average else sides, f"Test {measure}")
+    _part_references(fig)
     _set_time_axis(fig, seconds, log)
     _label_markers(fig, networks, log)
     return fig
@@ -105,6 +108,17 @@ def _add_reference(fig: go.Figure, side: Side, average: bool = False) -> None:
     place = right | {"yanchor": "top"} if average else left | {"yanchor": "bottom"}
     place |= {"xref": "paper", "y": side.score, "showarrow": False}
     fig.add_annotation(text=text, font_size=12, **place)
+
+
+def _part_references(fig: go.Figure) -> None:
+    """Move a name below its line where it would cover that of the line above."""
+    bottom, top = fig.layout.yaxis.range
+    names = sorted(
+        (each for each in fig.layout.annotations if not each.x), key=lambda name: -name.y
+    )
+    for upper, lower in itertools.pairwise(names):
+        if (upper.y - lower.y) / (top - bottom) * PLOT[1] < NAME_HEIGHT:
+            lower.yanchor = "top"
 
 
 def _caption(networks: Sequence[Side]) -> str:

@@ -47,17 +47,12 @@ def add_form() -> Card | None:
         return None
     preview(form, rows, source.name)
     st.subheader("What the columns mean", anchor=False)
-    columns, separator = mapping_input(rows, form.from_names, key)
+    columns, options = mapping_input(rows, form.from_names, key)
     others = {"validation": Source(), "test": Source()}
-    with st.expander("More: files of validation and test texts, several labels a text"):
+    with st.expander("More: files of validation and test texts"):
         for (part, _), column in zip(others.items(), st.columns(2), strict=True):
             with column:
                 others[part] = source_input(FILES[part], f"add_{part}")
-        label_separator = st.text_input(
-            "What separates several labels of one text",
-            key=f"{key}_label_separator",
-            placeholder="Nothing: a value is one label",
-        )
         keep_labels = st.toggle(
             "Keep labels apart that differ only by case or outer space", key=f"{key}_keep_labels"
         )
@@ -77,13 +72,12 @@ def add_form() -> Card | None:
                     columns,
                     validation=others["validation"].path,
                     test=others["test"].path,
-                    separator=separator,
-                    label_separator=label_separator.strip(),
                     keep_labels=keep_labels,
                     shown_as=source.shown_as
                     | others["validation"].shown_as
                     | others["test"].shown_as,
                     **said,
+                    **options,
                 )
             )
         )

@@ -42,9 +42,9 @@ def origin(card: Card) -> None:
     """Draw where the data is from, which columns were read, and what was changed."""
     mapping = card.mapping
     columns = [f"text from {listing(mapping['text'])}"]
-    columns += [
-        f"{each} from {mapping[each]}" for each in ("label", "split", "group") if mapping[each]
-    ]
+    label = "any number of labels a text" if card.multi_label else "label"
+    names = {"label": label, "split": "split", "group": "group"}
+    columns += [f"{name} from {mapping[each]}" for each, name in names.items() if mapping[each]]
     facts = f"{card.source} · {', '.join(columns)} · fingerprint {card.fingerprint}"
     if card.version:
         facts += f" · version {count(card.version)}"

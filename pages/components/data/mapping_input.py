@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 
@@ -19,8 +20,8 @@ _SHOWN = 12  # labels
 
 def mapping_input(
     rows: dict[str, Values], from_names: Sequence[str], key: str
-) -> tuple[Columns, str]:
-    """Draw the choice of columns; return it, and what joins the texts of several.
+) -> tuple[Columns, dict[str, Any]]:
+    """Draw the choice of columns; return it, and how they are read, as `Request` has it.
 
     from_names: columns that names of files say.
     """
@@ -28,6 +29,7 @@ def mapping_input(
     with suppress(UnfreezeError):  # nothing is guessed then
         guess = mapping.complete(Columns(), rows, from_names)
     names = list(rows)
+    options: dict[str, Any] = {}
     with st.grid(2, min_column_width=260, gap="medium") as grid:
         with grid.cell():
             text = st.multiselect(
@@ -39,9 +41,8 @@ def mapping_input(
                 help="Several columns are joined, in this order.",
                 select_all=False,
             )
-            separator = " "
             if len(text) > 1:
-                separator = st.selectbox(
+                options["separator"] = st.selectbox(
                     "Joined by",
                     SEPARATORS,
                     key=f"{key}_separator",
@@ -57,7 +58,7 @@ def mapping_input(
                 format_func=lambda name: name or "None: labels are given here",
             )
             if label:
-                st.caption(labels_in_words(rows[label]))
+                options |= _several_labels(rows[label], key)
         with grid.cell():
             split = st.selectbox(
                 "Split",
@@ -75,14 +76,35 @@ def mapping_input(
                 format_func=lambda name: name or "None",
                 help="Texts with the same value in it, such as those of one author, stay in one part.",
             )
-    return Columns(tuple(text), label or None, split or None, group), separator
+    return Columns(tuple(text), label or None, split or None, group), options
 
 
-def labels_in_words(values: Values) -> str:
+def _several_labels(values: Values, key: str) -> dict[str, Any]:
+    """Draw the labels of some rows, and what separates several in one value; return it."""
+    if any(isinstance(value, list) for value in values):
+        st.caption(labels_in_words(values))
+        return {}
+    words = st.empty()
+    likely = mapping.joined_by(values)
+    mark = st.text_input(
+        "Several labels of a text are separated by",
+        key=f"{key}_label_separator",
+        placeholder=f"Perhaps {likely}" if likely else "Nothing: a value is one label",
+    ).strip()
+    words.caption(labels_in_words(values, mark))
+    if not mark:
+        return {}
+    empty = st.toggle("An empty value means: none of the labels", key=f"{key}_empty_is_none")
+    return {"label_separator": mark, "empty_is_none": empty}
+
+
+def labels_in_words(values: Values, separator: str = "") -> str:
     """The commonest labels among some rows, as Markdown; spellings of a label count as one."""
     found = Counter[str]()
     for value in values:
-        found.update(value if isinstance(value, list) else [value] if value is not None else [])
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(separator)] if separator else [value]
+        found.update(value or [])
     present = {label: number for label, number in found.items() if not is_missing(label)}
     labels = Counter[str]()
     for spelling, label in merged(present).items():

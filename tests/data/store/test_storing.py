@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftcore.data import datasets
-from ftcore.data.store import card, exporting
+from ftcore.data.store import card, exporting, mapping
 from ftcore.data.store.request import Request
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import drain
@@ -144,6 +144,7 @@ def test_texts_of_several_labels_are_stored_and_read(tmp_path):
         *((f"text {n}", "b; a"[: 1 + n % 2 * 3]) for n in range(60)),
     )
     other = add(separated, "other", label_separator=";")
+    assert "separated by ';'" not in str(other.notes)
     assert not any("were merged" in note for note in other.notes)  # space belongs to the separator
     assert other.labels == ("a", "b") and stored(other)[1]["label"] == ["a", "b"]
     drain(exporting.export(other, tmp_path / "out"))
@@ -183,6 +184,28 @@ def test_a_stored_dataset_is_exported_renamed_and_removed(tmp_path):
     assert datasets.title("yours") == "yours" and load("yours").fingerprint == added.fingerprint
     card.delete("yours")
     assert card.names() == ["again"] and not list(card.folder("again").parent.glob(".*"))
+
+
+def test_an_empty_value_is_no_label_yet_or_none_of_them(tmp_path):
+    values = ("x", "x|y", "", "|", " y | x ", "nan")
+    rows = [(f"text {n}", values[n % 6]) for n in range(60)]
+    file = table(tmp_path / "a.csv", ("text", "tags"), *rows)
+    for name, empty in (("yet", None), ("none", [])):
+        added = add(file, name, label_separator="|", empty_is_none=name == "none")
+        labels = {row["text"]: row["label"] for row in stored(added)}
+        expected = [["x"], ["x", "y"], empty, [], ["x", "y"], empty]
+        assert [labels[f"text {n}"] for n in range(6)] == expected, name
+        drain(exporting.export(added, tmp_path / name))
+        again = add(tmp_path / name / "train.csv", f"{name} again", label_separator="|")
+        of_text = {row["text"]: row["label"] for row in stored(again)}
+        assert of_text.items() <= labels.items()
+
+
+def test_joined_labels_are_recognized_and_it_is_said(tmp_path):
+    rows = [(f"text {n}", "|".join("abcd"[k] for k in range(4) if n >> k & 1)) for n in range(64)]
+    added = add(table(tmp_path / "a.csv", ("text", "tags"), *rows))
+    assert "look like several in one value, separated by '|'" in added.notes[0]
+    assert mapping.joined_by(["Smith, J", "Doe, A", "Roe, B"]) == "" == mapping.joined_by(["a"])
 
 
 def test_two_datasets_of_one_title_are_told_apart_by_their_names(tmp_path):

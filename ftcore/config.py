@@ -54,7 +54,8 @@ class FineTuneConfig:
 
     checkpoint: str = setting("starter", "Pretrained model to start from: name, run id, or 'new'.")
     dataset: str = setting(
-        "sample", "The task: sample, imdb, ag_news, or the name of your own data (`data list`)."
+        "sample",
+        "The task: sample, imdb, ag_news, or the name of your own data (`data list`), NAME@3 for version 3.",
     )
     source: str = setting(
         "",

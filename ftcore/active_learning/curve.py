@@ -43,11 +43,13 @@ def point(labels: int, truth: np.ndarray, chosen: np.ndarray, random: np.ndarray
 
 def verdict(points_so_far: Sequence[Point], pairs: int) -> str:
     """The sentence on what choosing has bought so far."""
-    if not points_so_far or pairs < LEAST_PAIRS:
+    if pairs < LEAST_PAIRS:
         return (
             f"Whether choosing pays is said once each arm has {LEAST_PAIRS} labels of its own; there are "
             f"{count(pairs)}."
         )
+    if not points_so_far:
+        return "Whether choosing pays is said once the models have learned from the labels, in a moment."
     last = points_so_far[-1]
     if last.held_out < FEW_TEXTS:
         return (

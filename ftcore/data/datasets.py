@@ -139,7 +139,9 @@ def find(name: str) -> DatasetSpec | None:
 
 def title(name: str) -> str:
     """Return the title of a dataset, or `name` if it is unknown, as in an imported record."""
-    return titles().get(name, name)
+    base, number = versions.split_name(name)
+    found = titles().get(base, base)
+    return found if number is None else f"{found}, version {number}"
 
 
 def titles() -> dict[str, str]:

@@ -54,5 +54,6 @@ def test_the_verdict_names_a_gain_only_outside_the_interval(chosen, random, begi
     point = curve.point(60, truth, *answers)
     assert curve.verdict([point], 50).startswith(begins)
     assert "10 labels of its own; there are 9" in curve.verdict([point], 9)
+    assert "in a moment" in curve.verdict([], 10)
     few = curve.point(60, truth[:20], answers[0][:20], answers[1][:20])
     assert "once 30 held-out texts have a label; there are 20" in curve.verdict([few], 50)

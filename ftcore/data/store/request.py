@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ftcore.data.store.mapping import Columns
 from ftcore.errors import UsageError
+from ftcore.validation import printable
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,14 @@ class Request:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise UsageError(f"The seed is {self.seed}; choose 0 or more.")
+        for separator in (self.separator, self.label_separator):
+            try:
+                separator.encode()
+            except UnicodeEncodeError:
+                shown = printable(separator)
+                raise UsageError(
+                    f"A separator is {shown!r}, which is no text: give characters of UTF-8."
+                ) from None
 
     def shown(self, path: str) -> str:
         """A path as a card shows it."""

@@ -10,6 +10,7 @@ from ftcore.data.store import journal
 from ftcore.data.store.card import PARTS, Card
 from ftcore.formatting import count, listing
 from pages.components.charts.palette import class_colours
+from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_html, escape_markdown
 from pages.components.text.html_fragments import progress_bar
 
@@ -23,11 +24,13 @@ def class_counts(card: Card) -> None:
     st.markdown(f"{count(labelled)} of {count(card.stored)} texts have a label.")
     totals = Counter({name: sum(card.counts[part][name] for part in PARTS) for name in card.labels})
     colours, most = class_colours(card.labels), max(totals.values(), default=0) or 1
+    # Few classes stay in their places, of many the largest are shown.
+    shown = totals.most_common(SHOWN) if len(totals) > SHOWN else list(totals.items())
     rows = "".join(
         f'<span style="overflow-wrap:anywhere">{escape_html(name)}</span>'
         f"{progress_bar(number / most, colours[name])}"
         f'<span style="text-align:right">{count(number)}</span>'
-        for name, number in totals.most_common(SHOWN)
+        for name, number in shown
     )
     style = "display:grid;grid-template-columns:minmax(4rem,max-content) 1fr max-content"
     st.html(f'<div style="{style};gap:.4rem .7rem;align-items:center;font-size:.9rem">{rows}</div>')
@@ -51,6 +54,11 @@ def class_counts(card: Card) -> None:
 def learning_view(proposer: Proposer) -> None:
     """Draw what the model learns meanwhile: its vectors, then the curve of chosen and random texts."""
     st.subheader("Does choosing pay?", anchor=False)
+    with show_errors():
+        _curve(proposer)
+
+
+def _curve(proposer: Proposer) -> None:
     if proposer.problem:
         st.info(escape_markdown(f"All texts are drawn at random: {proposer.problem}"))
         return

@@ -25,12 +25,12 @@ ARMS = {
 @st.fragment
 def text_view(session: LabelSession) -> None:
     """Draw the text that comes next, its buttons, and how far the classes are."""
-    card = proposal = None
     with show_errors():
-        card = versions.at(session.proposer.card)
-        proposal = session.next()
-    if card is None:
-        return
+        _draw(session)
+
+
+def _draw(session: LabelSession) -> None:
+    card, proposal = versions.at(session.proposer.card), session.next()
     words, progress = st.columns([5, 2], gap="large")
     with words:
         if session.error:

@@ -89,6 +89,7 @@ def collect(request: Request, report: Report) -> Task[Collected]:
         )
         for part, path in paths.items()
     }
+    _refuse_ignored(request, list(forms.values()))
     rows = yield from sample(paths[""], forms[""])
     columns = complete(request.columns, rows, forms[""].from_names)
     report.notes += doubts(request.columns, columns, rows)
@@ -108,6 +109,23 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     for part, path in paths.items():
         yield from _read(path, forms[part], part, request, collected)
     return collected
+
+
+def _refuse_ignored(request: Request, forms: Sequence[TableFormat]) -> None:
+    """Raise UsageError if something is said about how files are read that none of them has."""
+    read = [*forms, *(own for form in forms for _, own in form.files)]
+    kinds = {form.kind for form in read}
+    ignored = {
+        "sheet": request.sheet and "xlsx" not in kinds,
+        "delimiter": request.delimiter and "csv" not in kinds,
+        "header": request.header is not None and kinds.isdisjoint(("csv", "xlsx")),
+        "encoding": request.encoding and not any(form.encoding for form in read),
+    }
+    for what in (what for what, is_ignored in ignored.items() if is_ignored):
+        shown = validation.printable(Path(request.file).name)
+        raise UsageError(
+            f"{shown} is read as {forms[0].kind}, which has no {what} to choose: omit --{what}."
+        )
 
 
 def located(text: str) -> Task[Path]:

@@ -31,10 +31,11 @@ def split(texts: Labelled, keys: np.ndarray, seed: int, report: Report) -> Label
         labels = [(_NO_LABEL,) if (label := texts.labels[row]) is None else label for row in rows]
         for part, drawn in partition.draw(units, labels, missing, seed).items():
             if not len(drawn):
-                different = count(len(np.unique(units)))
+                different = len(np.unique(units))
+                texts_are = "text is" if different == 1 else "texts are"
                 raise UsageError(
-                    f"{different} different texts are too few to draw {part} texts from: add some, or "
-                    f"give a file of them (--{part})."
+                    f"{count(different)} different {texts_are} too few to draw {part} texts from: add some, "
+                    f"or give a file of them (--{part})."
                 )
             parts[rows[drawn]] = NUMBERS[part]
         drawn_parts = listing([f"{(parts == NUMBERS[part]).sum():,} {part}" for part in missing])

@@ -26,7 +26,7 @@ _FASTTEXT = "__label__"
 _FORMS = {  # label, text; the first one that almost all lines have
     "trec": re.compile(r"([A-Za-z_]+:\w+)[: ]\s*(.*)"),
     "colon": re.compile(r"([\w/&+-]+):\s*(.*)"),
-    "space": re.compile(r"(\d{1,3}|[A-Z][A-Z_]+|[a-z_]+)\s+(.*)"),
+    "space": re.compile(r"(\d{1,3}|[A-Z][A-Z_]+|[a-z_]+) +(.*)"),  # with a tab, it is a table
 }
 _FEW = 0.2  # distinct labels a line, at most; of a class there is more than one text, mostly
 _SURELY_FEW = 20  # labels in two parts, in however few lines

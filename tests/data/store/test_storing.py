@@ -293,3 +293,22 @@ def test_what_was_guessed_among_others_is_said(tmp_path):
     ]
     added = add(table(tmp_path / "news.csv", ("category", "title", "text"), *rows))
     assert added.notes[0] == "The column 'title' could hold the texts, too, and 'text' was taken."
+
+
+@pytest.mark.parametrize(
+    ("file", "given", "message"),
+    [
+        (
+            "a.csv",
+            {"sheet": "x"},
+            "a.csv is read as csv, which has no sheet to choose: omit --sheet.",
+        ),
+        ("a.jsonl", {"delimiter": ";"}, "no delimiter"),
+        ("a.jsonl", {"header": True}, "no header"),
+    ],
+)
+def test_what_is_said_of_a_file_without_effect_is_refused(tmp_path, file, given, message):
+    content = {"a.csv": "text,label\n1,a\n2,b\n", "a.jsonl": '{"text": "one", "label": "a"}\n'}
+    (tmp_path / file).write_text(content[file])
+    with pytest.raises(UsageError, match=message):
+        add(tmp_path / file, **given)

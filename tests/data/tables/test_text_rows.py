@@ -67,3 +67,10 @@ def test_a_line_without_a_label(tmp_path):
     lines = ["DESC:def What is it?", "HUM:ind Who is it?"] * 60
     form, table, _ = read_table(write(tmp_path / "train.label", "\n".join([*lines, "What?"])))
     assert (form.labels, table["label"].to_pylist()[-1]) == ("trec", None)
+
+
+def test_a_tab_separates_columns(tmp_path):
+    lines = ['0\t17\tHe said "no', "1\t18\tGo, now"] * 40
+    form, table, outcome = read_table(write(tmp_path / "SMSSpamCollection", "\n".join(lines)))
+    assert (form.kind, len(form.columns), outcome.bad) == ("csv", 3, 0)
+    assert table["column 3"].to_pylist()[:2] == ['He said "no', "Go, now"]

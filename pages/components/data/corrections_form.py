@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from ftcore.config import is_encoder
+from ftcore.config import FineTuneConfig
 from ftcore.data.store.card import Card
 from ftcore.formatting import count
-from ftcore.modes import mode_title, of_kind
+from ftcore.modes import DEFAULTS, mode_title
 from pages.components.data.sentences import show_errors
 
 SEEDS = 3
@@ -28,7 +28,9 @@ def corrections_form(card: Card, checkpoint: str) -> None:
                 "default": "last-layer",
                 "format_func": mode_title,
             }
-            modes = [mode for mode in of_kind(is_encoder(checkpoint)) if mode != "custom"]
+            modes = [
+                mode for mode in DEFAULTS[FineTuneConfig(checkpoint).recipe] if mode != "custom"
+            ]
             chosen = st.pills("Modes", modes, key="corrections_modes", **options)
             seeds = st.number_input("Seeds", 1, 5, SEEDS, key="corrections_seeds", width=120)
             if st.button("Measure it", icon=":material/play_arrow:", disabled=not chosen):

@@ -32,7 +32,8 @@ def calibrate(ref: str, target: float = TARGET, source: str = "") -> Task[Calibr
     """
     checkpoint = _finished(ref)
     config = FineTuneConfig.from_record(checkpoint.origin["config"])
-    config = replace(config, source=source or config.source)
+    dataset_name = datasets.as_recorded(config.dataset)
+    config = replace(config, dataset=dataset_name, source=source or config.source)
     dataset = yield from _dataset(checkpoint, config)
     rows = torch.tensor(_validation_rows(checkpoint, config, dataset))
     truth = np.array(dataset.train.labels)[rows.numpy()]

@@ -8,13 +8,15 @@ import pytest
 from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.data import datasets, imdb
+from ftcore.data.store import labelling
 from ftcore.errors import UnfreezeError
 from ftcore.events import Noted, Progress, drain
 from ftcore.inference import explanation, prediction
 from ftcore.models import calibration as kept_calibration, checkpoint_files, checkpoints
+from ftcore.models.calibration import Calibration
 from ftcore.models.checkpoints import CALIBRATION
 from ftcore.runs import calibration
-from tests.helpers import paused_runs, small_runs
+from tests.helpers import own_data, paused_runs, small_runs
 
 KEYS = ["temperature", "ece_before", "ece_after", "coverage", "target", "validation_texts"]
 TEXTS = ["the film is good", "the film is bad", "not good", "not bad"] * 100
@@ -112,6 +114,18 @@ def test_a_calibration_does_not_count_for_other_weights_and_a_damaged_one_is_ref
     assert prediction.predict(run_id, TEXTS[:1])
 
 
+def test_a_calibration_of_an_earlier_version_is_read_without_figures():
+    base = small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
+    kept = Calibration(2.0, 0.9, dict.fromkeys(base.labels, 0.3), 40)
+    kept_calibration.write(base, replace(kept, figures={"test_texts": 1}))
+    values = json.loads((base.path / CALIBRATION).read_text()) | {"format": 1}
+    del values["figures"]
+    (base.path / CALIBRATION).write_text(
+        json.dumps(values | {"checksum": checkpoints.checksum(values)})
+    )
+    assert kept_calibration.read(base) == kept
+
+
 def test_the_scores_of_the_test_are_those_that_the_run_kept(data, monkeypatch):
     run_id = finished()
     kept = drain(calibration.calibrate(run_id))
@@ -136,6 +150,18 @@ def test_a_class_with_few_validation_texts_stands_in_every_set_and_it_is_said(da
     )
     assert kept.in_every_set == ["negative"]
     assert kept.figures["coverage_per_class"]["negative"] == 1
+
+
+@pytest.mark.slow
+def test_labels_corrected_since_the_training_change_nothing(tmp_path):
+    small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
+    stored = own_data.add_reviews(tmp_path, 300)
+    run_id = finished(dataset="mine")
+    kept = drain(calibration.calibrate(run_id, 0.9))
+    for label in stored.labels:
+        labelling.change(stored, [labelling.Change(0, (label,))], "ann")
+    assert datasets.find_spec("mine").fingerprint != stored.fingerprint
+    assert drain(calibration.calibrate(run_id, 0.9)) == kept
 
 
 @pytest.mark.parametrize(

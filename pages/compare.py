@@ -8,12 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting, paths
+from ftcore.colours import model_colour
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.modes import DEFAULTS, REFERENCES, last_groups, mode_title
 from ftcore.training import estimate
-from pages.components.charts.palette import BADGES, model_colour
+from pages.components.charts.palette import BADGES
 from pages.components.forms import settings_form as form
 from pages.components.forms.encoder_offer import encoder_offer, wait_for_offer
 from pages.components.shell import warm_imports

@@ -2,6 +2,7 @@
 
 import argparse
 
+from ftcore.cli import takeaway
 from ftcore.cli.printer import Printer
 from ftcore.errors import UsageError
 from ftcore.events import drain
@@ -63,8 +64,12 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.models import checkpoints
 
     name = options.format or ("huggingface" if options.push else formats.PLAIN)
-    if options.title and name != formats.PLAIN:
-        raise UsageError(f"Only the format {formats.PLAIN} has a title; omit --title.")
+    if options.title and name not in (formats.PLAIN, formats.PAGE):
+        raise UsageError(
+            f"Only the formats {formats.PLAIN} and {formats.PAGE} have a title; omit --title."
+        )
+    if options.precision and name != formats.PAGE:
+        raise UsageError(f"--precision is for the format {formats.PAGE}; omit it.")
     if options.push:
         _push(options, name, out)
         return
@@ -72,6 +77,9 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
         raise UsageError("Only what is pushed can be private: add --push, or omit --private.")
     if not options.to:
         raise UsageError("Give a target, or a name on the Hub (--push).")
+    if name == formats.PAGE:
+        takeaway.export_page(options, out)
+        return
     target = expand_home(options.to)
     drain(formats.export(name, options.ref, target), out.event)
     if options.title:

@@ -20,6 +20,7 @@ from ftcore.cli import (
     predict,
     removal,
     streams,
+    takeaway,
     training,
 )
 from ftcore.cli.options import add_arguments, add_preset, add_setting
@@ -183,7 +184,8 @@ def _parser() -> argparse.ArgumentParser:
     lesson.add_argument("--source", dest="ag_news", help="AG News folder (default: download it)")
 
     to, target = "folder to create", "folder to create, or file of a format that is one"
-    sub = add("export", exports.export_checkpoint, ref=ref)
+    of_html = f"{ref}; of html also several, with commas between them, or an experiment's id"
+    sub = add("export", exports.export_checkpoint, ref=of_html)
     sub.add_argument("to", nargs="?", help=target)
     forms = " ".join(f"{name}: {form.sentence}" for name, form in FORMATS.items())
     help = f"{forms} (default: {PLAIN})".replace("%", "%%")
@@ -192,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--push", metavar="OWNER/NAME", help=help)
     sub.add_argument("--private", action="store_true", help="nobody else sees what is pushed")
     sub.add_argument("--title", help="its new title (default: the checkpoint's)")
+    takeaway.add_arguments(sub)
 
     which = "its id, as `experiments` lists it"
     add("export-experiment", exports.export_experiment, experiment=which, to=to)

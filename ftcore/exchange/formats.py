@@ -12,11 +12,12 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.exchange import huggingface_export
 from ftcore.exchange.onnx import export as onnx_export
+from ftcore.exchange.takeaway import export as takeaway
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.storage import files, zips
 
-PLAIN = "unfreeze"
+PLAIN, PAGE = "unfreeze", "html"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,14 @@ FORMATS = {
         "keep their label.",
         partial(onnx_export.write, precision="int8"),
         fault=onnx_export.fault,
+    ),
+    PAGE: ExportFormat(
+        "Page to take home",
+        "One HTML file that holds the model and answers in any browser, without a network: type a text, see "
+        "the bars.",
+        takeaway.write,
+        takeaway.SUFFIX,
+        takeaway.fault,
     ),
 }
 

@@ -34,7 +34,7 @@ class _PlainForms(dict[int, str]):
     """For `str.translate`: each character's plain form, found when it is first met."""
 
     def __missing__(self, code: int) -> str:
-        form = self[code] = _plain_form(chr(code))
+        form = self[code] = plain_form(chr(code))
         return form
 
 
@@ -51,7 +51,7 @@ def _ascii_form(match: re.Match[str]) -> str:
     return _ASCII_FORMS[match[0]]
 
 
-def _plain_form(char: str) -> str:
+def plain_form(char: str) -> str:
     if char.isspace():
         return " "
     if "\x80" <= char <= "\x9f":  # Latin-1 of what was Windows-1252, as in the IMDB reviews
@@ -78,6 +78,6 @@ _LINE_BREAK = re.compile(r"<[Bb][Rr]\s*/?>")  # of HTML, as in the IMDB reviews
 _ASCII_FORMS = {
     char: form
     for char in map(chr, range(128))
-    if (form := _plain_form(char)) != char and not char.isspace()
+    if (form := plain_form(char)) != char and not char.isspace()
 }
 _ASCII = re.compile(f"[{re.escape(''.join(_ASCII_FORMS))}]")

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, strategies as st
 
+from ftcore.colours import class_colours
 from ftcore.experiments.comparison import Side, average, sides
 from ftcore.inference import temperature
 from ftcore.inference.calibration_measures import by_threshold
@@ -22,7 +23,6 @@ from pages.components.charts import (
 )
 from pages.components.charts.balance_figure import class_balance
 from pages.components.charts.label_placement import LINE, Marker, place_labels
-from pages.components.charts.palette import class_colours
 from pages.components.charts.tradeoff_figure import diameter, tradeoff
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from tests.helpers import fake_results

@@ -5,8 +5,9 @@ import math
 
 import pytest
 
+from ftcore.colours import MODELS
 from ftcore.modes import MODES, REFERENCES
-from pages.components.charts.palette import DARK, LIGHT, MODELS, mode_badge, text_on
+from pages.components.charts.palette import DARK, LIGHT, mode_badge, text_on
 from tests.helpers.colours import contrast, perceived
 
 TRAINED = [mode for mode in (*MODES, "last-2") if mode not in REFERENCES]

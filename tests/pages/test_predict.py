@@ -6,7 +6,7 @@ import tomllib
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ftcore import paths, tracking
+from ftcore import colours, paths, tracking
 from ftcore.inference import prediction
 from ftcore.models import calibration, checkpoints
 from ftcore.models.calibration import Calibration
@@ -192,7 +192,7 @@ def test_words_are_coloured_by_sign_and_more_opaque_the_more_they_contribute():
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_is_legible_on_the_strongest_shade(theme):
     config = tomllib.loads((paths.ROOT / ".streamlit" / "config.toml").read_text())["theme"][theme]
-    for colour in (*palette.CLASSES.values(), *palette.OTHER_CLASSES, explanation.AGAINST_COLOUR):
+    for colour in (*colours.CLASSES.values(), *colours.OTHER_CLASSES, explanation.AGAINST_COLOUR):
         background = blend(colour, config["backgroundColor"], explanation.MAX_OPACITY)
         assert contrast(config["textColor"], background) >= 4.5, colour
 

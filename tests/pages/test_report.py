@@ -9,6 +9,7 @@ from html import escape
 
 import pytest
 
+from ftcore import paths
 from ftcore.diagnostics import dataset_texts
 from ftcore.experiments import verdict
 from ftcore.experiments.comparison import sides
@@ -73,7 +74,8 @@ def test_report_contains_verdict_figures_table_and_settings():
 
 
 def test_report_follows_the_theme_of_the_dashboard(document):
-    colours = re.findall(r'Color = "(#\w+)"', report.STREAMLIT_CONFIG.read_text())
+    config = (paths.ROOT / ".streamlit" / "config.toml").read_text()
+    colours = re.findall(r'Color = "(#\w+)"', config)
     assert len([colour for colour in colours if colour in document]) >= 2 * len(report.THEME)
 
 

@@ -5,11 +5,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
+from ftcore.colours import model_colour
 from ftcore.config import FineTuneConfig
 from ftcore.modes import REFERENCES
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts import run_curves
-from pages.components.charts.palette import model_colour
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, button_labels, chart_header, open_page, press, text
 

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ftcore.active_learning.curve import Point
+from ftcore.colours import model_colour
 from pages.components.charts.figure_parts import GREY, add_band, empty_figure
-from pages.components.charts.palette import model_colour
 
 
 def arms_figure(points: Sequence[Point]) -> go.Figure:

@@ -10,11 +10,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ftcore import answers as answering
+from ftcore.colours import class_colours
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.experiments.comparison import Side
 from pages.components.charts.figure_parts import GREY, empty_figure
 from pages.components.charts.matrix_figures import cell_style, style_as_table
-from pages.components.charts.palette import class_colours
 from pages.components.charts.tradeoff_figure import side_colours
 from pages.components.text.escaping import escape_html
 from pages.components.text.labels import group_title

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ftcore import formatting
+from ftcore.colours import model_colour
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.learning_curve.crossings import Crossing
 from ftcore.experiments.learning_curve.curves import Curve
@@ -14,7 +15,6 @@ from ftcore.experiments.learning_curve.forecast import Check, Forecast
 from ftcore.experiments.result import Measure
 from pages.components.charts import run_curves
 from pages.components.charts.figure_parts import GREY, add_band, empty_figure
-from pages.components.charts.palette import model_colour
 from pages.components.text.escaping import escape_html
 
 TITLES: dict[Measure, str] = {"accuracy": "Test accuracy", "macro-f1": "Macro F1"}

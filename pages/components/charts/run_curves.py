@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from ftcore.colours import model_colour
 from ftcore.experiments import grouping
 from ftcore.modes import REFERENCES
 from ftcore.tracking import Run, history
 from pages.components.charts.live_chart import AXES, METRICS, Trace
-from pages.components.charts.palette import model_colour
 
 if TYPE_CHECKING:
     from ftcore.experiments.result import Result

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from ftcore import formatting
+from ftcore.colours import model_colour
 from ftcore.experiments import comparison
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 from pages.components.charts.figure_parts import empty_figure
 from pages.components.charts.label_placement import Marker, place_labels
-from pages.components.charts.palette import model_colour
 from pages.components.text.escaping import escape_html
 from pages.components.text.labels import accuracy_title
 

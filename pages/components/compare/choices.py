@@ -5,10 +5,10 @@ from collections.abc import Collection, Hashable, Sequence
 import streamlit as st
 
 from ftcore import answers as answering
+from ftcore.colours import class_colours
 from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from pages.components.charts.figure_parts import GREY
-from pages.components.charts.palette import class_colours
 from pages.components.compare.predictions import RunPredictions
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.html_fragments import example_text

@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from ftcore import formatting
+from ftcore.colours import model_colour
 from ftcore.experiments.result import Result
 from pages.components.charts import answers_figure, matrix_figures
 from pages.components.charts.figure import figure
-from pages.components.charts.palette import model_colour
 from pages.components.compare import choices, predictions
 from pages.components.compare.predictions import DIFFERENT, RunPredictions
 from pages.components.text.escaping import escape_markdown

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting, tracking
+from ftcore.colours import model_colour
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import catalog
@@ -16,7 +17,6 @@ from ftcore.training import estimate
 from pages.components.charts import run_curves
 from pages.components.charts.figure import figure
 from pages.components.charts.learning_curve_figure import TITLES, learning_curve
-from pages.components.charts.palette import model_colour
 from pages.components.compare import learning_curve_report as report
 from pages.components.compare.download_buttons import Download, download_buttons
 from pages.components.compare.learning_curve_summary import summarize

@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import plotly.graph_objects as go
 
+from ftcore.colours import model_colour
 from ftcore.errors import UnfreezeError
 from ftcore.experiments.comparison import Side
 from ftcore.inference import temperature
 from ftcore.inference.calibration_measures import by_threshold
 from ftcore.models import calibration, checkpoints
 from pages.components.charts.calibration_figures import answered, reliability
-from pages.components.charts.palette import model_colour
 
 
 def figures(sides: Sequence[Side]) -> list[tuple[str, go.Figure]]:

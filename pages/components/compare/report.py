@@ -1,7 +1,6 @@
 """A comparison to take away: an HTML file that needs no other file or server, and the curves as CSV."""
 
 import json
-import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -14,7 +13,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from ftcore import __version__, formatting, settings
+from ftcore import __version__, colours, formatting, settings
+from ftcore.colours import model_colour
 from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
@@ -23,7 +23,6 @@ from ftcore.experiments.result import Result
 from ftcore.relevance import relevant_settings
 from pages.components.charts import answers_figure, curve_figures, diagnostics_figures
 from pages.components.charts.live_chart import metrics_of
-from pages.components.charts.palette import model_colour
 from pages.components.charts.tradeoff_figure import side_colours, tradeoff
 from pages.components.compare import probabilities, summary
 from pages.components.shell import assets
@@ -34,7 +33,6 @@ HIDDEN = ("name", "seed")  # settings that a side does not share
 CSV_COLUMNS = ["run", "name", "mode", "seed", "split", "step", "epoch", "seconds", "examples"]
 CSV_COLUMNS += ["loss", "accuracy", "macro_f1", "lr"]
 TEMPLATE = Path(__file__).with_name("report_template.html")
-STREAMLIT_CONFIG = Path(__file__).parents[3] / ".streamlit" / "config.toml"
 THEME = ("text", "background", "border", "primary")
 """Colours of Streamlit's theme that the scripts read, as CSS variables."""
 
@@ -71,8 +69,7 @@ def html(results: Sequence[Result]) -> bytes:
 
 def page(results: Sequence[Result], body: Sequence[str], figures: Sequence[NamedFigure]) -> bytes:
     """A page that needs no other file; each figure stands in `body` where its `data-figure` is."""
-    theme = tomllib.loads(STREAMLIT_CONFIG.read_text("utf-8"))["theme"]
-    parts = {name: _css_variables(theme[name]) for name in ("light", "dark")}
+    parts = {name: _css_variables(theme) for name, theme in colours.theme().items()}
     parts |= {"title": escape_html(title(results)), "body": "\n".join(body)}
     parts |= {"content": _content(figures), "plotly": _script(assets.PLOTLY)}
     return Template(TEMPLATE.read_text("utf-8")).substitute(parts).encode()
@@ -217,7 +214,7 @@ def table(heads: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
 
 
 def _css_variables(theme: dict[str, str]) -> str:
-    return " ".join(f"--st-{name}-color: {theme[f'{name}Color']};" for name in THEME)
+    return " ".join(f"--st-{name}-color: {theme[name]};" for name in THEME)
 
 
 def _content(figures: Sequence[NamedFigure]) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ftcore import formatting
+from ftcore.colours import model_colour
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
-from pages.components.charts.palette import mode_badge, model_colour
+from pages.components.charts.palette import mode_badge
 from pages.components.text.labels import accuracy_title
 
 PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"

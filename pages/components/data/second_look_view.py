@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ftcore import answers
+from ftcore.colours import class_colours
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.data.store import correcting, labelling, versions
@@ -13,7 +14,6 @@ from ftcore.data.store.card import PARTS, Card
 from ftcore.data.store.journal import State
 from ftcore.data.text_dataset import DatasetSpec
 from ftcore.formatting import count
-from pages.components.charts.palette import class_colours
 from pages.components.data.corrections_form import corrections_form
 from pages.components.data.person import person
 from pages.components.data.sentences import show_errors

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from ftcore import answers, formatting
+from ftcore.colours import class_colours
 from ftcore.data.text_dataset import TextDataset, numbers
-from pages.components.charts.palette import class_colours
 from pages.components.data.fit_view import fit_view
 from pages.components.text.html_fragments import example_text
 

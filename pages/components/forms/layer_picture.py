@@ -6,12 +6,13 @@ from typing import Any
 import streamlit as st
 
 from ftcore import formatting
+from ftcore.colours import model_colour
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.models.spec import ModelSpec
 from ftcore.training import strategies
 from pages.components.charts.component import script_component
-from pages.components.charts.palette import model_colour, text_on
+from pages.components.charts.palette import text_on
 from pages.components.shell import assets
 from pages.components.text.labels import group_title
 

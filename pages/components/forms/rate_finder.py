@@ -2,11 +2,11 @@
 
 import streamlit as st
 
+from ftcore.colours import model_colour
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.training import lr_search
 from ftcore.training.lr_search import Search
-from pages.components.charts.palette import model_colour
 from pages.components.forms import settings_form as form
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors

@@ -6,10 +6,10 @@ import streamlit as st
 
 from ftcore.active_learning import curve
 from ftcore.active_learning.proposer import Proposer
+from ftcore.colours import class_colours
 from ftcore.data.store import journal
 from ftcore.data.store.card import PARTS, Card
 from ftcore.formatting import count, listing
-from pages.components.charts.palette import class_colours
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_html, escape_markdown
 from pages.components.text.html_fragments import progress_bar

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from ftcore.colours import class_colours
 from ftcore.errors import UnfreezeError
 from ftcore.formatting import short_percent
-from pages.components.charts.palette import class_colours
 from pages.components.forms.checkpoint_picker import CheckpointChoice, models_that_answer
 from pages.components.predict.explanation import explanations
 from pages.components.text.errors import show_errors

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from ftcore.colours import class_colours
 from ftcore.errors import UnfreezeError
-from pages.components.charts.palette import class_colours
 from pages.components.forms.checkpoint_picker import CheckpointChoice, models_that_answer
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from ftcore.colours import model_colour
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
 from ftcore.formatting import between, few_names, percent, short_percent
@@ -16,7 +17,6 @@ from ftcore.modes import REFERENCES
 from ftcore.tracking import Run
 from pages.components.charts import calibration_figures
 from pages.components.charts.figure import figure
-from pages.components.charts.palette import model_colour
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown

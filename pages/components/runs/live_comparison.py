@@ -7,13 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting, tracking
+from ftcore.colours import model_colour
 from ftcore.errors import UnfreezeError
 from ftcore.experiments.result import Result
 from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import Run
 from pages.components.charts import run_curves
 from pages.components.charts.live_chart import axis_input, live_charts, metrics_of, pack
-from pages.components.charts.palette import model_colour
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_html
 from pages.components.text.html_fragments import progress_bar

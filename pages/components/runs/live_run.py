@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ftcore import formatting, settings, tracking
+from ftcore.colours import model_colour
 from ftcore.config import NEW_MODEL
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
@@ -17,8 +18,8 @@ from ftcore.modes import REFERENCES, mode_title
 from ftcore.relevance import relevant_settings
 from ftcore.runs.checks import data_fault
 from ftcore.runs.scheduler import scheduler
-from pages.components.charts import palette
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, metrics_of, pack
+from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.forms.take_away import take_away_button
@@ -108,7 +109,7 @@ def _draw(run_id: str, was_live: bool, had_started: bool) -> None:
     _layers(run, history)
     _metrics(run, history)
     axis = axis_input("axis", persist_state="session")
-    colour = palette.model_colour(run.config.mode)
+    colour = model_colour(run.config.mode)
     curves = _curves(run_id, run.name, colour, axis, metrics_of([run]), history)
     live_charts(curves, key="live_charts")
     if not run.live:
@@ -122,8 +123,8 @@ def _header(run: tracking.Run) -> None:
         if run.config.checkpoint == NEW_MODEL:
             st.badge("New model", color="gray")
         else:
-            st.markdown(palette.mode_badge(run.config.mode, mode_title(run.config.mode)))
-        st.badge(run.status.capitalize(), color=palette.BADGES[run.status])
+            st.markdown(mode_badge(run.config.mode, mode_title(run.config.mode)))
+        st.badge(run.status.capitalize(), color=BADGES[run.status])
         st.space("stretch")
         if run.live:
             run_controls.live_controls(run)

@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from ftcore import formatting, tracking
+from ftcore.colours import model_colour
 from ftcore.modes import mode_title
 from ftcore.runs.scheduler import scheduler
-from pages.components.charts.palette import BADGES, model_colour
+from pages.components.charts.palette import BADGES
 from pages.components.forms.checkpoint_picker import run_names_and_states
 from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.text.errors import show_errors

@@ -18,6 +18,7 @@ NAMES = (
     "training.scaling",
     "inference.predict",
     "inference.prediction_sets",
+    "labels.proposals",
     "training.memory",
 )
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.encoders import minilm
 from benchmarks.harness import data, report
+from ftcore import statistics
 from ftcore.active_learning import vectors
 from ftcore.active_learning.arms import START, Ledger
 from ftcore.active_learning.curve import Point
@@ -25,7 +26,6 @@ from ftcore.data import datasets
 from ftcore.data.text_dataset import TextDataset
 from ftcore.events import drain
 from ftcore.exchange import huggingface
-from ftcore.experiments import statistics
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ftcore import statistics
 from ftcore.formatting import FEW_TEXTS, count, percent, points
 
-_Z = 1.96
 LEAST_PAIRS = 10  # labels of each arm beside the start, below which nothing is said
 
 
@@ -36,8 +36,7 @@ def point(labels: int, truth: np.ndarray, chosen: np.ndarray, random: np.ndarray
     """Compare the answers of two models, int64 [texts]; paired by text."""
     right, of_random = chosen == truth, random == truth
     difference = right.astype(float) - of_random
-    spread = float(difference.std(ddof=1)) if len(truth) > 1 else math.inf
-    margin = _Z * spread / math.sqrt(len(truth))
+    margin = statistics.width(statistics.paired(difference)) / 2 if len(truth) > 1 else math.inf
     return Point(labels, len(truth), float(right.mean()), float(of_random.mean()), margin)
 
 

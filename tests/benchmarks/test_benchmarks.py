@@ -15,6 +15,7 @@ from benchmarks.data import import_rows, near_duplicates
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict, prediction_sets
+from benchmarks.labels import active_learning, proposals
 from benchmarks.training import (
     learning_curve,
     lesson,
@@ -26,6 +27,7 @@ from benchmarks.training import (
     unfreeze_loop,
 )
 from ftcore import paths
+from ftcore.models import checkpoints
 from tests.helpers import small_encoders, small_runs
 
 pytestmark = pytest.mark.slow
@@ -260,3 +262,21 @@ def test_learning_curve_computes_the_vectors_of_a_text_once(reviews, tmp_path, c
     learning_curve.measure(reviews, model, ("last-layer", "linear-probe"), "20,40", "0")
     found = figures(capsys)
     assert found["runs"] == 4 and 0 < found["vectors_once"] < found["vectors_each"]
+
+
+def test_a_simulated_labeller_gives_both_arms_the_same_number_of_labels(archive, home, capsys):
+    sizes = active_learning.Sizes(pool=120, test=15, labels=30, seeds=2)
+    source = archive / "aclImdb.tar.gz"
+    active_learning.compare("imdb", source, checkpoints.find("starter"), sizes)
+    result = figures(capsys)
+    assert result["labels"] == [10, 20, 30] and result["chosen"][0] == result["random"][0]
+    assert len(result["margin"]) == 3
+
+
+def test_proposals_come_from_all_arms(tmp_path, home, monkeypatch, capsys):
+    monkeypatch.setattr(proposals, "PAUSE", 0.05)
+    monkeypatch.setattr(proposals.vectors, "in_parts", None)  # restored afterwards
+    proposals.measure(tmp_path, proposals.Sizes(texts=200, labels=60))
+    out = capsys.readouterr().out
+    assert "chosen" in out and "held-out" in out
+    assert json.loads(out.splitlines()[-1])["p95_ms"] > 0

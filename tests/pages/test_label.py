@@ -65,6 +65,21 @@ def test_undo_shows_the_same_text_again_and_skip_another(mine):
     assert text(app) != shown and len(journal.read(mine)) == 4
 
 
+def test_a_click_that_arrives_twice_counts_once(mine):
+    app = open_page("label", dataset="mine")
+    app.text_area[0].set_value("praise\ncomplaint")
+    press(app, "Start labelling")
+    session = app.session_state["label_session"]
+    first = session.shown
+    for _ in range(2):
+        session.give(first, ("praise",))
+    app.run()
+    session.give(first, ("complaint",))
+    assert [each.now.label for each in journal.read(mine)[1:]] == [("praise",)]
+    session.undo(2), session.undo(2)
+    assert len(journal.read(mine)) == 3 and session.next() == first
+
+
 def test_more_than_nine_classes_are_searched(mine):
     app = open_page("label", dataset="mine")
     app.text_area[0].set_value("\n".join(f"class {n}" for n in range(1, 13)))

@@ -22,15 +22,21 @@ class LabelSession:
     given: list[tuple[int, Proposal]] = field(default_factory=list)
     """Number of the entry in the journal, and its text, for Undo."""
     skipped: set[int] = field(default_factory=set)
+    shown: Proposal | None = None
+    """The text that waits for an answer. A click counts once: Streamlit may deliver it twice."""
     error: str = ""
     """Of the last click."""
 
     def next(self) -> Proposal | None:
         """The text to show. Raises UnfreezeError."""
-        return self.proposer.next(self.name, self.skipped)
+        self.shown = self.proposer.next(self.name, self.skipped)
+        return self.shown
 
     def give(self, proposal: Proposal, label: tuple[str, ...] | None) -> None:
-        """Callback: label a text, or drop it (None)."""
+        """Callback: label the text that is shown, or drop it (None)."""
+        if proposal != self.shown:
+            return
+        self.shown = None
         change = Change(proposal.text, label, proposal.arm)
         self.error = ""
         try:
@@ -41,9 +47,11 @@ class LabelSession:
         self.given.append((number, proposal))
         self.proposer.labelled()
 
-    def undo(self) -> None:
-        """Callback: take the last label back, and show its text again."""
-        number, proposal = self.given[-1]
+    def undo(self, number: int) -> None:
+        """Callback: take the last label back, which is that of entry `number`, and show its text again."""
+        last, proposal = self.given[-1] if self.given else (0, None)
+        if proposal is None or last != number:
+            return
         self.error = ""
         try:
             labelling.take_back(self.proposer.card, number, self.person)
@@ -56,7 +64,8 @@ class LabelSession:
 
     def skip(self, proposal: Proposal) -> None:
         """Callback: show another text; this one is not shown to this visitor again."""
-        self.skipped.add(proposal.text)
+        if proposal == self.shown:
+            self.skipped.add(proposal.text)
 
 
 def of_visitor(proposer: Proposer, person: str) -> LabelSession:

@@ -79,8 +79,10 @@ def _classes(session: LabelSession, proposal: Proposal, card: Card) -> None:
 def _buttons(session: LabelSession, proposal: Proposal | None) -> None:
     """Draw Undo, Skip and Drop."""
     with st.container(horizontal=True, gap="small"):
-        options = {"disabled": not session.given, "on_click": session.undo, "shortcut": "U"}
-        st.button("Undo", icon=":material/undo:", type="tertiary", key="label_undo", **options)
+        number = session.given[-1][0] if session.given else 0
+        options = {"disabled": not number, "on_click": partial(session.undo, number)}
+        options |= {"key": f"undo_{number}", "shortcut": "U", "type": "tertiary"}
+        st.button("Undo", icon=":material/undo:", **options)
         if proposal is None:
             return
         options = {"on_click": partial(session.skip, proposal), "shortcut": "S"}

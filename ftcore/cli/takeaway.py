@@ -47,4 +47,8 @@ def _models(ref: str) -> tuple[list[str], Heading]:
             results = catalog.load(ref)
         except UnfreezeError:
             raise error from None
-    return takeaway.models(results), takeaway.heading(results)
+    if not (kept := takeaway.models(results)):
+        raise UnfreezeError(
+            "No model of this experiment was kept: run it again, and keep its models."
+        )
+    return kept, takeaway.heading(results)

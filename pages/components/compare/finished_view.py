@@ -12,6 +12,7 @@ from pages.components.charts.tradeoff_figure import tradeoff
 from pages.components.compare import diagnostics, report
 from pages.components.compare.disagreements import disagreements
 from pages.components.compare.download_buttons import Download, download_buttons
+from pages.components.compare.page_button import page_button
 from pages.components.compare.result_cache import cached, cached_figure
 from pages.components.compare.summary import Summary, summarize, unbroken
 from pages.components.forms.checkpoint_picker import checkpoint_choices
@@ -48,6 +49,7 @@ def finished_view(results: list[Result]) -> None:
                 Download("Report", report.html, "html", "description", about),
                 Download("Curves", report.csv, "csv", "table", "Every point, as CSV."),
             )
+            page_button(results)
     st.space("small")
     _diagnostics(results)
 

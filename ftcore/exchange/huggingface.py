@@ -20,12 +20,14 @@ from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.encoder_spec import EncoderSpec, body_sizes
 from ftcore.models.families import FAMILIES
 from ftcore.models.headers import WeightHeader, read_headers
+from ftcore.models.hub_cache import TOKENIZERS
 from ftcore.models.spec import WEIGHT_BYTES
 from ftcore.storage import files
 from ftcore.text.truncation import Truncation
 
 if TYPE_CHECKING:
     from ftcore.models.encoder import EncoderClassifier
+    from ftcore.models.hub_cache import HubModel
     from ftcore.text.subwords import SubwordTokenizer
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -177,12 +179,31 @@ def import_encoder(source: str, name: str = "", revision: str = "") -> Task[Chec
     from ftcore.models import hub
 
     model = hub.describe(source, revision)
-    origin = {"hub": model.name, "revision": model.revision, "license": model.license or "unknown"}
-    for checkpoint in checkpoints.list_checkpoints():
-        if not name and origin.items() <= checkpoint.origin.items():
-            return checkpoint
+    if not name and (found := _imported_before(model)):
+        return found
+    origin = {"hub": model.name, "revision": model.revision, "branch": model.branch}
+    origin["license"] = model.license or "unknown"
     path = yield from hub.fetch(model)
     return (yield from _import_folder(path, name, source.rpartition("/")[2], origin))
+
+
+def _imported_before(model: "HubModel") -> Checkpoint | None:
+    """The checkpoint of a model at this commit. Raises UnfreezeError if its branch was at another one."""
+    of_model = [
+        checkpoint
+        for checkpoint in checkpoints.list_checkpoints()
+        if checkpoint.origin.get("hub") == model.name
+    ]
+    for checkpoint in of_model:
+        if checkpoint.origin.get("revision") == model.revision:
+            return checkpoint
+    for checkpoint in of_model:
+        if checkpoint.origin.get("branch") == model.branch:
+            raise UnfreezeError(
+                f"{model.name} at {model.branch} has moved from {checkpoint.origin['revision']}, which is "
+                f"the checkpoint {checkpoint.ref}, to {model.revision}: give one of the two as the revision."
+            )
+    return None
 
 
 def is_hub_name(text: str) -> bool:
@@ -239,6 +260,8 @@ def _tokenizer(folder: EncoderFolder) -> "SubwordTokenizer":
     try:
         if file.is_file():
             definition = file.read_text("utf-8")
+        elif not any((folder.path / each).is_file() for each in TOKENIZERS):
+            raise FileNotFoundError  # transformers would make one up, without words
         else:  # an older form, which transformers converts
             from transformers import AutoTokenizer
 
@@ -248,9 +271,10 @@ def _tokenizer(folder: EncoderFolder) -> "SubwordTokenizer":
         raise UnfreezeError(
             f"{name} has no tokenizer that can be read: save it there as {DEFINITION}."
         ) from None
-    if not isinstance(folder.spec.config.get("pad_token_id"), int):
-        raise UnfreezeError(f"{name} has no token for padding: choose another encoder.")
+    pad = folder.spec.config.get("pad_token_id")
     tokenizer = SubwordTokenizer(definition, folder.spec.pad)
+    if not isinstance(pad, int) or not 0 <= pad < len(tokenizer):
+        raise UnfreezeError(f"{name} has no token for padding: choose another encoder.")
     if len(tokenizer) > folder.spec.vocab_size:
         raise UnfreezeError(
             f"The tokenizer of {name} has {len(tokenizer):,} tokens and the model "

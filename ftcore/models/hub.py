@@ -40,11 +40,11 @@ _REVISION = re.compile(r"(?!.*\.\.)\w[\w./+@-]{0,199}", re.ASCII)
 _EXAMPLE = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def describe(name: str, revision: str = "", recorded: str = "") -> HubModel:
+def describe(name: str, revision: str = "") -> HubModel:
     """Return what a name and a revision (branch, tag or commit) stand for. Raises UnfreezeError.
 
     If the Hub cannot be reached, this is the revision on this machine; for a commit that is here whole,
-    the Hub is not asked. `recorded` is the commit that the revision has to be, if any.
+    the Hub is not asked.
     """
     from httpx2 import HTTPError, InvalidURL
     from huggingface_hub import HfApi, constants
@@ -76,11 +76,6 @@ def describe(name: str, revision: str = "", recorded: str = "") -> HubModel:
                 "check the network and HF_ENDPOINT."
             ) from None
         model = cached
-    if recorded not in ("", model.revision):
-        raise UnfreezeError(
-            f"{name} at {model.branch} has moved to {model.revision}; it was {recorded}: "
-            f"give {recorded} as the revision, or start anew from the present one."
-        )
     return model
 
 

@@ -172,6 +172,42 @@ def test_a_paused_lora_run_ends_the_same_bit_for_bit_and_its_snapshot_holds_no_b
     paused_runs.assert_same_outcome(paused_runs.finished(config), run_id)
 
 
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ({"pad_token_id": None}, "has no token for padding: choose another encoder"),
+        ({"pad_token_id": 90}, "has no token for padding: choose another encoder"),
+        ({"is_decoder": True}, "generates text: choose an encoder"),
+        ({"quantization_config": {}}, "is quantized: choose its original"),
+        ({"hidden_size": 16}, "do not fit its config.json"),
+        ("tokenizer.json", "has no tokenizer that can be read: save it there as tokenizer.json"),
+        ("model.safetensors", "has no model.safetensors: give a folder with"),
+    ],
+    ids=str,
+)
+def test_an_encoder_that_cannot_be_used_is_refused_and_leaves_nothing(tmp_path, damage, sentence):
+    path = small_encoders.write_folder(tmp_path / "small-bert")
+    if isinstance(damage, str):
+        (path / damage).unlink()
+    else:
+        config = json.loads((path / "config.json").read_text())
+        (path / "config.json").write_text(json.dumps(config | damage))
+    before = checkpoints.list_checkpoints()
+    with pytest.raises(UnfreezeError, match=sentence) as raised:
+        drain(huggingface.import_encoder(str(path)))
+    assert "\n" not in str(raised.value)
+    assert checkpoints.list_checkpoints() == before
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "a b/c", "/nowhere/at/all", "https://hub/a/b"])
+def test_a_name_that_is_none_is_refused(name, capsys):
+    with pytest.raises(UnfreezeError, match="is no folder and no name on the Hub: give one of"):
+        drain(huggingface.import_encoder(name))
+    assert main(["train", "--checkpoint", name]) in (1, 2)
+    error = capsys.readouterr().err.strip()
+    assert "There is no checkpoint" in error and "\n" not in error
+
+
 def test_an_encoder_on_the_command_line(tmp_path, capsys):
     folder = str(small_encoders.write_folder(tmp_path / "small-bert"))
     options = [

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from huggingface_hub import constants
 
 from ftcore import paths, tracking
@@ -123,6 +124,28 @@ def test_script_of_an_encoder_reproduces_the_run(values, tmp_path):
     packages |= {"sklearn", "threadpoolctl"} if values.get("mode") == "lp-ft" else set()
     check_format(re.sub(r'Path\("[^"]*"\)', 'Path("folder")', code), packages)
     check_printed(run, executed(code, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("family", "values"),
+    [
+        ("roberta", {"mode": "full", "pooling": "first"}),
+        ("modernbert", {"mode": "last-2"}),
+        ("deberta-v2", {"mode": "full", "class_weights": "balanced"}),
+    ],
+)
+def test_script_of_other_families_shares_batches_as_two_threads_do(family, values, tmp_path):
+    drain(import_encoder(str(small_encoders.write_folder(tmp_path / "small", family))))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        defaults = {"checkpoint": "small", "limit": 128, "epochs": 1, "max_length": 62}
+        run = train(**defaults | {"precision": "fp32"} | values)
+        code = script.script(run.run_id)
+        assert "rows.chunk(2)" in code
+        check_printed(run, executed(code, tmp_path))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_script_loads_an_encoder_from_the_hub_it_came_from(tmp_path, monkeypatch):

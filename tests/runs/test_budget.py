@@ -8,11 +8,12 @@ import pytest
 
 from ftcore import tracking
 from ftcore.events import Evaluation, Started, Step, drain
+from ftcore.exchange import huggingface
 from ftcore.experiments.grouping import without_seed
 from ftcore.models import checkpoints
 from ftcore.runs import execution, train
 from ftcore.training import budget, estimate, preparation
-from tests.helpers import small_runs
+from tests.helpers import small_encoders, small_runs
 from tests.helpers.paused_runs import assert_same_outcome, execute, finished
 from tests.helpers.small_runs import config
 
@@ -73,6 +74,21 @@ def test_a_run_of_some_minutes_equals_a_run_of_the_steps_in_its_record(mode):
     assert timed.config.epochs == math.ceil(steps / timed.facts["steps_per_epoch"])
     assert any("into 0.02 minutes." in note for note in timed.notes)
     assert_same_outcome(timed.run_id, finished(replace(settings, minutes=0, steps=steps)))
+
+
+def test_the_steps_of_an_encoder_are_fixed_by_the_minutes_and_survive_a_pause(tmp_path):
+    folder = small_encoders.write_folder(tmp_path / "small-bert")
+    encoder = drain(huggingface.import_encoder(str(folder))).ref
+    settings = config(checkpoint=encoder, minutes=0.1, max_length=16)
+    run_id, request = tracking.create_run(settings), execution.EndRequest()
+    for event in execution.execute(run_id, request):
+        if isinstance(event, Step):
+            request.action = "pause"
+    steps = tracking.run(run_id).facts["steps"]
+    assert execute(run_id) == "finished", tracking.run(run_id).message
+    timed = tracking.run(run_id)
+    assert timed.facts["steps"] == timed.config.steps == steps
+    assert_same_outcome(run_id, finished(replace(settings, minutes=0, steps=steps)))
 
 
 def test_a_resumed_run_takes_the_recorded_steps_and_never_measures_again(monkeypatch, pace):

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from safetensors.torch import save_file
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
-from ftcore.models import hub
+from ftcore.exchange import huggingface
+from ftcore.models import checkpoints, hub
+from tests.helpers import small_encoders
 from tests.helpers.hub_model import FILES, NAME, NEEDED, TOKEN, contents, fetch
 
 
@@ -73,15 +76,25 @@ def test_a_model_that_is_not_here_whole_is_reported_without_the_hub(server, unre
         hub.describe(NAME)
 
 
-def test_a_revision_that_moved_is_reported(server):
-    old = server.publish(NAME, FILES)
-    assert hub.describe(NAME, recorded=old).revision == old
-    new = server.publish(NAME, {**FILES, "vocab.txt": b"other"})
-    with pytest.raises(
-        UnfreezeError, match=f"main has moved to {new}; it was {old}: give {old} as"
-    ):
-        hub.describe(NAME, "main", recorded=old)
-    assert hub.describe(NAME, old, recorded=old).revision == old
+@pytest.mark.slow
+def test_a_revision_that_moved_is_reported_and_either_commit_can_be_had(server, tmp_path):
+    folder = small_encoders.write_folder(tmp_path / "small")
+    old = server.publish(NAME, folder)
+    first = drain(huggingface.import_encoder(NAME))
+    (folder / "README.md").write_text("New.")
+    weights = small_encoders.hf_model("bert").base_model.state_dict()
+    save_file({name: weight + 1 for name, weight in weights.items()}, folder / "model.safetensors")
+    new = server.publish(NAME, folder)
+    moved = f"^{NAME} at main has moved from {old}, .* tiny-bert, to {new}: give one of the two as"
+    with pytest.raises(UnfreezeError, match=moved):
+        drain(huggingface.import_encoder(NAME))
+    assert [each.ref for each in checkpoints.list_checkpoints() if each.kind == "imported"] == [
+        first.ref
+    ]
+    assert drain(huggingface.import_encoder(NAME, revision=old)) == first
+    second = drain(huggingface.import_encoder(NAME, revision=new))
+    assert second.ref != first.ref and second.weights_fingerprint != first.weights_fingerprint
+    assert drain(huggingface.import_encoder(NAME)) == second
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def fault(checkpoint: Checkpoint) -> str:
     if spec.pooling != "first":
         return (
             f"{checkpoint.title} classifies the mean over its tokens, for which {spec.family} has no class "
-            "in transformers: take it away as ONNX, or train it with --pooling first."
+            "in transformers: take it away as ONNX, or train it with the pooling first."
         )
     return ""
 

@@ -258,7 +258,7 @@ def test_a_run_that_goes_on_from_a_fine_tuned_encoder_keeps_its_head(encoder):
 
 def test_a_mean_over_tokens_has_no_class_in_transformers(encoder, tmp_path):
     run(mode="last-layer")
-    with pytest.raises(UnfreezeError, match="train it with --pooling first"):
+    with pytest.raises(UnfreezeError, match="train it with the pooling first"):
         drain(formats.export("huggingface", "run", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

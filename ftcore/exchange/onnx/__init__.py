@@ -4,8 +4,8 @@
     model.json              labels, truncation, special tokens, calibration (see `description`)
     tokenizer.json          of an encoder
     vocabulary.json         of the lesson's model: its words, in the order of their ids
-    words.json              of the lesson's model: how a text becomes words (see `text.word_steps`)
-    predict.py              answers texts with onnxruntime alone
+    words.py                of the lesson's model: splits a text into words
+    predict.py              answers texts, with onnxruntime and without Unfreeze
     README.md               what it is, what was measured, how to use it
 
 Alone imports onnx and onnxruntime; torch's exporter needs onnxscript.

@@ -10,6 +10,8 @@ from ftcore.models.checkpoints import Checkpoint
 def card(checkpoint: Checkpoint, measured: Measured, precision: str) -> str:
     """Return the card as Markdown."""
     usage = [
+        '`python predict.py "a text"` answers with onnxruntime alone. In other programs:',
+        "",
         f"`{MODEL}` takes `input_ids` and `attention_mask`, int64 [batch, length], of any batch size and of "
         f"up to {count(checkpoint.max_length)} tokens, and gives `logits`, float32 [batch, classes]. "
         f"`{DESCRIPTION}` names the labels, how much of a text is read, and the calibration.",

@@ -11,7 +11,7 @@ thresholds           of each label of a multi_label model; else []
 temperature          divides the logits before the softmax; 1 without a calibration
 label_sets           of a calibrated model: `target` and the least probability of each label; else null
 tokenizer            "tokenizer.json" of the tokenizers package, or "vocabulary.json" of words
-word_rule            how a text becomes words, of the lesson's model; else null
+word_rule            the rule by which words.py splits a text, of the lesson's model; else null
 unknown              id of a word that the vocabulary lacks; null if it lacks none
 start, end, pad      ids of special tokens around a text, and of the padding after it
 head, tail           of a text with more tokens than both, its first `head` and its last `tail` are read;

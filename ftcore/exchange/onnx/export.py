@@ -9,8 +9,10 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Noted, Progress, Task
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
+from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.spec import WEIGHT_BYTES
 from ftcore.storage import files
+from ftcore.text import word_rules
 
 Precision = Literal["fp32", "int8"]
 _COPIES = 4  # of the weights in memory, at most: the model, its trace, the graph and its file
@@ -34,7 +36,7 @@ def write(ref: str, target: Path, precision: Precision = "fp32") -> Task[Path]:
     model.json holds. Returns `target`. Raises UnfreezeError if it exists, or if answers differ: in fp32 by
     a label or a probability by more than 1e-5, in int8 by the labels of more than 1% of 200 texts.
     """
-    from ftcore.exchange.onnx import card, description, graph, int8, measuring
+    from ftcore.exchange.onnx import card, description, graph, int8, measuring, programs
 
     checkpoint = checkpoints.find(ref)
     tokenizer = checkpoint_files.load_tokenizer(checkpoint)
@@ -52,9 +54,12 @@ def write(ref: str, target: Path, precision: Precision = "fp32") -> Task[Path]:
         described = description.describe(checkpoint, tokenizer, precision)
         contents = {
             **tokenizer.files(),
+            programs.PREDICT: programs.predict().encode(),
             description.DESCRIPTION: json.dumps(described, indent=1, ensure_ascii=False).encode(),
             checkpoints.CARD: card.card(checkpoint, measured, precision).encode(),
         }
+        if not isinstance(checkpoint.model, EncoderSpec):
+            contents[programs.WORDS] = programs.words(word_rules.find(tokenizer.name)).encode()
         yield Progress("saving", 0, 1, "folder")
         for name, content in contents.items():
             files.write(staging / name, content)

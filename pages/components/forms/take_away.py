@@ -28,7 +28,7 @@ class _Made(NamedTuple):
 def take_away_button(checkpoint: Checkpoint, key: str) -> None:
     """Draw the button that opens the formats in a dialog."""
     if st.button("Take it away", key=key, icon=":material/ios_share:"):
-        title = f"Take {escape_markdown(checkpoint.title)} away"
+        title = f"Take away: {escape_markdown(checkpoint.title)}"
         st.dialog(title, width="large")(export_formats)(checkpoint)
 
 

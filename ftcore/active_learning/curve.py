@@ -57,8 +57,8 @@ def verdict(points_so_far: Sequence[Point], pairs: int) -> str:
         )
     gain = last.chosen - last.random
     figures = (
-        f"with {count(last.labels)} labels each, chosen texts reach {percent(last.chosen)} of "
-        f"{count(last.held_out)} held-out texts and random ones {percent(last.random)}"
+        f"with {count(last.labels)} labels each, the model of the chosen texts has {percent(last.chosen)} "
+        f"of {count(last.held_out)} held-out texts right, that of random ones {percent(last.random)}"
     )
     difference = f"{points(gain, last.margin)} {'more' if gain >= 0 else 'fewer'}"
     if gain > last.margin:

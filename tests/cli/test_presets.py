@@ -31,8 +31,9 @@ def trained(arguments, monkeypatch):
 
 def test_a_preset_fills_what_is_not_given(monkeypatch):
     config = trained("--preset best --epochs 2", monkeypatch)
-    assert config == FineTuneConfig(**PRESETS["Best"] | {"epochs": 2})
-    assert trained("--preset lesson", monkeypatch) == FineTuneConfig(**PRESETS["Lesson"])
+    assert config == FineTuneConfig(**PRESETS["Best"] | {"epochs": 2, "name": config.name})
+    config = trained("--preset lesson", monkeypatch)
+    assert config == FineTuneConfig(**PRESETS["Lesson"] | {"name": config.name})
     assert trained("--preset best --mode last-layer", monkeypatch).max_length == 512
 
 

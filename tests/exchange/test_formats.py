@@ -30,7 +30,7 @@ def test_a_checkpoint_without_a_form_is_refused_in_a_sentence(tmp_path, capsys):
     assert "Only encoders have a form that transformers opens" in capsys.readouterr().err
     command = ["export", "starter", str(target), "--format", "huggingface", "--title", "New"]
     assert main(command) == 2
-    assert "Only the format unfreeze has a title" in capsys.readouterr().err
+    assert "Only the formats unfreeze and html have a title" in capsys.readouterr().err
     assert not target.exists()
 
 

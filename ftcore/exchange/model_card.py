@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ftcore import __version__, settings, tracking
+from ftcore import __version__, settings
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
@@ -68,6 +68,8 @@ def _recorded(
     checkpoint: Checkpoint,
 ) -> tuple[dict[str, Any], Diagnostics | None, FineTuneConfig | None]:
     """What the record of its run says: facts, test answers, settings; nothing of what is gone."""
+    from ftcore import tracking  # late: imports MLflow, which the help of a command does without
+
     with suppress(UnfreezeError):
         if checkpoint.kind == "run":
             run = tracking.run(checkpoint.ref)

@@ -166,7 +166,7 @@ def _check_run(run: Run) -> None:
     validation.check_field_types(run)
     facts, metrics = run.facts, run.metrics
     counts = [facts[name] for name in _COUNTS if name in facts]
-    others = (*_COUNTS, "evaluations_per_epoch", "labels")
+    others = (*_COUNTS, "evaluations_per_epoch", "labels", "several_labels")
     texts = [value for name, value in facts.items() if name not in others]
     shares = [value for name, value in metrics.items() if name.endswith(("_accuracy", "macro_f1"))]
     times = [value for name, value in metrics.items() if name.endswith("seconds")]
@@ -177,6 +177,7 @@ def _check_run(run: Run) -> None:
         and all(0 <= count < _MAX for count in counts)
         and validation.has_type(texts, list[str])
         and validation.has_type(facts.get("labels", []), list[str])
+        and validation.has_type(facts.get("several_labels", False), bool)
         and all(0 <= share <= 1 for share in shares)
         and all(0 <= seconds < _MAX for seconds in times)
         and not any(map(math.isinf, metrics.values()))

@@ -27,7 +27,7 @@ TEXTS = ["a good film", "not good it is awful " * 300, "great"]
 
 def answers(folder, texts):
     """What predict.py says, where nothing of Unfreeze can be imported."""
-    command = [sys.executable, str(folder / "predict.py"), *texts]
+    command = [sys.executable, "-B", str(folder / "predict.py"), *texts]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     lines = subprocess.run(
         command, cwd=folder.parent, env=environment, check=True, capture_output=True, text=True

@@ -34,6 +34,7 @@ def export_page(options: argparse.Namespace, out: Printer) -> None:
 
 def _models(ref: str) -> tuple[list[str], Heading]:
     """The refs of the models that are meant, and what stands above them. Raises UnfreezeError."""
+    from ftcore.exchange.takeaway import export
     from ftcore.experiments import catalog, takeaway
     from ftcore.models import checkpoints
 
@@ -41,7 +42,7 @@ def _models(ref: str) -> tuple[list[str], Heading]:
     try:
         if len(refs) > 1:
             return list(dict.fromkeys(checkpoints.find(each).ref for each in refs)), Heading()
-        return [checkpoints.find(ref).ref], Heading()
+        return [ref], export.heading(checkpoints.find(ref))
     except UnfreezeError as error:
         try:
             results = catalog.load(ref)

@@ -71,14 +71,14 @@ def page(chromium):
     context.set_default_navigation_timeout(UI_TIMEOUT)  # for addresses; 30 s otherwise
     errors: list[str] = []
     page = context.new_page()
-    page.on("console", lambda message: errors.extend(_error(message)))
+    page.on("console", lambda message: errors.extend(console_errors(message)))
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     context.close()
     assert errors == []
 
 
-def _error(message: ConsoleMessage) -> list[str]:
+def console_errors(message: ConsoleMessage) -> list[str]:
     address = message.location.get("url", "")
     # On a deep link Streamlit itself looks for its server below the page first, and then above it.
     probing = address.endswith(("/_stcore/health", "/_stcore/host-config"))

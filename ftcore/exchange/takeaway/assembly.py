@@ -51,7 +51,7 @@ def assemble(models: Sequence[Checkpoint], heading: Heading, precision: Precisio
         about=f"{datetime.now():%d %B %Y} · Unfreeze {__version__}".lstrip("0"),
         verdict=heading.verdict,
         models=[
-            PageModel(title, facts.mode(model), facts.facts(model), {"title": title, **setup})
+            PageModel(title, facts.mode(model), facts.facts(model), setup | {"title": title})
             for title, model, setup in zip(titles, models, setups, strict=True)
         ],
         setup={

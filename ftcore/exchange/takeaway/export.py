@@ -45,7 +45,14 @@ def fault(checkpoint: Checkpoint) -> str:
 
 def write(ref: str, target: Path) -> Task[Path]:
     """Write a checkpoint as a page, its weights in 8 bits; see `write_page`."""
-    return (yield from write_page([ref], target))
+    return (yield from write_page([ref], target, heading(checkpoints.find(ref))))
+
+
+def heading(checkpoint: Checkpoint) -> Heading:
+    """Of a single model: the sentences that its run watched are the examples."""
+    config = checkpoint.origin.get("config") or {}
+    lines = str(config.get("watch") or "").splitlines()
+    return Heading(examples=[line.strip() for line in lines if line.strip()])
 
 
 def write_page(
@@ -63,6 +70,7 @@ def write_page(
     from ftcore.exchange.takeaway.page import render
 
     files.check_free(target)
+    files.check_writable(target.parent)
     if not 1 <= len(refs) <= MOST_MODELS:
         raise UsageError(f"A page holds 1 to {MOST_MODELS} models, not {len(refs)}: choose some.")
     models = [checkpoints.find(ref) for ref in refs]

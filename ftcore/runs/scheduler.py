@@ -253,7 +253,7 @@ def record_experiment(
     Without a place in the queue, so that no other process executes them.
     """
     claims: dict[str, FileLock] = {}
-    # All runs have the same version of the data, also if somebody labels meanwhile.
+    # All runs have the same version of the data, also if labels change meanwhile.
     names = {name: datasets.with_version(name) for name in {each.dataset for each in configs}}
     configs = [replace(config, dataset=names[config.dataset]) for config in configs]
     try:

@@ -1,4 +1,4 @@
-"""A lock for each stored dataset, taken by whoever changes its labels, its texts or its name."""
+"""A lock for each stored dataset, held while its labels, its texts or its name change."""
 
 import contextlib
 from collections.abc import Iterator

@@ -9,10 +9,10 @@ from ftcore.models.checkpoints import list_checkpoints
 from ftcore.models.encoder_spec import EncoderSpec
 from pages.components.data.actions import train_button
 from pages.components.data.person import person
-from pages.components.data.sentences import show_errors
 from pages.components.forms import settings_form
 from pages.components.label.classes_form import add_classes, classes_form
 from pages.components.text.errors import show_error
+from pages.components.text.sentences import show_errors
 
 st.title("Label", anchor=False)
 names = [name for name in stored.names() if datasets.find(name)]

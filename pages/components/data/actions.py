@@ -8,11 +8,11 @@ import streamlit as st
 
 from ftcore.data.store.card import Card
 from pages.components.data.changes import edit_classes
-from pages.components.data.sentences import show_errors
 from pages.components.forms import settings_form
 from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.forms.task_progress import run_task
 from pages.components.text.escaping import escape_markdown
+from pages.components.text.sentences import show_errors
 
 MAX_DOWNLOAD = 200_000_000  # bytes of stored texts; the browser gets them from memory
 

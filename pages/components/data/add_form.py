@@ -11,12 +11,12 @@ from ftcore.data.store import collection
 from ftcore.data.store.card import Card
 from ftcore.data.store.request import Request
 from ftcore.errors import UnfreezeError
-from pages.components.data import uploads
-from pages.components.data.format_input import first_rows, format_input, preview, version
 from pages.components.data.mapping_input import mapping_input
-from pages.components.data.sentences import show_errors
-from pages.components.data.source_input import Source, source_input
+from pages.components.forms import uploads
+from pages.components.forms.format_input import first_rows, format_input, preview, version
+from pages.components.forms.source_input import Source, source_input
 from pages.components.forms.task_progress import run_task
+from pages.components.text.sentences import show_errors
 
 FILES = {"file": "File", "validation": "Validation texts", "test": "Test texts"}
 

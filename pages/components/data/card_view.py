@@ -9,8 +9,8 @@ from ftcore.data.findings.finding import number
 from ftcore.data.store.card import PARTS, Card
 from ftcore.formatting import count, listing
 from pages.components.data.changes import action_button
-from pages.components.data.sentences import without_options
 from pages.components.text.escaping import escape_markdown
+from pages.components.text.sentences import without_options
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -8,8 +8,8 @@ import streamlit as st
 from ftcore.data.store.card import PARTS, Card
 from ftcore.data.store.editing import DROPPABLE
 from ftcore.formatting import count
-from pages.components.data.sentences import show_errors
 from pages.components.forms.task_progress import run_task
+from pages.components.text.sentences import show_errors
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -6,7 +6,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.data.store.card import Card
 from ftcore.formatting import count
 from ftcore.modes import DEFAULTS, mode_title
-from pages.components.data.sentences import show_errors
+from pages.components.text.sentences import show_errors
 
 SEEDS = 3
 

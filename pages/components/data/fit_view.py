@@ -4,10 +4,10 @@ import streamlit as st
 
 from ftcore.data.text_dataset import TextDataset
 from ftcore.models import checkpoints
-from pages.components.data.sentences import show_errors
 from pages.components.forms import settings_form
 from pages.components.forms.task_progress import run_task
 from pages.components.text.escaping import escape_markdown
+from pages.components.text.sentences import show_errors
 
 
 @st.fragment

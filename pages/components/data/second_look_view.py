@@ -16,12 +16,12 @@ from ftcore.data.text_dataset import DatasetSpec
 from ftcore.formatting import count
 from pages.components.data.corrections_form import corrections_form
 from pages.components.data.person import person
-from pages.components.data.sentences import show_errors
 from pages.components.forms.checkpoint_picker import checkpoint_choices
 from pages.components.forms.settings_form import DATA_PATH
 from pages.components.forms.task_progress import run_task
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.html_fragments import example_text
+from pages.components.text.sentences import show_errors
 
 if TYPE_CHECKING:
     from ftcore.labelling.second_look import Doubt, SecondLook

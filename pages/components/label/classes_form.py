@@ -4,7 +4,7 @@ import streamlit as st
 
 from ftcore.data.store import labelling
 from ftcore.data.store.card import Card
-from pages.components.data.sentences import show_errors
+from pages.components.text.sentences import show_errors
 
 
 def classes_form(card: Card, person: str) -> None:

@@ -10,9 +10,9 @@ from ftcore.data.store import collection
 from ftcore.data.store.mapping import Values
 from ftcore.data.tables import recognition
 from ftcore.data.tables.table_format import TableFormat
-from pages.components.data.sentences import show_errors
 from pages.components.forms.task_progress import run_task
 from pages.components.text.escaping import escape_markdown
+from pages.components.text.sentences import show_errors
 
 KINDS = {
     "csv": "CSV",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.components.data import uploads
+from pages.components.forms import uploads
 
 UPLOAD, PATH = "Upload", "Path or Hub"
 _PLACEHOLDER = "A file, folder or zip on this machine, or OWNER/NAME of the Hugging Face Hub"

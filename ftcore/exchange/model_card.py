@@ -118,8 +118,9 @@ def _metadata(
             "type": known.hub if known and known.hub else checkpoint.dataset,
             "split": "test",
         }
+        exact = {"name": "exact match"} if kept.thresholds else {}
         metrics = [
-            {"type": "accuracy", "value": round(float(kept.right.mean()), 4)},
+            {"type": "accuracy", **exact, "value": round(float(kept.right.mean()), 4)},
             {"type": "f1", "name": "macro F1", "value": round(kept.by_class.macro_f1, 4)},
         ]
         results = [{"task": task, "dataset": data, "metrics": metrics}]
@@ -167,20 +168,19 @@ def _training(facts: dict[str, Any], config: FineTuneConfig | None) -> list[str]
 
 def _figures(checkpoint: Checkpoint, kept: Diagnostics | None) -> list[str]:
     if kept is None or not len(kept.truth):
-        accuracy = checkpoint.metrics.get("test_accuracy")
-        return [
-            f"Accuracy on the test texts: {percent(accuracy)}." if accuracy else "Not measured."
-        ]
+        known = checkpoint.metrics.get("test_accuracy")
+        measure = "Exact match" if checkpoint.thresholds else "Accuracy"
+        return [f"{measure} on the test texts: {percent(known)}." if known else "Not measured."]
     right, by_class = float(kept.right.mean()), kept.by_class
     low, high = wilson(right, len(kept.truth))
-    exact = ", all labels of a text and no others" if kept.thresholds else ""
+    accuracy = "Exact match (all labels of a text and no others)" if kept.thresholds else "Accuracy"
     rows = [
         f"| {_text(label)} | {percent(by_class.precision[n])} | {percent(by_class.recall[n])} | "
         f"{percent(by_class.f1[n])} | {count(by_class.support[n])} |"
         for n, label in enumerate(kept.labels)
     ]
     return [
-        f"Accuracy{exact}: {percent(right)} of {count(len(kept.truth))} test texts (95% interval "
+        f"{accuracy}: {percent(right)} of {count(len(kept.truth))} test texts (95% interval "
         f"{percent(low)} to {percent(high)}). Macro F1: {percent(by_class.macro_f1)}.",
         "",
         "| class | precision | recall | F1 | test texts |",

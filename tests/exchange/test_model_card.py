@@ -52,6 +52,18 @@ def test_the_text_has_figures_with_intervals_and_what_it_is_bad_at(trained):
     assert "/home/me" not in text, "no path of this machine"
 
 
+def test_of_several_labels_the_exact_match_is_no_accuracy(trained):
+    look = Diagnostics.of_run(trained.ref)
+    truth, probabilities = np.eye(2, dtype=bool)[look.truth], look.probabilities
+    several = Diagnostics(imdb.LABELS, truth, probabilities, thresholds=(0.5, 0.5))
+    several.write(checkpoints.run_path(trained.ref).parent)
+    text = model_card.card(trained, "Use it.", "transformers")
+    assert "Exact match (all labels of a text and no others): 75.0% of 40 test texts" in text
+    assert "Accuracy" not in text
+    [result] = ModelCard(text).data.to_dict()["model-index"][0]["results"]
+    assert result["metrics"][0]["name"] == "exact match"
+
+
 def test_a_card_without_a_record_says_so_and_names_cannot_break_it(home):
     labels = ("a|b", "---\nlicense: mit")
     odd = small_runs.checkpoint(home / "checkpoints" / "odd", "odd", labels, title='"\n# [x] <b>')

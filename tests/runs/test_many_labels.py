@@ -22,7 +22,7 @@ from ftcore.models import checkpoints
 from ftcore.training import best_measure, objective, outcome
 from pages.components.charts import answers_figure, diagnostics_figures, tradeoff_figure
 from pages.components.charts.live_chart import metrics_of
-from pages.components.compare import summary
+from pages.components.compare import learning_curve_report, learning_curve_summary, summary
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from tests.helpers import fake_results, paused_runs, small_runs
 from tests.helpers.app_pages import open_page
@@ -203,6 +203,12 @@ def test_macro_f1_leads_and_no_accuracy_is_spoken_of(several):
     assert {"Macro F1", "Micro F1", "Test exact match"} <= columns
     assert not {"Test accuracy", "Balanced accuracy"} & columns
     assert metrics_of(result.run for result in results)["accuracy"] == "Exact match"
+    curve = learning_curve_summary.summarize(results)
+    assert curve.titles == {"accuracy": "Test exact match", "macro-f1": "Macro F1"}
+    assert "Test exact match by training texts" in curve.figures["accuracy"]
+    assert (
+        "accuracy" not in learning_curve_report.html(results).decode().split("<script")[0].lower()
+    )
     by_accuracy = [
         replace(result, run=replace(result.run, facts=result.run.facts | {"best_by": "accuracy"}))
         for result in results

@@ -37,6 +37,11 @@ class Curve:
         return self._first.measure
 
     @property
+    def several_labels(self) -> bool:
+        """Whether a text may have several labels, so that the accuracy is the share of exact matches."""
+        return self._first.micro_f1 is not None
+
+    @property
     def _first(self) -> Side:
         return next(iter(self.sides.values()))
 

@@ -16,10 +16,16 @@ from ftcore.experiments.result import Measure
 from pages.components.charts import run_curves
 from pages.components.charts.figure_parts import GREY, add_band, empty_figure
 from pages.components.text.escaping import escape_html
+from pages.components.text.labels import accuracy_title
 
-TITLES: dict[Measure, str] = {"accuracy": "Test accuracy", "macro-f1": "Macro F1"}
 FORECAST = 2  # times the largest number of texts: as far as a forecast goes
 MIN_RATIO = 1.6  # of two numbers on the axis that both have a label on a phone
+
+
+def titles(curves: Sequence[Curve]) -> dict[Measure, str]:
+    """What the measures of curves are called, the accuracy first."""
+    accuracy = accuracy_title(any(curve.several_labels for curve in curves))
+    return {"accuracy": f"Test {accuracy.lower()}", "macro-f1": "Macro F1"}
 
 
 def learning_curve(
@@ -33,7 +39,8 @@ def learning_curve(
     References are dashed thin lines, forecasts that passed their check dotted ones, `crossings` upright ones.
     """
     measure: Measure = curves[0].measure if curves else "accuracy"
-    fig = empty_figure(f"{TITLES[measure]} by training texts", height=460, legend=True)
+    title = titles(curves)[measure]
+    fig = empty_figure(f"{title} by training texts", height=460, legend=True)
     passed = {label for label, check in (checks or {}).items() if check.passed}
     laws = {label: law for label, law in (forecasts or {}).items() if label in passed}
     colours = run_curves.colours([curve.mode for curve in curves])
@@ -52,7 +59,7 @@ def learning_curve(
     if laws:
         caption += " Dotted: the forecast."
     fig.update_layout(title_subtitle_text=caption)
-    fig.update_yaxes(title_text=TITLES[measure], tickformat=".0%", nticks=7)
+    fig.update_yaxes(title_text=title, tickformat=".0%", nticks=7)
     if curves:
         fig.update_yaxes(range=_score_range(curves, laws, until))
     _set_size_axis(fig, sizes, until)

@@ -12,14 +12,14 @@ from ftcore.experiments.learning_curve import analysis, verdict
 from ftcore.experiments.learning_curve.analysis import Analysis
 from ftcore.experiments.learning_curve.curves import curves
 from ftcore.experiments.result import Measure, Result
-from pages.components.charts.learning_curve_figure import TITLES, learning_curve
+from pages.components.charts.learning_curve_figure import learning_curve, titles
 from pages.components.charts.palette import mode_badge
 from pages.components.compare.summary import PLUS_MINUS, coloured_parts
 
 
 def caption(found: Analysis) -> str:
     """What the figures of `rows` mean."""
-    measure = TITLES[found.curves[0].measure]
+    measure = titles(found.curves)[found.curves[0].measure]
     return f"{measure} by number of training texts. ± is half of a 95% interval."
 
 
@@ -33,6 +33,7 @@ class Summary:
     table: pd.DataFrame  # `rows` with Markdown
     caption: str
     figures: dict[Measure, str]  # JSON
+    titles: dict[Measure, str]  # of the figures
 
 
 def summarize(results: list[Result]) -> Summary:
@@ -48,6 +49,7 @@ def summarize(results: list[Result]) -> Summary:
         table,
         caption(found) if found.curves else "",
         {measure: fig.to_json() for measure, fig in figures(found, results).items()},
+        titles(found.curves),
     )
 
 
@@ -64,7 +66,7 @@ def figures(found: Analysis, results: Sequence[Result]) -> dict[Measure, go.Figu
     main = found.curves[0].measure
     charts = {main: learning_curve(found.curves, crossings, found.forecasts, found.checks)}
     complete = [result for result in results if result.complete]
-    for measure in TITLES:
+    for measure in titles(found.curves):
         known = measure == "accuracy" or all(result.macro_f1 is not None for result in complete)
         if measure != main and known:
             charts[measure] = learning_curve(curves(results, measure))

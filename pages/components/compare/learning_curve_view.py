@@ -16,7 +16,7 @@ from ftcore.experiments.result import Result
 from ftcore.training import estimate
 from pages.components.charts import run_curves
 from pages.components.charts.figure import figure
-from pages.components.charts.learning_curve_figure import TITLES, learning_curve
+from pages.components.charts.learning_curve_figure import learning_curve
 from pages.components.compare import learning_curve_report as report
 from pages.components.compare.download_buttons import Download, download_buttons
 from pages.components.compare.learning_curve_summary import summarize
@@ -115,7 +115,7 @@ def finished_curve(results: list[Result]) -> None:
     measures = list(summary.figures)
     measure = measures[0]
     if len(measures) > 1:
-        options = {"format_func": TITLES.get, "required": True, "default": measure}
+        options = {"format_func": summary.titles.get, "required": True, "default": measure}
         options |= {"label_visibility": "collapsed", "key": "measure"}
         measure = st.segmented_control("Measure", measures, **options)
     figure(summary.figures[measure], key="learning_curve", name="learning-curve")

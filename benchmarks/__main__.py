@@ -19,6 +19,8 @@ NAMES = (
     "inference.predict",
     "inference.prediction_sets",
     "labels.proposals",
+    "labels.second_look",
+    "labels.active_learning",
     "training.memory",
 )
 

@@ -39,7 +39,7 @@ class Sizes(NamedTuple):
     seeds: int
 
 
-SHORT, FULL = Sizes(1_000, 500, 60, 3), Sizes(20_000, 5_000, 500, 10)
+SHORT, FULL = Sizes(1_000, 500, 60, 3), Sizes(8_000, 4_000, 500, 10)
 SHOWN = (10, 20, 30, 60, 110, 210, 310, 500)  # labels of an arm, as far as the curve has them
 COMPARED = 210  # chosen labels, of which is said how many random ones do the same
 

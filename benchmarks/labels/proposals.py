@@ -34,7 +34,7 @@ class Sizes(NamedTuple):
     labels: int
 
 
-SHORT, FULL = Sizes(20_000, 60), Sizes(100_000, 1_000)
+SHORT, FULL = Sizes(20_000, 60), Sizes(100_000, 400)
 
 
 def main(argv: list[str] | None = None) -> None:

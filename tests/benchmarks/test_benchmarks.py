@@ -15,7 +15,7 @@ from benchmarks.data import import_rows, near_duplicates
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
 from benchmarks.inference import predict, prediction_sets
-from benchmarks.labels import active_learning, proposals
+from benchmarks.labels import active_learning, proposals, second_look
 from benchmarks.training import (
     learning_curve,
     lesson,
@@ -226,6 +226,7 @@ def test_sets_by_class_are_compared_at_the_same_coverage(capsys):
     prediction_sets.compare("made up", np.c_[1 - second, second], truth, 5)
     result = figures(capsys)
     assert result["coverage"] == pytest.approx(0.95, abs=0.02)
+    assert result["coverage_per_class"] == pytest.approx([0.95, 0.95], abs=0.03)
     assert result["ratio_worst"] > 1.1 and result["ratio_worst"] > result["ratio_overall"]
 
 
@@ -271,6 +272,16 @@ def test_a_simulated_labeller_gives_both_arms_the_same_number_of_labels(archive,
     result = figures(capsys)
     assert result["labels"] == [10, 20, 30] and result["chosen"][0] == result["random"][0]
     assert len(result["margin"]) == 3
+
+
+def test_planted_labels_are_found_and_their_correction_is_measured(archive, home, tmp_path, capsys):
+    """The last word of a review tells its class, so random weights find some of what was flipped."""
+    reviews = second_look.read(archive / "aclImdb.tar.gz", second_look.Sizes(200, 20))
+    assert len(reviews) == 220 and [label for _, label, _ in reviews].count("neg") == 110
+    row = second_look.measure(tmp_path, reviews, 0.2, "starter")
+    result = figures(capsys)
+    assert result["found_among_as_many"] > 0.3 * result["flipped"] > 0  # at random: 0.2
+    assert {"as_they_were", "corrected"} <= result["gain"].keys() and "±" in list(row.values())[2]
 
 
 def test_proposals_come_from_all_arms(tmp_path, home, monkeypatch, capsys):

@@ -63,7 +63,7 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
     from ftcore.exchange import formats
     from ftcore.models import checkpoints
 
-    name = options.format or ("huggingface" if options.push else formats.PLAIN)
+    name = options.format or (formats.HUB if options.push else formats.PLAIN)
     if options.title and name not in (formats.PLAIN, formats.PAGE):
         raise UsageError(
             f"Only the formats {formats.PLAIN} and {formats.PAGE} have a title; omit --title."
@@ -88,11 +88,11 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
 
 
 def _push(options: argparse.Namespace, name: str, out: Printer) -> None:
-    from ftcore.exchange import huggingface_export
+    from ftcore.exchange import formats
 
-    if options.to or name != "huggingface":
+    if options.to or name != formats.HUB:
         raise UsageError("What is pushed has the format huggingface; omit the target and --format.")
-    url = drain(huggingface_export.push(options.ref, options.push, options.private), out.event)
+    url = drain(formats.push(options.ref, options.push, options.private), out.event)
     out.record({"pushed": url}, f"Pushed to {url}")
 
 

@@ -18,12 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export_page(options: argparse.Namespace, out: Printer) -> None:
     """Write models side by side as one HTML file, those of an experiment with its verdict."""
+    from ftcore.exchange import formats
     from ftcore.exchange.takeaway import export
 
     target = expand_home(options.to)
     if target.suffix.lower() != SUFFIX:
         raise UsageError(f"A page is a file: give it a name that ends in {SUFFIX}.")
     refs, heading = _models(options.ref)
+    formats.check(formats.PAGE, *refs)
     if options.title:
         heading = Heading(options.title, heading.verdict, heading.examples)
     task = export.write_page(refs, target, heading, options.precision or PRECISIONS[0])

@@ -17,7 +17,7 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.storage import files, zips
 
-PLAIN, PAGE = "unfreeze", "html"
+PLAIN, HUB, PAGE = "unfreeze", "huggingface", "html"
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,16 @@ class ExportFormat:
     """Takes a ref and a path where nothing is; creates all of it or nothing, and returns the path."""
     suffix: str = ""
     """Of the file that it creates, such as `.html`; a folder has none."""
-    fault: Callable[[Checkpoint], str] = lambda checkpoint: ""
-    """Why a checkpoint has no such form, as a sentence; "" if it has."""
+    unfit: Callable[[Checkpoint], str] = lambda checkpoint: ""
+    """Why a checkpoint with a last layer has no such form, as a sentence; "" if it has."""
+    answers: bool = True
+    """Whether what it writes answers texts, which needs a last layer."""
+
+    def fault(self, checkpoint: Checkpoint) -> str:
+        """Why a checkpoint has no such form, as a sentence; "" if it has."""
+        if self.answers and not checkpoint.labels:
+            return f"{checkpoint.title} has no last layer yet: fine-tune it first."
+        return self.unfit(checkpoint)
 
 
 def _write_plain(ref: str, target: Path) -> Task[Path]:
@@ -45,26 +53,27 @@ FORMATS = {
         "Checkpoint",
         "A folder of safetensors and JSON, for another Unfreeze: put it into its folder of checkpoints.",
         _write_plain,
+        answers=False,
     ),
-    "huggingface": ExportFormat(
+    HUB: ExportFormat(
         "Hugging Face",
         "A folder that transformers opens by itself, with a model card; also the form of the Hub.",
         huggingface_export.write,
-        fault=huggingface_export.fault,
+        unfit=huggingface_export.unfit,
     ),
     "onnx": ExportFormat(
         "ONNX",
         "A folder for onnxruntime, in any language and without PyTorch: the same answers, checked on 200 "
         "texts.",
         onnx_export.write,
-        fault=onnx_export.fault,
+        unfit=onnx_export.unfit,
     ),
     "onnx-int8": ExportFormat(
         "ONNX, int8",
         "The same in about a quarter of the size: weights are 8-bit integers, and at least 99% of 200 texts "
         "keep their label.",
         partial(onnx_export.write, precision="int8"),
-        fault=onnx_export.fault,
+        unfit=onnx_export.unfit,
     ),
     PAGE: ExportFormat(
         "Page to take home",
@@ -72,9 +81,16 @@ FORMATS = {
         "the bars.",
         takeaway.write,
         takeaway.SUFFIX,
-        takeaway.fault,
+        takeaway.unfit,
     ),
 }
+
+
+def check(name: str, *refs: str) -> None:
+    """Raise UnfreezeError if one of these checkpoints has no form in a format."""
+    for ref in refs:
+        if fault := FORMATS[name].fault(checkpoints.find(ref)):
+            raise UnfreezeError(fault)
 
 
 def export(name: str, ref: str, target: Path) -> Task[Path]:
@@ -83,9 +99,14 @@ def export(name: str, ref: str, target: Path) -> Task[Path]:
     Raises UnfreezeError if the target exists, or if the checkpoint has no such form.
     """
     files.check_free(target)
-    if fault := FORMATS[name].fault(checkpoints.find(ref)):
-        raise UnfreezeError(fault)
+    check(name, ref)
     return (yield from FORMATS[name].write(ref, target))
+
+
+def push(ref: str, repository: str, private: bool, token: str = "") -> Task[str]:
+    """Push a checkpoint to the Hub as a new model, and return its address; see `hub_upload.push`."""
+    check(HUB, ref)
+    return (yield from huggingface_export.push(ref, repository, private, token))
 
 
 def export_file(name: str, ref: str, folder: Path) -> Task[Path]:

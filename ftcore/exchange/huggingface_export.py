@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
 from ftcore.exchange import model_card
 from ftcore.exchange.huggingface import DEFINITION
@@ -14,13 +13,11 @@ from ftcore.models.families import FAMILIES
 from ftcore.storage import files
 
 
-def fault(checkpoint: Checkpoint) -> str:
+def unfit(checkpoint: Checkpoint) -> str:
     """Why transformers cannot open a checkpoint by itself, as a sentence; "" if it can."""
     spec = checkpoint.model
     if not isinstance(spec, EncoderSpec):
         return "Only encoders have a form that transformers opens; choose another format."
-    if not checkpoint.labels:
-        return f"{checkpoint.title} has no last layer yet: fine-tune it first."
     if spec.pooling != "first":
         return (
             f"{checkpoint.title} classifies the mean over its tokens, for which {spec.family} has no class "
@@ -30,7 +27,7 @@ def fault(checkpoint: Checkpoint) -> str:
 
 
 def write(ref: str, target: Path) -> Task[Path]:
-    """Write a fine-tuned encoder without a `fault` as a new folder that transformers opens by itself."""
+    """Write a fine-tuned encoder that is not `unfit` as a new folder that transformers opens by itself."""
     checkpoint = checkpoints.find(ref)
     spec = checkpoint.model
     assert isinstance(spec, EncoderSpec)
@@ -77,9 +74,7 @@ def write(ref: str, target: Path) -> Task[Path]:
 
 
 def push(ref: str, name: str, private: bool, token: str = "") -> Task[str]:
-    """Push a fine-tuned encoder to the Hub as a new model, and return its address; see `hub_upload.push`."""
-    if unfit := fault(checkpoints.find(ref)):
-        raise UnfreezeError(unfit)
+    """Push a fine-tuned encoder that is not `unfit` to the Hub; see `hub_upload.push`."""
     hub_upload.check(name, token)
     with tempfile.TemporaryDirectory(prefix="unfreeze-") as temporary:
         folder = yield from write(ref, Path(temporary) / "model")

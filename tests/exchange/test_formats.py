@@ -1,6 +1,7 @@
 """The table of export formats: what is written is whole, and nothing is replaced."""
 
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,15 @@ def test_a_checkpoint_without_a_form_is_refused_in_a_sentence(tmp_path, capsys):
     assert main(command) == 2
     assert "Only the formats unfreeze and html have a title" in capsys.readouterr().err
     assert not target.exists()
+
+
+def test_only_a_copy_of_a_checkpoint_needs_no_last_layer():
+    starter = checkpoints.find("starter")
+    headless = replace(starter, labels=())
+    faults = {name: form.fault(headless) for name, form in formats.FORMATS.items()}
+    assert faults.pop(formats.PLAIN) == ""
+    assert set(faults.values()) == {f"{starter.title} has no last layer yet: fine-tune it first."}
+    assert formats.FORMATS["onnx"].fault(starter) == ""
 
 
 def test_a_folder_is_packed_into_a_zip_that_holds_all_of_it(tmp_path):

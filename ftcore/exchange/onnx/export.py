@@ -19,17 +19,15 @@ _COPIES = 4  # of the weights in memory, at most: the model, its trace, the grap
 _MOST_BYTES = 2_000_000_000  # of a file of protobuf
 
 
-def fault(checkpoint: Checkpoint) -> str:
+def unfit(checkpoint: Checkpoint) -> str:
     """Why a checkpoint has no form in ONNX, as a sentence; "" if it has."""
-    if not checkpoint.labels:
-        return f"{checkpoint.title} has no last layer yet: fine-tune it first."
     if WEIGHT_BYTES * checkpoint.model.parameters > _MOST_BYTES:
         return f"{checkpoint.title} has more than 2 GB, which a file of ONNX cannot hold."
     return ""
 
 
 def write(ref: str, target: Path, precision: Precision = "fp32") -> Task[Path]:
-    """Write a checkpoint without a `fault` as a new folder, after its answers were compared.
+    """Write a checkpoint that is not `unfit` as a new folder, after its answers were compared.
 
     model.onnx takes `input_ids` and `attention_mask`, both int64 [batch, length] of any size, special
     tokens and padding included, and gives `logits`, fp32 [batch, classes]. `description` says what

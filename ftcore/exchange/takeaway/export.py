@@ -34,10 +34,8 @@ class Heading:
     """Texts to click; the first is answered at once."""
 
 
-def fault(checkpoint: Checkpoint) -> str:
+def unfit(checkpoint: Checkpoint) -> str:
     """Why a checkpoint has no form as a page, as a sentence; "" if it has."""
-    if not checkpoint.labels:
-        return f"{checkpoint.title} has no last layer yet: fine-tune it first."
     if WEIGHT_BYTES * checkpoint.model.parameters > _MOST_BYTES:
         return f"{checkpoint.title} is too large for a page in a browser: choose a smaller model."
     return ""
@@ -63,8 +61,8 @@ def write_page(
 ) -> Task[Path]:
     """Write checkpoints as one page, whole or not at all, and return `target`.
 
-    Tensors, words and packages that several need are in it once. Raises UnfreezeError if the target exists,
-    if a checkpoint has no such form, or if npm cannot fetch what the page runs on.
+    Each has a last layer. Tensors, words and packages that several need are in it once. Raises UnfreezeError
+    if the target exists, if a checkpoint is `unfit`, or if npm cannot fetch what the page runs on.
     """
     from ftcore.exchange.takeaway import assembly
     from ftcore.exchange.takeaway.page import render
@@ -75,7 +73,7 @@ def write_page(
         raise UsageError(f"A page holds 1 to {MOST_MODELS} models, not {len(refs)}: choose some.")
     models = [checkpoints.find(ref) for ref in refs]
     for model in models:
-        if sentence := fault(model):
+        if sentence := unfit(model):
             raise UnfreezeError(sentence)
         needed = _COPIES * WEIGHT_BYTES * model.model.parameters
         memory.check(f"The export of {model.title}", needed, "free some, or choose a smaller model")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -9,17 +10,17 @@ import numpy as np
 import pytest
 
 from ftcore.config import FineTuneConfig
+from ftcore.data import imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Noted, Progress, drain
 from ftcore.exchange import huggingface
-from ftcore.exchange.onnx import export, graph, measuring, programs, runtime
+from ftcore.exchange.onnx import check_texts, export, graph, measuring, programs, runtime
 from ftcore.inference import prediction
 from ftcore.models import calibration, checkpoints
 from ftcore.models.calibration import Calibration
 from ftcore.models.families import FAMILIES
-from ftcore.runs.train import train
 from ftcore.text import word_rules
-from tests.helpers import small_encoders
+from tests.helpers import paused_runs, small_encoders
 
 pytestmark = pytest.mark.slow  # torch's exporter takes seconds to import
 TEXTS = ["a good film", "not good it is awful " * 300, "great"]
@@ -70,25 +71,56 @@ def test_an_earlier_rule_of_words_goes_along():
     assert module["tokenize"](text) == word_rules.EARLIER.tokenize(text)
 
 
+@pytest.fixture
+def encoder_run(tmp_path):
+    """A small encoder that learned the sample, in the record."""
+    drain(huggingface.import_encoder(str(small_encoders.write_folder(tmp_path / "small-bert"))))
+    settings = {"checkpoint": "small-bert", "limit": 60, "epochs": 1, "max_length": 32}
+    return paused_runs.finished(FineTuneConfig(**settings, mode="full"))
+
+
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_a_calibrated_encoder_answers_the_same_with_its_tokenizer(tmp_path, precision):
-    folder = small_encoders.write_folder(tmp_path / "small-bert")
-    drain(huggingface.import_encoder(str(folder)))
-    settings = {
-        "checkpoint": "small-bert",
-        "limit": 60,
-        "epochs": 1,
-        "max_length": 32,
-        "mode": "full",
-    }
-    drain(train(FineTuneConfig(**settings), checkpoints.run_path("run"), "run"))
+def test_a_calibrated_encoder_answers_the_same_and_its_card_has_its_own_figures(
+    tmp_path, encoder_run, precision
+):
     thresholds = {"negative": 0.1, "positive": 0.2}
-    calibration.write(checkpoints.find("run"), Calibration(1.5, 0.95, thresholds, 100))
-    drain(export.write("run", tmp_path / "out", precision))
+    calibration.write(checkpoints.find(encoder_run), Calibration(1.5, 0.95, thresholds, 100))
+    drain(export.write(encoder_run, tmp_path / "out", precision))
     tolerance = 1e-5 if precision == "fp32" else 0.01
-    assert_same_answers(tmp_path / "out", "run", TEXTS, tolerance)
+    assert_same_answers(tmp_path / "out", encoder_run, TEXTS, tolerance)
     described = json.loads((tmp_path / "out" / "model.json").read_text())
     assert described["temperature"] == 1.5 and described["label_sets"]["thresholds"] == thresholds
+
+    card = (tmp_path / "out" / "README.md").read_text()
+    tested, accuracy, own = re.search(
+        r"Accuracy on ([\d,]+) test texts: ([\d.]+)%; ([\d.]+)% in Unfreeze", card
+    ).groups()
+    texts = drain(check_texts.of(checkpoints.find(encoder_run)))
+    names = [max(answer, key=answer.get) for answer in answers(tmp_path / "out", texts.texts)]
+    right = [name == imdb.LABELS[label] for name, label in zip(names, texts.truth, strict=True)]
+    assert int(tested.replace(",", "")) == len(texts.texts) >= 200
+    assert float(accuracy) == pytest.approx(100 * np.mean(right), abs=0.05)
+    assert float(own) == pytest.approx(100 * texts.right.mean(), abs=0.05)
+    speed = r"[\d.]+ ms for a text alone and [\d,]+ texts/s in batches"
+    assert re.search(f"{speed}; in Unfreeze, in fp32, [\\d.]+ ms and [\\d,]+ texts/s", card)
+
+
+def test_the_accuracy_is_that_of_the_graph(tmp_path, monkeypatch, encoder_run):
+    """One that answers the opposite has nothing right where the run has all."""
+    checkpoint = checkpoints.find(encoder_run)
+    drain(graph.trace_in_subprocess(encoder_run, tmp_path / "model.onnx"))
+    names = [answer.label for answer in prediction.predict(encoder_run, TEXTS)]
+    truth = np.array(list(map(checkpoint.labels.index, names)))
+
+    def all_right(checkpoint):
+        yield from ()
+        return check_texts.CheckTexts("x", TEXTS, truth, np.ones(len(truth), bool))
+
+    monkeypatch.setattr(check_texts, "of", all_right)
+    answer = runtime.OnnxModel.scores
+    monkeypatch.setattr(runtime.OnnxModel, "scores", lambda *inputs: -answer(*inputs))
+    measured = drain(measuring.measure(checkpoint, tmp_path / "model.onnx"))
+    assert (measured.tested, measured.accuracy, measured.own_accuracy) == (3, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -136,8 +168,3 @@ def test_the_process_ends_with_the_task(tmp_path):
     next(task)
     task.close()
     assert not (tmp_path / "model.onnx").exists()
-
-
-def test_a_checkpoint_without_a_head_is_refused():
-    headless = type("Headless", (), {"labels": (), "title": "Base"})()
-    assert "has no last layer yet" in export.fault(headless)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,9 +110,9 @@ def save(
     from ftcore.models import tensor_files
 
     tensors = {name: weight.detach().cpu() for name, weight in model.weights().items()}
-    weights_fingerprint = fingerprints.of_weights(tensors, model.spec.heads)
-    vectors_fingerprint = fingerprints.of_values(tensors[fingerprints.embedding_name(tensors)])
-    shared = _shared(parent, tensors) if parent else set()
+    shared = _shared(parent, tensors) if parent else {}
+    weights_fingerprint = fingerprints.of_weights(tensors, model.spec.heads, shared)
+    vectors_fingerprint = fingerprints.of_vectors(tensors, shared)
     contents: dict[str, bytes | Sequence[bytes | memoryview]] = {}
     words = ref
     if parent and shared:
@@ -120,7 +121,7 @@ def save(
         contents |= tokenizer.files()
         if EMBEDDING in tensors:
             contents[WORDS] = tensor_files.encode({EMBEDDING: _compact(tensors[EMBEDDING])})
-    own = {name: tensor for name, tensor in tensors.items() if name not in shared | {EMBEDDING}}
+    own = {name: tensor for name, tensor in tensors.items() if name not in {*shared, EMBEDDING}}
     contents[WEIGHTS] = tensor_files.encode(own)
     config = {
         "format": FORMAT,
@@ -187,7 +188,7 @@ def _read_weights(checkpoint: Checkpoint) -> "tuple[dict[str, Tensor], str]":
     if faults := weight_faults(checkpoint.model, weights):
         raise checkpoint_error(checkpoint, validation.printable(", ".join(faults)))
     found = fingerprints.of_weights(weights, checkpoint.model.heads)
-    vectors = fingerprints.of_values(weights[fingerprints.embedding_name(weights)])
+    vectors = fingerprints.of_vectors(weights)
     other_weights = checkpoint.weights_fingerprint not in ("", found)
     other_vectors = checkpoint.vectors_fingerprint not in ("", vectors)
     if not (other_weights or other_vectors):
@@ -202,27 +203,42 @@ def _not_saved_with_it(file: str) -> str:
     return f"{file} is not the file that was saved with it; bring that file back"
 
 
+def _shared_file(owner: Checkpoint) -> Path:
+    return owner.path / (WEIGHTS if isinstance(owner.model, EncoderSpec) else WORDS)
+
+
 def _shared_weights(owner: Checkpoint) -> "dict[str, Tensor]":
     """The weights that checkpoints take from their `words`: word vectors, or an encoder's body."""
-    if not isinstance(owner.model, EncoderSpec):
-        return _read_tensors(owner, WORDS)
-    weights = _read_tensors(owner, WEIGHTS)
+    weights = _read_tensors(owner, _shared_file(owner).name)
     return {name: weight for name, weight in weights.items() if not name.startswith(HEAD)}
 
 
-def _shared(parent: Checkpoint, weights: "Mapping[str, Tensor]") -> set[str]:
-    """Names of the weights that a checkpoint takes from its parent's `words`, which will keep them.
+def _shared(parent: Checkpoint, weights: "Mapping[str, Tensor]") -> dict[str, str]:
+    """The weights that a checkpoint takes from its parent's `words`, which will keep them: names and hashes.
 
     A run's are not taken: it may be resumed and change them.
     """
     try:
         owner = words_owner(parent)
         if owner.kind == "run":
-            return set()
-        stored = _shared_weights(owner)
-    except UnfreezeError:  # it was deleted meanwhile
-        return set()
-    return {name for name, weight in stored.items() if weight.float().equal(weights[name])}
+            return {}
+        stored, file = _shared_weights(owner), _shared_file(owner)
+        hashes = _hashes(file, file.stat().st_mtime_ns)
+    except (UnfreezeError, OSError):  # it was deleted meanwhile
+        return {}
+    same = {name for name, weight in stored.items() if weight.float().equal(weights[name])}
+    return {name: hashes[name] for name in same}
+
+
+@lru_cache(4)
+def _hashes(file: Path, changed: int) -> dict[str, str]:
+    """The hashes of the weights in a file, kept: a run of the head alone saves the same body many times.
+
+    changed: when the file was, in ns.
+    """
+    from safetensors.torch import load_file
+
+    return {name: fingerprints.of_values(weight) for name, weight in load_file(file).items()}
 
 
 @panics_as_memory_errors()

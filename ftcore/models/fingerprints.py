@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # a page lists checkpoints before torch is imported
@@ -19,12 +20,25 @@ def embedding_name(weights: Mapping[str, object]) -> str:
     return next(name for name in weights if name.endswith(_EMBEDDINGS))
 
 
-def of_weights(weights: Mapping[str, "Tensor"], heads: int) -> str:
-    """The hash of all weights but the token vectors, and of the attention heads, which no weight shows."""
+def of_weights(
+    weights: Mapping[str, "Tensor"], heads: int, known: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The hash of all weights but the token vectors, and of the attention heads, which no weight shows.
+
+    known: the hashes of some of the weights, so that they are not computed.
+    """
     digest = hashlib.sha256(f"{heads} heads".encode())
     for name in sorted(weights.keys() - {embedding_name(weights)}):
-        digest.update(f"{name} {of_values(weights[name])} ".encode())
+        digest.update(f"{name} {known.get(name) or of_values(weights[name])} ".encode())
     return digest.hexdigest()[:16]
+
+
+def of_vectors(
+    weights: Mapping[str, "Tensor"], known: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The hash of the token vectors; known: as in `of_weights`."""
+    name = embedding_name(weights)
+    return known.get(name) or of_values(weights[name])
 
 
 def of_values(tensor: "Tensor") -> str:
@@ -37,4 +51,4 @@ def of_values(tensor: "Tensor") -> str:
 def of_model(model: "Classifier") -> tuple[str, str]:
     """The hashes of a model's weights and of its token vectors."""
     weights = model.weights()
-    return of_weights(weights, model.spec.heads), of_values(weights[embedding_name(weights)])
+    return of_weights(weights, model.spec.heads), of_vectors(weights)

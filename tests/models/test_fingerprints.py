@@ -169,3 +169,9 @@ def test_a_checkpoint_that_a_run_writes_meanwhile_is_read_whole(home):
             for other in known.values()
         )
     thread.join()
+
+
+def test_a_child_of_a_parent_that_was_replaced_opens_with_the_new_vectors(lesson):
+    imported("child", parent=lesson, seed=1)
+    imported("child of the new", parent=imported("lesson", seed=2), seed=1)
+    assert len(probabilities("child of the new")) == 4

@@ -67,10 +67,11 @@ def start_queue() -> None:
 
 
 def stop_queue() -> None:
-    """Interrupt the current run, so that it can be resumed."""
+    """Interrupt the current run, so that it can be resumed; runs of Ray workers go on."""
+    from ftcore.runs import workers
     from ftcore.runs.scheduler import scheduler
 
-    if scheduler.queue.order():
+    if scheduler.queue.order() and workers.kind() == "local":
         print(
             "The current run can be resumed after a restart; the queue continues then.", flush=True
         )

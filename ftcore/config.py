@@ -198,6 +198,16 @@ class FineTuneConfig:
     )
     seed: int = setting(0, "Seed of the split, the order and new weights.", 0, 2**31 - 1)
     device: str = setting("auto", "auto (a GPU if there is one), cpu, cuda, mps or xpu.")
+    threads: int = setting(
+        0, "CPU threads that compute; 0: the worker's choice (here all cores, with Ray 2).", 0, 1024
+    )
+    gpu_share: float = setting(
+        1.0,
+        "Part of a GPU that a run on Ray reserves, and of its memory: with 0.25, four share one.",
+        0.01,
+        1.0,
+        label="Share of a GPU",
+    )
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto", "Number format of matrix products; auto takes bf16 if the device supports it."
     )

@@ -36,6 +36,7 @@ Phase = Literal[
 ]
 Facts = dict[str, str | int | float | list[str]]  # JSON values; only "labels" is a list
 Status = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
+Action = Literal["stop", "discard", "pause", "interrupt"]  # how a run is asked to end
 
 
 @dataclass(frozen=True, slots=True)

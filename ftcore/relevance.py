@@ -14,7 +14,7 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
         names |= {"seed", "name"}
     if config.mode == "linear-probe":
         names |= {"checkpoint", "pooling", "max_length", "read_length", "tail_fraction"}
-        names |= {"device", "precision"}
+        names |= {"device", "threads", "gpu_share", "precision"}
     names -= _unused_by_data_and_model(config) | _unused_by_mode(config)
     return [SETTINGS[name] for name in SETTINGS if name in names]
 
@@ -30,6 +30,8 @@ def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:
     if config.steps or config.minutes:
         unused |= {"epochs", "minutes"} if config.steps else {"epochs"}
     unused.add("word_dropout" if config.encoder else "pooling")
+    if config.device not in ("auto", "cuda"):
+        unused.add("gpu_share")
     if config.epoch_lengths and config.read_length and config.mode != "lp-ft":
         unused |= set() if config.head_alone else {"max_length"}
     return unused

@@ -25,7 +25,8 @@ TESTS = [*sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 PRODUCT = [file.name for file in ROOT.glob("requirements*.txt") if "-dev" not in file.name]
 BY_TORCH = {"onnxscript"}  # not by our code: torch's exporter of ONNX imports it
-HEAVY = {"torch", "torchtext", "mlflow", "gensim", "safetensors", "sklearn", "scipy"}
+BY_SQLALCHEMY = {"psycopg", "psycopg-binary"}  # where the record is a PostgreSQL database
+HEAVY = {"ray", "torch", "torchtext", "mlflow", "gensim", "safetensors", "sklearn", "scipy"}
 
 
 def providers(files):
@@ -97,7 +98,7 @@ def test_every_import_is_required_and_every_requirement_imported():
         assert [name for name, names in providers(files).items() if not names & pins] == []
     source = "".join(file.read_text("utf-8") for file in PAGES)
     optional = set(re.findall(r'find_spec\("([^"]+)"\)', source))
-    assert product <= optional.union(BY_TORCH, *providers(CORE + PAGES).values())
+    assert product <= optional.union(BY_TORCH, BY_SQLALCHEMY, *providers(CORE + PAGES).values())
 
 
 def test_every_setting_is_documented_with_its_default():
@@ -114,7 +115,7 @@ def test_every_setting_is_documented_with_its_default():
 
 
 def test_every_environment_variable_is_documented():
-    pattern = re.compile(r"\b(?:UNFREEZE_[A-Z_]+[A-Z]|MLFLOW_TRACKING_URI)\b")
+    pattern = re.compile(r"\b(?:UNFREEZE_[A-Z_]+[A-Z]|MLFLOW_TRACKING_URI|RAY_ADDRESS)\b")
     files = [*CORE, *PAGES, *TESTS, ROOT / "Makefile", ROOT / ".ci" / "run"]
     used = {name for file in files for name in pattern.findall(file.read_text("utf-8"))}
     assert used == set(filter(pattern.fullmatch, table_rows("settings.md")))

@@ -9,7 +9,7 @@ from ftcore.cli import streams
 from ftcore.cli.encoders import import_given
 from ftcore.cli.options import given_settings, refuse_ignored, with_preset
 from ftcore.cli.printer import Printer, program
-from ftcore.cli.training import end_on_signal, execute, exit_status
+from ftcore.cli.training import end_on_signal, execute, exit_status, follow
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.events import Finished
@@ -17,12 +17,10 @@ from ftcore.storage import files
 from ftcore.validation import expand_home, printable
 
 if TYPE_CHECKING:
-    from filelock import FileLock
-
     from ftcore.experiments.kinds import Kind
     from ftcore.experiments.result import Result
     from ftcore.runs.execution import EndRequest
-    from ftcore.tracking import Run
+    from ftcore.tracking import Claim, Run
 
 Plan = Callable[[argparse.Namespace, dict[str, Any]], list[FineTuneConfig]]
 """Options, and the settings among them with those of a preset → the runs."""
@@ -52,8 +50,9 @@ def run_experiment(
     """Execute a new experiment, or what is left of one, and report; return the exit status."""
     from ftcore.experiments import catalog
     from ftcore.experiments.plan import default_name, new_id
-    from ftcore.runs import scheduler
+    from ftcore.runs import scheduler, workers
 
+    workers.check()
     if options.export:
         files.check_free(expand_home(options.export))
     if options.resume:
@@ -67,7 +66,8 @@ def run_experiment(
         claims = scheduler.record_experiment(configs, experiment, name)
     request = end_on_signal()
     out.record({"event": "experiment", "experiment": experiment, "name": name}, f"{name}\n")
-    ends = _execute_all(claims, request, out)
+    execute_all = _follow_all if workers.kind() == "ray" else _execute_all
+    ends = execute_all(claims, request, out)
     results = catalog.load(experiment)
     _print_report(experiment, results, COMMANDS[kind], report, out)
     failed = any(result.run.status == "failed" for result in results)
@@ -136,9 +136,7 @@ def chosen_seeds(options: argparse.Namespace, default: str) -> list[int]:
         raise UsageError(message) from None
 
 
-def _execute_all(
-    claims: "dict[str, FileLock]", request: "EndRequest", out: Printer
-) -> list[Finished]:
+def _execute_all(claims: "dict[str, Claim]", request: "EndRequest", out: Printer) -> list[Finished]:
     """Execute claimed runs one after the other, until a signal asks to end; return their last events."""
     from ftcore import tracking
 
@@ -147,14 +145,9 @@ def _execute_all(
     waiting = dict(claims)
     try:
         for number, run_id in enumerate(claims, start=1):
-            run = tracking.run(run_id)
-            event = "resumed" if run.facts else "created"
-            values = {"event": event, "run_id": run_id, "config": run.config.to_dict()}
-            line = f"Run {run_id}, {number} of {len(claims)}: {run.name}"
+            values, line = _announcement(tracking.run(run_id), number, len(claims))
             ends.append(execute(run_id, values, line, request, out, waiting.pop(run_id)))
-            out.event(ends[-1])
-            if ends[-1].status in ("failed", "interrupted"):
-                streams.complain(ends[-1].message)
+            _print_end(ends[-1], out)
             if request.signal:
                 break
             request.action = None  # another process has ended this run alone
@@ -166,6 +159,37 @@ def _execute_all(
                     tracking.finish(run_id, end)
             claim.release()
     return ends + [end] * len(waiting)
+
+
+def _follow_all(claims: "dict[str, Claim]", request: "EndRequest", out: Printer) -> list[Finished]:
+    """Hand claimed runs over to workers, which may execute several at once; print one after the other."""
+    from ftcore import tracking
+    from ftcore.runs import handover
+
+    out.brief = True
+    announcements = [
+        _announcement(tracking.run(run_id), number, len(claims))
+        for number, run_id in enumerate(claims, start=1)
+    ]
+    handover.hand_over(claims)
+    ends = []
+    for run_id, (values, line) in zip(claims, announcements, strict=True):
+        ends.append(follow(run_id, values, line, request, out))
+        _print_end(ends[-1], out)
+    return ends
+
+
+def _announcement(run: "Run", number: int, runs: int) -> tuple[dict[str, Any], str]:
+    """What is said of a run before its events, as JSON values and as a line."""
+    event = "resumed" if run.facts else "created"
+    values = {"event": event, "run_id": run.run_id, "config": run.config.to_dict()}
+    return values, f"Run {run.run_id}, {number} of {runs}: {run.name}"
+
+
+def _print_end(end: Finished, out: Printer) -> None:
+    out.event(end)
+    if end.status in ("failed", "interrupted"):
+        streams.complain(end.message)
 
 
 def _print_report(
@@ -186,7 +210,11 @@ def _print_report(
     status = catalog.status_of(statuses)
     count = {"status": status, "runs": len(results), "finished": finished}
     notes = list(dict.fromkeys(note for result in results for note in result.run.notes))
-    values = {"experiment": experiment, "name": name, **count, **values, "notes": notes}
+    where = {
+        name: ", ".join(sorted({getattr(result.run, name) for result in results}))
+        for name in ("worker", "node")
+    }
+    values = {"experiment": experiment, "name": name, **count, **where, **values, "notes": notes}
     out.record(values, "\n".join(lines))
 
 

@@ -22,6 +22,7 @@ from ftcore.cli import (
     streams,
     takeaway,
     training,
+    worker,
 )
 from ftcore.cli.options import add_arguments, add_preset, add_setting
 from ftcore.cli.printer import Printer, program
@@ -140,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     add_preset(sub)
     sub.add_argument("--revision", help=revision)
     add("resume", training.resume, run="id of a run")
+
+    worker.add_arguments(add("worker", worker.worker, json=False))
 
     sub = add("compare", compare.compare)
     add_arguments(sub, without=("mode", "seed"), defaults=compare.DEFAULTS)

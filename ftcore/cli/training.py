@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import signal
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,13 @@ from ftcore.cli.options import given_settings, refuse_ignored, with_preset
 from ftcore.cli.printer import Printer, program
 from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
-from ftcore.events import Finished, Task, drain
+from ftcore.events import Event, Finished, Task, drain
 from ftcore.formatting import accuracy, count, duration, percent
 from ftcore.text.vector_settings import GLOVE_SETTINGS, VECTOR_SETTINGS, VectorSettings
 
 if TYPE_CHECKING:
-    from filelock import FileLock
-
     from ftcore.runs.execution import EndRequest
+    from ftcore.tracking import Claim
 
 PRETRAIN_DATASET = "ag_news"
 # The metrics in the record of a run's end.
@@ -45,8 +45,10 @@ def pretrain(options: argparse.Namespace, out: Printer) -> int:
 def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     """Train by the given settings; `others` are those of a preset or the command."""
     from ftcore import tracking
+    from ftcore.runs import workers
     from ftcore.runs.checks import check_config, refuse_unused_paths
 
+    workers.check()
     config = FineTuneConfig.from_dict(others | given)
     refuse_unused_paths(config)
     refuse_ignored(given, config)
@@ -60,8 +62,10 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
 def resume(options: argparse.Namespace, out: Printer) -> int:
     """Resume a run that was paused or interrupted."""
     from ftcore import tracking
+    from ftcore.runs import workers
     from ftcore.runs.checks import check_resumable
 
+    workers.check()
     run = tracking.run(options.run)
     if run.status == "finished":
         streams.complain("There was nothing to do: this run is finished.")
@@ -100,7 +104,7 @@ def execute(
     line: str,
     request: "EndRequest",
     out: Printer,
-    claim: "FileLock | None" = None,
+    claim: "Claim | None" = None,
 ) -> Finished:
     """Announce a run by `values` or `line`, execute it, print its events and return the last one.
 
@@ -110,16 +114,10 @@ def execute(
     from ftcore import tracking
     from ftcore.runs import execution
 
-    last = Finished("failed", "The run ended without a result.")
     claim = claim or tracking.claim(run_id)
     try:
         out.record(values, line)
-        with contextlib.closing(execution.execute(run_id, request, claim)) as events:
-            for event in events:
-                if isinstance(event, Finished):
-                    last = event
-                else:
-                    out.event(event)
+        last = _print_events(execution.execute(run_id, request, claim), out)
         if request.action == "discard":
             tracking.delete(run_id)
         return last
@@ -128,6 +126,32 @@ def execute(
         raise streams.UnwritableOutput(f"{error} {advice}") from error
     finally:
         claim.release()
+
+
+def follow(
+    run_id: str, values: dict[str, Any], line: str, request: "EndRequest", out: Printer
+) -> Finished:
+    """The same for a run that was handed over to another process, which goes on without us."""
+    from ftcore.runs import handover
+
+    try:
+        out.record(values, line)
+        events = handover.follow(run_id, request, resumed=values["event"] == "resumed")
+        return _print_events(events, out)
+    except streams.UnwritableOutput as error:
+        raise streams.UnwritableOutput(f"{error} The run goes on.") from error
+
+
+def _print_events(task: Generator[Event, None, None], out: Printer) -> Finished:
+    """Print the events of a run but the last, which is returned."""
+    last = Finished("failed", "The run ended without a result.")
+    with contextlib.closing(task) as events:
+        for event in events:
+            if isinstance(event, Finished):
+                last = event
+            else:
+                out.event(event)
+    return last
 
 
 def exit_status(request: "EndRequest", *ends: Finished) -> int:
@@ -141,9 +165,16 @@ def exit_status(request: "EndRequest", *ends: Finished) -> int:
 def _execute_and_report(
     run_id: str, config: FineTuneConfig, values: dict[str, Any], out: Printer
 ) -> int:
-    """Execute a run, print how it ended and return the exit status."""
+    """Execute a run or hand it over, print how it ended and return the exit status."""
+    from ftcore import tracking
+    from ftcore.runs import handover, workers
+
     request = end_on_signal()
-    last = execute(run_id, values, f"Run {run_id}", request, out)
+    if workers.kind() == "ray":
+        handover.hand_over({run_id: tracking.claim(run_id)})
+        last = follow(run_id, values, f"Run {run_id}", request, out)
+    else:
+        last = execute(run_id, values, f"Run {run_id}", request, out)
     _report_end(run_id, config, last, out)
     return exit_status(request, last)
 
@@ -153,15 +184,17 @@ def _report_end(run_id: str, config: FineTuneConfig, last: Finished, out: Printe
     from ftcore import tracking
 
     metrics, facts, notes = last.metrics, {}, out.notes
+    where: dict[str, Any] = {"worker": None, "node": None}
     with contextlib.suppress(UnfreezeError):  # its end was not recorded, or it was discarded
         run = tracking.run(run_id)
-        facts, notes = run.facts, run.notes
+        facts, notes, where = run.facts, run.notes, {"worker": run.worker, "node": run.node}
     record = {
         "run_id": run_id,
         "status": last.status,
         "message": last.message,
         "mode": config.mode,
         "dataset": config.dataset,
+        **where,
         **{name: metrics.get(name) for name in METRICS},
         "trainable_parameters": facts.get("trainable_parameters"),
         "parameters": facts.get("parameters"),

@@ -3,14 +3,12 @@
 import contextlib
 import logging
 import shutil
+import socket
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
 
-from filelock import FileLock
-
-from ftcore import paths, tracking
+from ftcore import tracking
 from ftcore.earlier_settings import SELF_TRAINED
 from ftcore.errors import (
     ChangedDependency,
@@ -21,13 +19,21 @@ from ftcore.errors import (
     is_out_of_files,
     user_message,
 )
-from ftcore.events import Event, Finished, Noted, Pause, Started, Status, Stop, Task
+from ftcore.events import Action, Event, Finished, Noted, Pause, Started, Status, Stop, Task
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES
-from ftcore.storage import files, open_files
+from ftcore.storage import open_files
 
 log = logging.getLogger(__name__)
-Action = Literal["stop", "discard", "pause", "interrupt"]
+
+
+@dataclass(frozen=True)
+class Executor:
+    """What executes a run, for its record."""
+
+    worker: str = "local"
+    node: str = field(default_factory=socket.gethostname)
+    threads: int = 0  # that compute; 0: as many as torch takes by default
 
 
 @dataclass
@@ -38,33 +44,17 @@ class EndRequest:
     signal: int = 0  # that the program was sent
 
 
-def request_end_elsewhere(run_id: str, action: Action) -> None:
-    """Ask the process of this machine that executes a run to end it at its next event."""
-    files.write(_request_file(run_id), action.encode())
-
-
-def _request_file(run_id: str) -> Path:
-    return paths.runs_dir() / run_id / "request"
-
-
-def _requested_elsewhere(run_id: str) -> Action | None:
-    """What another process asks of a run, once."""
-    try:
-        action = _request_file(run_id).read_text()
-        _request_file(run_id).unlink()
-    except OSError:  # there is no request
-        return None
-    return next((known for known in get_args(Action) if known == action), None)
-
-
 def execute(
-    run_id: str, request: EndRequest | None = None, claim: FileLock | None = None
+    run_id: str,
+    request: EndRequest | None = None,
+    claim: tracking.Claim | None = None,
+    executor: Executor | None = None,
 ) -> Generator[Event, None, None]:
     """Execute a run, or resume it from its snapshot; record and yield its events.
 
     An error becomes the run's last event. Claims the run unless a `claim` is given, and releases it at the
     end. Raises UnfreezeError if another process has claimed the run, its start cannot be recorded, or too
-    many files are open.
+    many files are open; ClaimLost if another process goes on with the run.
     """
     # Imported late: torch takes seconds, and a page submits a run without it.
     from ftcore import devices
@@ -72,12 +62,15 @@ def execute(
 
     claim = claim or tracking.claim(run_id)
     request = request or EndRequest()
+    executor = executor or Executor(threads=tracking.run(run_id).config.threads)
     output = checkpoints.run_path(run_id)
-    _requested_elsewhere(run_id)  # of an earlier execution
     try:
         open_files.check_room()
-        with tracking.Recorder(run_id) as recorder:
-            last = yield from _record_events(run_id, output, request, recorder)
+        with (
+            devices.threads(executor.threads),
+            tracking.Recorder(run_id, claim, executor.worker, executor.node) as recorder,
+        ):
+            last = yield from _record_events(run_id, output, request, claim, recorder)
             if last.status == "paused" and request.action == "interrupt":
                 message = last.message.replace("Paused", "The program was stopped", 1)
                 last = replace(last, status="interrupted", message=message)
@@ -115,7 +108,11 @@ def ended(run_id: str, status: Status, message: str) -> Finished:
 
 
 def _record_events(
-    run_id: str, output: Path, request: EndRequest, recorder: tracking.Recorder
+    run_id: str,
+    output: Path,
+    request: EndRequest,
+    claim: tracking.Claim,
+    recorder: tracking.Recorder,
 ) -> Generator[Event, None, Finished]:
     """Record and yield all events but the last, which is returned."""
     from ftcore.training import dependencies, snapshots
@@ -124,7 +121,7 @@ def _record_events(
     try:
         run = tracking.run(run_id)
         with contextlib.closing(_task(run, output)) as task:
-            for event in _until_requested(task, request, run_id):
+            for event in _until_requested(task, request, claim):
                 if isinstance(event, Started):
                     dependencies.check_facts(run.facts, event.facts)  # of an earlier start
                 if isinstance(event, Finished):
@@ -143,6 +140,8 @@ def _record_events(
         return ended(run_id, "stopped", "Stopped before training: there is no model to keep.")
     except Pause:
         return ended(run_id, "paused", "Paused before training; it can be resumed.")
+    except tracking.ClaimLost:
+        raise
     except Exception as error:
         resumable = snapshots.path(output).exists() or isinstance(error, ChangedDependency)
         return _failed(run_id, error, resumable)
@@ -169,11 +168,11 @@ def _task(run: tracking.Run, output: Path) -> Task[None]:
     return references[config.mode].measure(config, output.parent)
 
 
-def _until_requested(task: Task[None], request: EndRequest, run_id: str) -> Task[None]:
+def _until_requested(task: Task[None], request: EndRequest, claim: tracking.Claim) -> Task[None]:
     """Yield the events of a task; throw Stop or Pause into it once the request asks for that."""
     for event in task:
         yield event
-        if not request.action and (action := _requested_elsewhere(run_id)):
+        if (action := claim.requested()) and not request.action:
             request.action = action
         if request.action and not isinstance(event, Finished):
             yield task.throw(Stop if request.action in ("stop", "discard") else Pause)

@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 
 from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError
+from ftcore.events import Action
 from ftcore.runs import execution
-from ftcore.runs.execution import Action, EndRequest
+from ftcore.runs.execution import EndRequest
 
 RETRY_SECONDS = 3.0  # until the record is read again, also for runs that could not start
 TURN_SECONDS = 1.0  # until a process asks again whether it is its turn
@@ -31,7 +32,7 @@ class Job:
     run_id: str
     place: float  # lower places run first
     request: EndRequest = field(default_factory=EndRequest)
-    claim: FileLock | None = None  # while it runs here
+    claim: tracking.Claim | None = None  # while it runs here
 
 
 class RunQueue:

@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from filelock import FileLock
-
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from ftcore.events import Finished
+from ftcore.events import Action, Finished
 from ftcore.models import checkpoints
-from ftcore.runs import execution
+from ftcore.runs import execution, workers
 from ftcore.runs.checks import check_config, check_resumable, refuse_unused_paths
 from ftcore.runs.queue import Job, RunQueue, ThreadWorker, Worker
+from ftcore.runs.ray_worker import RayWorker
 
 POLL_SECONDS = 0.1
 END_SECONDS = 60.0  # for a run to end its step, or a call into another library
@@ -26,9 +25,9 @@ END_SECONDS = 60.0  # for a run to end its step, or a call into another library
 class Scheduler:
     """Acts on the runs of a queue and starts the workers that execute them."""
 
-    def __init__(self, queue: RunQueue, *workers: Worker) -> None:
+    def __init__(self, queue: RunQueue, kinds: dict[workers.Kind, Worker]) -> None:
         self.queue = queue
-        self.workers = workers
+        self._kinds = kinds
         self._started = False
         self._start_lock = threading.Lock()
 
@@ -37,26 +36,27 @@ class Scheduler:
         with self._start_lock:
             if self._started:
                 return
+            worker = self._kinds[workers.kind()]
             self._started = True
             self.queue.open()
-            for worker in self.workers:
-                worker.start()
+            worker.start()
         self.queue.load()
         _delete_obsolete_snapshots()
 
     def shutdown(self, timeout: float = 10.0) -> None:
-        """Interrupt what runs so that it can be resumed, and end the workers.
+        """Interrupt what runs in this process so that it can be resumed, and end the workers.
 
         What waits stays queued until the next start. `timeout`: seconds to wait per worker.
         """
         with self._start_lock:
             self._started = False
             self.queue.close()
-        for worker in self.workers:
+        for worker in self._kinds.values():
             worker.join(timeout)
 
     def submit(self, config: FineTuneConfig) -> str:
         """Queue a run and return its id. Raises UnfreezeError if it is refused or not recorded."""
+        workers.check()
         refuse_unused_paths(config)
         check_config(config)
         self.start()
@@ -70,6 +70,7 @@ class Scheduler:
         self, configs: Sequence[FineTuneConfig], experiment: str, experiment_name: str
     ) -> list[str]:
         """Queue runs and return their ids. Raises UnfreezeError, and queues none, if one fails."""
+        workers.check()
         refuse_unused_paths(*configs)
         for config in configs:
             check_config(config)
@@ -186,7 +187,10 @@ class Scheduler:
         return {"device": devices.describe(), "queue": queue, "last_error": last_error}
 
     def _enqueue(
-        self, claims: dict[str, FileLock], first_place: float, before: Sequence[tracking.Run] = ()
+        self,
+        claims: dict[str, tracking.Claim],
+        first_place: float,
+        before: Sequence[tracking.Run] = (),
     ) -> None:
         """Queue claimed runs at successive places: all, or none if the record cannot be written.
 
@@ -230,13 +234,14 @@ class Scheduler:
             claim.release()
         return True
 
-    def _request_end(self, run_id: str, action: execution.Action) -> bool:
-        """Ask a running run to end, here or in another process of this machine."""
+    def _request_end(self, run_id: str, action: Action) -> bool:
+        """Ask a running run to end, here or in another process."""
         if self.queue.request_end(run_id, action):
             return True
-        if tracking.run(run_id).status != "running" or not tracking.is_claimed(run_id):
+        run = tracking.run(run_id)
+        if run.status != "running" or not run.claimed:
             return False
-        execution.request_end_elsewhere(run_id, action)
+        tracking.request_end(run_id, action)
         return True
 
 
@@ -247,12 +252,12 @@ def _waits(run_id: str) -> bool:
 
 def record_experiment(
     configs: Sequence[FineTuneConfig], experiment: str, name: str
-) -> dict[str, FileLock]:
+) -> dict[str, tracking.Claim]:
     """Record new runs, claimed by this process: all or, with an error, none.
 
     Without a place in the queue, so that no other process executes them.
     """
-    claims: dict[str, FileLock] = {}
+    claims: dict[str, tracking.Claim] = {}
     # All runs have the same version of the data, also if labels change meanwhile.
     names = {name: datasets.with_version(name) for name in {each.dataset for each in configs}}
     configs = [replace(config, dataset=names[config.dataset]) for config in configs]
@@ -266,12 +271,12 @@ def record_experiment(
     return claims
 
 
-def claim_unfinished(run_ids: Sequence[str]) -> dict[str, FileLock]:
+def claim_unfinished(run_ids: Sequence[str]) -> dict[str, tracking.Claim]:
     """Claim runs that are to go on: all or, with an error, none.
 
     Raises UnfreezeError if another process works on one, or has ended it.
     """
-    claims: dict[str, FileLock] = {}
+    claims: dict[str, tracking.Claim] = {}
     try:
         for run_id in run_ids:
             claims[run_id] = tracking.claim(run_id)
@@ -285,7 +290,7 @@ def claim_unfinished(run_ids: Sequence[str]) -> dict[str, FileLock]:
     return claims
 
 
-def _withdraw(claims: dict[str, FileLock]) -> None:
+def _withdraw(claims: dict[str, tracking.Claim]) -> None:
     """Delete claimed runs that have not begun."""
     for run_id, claim in claims.items():
         claim.release()
@@ -313,4 +318,4 @@ def _delete_obsolete_snapshots() -> None:
 
 
 _queue = RunQueue()
-scheduler = Scheduler(_queue, ThreadWorker(_queue))
+scheduler = Scheduler(_queue, {"local": ThreadWorker(_queue), "ray": RayWorker(_queue)})

@@ -14,6 +14,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds
 os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")
 
+from ftcore.tracking.claims import Claim, claim, request_end
 from ftcore.tracking.deletion import (
     Dependents,
     checkpoint_dependents,
@@ -26,6 +27,7 @@ from ftcore.tracking.deletion import (
     run_dependents,
 )
 from ftcore.tracking.failures import RecordUnavailable
+from ftcore.tracking.leases import ClaimLost
 from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import (
     Recorder,
@@ -35,14 +37,19 @@ from ftcore.tracking.recorder import (
     enqueue,
     executed,
     finish,
+    lost,
     next_place,
     rename,
+    say,
     waiting,
 )
-from ftcore.tracking.run_record import Run, claim, is_claimed
+from ftcore.tracking.run_record import Run
+from ftcore.tracking.supervision import Supervision, sign_of_life, sign_off, supervision
 
-__all__ = ["Dependents", "RecordUnavailable", "Recorder", "Run", "checkpoint_dependents", "claim"]
+__all__ = ["Claim", "ClaimLost", "Dependents", "RecordUnavailable", "Recorder", "Run"]
+__all__ += ["Supervision", "checkpoint_dependents", "claim", "lost", "request_end", "say"]
+__all__ += ["sign_of_life", "sign_off", "supervision"]
 __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
-__all__ += ["executed", "find_runs", "finish", "history", "is_claimed", "last_failure"]
+__all__ += ["executed", "find_runs", "finish", "history", "last_failure"]
 __all__ += ["dataset_dependents", "delete_dataset", "edit_dataset", "rename_dataset"]
 __all__ += ["next_place", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

@@ -27,8 +27,10 @@ from ftcore.models import checkpoints
 from ftcore.storage import files
 from ftcore.tracking import reader
 from ftcore.tracking.address import is_home_database, is_server, tracking_uri
+from ftcore.tracking.claims import Claim, is_locked, lock_file
 from ftcore.tracking.failures import RecordUnavailable
-from ftcore.tracking.run_record import Run, is_claimed, lock_file
+from ftcore.tracking.leases import ClaimLost
+from ftcore.tracking.run_record import Run
 from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, parts_of_tag, tag
 
 FLUSH_SECONDS = 0.5
@@ -36,7 +38,7 @@ MAX_PAUSE = 30.0  # seconds between two attempts while the record cannot be writ
 END_SECONDS = 30.0  # to wait for a tracking server before the end of a run is given up
 HEARTBEAT_SECONDS = 20.0
 BATCH = 900  # MLflow takes at most 1,000 values at once
-PROBE_SECONDS = 0.1  # longer than another caller of `is_claimed` holds a lock
+PROBE_SECONDS = 0.1  # longer than another caller of `is_locked` holds a lock
 MAX_NAME = 250  # characters
 log = logging.getLogger(__name__)
 
@@ -74,16 +76,28 @@ def create_run(
     client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
     run_id = str(run.info.run_id)
     if place:
-        lock_file(run_id).parent.mkdir(parents=True, exist_ok=True)
-        lock_file(run_id).touch()
+        _mark_as_ours(run_id)
     return run_id
 
 
-class Recorder:
-    """Records the events of one run, in a batch about twice a second. A context manager."""
+def _mark_as_ours(run_id: str) -> None:
+    """Let `waiting` tell the runs of this home from those of others that share the record."""
+    lock_file(run_id).parent.mkdir(parents=True, exist_ok=True)
+    lock_file(run_id).touch()
 
-    def __init__(self, run_id: str) -> None:
+
+class Recorder:
+    """Records the events of one run, in a batch about twice a second. A context manager.
+
+    `worker` and `node` say where the run is executed.
+    """
+
+    def __init__(
+        self, run_id: str, claim: Claim | None = None, worker: str = "local", node: str = ""
+    ) -> None:
         self.run_id = run_id
+        self._claim = claim
+        self._where = {"worker": worker, "node": node or socket.gethostname()}
         self._client, _ = connect()
         self._last_timestamp = reader.last_timestamp(run_id)
         self._metrics: list[Metric] = []
@@ -100,7 +114,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._tags |= dict.fromkeys(("message", "place", "phase_progress"), "")
-        self._tags |= {"status": "running", "phase": "waiting"} | _process()
+        self._tags |= {"status": "running", "phase": "waiting"} | _process() | self._where
         self._flush(required=True)
         self._client.update_run(self.run_id, status=MLFLOW_STATUS["running"])
         threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True).start()
@@ -138,9 +152,10 @@ class Recorder:
         if time.monotonic() - self._last_flush >= self._pause:
             self._flush()
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, *exception: object) -> None:
         self._closed.set()
-        self._flush()
+        if kind is not ClaimLost:  # the record is another process's now
+            self._flush()
 
     def _send_heartbeats(self) -> None:
         """Show other machines, which do not see the claim, that this run is alive."""
@@ -222,11 +237,15 @@ class Recorder:
         """Write the batch. If that fails, keep it for the next time, or raise UnfreezeError if `required`."""
         tags = [RunTag(tag(key), value) for key, value in self._tags.items()]
         try:
+            if self.failure and self._claim:  # another process may have gone on meanwhile
+                self._claim.check()
             while self._metrics or tags:
                 batch = self._metrics[:BATCH]
                 self._client.log_batch(self.run_id, metrics=batch, tags=tags)
                 del self._metrics[:BATCH]
                 self._tags, tags = {}, []
+        except ClaimLost:
+            raise
         except UnfreezeError as error:  # must not end hours of training
             if not self.failure:
                 log.warning("run %s is not recorded yet: %s", self.run_id, error)
@@ -263,10 +282,11 @@ def disk_use(run_id: str) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def enqueue(run_id: str, place: float) -> None:
-    """Record a run as queued, at a place."""
+def enqueue(run_id: str, place: float, message: str = "", losses: int = 0) -> None:
+    """Record a run as queued, at a place. `losses`: how often its process was lost before."""
     client, _ = connect()
-    tags = {"status": "queued", "message": "", "place": str(place)}
+    _mark_as_ours(run_id)
+    tags = {"status": "queued", "message": message, "place": str(place), "losses": str(losses)}
     client.log_batch(run_id, tags=[RunTag(tag(key), value) for key, value in tags.items()])
     client.update_run(run_id, status=MLFLOW_STATUS["queued"])
 
@@ -276,7 +296,7 @@ def waiting() -> list[Run]:
     queued = _queued()
     if not is_home_database():
         queued = [run for run in queued if lock_file(run.run_id).exists()]
-    unclaimed = [run for run in queued if not is_claimed(run.run_id, timeout=PROBE_SECONDS)]
+    unclaimed = [run for run in queued if not _is_claimed(run)]
     return sorted(unclaimed, key=lambda run: run.place)
 
 
@@ -286,9 +306,25 @@ def next_place() -> float:
 
 
 def executed() -> list[str]:
-    """Ids of the runs that processes of this machine execute."""
+    """Ids of the runs that processes execute: of this machine, or of all that share the record."""
     running = reader.search(f"tags.`{tag('status')}` = 'running'")
-    return [run.run_id for run in running if is_claimed(run.run_id, timeout=PROBE_SECONDS)]
+    return [run.run_id for run in running if _is_claimed(run)]
+
+
+def lost() -> list[Run]:
+    """The runs of Ray workers whose process is gone without having recorded an end."""
+    running = reader.search(f"tags.`{tag('status')}` = 'running'")
+    return [run for run in running if run.lost and run.worker == "ray"]
+
+
+def say(run_id: str, message: str) -> None:
+    """Record why a run waits."""
+    client, _ = connect()
+    client.set_tag(run_id, tag("message"), message)
+
+
+def _is_claimed(run: Run) -> bool:
+    return is_locked(run.run_id, PROBE_SECONDS) if is_home_database() else run.claimed
 
 
 def _queued() -> list[Run]:
@@ -297,10 +333,13 @@ def _queued() -> list[Run]:
 
 
 def close_interrupted() -> None:
-    """Record the end of runs whose process died, and which therefore read as interrupted."""
+    """Record the end of runs whose process died, and which therefore read as interrupted.
+
+    Those of Ray workers are left to the supervisor, which lets another worker go on with them.
+    """
     for status in ("SCHEDULED", "RUNNING"):  # MLflow's filter has no OR
         for run in reader.search(f"attributes.status = '{status}'"):
-            if run.status == "interrupted":
+            if run.status == "interrupted" and not (run.lost and run.worker == "ray"):
                 finish(run.run_id, Finished("interrupted", run.message))
 
 

@@ -1,7 +1,4 @@
-"""The record of one run, converted from MLflow's, and the claim of a process on a run.
-
-A claim is a file lock, which the system releases when the process that holds it dies.
-"""
+"""The record of one run, converted from MLflow's."""
 
 import json
 import math
@@ -9,21 +6,18 @@ import socket
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, get_args
 
-from filelock import FileLock, Timeout
 from mlflow.entities import Run as MlflowRun
 
-from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.events import Phase
+from ftcore.tracking import leases
+from ftcore.tracking.claims import is_claimed, lock_file
 from ftcore.tracking.store import FORMAT, whole_tag
 
-CLAIM_SECONDS = 1.0  # longer than `is_claimed` holds a lock
-POLL_SECONDS = 0.01
 STALE_SECONDS = 120  # a run on another machine without a heartbeat for so long is interrupted
 _heartbeats: dict[
     str, tuple[str, float]
@@ -58,6 +52,11 @@ class Run:
     experiment_name: str = ""
     place: float = 0.0  # in the queue: lower places run first
     self_trained: bool = False  # in records of earlier versions; such a run cannot be resumed
+    worker: str = "local"  # that executes it, or did: "local" or "ray"
+    node: str = ""  # where, for users; the host's name, and with Ray the node's id
+    claimed: bool = False  # a live process has claimed it
+    lost: bool = False  # it ran, and its process is gone without having recorded an end
+    losses: int = 0  # how often that happened since it was last queued by a user
 
     @property
     def live(self) -> bool:
@@ -107,7 +106,8 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
     progress = json.loads(tags.get("phase_progress") or "{}")
     total = progress.get("total")
     phase = tags.get("phase", "waiting")
-    status, message = _current_status(mlflow_run.info.run_id, tags)
+    claimed = tags.get("status") in ("queued", "running") and is_claimed(mlflow_run)
+    status, message = _current_status(mlflow_run, tags, claimed)
     facts = current_facts(json.loads(whole_tag(tags, "facts", "{}")))
     config = FineTuneConfig.from_record(settings)
     config = replace(config, dataset=datasets.as_recorded(config.dataset))
@@ -138,18 +138,25 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         experiment_name=tags.get("experiment_name", ""),
         place=float(tags.get("place") or 0),
         self_trained=bool(settings.get("self_training")),
+        worker=tags.get("worker", "local"),
+        node=tags.get("node") or tags.get("host", ""),
+        claimed=claimed,
+        lost=status == "interrupted" and tags.get("status") == "running",
+        losses=int(tags.get("losses") or 0),
     )
 
 
-def _current_status(run_id: str, tags: dict[str, str]) -> tuple[str, str]:
+def _current_status(mlflow_run: MlflowRun, tags: dict[str, str], claimed: bool) -> tuple[str, str]:
     """Status and message: a live run whose process is gone is interrupted, whatever it last recorded."""
     status, message = tags.get("status", "failed"), tags.get("message", "")
-    if status not in ("queued", "running") or is_claimed(run_id):
+    if status not in ("queued", "running") or claimed:
         return status, message
     if status == "queued" and tags.get("place"):  # waits for the next process that loads the queue
         return status, message
+    run_id = mlflow_run.info.run_id
     was_local = tags.get("host") == socket.gethostname() and lock_file(run_id).exists()
-    if was_local or _is_silent(run_id, tags.get("heartbeat", "0")):
+    was_claimed = was_local or leases.was_claimed(mlflow_run)
+    if was_claimed or _is_silent(run_id, tags.get("heartbeat", "0")):
         return "interrupted", "The process of this run ended; the run can be resumed."
     return status, message
 
@@ -166,38 +173,3 @@ def _is_silent(run_id: str, heartbeat: str) -> bool:
     _heartbeats[run_id] = heartbeat, arrived
     silent = time.monotonic() - arrived > STALE_SECONDS
     return silent and abs(time.time() - float(heartbeat)) > STALE_SECONDS
-
-
-def claim(run_id: str) -> FileLock:
-    """Claim a run for this process until `release`. Raises UnfreezeError if another process has it."""
-    file = lock_file(run_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file, timeout=CLAIM_SECONDS, thread_local=False)
-    try:
-        lock.acquire(poll_interval=POLL_SECONDS)
-    except Timeout:
-        raise UnfreezeError("Another process works on this run: stop it there first.") from None
-    return lock
-
-
-def is_claimed(run_id: str, timeout: float = 0.0) -> bool:
-    """Whether a live process of this machine has claimed a run.
-
-    The check holds the lock for an instant. Concurrent callers: one gets a false positive, unless it waits
-    up to `timeout` seconds.
-    """
-    file = lock_file(run_id)
-    if not file.exists():
-        return False
-    lock = FileLock(file, timeout=timeout, thread_local=False)
-    try:
-        lock.acquire(poll_interval=POLL_SECONDS)
-    except Timeout:
-        return True
-    lock.release()
-    return False
-
-
-def lock_file(run_id: str) -> Path:
-    """The file of a run's lock. It is never deleted alone: processes that wait for it would diverge."""
-    return paths.runs_dir() / run_id / "lock"

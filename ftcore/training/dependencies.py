@@ -16,7 +16,8 @@ FINGERPRINTS = {  # fact of a run → what it identifies
     "tokenizer": "tokenizer is",
 }
 # Where files lie, which may be moved, and what changes no weight. A resumed run may use another device.
-_FREE_SETTINGS = ("name", "source", "vectors", "source_task_data", "watch", "device")
+_FREE_SETTINGS = ("name", "source", "vectors", "source_task_data", "watch")
+_FREE_DEVICES = ("device", "threads", "gpu_share")
 
 
 def of_facts(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -39,7 +40,7 @@ def check_settings(before: Mapping[str, Any], config: FineTuneConfig) -> None:
     """Compare the settings that a run began with and those in its record. Raises ChangedDependency."""
     now = config.to_dict()
     for name, value in before.items():
-        if name not in _FREE_SETTINGS and now.get(name, value) != value:
+        if name not in (*_FREE_SETTINGS, *_FREE_DEVICES) and now.get(name, value) != value:
             raise _changed(f"setting {label(SETTINGS[name])} is")
 
 

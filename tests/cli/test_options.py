@@ -42,6 +42,7 @@ COMMANDS = {
     "pretrain": "--vectors FILE --source NEWS",
     "find-rate": "--checkpoint base",
     "resume": "gone",
+    "worker": "",
     "compare": "--checkpoint base",
     "learning-curve": "--checkpoint base",
     "predict": "--checkpoint base text",

@@ -152,6 +152,8 @@ def _progress_bar(run: tracking.Run, history: pd.DataFrame) -> None:
         parts.append(f"{formatting.count(done)} of {formatting.count(total)} {unit}")
     elif done:
         parts.append(f"{formatting.count(done)} {unit}")
+    if run.worker == "ray":
+        time_left = [*time_left, f"on {escape_markdown(run.node)}"]
     st.progress(min(done / total, 1.0) if total else 0.0, SEPARATOR.join([*parts, *time_left]))
 
 
@@ -249,6 +251,7 @@ def _settings_and_notes(run: tracking.Run) -> None:
         "Trains": facts.get("trains", ""),
         "Texts": ", ".join(texts),
         "Data from": facts.get("data_from", ""),
+        "Executed by": f"Ray, on {run.node}" if run.worker == "ray" else "",
         "Trained on": " ".join(str(facts.get(key, "")) for key in ("device", "precision")).strip(),
         "Text vectors": labels.feature_time(run.metrics),
         "Split": facts.get("split_fingerprint", ""),

@@ -1,0 +1,147 @@
+"""Hands runs over to a worker in another process, and follows them by their record."""
+
+import contextlib
+import time
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from ftcore import tracking
+from ftcore.errors import UnfreezeError
+from ftcore.events import (
+    Evaluation,
+    Event,
+    Finished,
+    Noted,
+    Point,
+    Progress,
+    Started,
+    Step,
+    Watched,
+)
+from ftcore.runs import workers
+from ftcore.runs.execution import EndRequest
+
+POLL_SECONDS = 1.0
+SUPERVISOR_SECONDS = 5.0  # between two looks whether a supervisor is alive
+
+
+def hand_over(claims: Mapping[str, tracking.Claim]) -> None:
+    """Queue claimed runs behind all others, in order, and release the claims."""
+    place = tracking.next_place()
+    for number, (run_id, claim) in enumerate(claims.items()):
+        tracking.enqueue(run_id, place + number)
+        claim.release()
+    workers.ensure_supervisor()
+
+
+def follow(run_id: str, request: EndRequest, resumed: bool) -> Generator[Event, None, None]:
+    """Yield the events of a run as its record shows them; the last is its end.
+
+    A `resumed` run does not repeat what it had before. Once the `request` is set, the run is asked to end.
+    Saved checkpoints and snapshots are not in the record.
+    """
+    record = _Record(run_id, resumed)
+    asked = False
+    looked = 0.0
+    while True:
+        if request.action and not asked:
+            _ask_to_end(run_id, request)
+            asked = True
+        if time.monotonic() - looked > SUPERVISOR_SECONDS and not asked:
+            workers.ensure_supervisor()
+            looked = time.monotonic()
+        try:
+            yield from record.news()
+        except tracking.RecordUnavailable as error:
+            yield from record.trouble(str(error))
+        except UnfreezeError:
+            yield Finished("stopped", "The run was discarded.")
+            return
+        else:
+            run = record.run
+            if not run.live and not run.lost:
+                yield Finished(run.status, run.message, _final_metrics(run))  # type: ignore[arg-type]
+                return
+        time.sleep(POLL_SECONDS)
+
+
+class _Record:
+    """What a record has shown of a run so far."""
+
+    def __init__(self, run_id: str, resumed: bool) -> None:
+        self.run = tracking.run(run_id)
+        self._facts: dict[str, Any] = {}
+        self._notes = 0
+        self._progress: Progress | None = None
+        self._points = set(_points(run_id)) if resumed else set[Point]()
+        self._trouble = ""
+
+    def news(self) -> Iterator[Event]:
+        self.run = run = tracking.run(self.run.run_id)
+        if run.status == "queued":
+            yield from self.trouble(run.message or tracking.supervision().problem)
+            return
+        self._trouble = ""
+        if run.facts and not self._facts:
+            self._facts, self._notes = run.facts, len(run.notes)
+            yield Started(run.facts, tuple(run.notes))
+        for note in run.notes[self._notes :] if self._facts else []:
+            self._notes += 1
+            yield Noted(note)
+        points = [point for point in _points(run.run_id) if point not in self._points]
+        self._points.update(points)
+        yield from points
+        progress = Progress(run.phase, run.phase_done, run.phase_total, run.phase_unit)  # type: ignore[arg-type]
+        if run.status == "running" and progress != self._progress and run.phase != "waiting":
+            self._progress = progress
+            yield progress
+
+    def trouble(self, message: str) -> Iterator[Event]:
+        """Say once why nothing happens."""
+        if message and message != self._trouble:
+            yield Noted(f"Waiting: {message}")
+        self._trouble = message
+
+
+def _ask_to_end(run_id: str, request: EndRequest) -> None:
+    """Take a run off the queue, or ask its process to end it."""
+    assert request.action
+    run = tracking.run(run_id)
+    if run.status == "queued":
+        with contextlib.suppress(UnfreezeError):  # it begins just now
+            claim = tracking.claim(run_id)
+            if tracking.run(run_id).status == "queued":
+                end = Finished("interrupted", "The program ended before this run began.")
+                tracking.finish(run_id, end)
+            claim.release()
+            return
+    if run.live:
+        tracking.request_end(run_id, request.action)
+
+
+def _points(run_id: str) -> list[Point]:
+    """The points of the curves, in the order in which they were recorded."""
+    points: list[Point] = []
+    for row in tracking.history(run_id).to_dict("records"):
+        names = ("epoch", "seconds", "loss", "accuracy")
+        values: dict[str, Any] = {name: row[name] for name in names}
+        values |= {name: int(row[name]) for name in ("step", "examples")}
+        if row["split"] == "train":
+            points.append(Step(**values, lr=row["lr"]))
+        else:
+            f1 = None if pd.isna(row["macro_f1"]) else row["macro_f1"]
+            points.append(Evaluation(row["split"], **values, macro_f1=f1))
+    for step, rows in tracking.watched(run_id).groupby("step"):
+        first = rows.iloc[0]
+        values = {"step": step, "epoch": first["epoch"], "seconds": first["seconds"]}
+        probabilities = rows.groupby("sentence")["probability"].agg(tuple)
+        values |= {"examples": int(first["examples"]), "probabilities": tuple(probabilities)}
+        points.append(Watched(**values))
+    last = {Step: 0, Evaluation: 1, Watched: 2}  # of one step
+    return sorted(points, key=lambda point: (point.step, last[type(point)]))
+
+
+def _final_metrics(run: tracking.Run) -> dict[str, float]:
+    return {name: value for name, value in run.metrics.items() if "/" not in name}

@@ -1,0 +1,254 @@
+"""The Ray driver: takes what waits in the record and executes each run as a Ray task.
+
+`python -m ftcore.runs.ray_driver` is a process of its own (see `supervisor`), since Ray ends a driver
+when its cluster is gone. It keeps no state: the record says what runs and what waits, so a new one goes on.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+from ftcore import __version__, tracking
+from ftcore.errors import UnfreezeError
+from ftcore.events import Finished
+from ftcore.runs import placement, remote
+from ftcore.runs.placement import Needs, Node
+from ftcore.tracking.address import is_home_database
+
+STEP_SECONDS = 1.0
+SIGN_SECONDS = 5.0
+IDLE_SECONDS = 60.0  # without a run, until a driver that was started for some runs ends
+RETRY_SECONDS = 10.0  # until a run that could not begin is tried again
+MAX_LOSSES = 5  # of the process of a run, until it is not continued by itself
+END_SECONDS = 30.0  # for runs to end their step
+OBJECT_STORE = 80_000_000  # bytes; runs exchange nothing through it
+log = logging.getLogger(__name__)
+
+
+class Driver:
+    """Starts runs as Ray tasks and lets lost ones go on."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        # A process of its own for each run, so that nothing of the one before stays in memory.
+        self._execute = ray.remote(max_retries=0, max_calls=1)(remote.execute_here)
+        self._tasks: dict[
+            Any, tuple[str, Node, Needs]
+        ] = {}  # by reference: run id, where, with what
+        self._not_before: dict[str, float] = {}
+        self.problem = ""
+
+    def step(self) -> bool:
+        """Do what there is to do; return whether a run waits or runs."""
+        self._collect()
+        self._queue_lost_runs()
+        waiting = tracking.waiting()
+        self._start(waiting)
+        return bool(waiting or self._tasks)
+
+    def interrupt(self) -> None:
+        """Ask the runs to end so that they can be resumed, and wait for that."""
+        for run_id, *_ in self._tasks.values():
+            tracking.request_end(run_id, "interrupt")
+        self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=END_SECONDS)
+
+    def _collect(self) -> None:
+        """Forget the tasks that have ended; record why a run did not begin."""
+        if not self._tasks:
+            return
+        ended, _ = self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0)
+        for task in ended:
+            run_id, node, _ = self._tasks.pop(task)
+            try:
+                trouble = self._ray.get(task)
+            except self._ray.exceptions.RayTaskError as error:
+                log.error("run %s", run_id, exc_info=error)
+                trouble = f"{node.host}: {error.cause}"
+            except self._ray.exceptions.RayError as error:  # its process or its node is gone
+                log.warning("run %s: %s", run_id, error)
+                trouble = f"{node.host} could not execute it ({type(error).__name__})."
+            if trouble and tracking.run(run_id).status == "queued":
+                tracking.say(run_id, trouble)
+                self._not_before[run_id] = time.monotonic() + RETRY_SECONDS
+
+    def _queue_lost_runs(self) -> None:
+        """Let the runs whose process is gone go on, before all that waits."""
+        for lost in tracking.lost():
+            try:
+                claim = tracking.claim(lost.run_id)
+            except UnfreezeError:  # it lives, or another supervisor does this
+                continue
+            try:
+                if tracking.run(lost.run_id).status != "running":  # as it reads while it is claimed
+                    continue
+                if lost.losses >= MAX_LOSSES:
+                    message = (
+                        f"Its process was lost {lost.losses + 1} times, as when memory runs out; see the "
+                        "log of Ray. The run can be resumed."
+                    )
+                    tracking.finish(lost.run_id, Finished("interrupted", message))
+                    continue
+                message = f"Its process on {lost.node} is gone; the run goes on from its snapshot."
+                first = min([time.time(), *(run.place - 1 for run in tracking.waiting())])
+                tracking.enqueue(lost.run_id, first, message, lost.losses + 1)
+            finally:
+                claim.release()
+
+    def _start(self, waiting: list[tracking.Run]) -> None:
+        """Start what there is room for. A run that must wait for a node keeps later ones off it."""
+        nodes = self._nodes()
+        free = [
+            node.without(
+                needs for _, at, needs in self._tasks.values() if at.node_id == node.node_id
+            )
+            for node in nodes
+        ]
+        handed = {run_id for run_id, *_ in self._tasks.values()}
+        for run in waiting:
+            if run.run_id in handed or self._not_before.get(run.run_id, 0.0) > time.monotonic():
+                continue
+            before = str(run.facts.get("threads", "0")).partition(",")[0]
+            needs = placement.needs(run.config, int(before), nodes)
+            node = placement.choose(needs, free)
+            if node is not None:
+                self._hand(run.run_id, node, needs)
+                free = [each.without([needs]) if each == node else each for each in free]
+                continue
+            able = {node.node_id for node in nodes if needs.fit(node)}
+            free = [node for node in free if node.node_id not in able]
+            if not able and nodes:
+                self._say(
+                    run, f"It needs {needs} on one node, and no node has them; it waits for one."
+                )
+
+    def _hand(self, run_id: str, node: Node, needs: Needs) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        at = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+        options = {"num_cpus": needs.threads, "num_gpus": needs.gpus, "scheduling_strategy": at}
+        task = self._execute.options(**options).remote(
+            run_id, node.node_id, needs.threads, needs.gpus, __version__
+        )
+        self._tasks[task] = run_id, node, needs
+
+    def _say(self, run: tracking.Run, message: str) -> None:
+        if run.message != message:
+            tracking.say(run.run_id, message)
+
+    def _nodes(self) -> list[Node]:
+        """The live nodes; those of other machines only if the record is shared with them."""
+        alive = [
+            Node(
+                node["NodeID"],
+                node["NodeManagerHostname"],
+                node["Resources"].get("CPU", 0.0),
+                node["Resources"].get("GPU", 0.0),
+            )
+            for node in self._ray.nodes()
+            if node["Alive"]
+        ]
+        ours = [node for node in alive if node.host == socket.gethostname()]
+        if is_home_database() and len(ours) < len(alive):
+            self.problem = (
+                "Other machines of the cluster execute no run, as they do not see the record: set "
+                "MLFLOW_TRACKING_URI to one that all share (docs/machines.md)."
+            )
+            return ours
+        self.problem = "" if alive else "The Ray cluster has no node that is alive."
+        return alive
+
+
+def connect() -> Any:
+    """Connect to RAY_ADDRESS, or start a cluster on this machine alone; return the module `ray`.
+
+    Raises UnfreezeError if that fails.
+    """
+    # Whoever reaches Ray's ports may run code (CVE-2023-48022) unless a token is asked for.
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = os.environ.get("RAY_ADDRESS")
+    options: dict[str, Any] = {"namespace": "unfreeze", "log_to_driver": False}
+    options |= {"logging_level": "warning"}
+    if not address:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        # The one switch by which Ray listens on 127.0.0.1 alone; read when it is imported.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
+    import ray
+
+    try:
+        ray.init(address=address or "local", **options)
+    except Exception as error:
+        log.error("Ray", exc_info=error)
+        where = f"the Ray cluster at RAY_ADDRESS ({address})" if address else "Ray on this machine"
+        raise UnfreezeError(
+            f"{where} cannot be used: {' '.join(str(error).split())[:400]}"
+        ) from None
+    return ray
+
+
+def main(until_idle: bool) -> int:
+    """Execute runs until a signal, until idle if asked for, or until our parent is gone."""
+    sign = _Sign()
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    parent = os.getppid()
+    try:
+        driver = Driver(connect())
+    except UnfreezeError as error:
+        sign.give(str(error))
+        return 1
+    idle_since = time.monotonic()
+    while not ending.wait(STEP_SECONDS):
+        if os.getppid() != parent:  # a new supervisor will start a driver of its own
+            os._exit(1)
+        try:
+            if driver.step():
+                idle_since = time.monotonic()
+        except UnfreezeError as error:  # the record is away
+            log.warning("%s", error)
+        sign.problem = driver.problem
+        if until_idle and time.monotonic() - idle_since > IDLE_SECONDS:
+            break
+    driver.interrupt()
+    sign.off()
+    return 0
+
+
+class _Sign:
+    """Gives signs of life from a thread, also while Ray connects."""
+
+    def __init__(self) -> None:
+        self.problem = ""
+        self._closed = threading.Event()
+        threading.Thread(target=self._keep, name="sign of life", daemon=True).start()
+
+    def give(self, problem: str) -> None:
+        self.problem = problem
+        self._closed.set()
+        tracking.sign_of_life(problem)
+
+    def off(self) -> None:
+        self._closed.set()
+        tracking.sign_off()
+
+    def _keep(self) -> None:
+        while True:
+            try:
+                tracking.sign_of_life(self.problem)
+            except UnfreezeError as error:
+                log.warning("%s", error)
+            if self._closed.wait(SIGN_SECONDS):
+                return
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    sys.exit(main("--until-idle" in sys.argv))

@@ -1,0 +1,51 @@
+"""Executes one run in a Ray task, on whatever node that is."""
+
+import socket
+
+from ftcore import __version__, paths, tracking
+from ftcore.errors import UnfreezeError
+from ftcore.runs import execution
+from ftcore.runs.checks import check_resumable
+from ftcore.runs.execution import EndRequest, Executor
+
+
+def execute_here(run_id: str, node_id: str, threads: int, gpus: float, version: str) -> str:
+    """Execute a waiting run, as `resume` does; return why it cannot begin on this node, or nothing.
+
+    gpus: those that Ray has reserved; of a part of one, no more than this part of its memory is used.
+    """
+    node = f"{socket.gethostname()} ({node_id[:8]})"
+    if version != __version__:
+        return f"{node} has Unfreeze {__version__}, the worker {version}: install the same version there."
+    if not (paths.runs_dir() / run_id).is_dir():
+        return (
+            f"{node} does not see the folder of the run below {paths.home()}: start Ray there with the "
+            "UNFREEZE_HOME that all machines share."
+        )
+    try:
+        claim = tracking.claim(run_id)
+    except tracking.RecordUnavailable as error:
+        return f"{node}: {error}"
+    except UnfreezeError:  # another process has it
+        return ""
+    try:
+        run = tracking.run(run_id)
+        if run.status != "queued":  # it was taken off meanwhile
+            return ""
+        check_resumable(run.config, run.facts)
+        if 0 < gpus < 1:
+            import torch
+
+            torch.cuda.set_per_process_memory_fraction(gpus)
+        request = EndRequest()
+        for _ in execution.execute(run_id, request, claim, Executor("ray", node, threads)):
+            pass
+        if request.action == "discard":
+            tracking.delete(run_id)
+    except tracking.ClaimLost:  # another node goes on
+        return ""
+    except UnfreezeError as error:
+        return f"{node}: {error}"
+    finally:
+        claim.release()
+    return ""

@@ -1,0 +1,52 @@
+"""A PostgreSQL server of its own for a test, from Debian's package."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+USER = "postgres"
+
+
+class PostgreSQL:
+    """A server with its data in a temporary folder; it stays at `uri` when it is started again."""
+
+    def __init__(self) -> None:
+        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        assert programs, "no PostgreSQL: apt-get install postgresql"
+        self._programs = programs[-1]
+        self._folder = Path(tempfile.mkdtemp(prefix="unfreeze-postgresql-"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.uri = f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
+        self._options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {self._folder}"
+        if os.geteuid() == 0:  # the server refuses to run as root
+            shutil.chown(self._folder, USER)
+        self._run("initdb", "-A", "trust", "-U", USER, "-D", f"{self._folder}/data")
+        self.start()
+
+    def start(self) -> None:
+        self._control("start", "-o", self._options, "-l", f"{self._folder}/log")
+
+    def stop(self) -> None:
+        """End it, with all its connections, at once."""
+        self._control("stop", "-m", "immediate")
+
+    def _control(self, action: str, *options: str) -> None:
+        self._run("pg_ctl", action, "-w", "-t", "300", "-D", f"{self._folder}/data", *options)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", USER, "--", *command]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    def __enter__(self) -> "PostgreSQL":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)

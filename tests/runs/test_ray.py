@@ -1,0 +1,171 @@
+"""Runs on Ray nodes, recorded in PostgreSQL: handed over, stopped, killed, and gone on with elsewhere."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ftcore import paths, tracking
+from ftcore.cli.main import main
+from ftcore.config import FineTuneConfig
+from ftcore.models import checkpoints
+from ftcore.runs import execution
+from ftcore.runs.scheduler import scheduler
+from ftcore.tracking import leases
+from ftcore.training import snapshots
+from tests.helpers import small_runs
+from tests.helpers.paused_runs import assert_same_outcome
+from tests.helpers.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 240.0  # seconds, on a busy machine
+SHORT = {"checkpoint": "base", "limit": 800, "epochs": 30, "max_length": 48, "device": "cpu"}
+SHORT |= {"evaluations": 1, "learning_rate": 0.01, "batch_size": 16, "dropout": 0.1, "threads": 1}
+LONG = SHORT | {"epochs": 1000}  # until it is ended
+
+
+class Machines:
+    """A head without CPUs, a node with two, and a supervisor: each with processes of its own."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+        from ray.cluster_utils import Cluster  # once the token is set
+
+        self._cluster = Cluster(True, head_node_args=self._node(0))
+        self.node = self._cluster.add_node(**self._node(2))
+        patch.setenv("RAY_ADDRESS", self._cluster.address)
+        self.start_supervisor()
+
+    def _node(self, cpus: int) -> dict[str, object]:
+        return {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": 80_000_000}
+
+    def start_supervisor(self) -> None:
+        command = [sys.executable, "-m", "ftcore", "worker", "--ray"]
+        self.supervisor = subprocess.Popen(command, cwd=paths.ROOT, start_new_session=True)
+
+    def kill_supervisor(self) -> None:
+        self.supervisor.kill()
+        self.supervisor.wait()
+
+    def replace_node(self) -> None:
+        self._cluster.remove_node(self.node, allow_graceful=False)
+        self.node = self._cluster.add_node(**self._node(2))
+
+    def shut_down(self) -> None:
+        self.supervisor.terminate()
+        self.supervisor.wait(PATIENCE)
+        self._cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """The settings of all machines, with a checkpoint in the home that they share."""
+    with PostgreSQL() as database, pytest.MonkeyPatch.context() as patch:
+        settings = {
+            "UNFREEZE_HOME": str(tmp_path_factory.mktemp("shared")),
+            "MLFLOW_TRACKING_URI": database.uri,
+            "UNFREEZE_WORKERS": "ray",
+        }
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
+        tracking.runs()  # creates the tables, which two processes must not do at once
+        machines = Machines(patch)
+        yield settings, machines, database
+        machines.shut_down()
+
+
+@pytest.fixture
+def machines(shared, home, monkeypatch):
+    settings, machines, _ = shared
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    yield machines
+    scheduler.shutdown()
+
+
+@pytest.fixture(scope="module")
+def expected(shared):
+    """A run of the same settings in this process."""
+    run_id = tracking.create_run(FineTuneConfig(**SHORT, mode="full"))
+    for _ in execution.execute(run_id):
+        pass
+    return run_id
+
+
+def wait_for(condition):
+    """Wait until a condition holds, and return its value."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return value
+
+
+def training(run_id):
+    """The record of a run once it trains and can be resumed."""
+    wait_for(lambda: snapshots.path(checkpoints.run_path(run_id)).exists())
+    return wait_for(lambda: (run := tracking.run(run_id)).phase == "training" and run)
+
+
+def end(run_id):
+    """The record of a run once it has ended."""
+    return wait_for(lambda: not (run := tracking.run(run_id)).live and not run.lost and run)
+
+
+def test_a_command_hands_its_run_over_and_ends_with_the_same_bits(machines, expected, capsys):
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in SHORT.items()]
+    assert main(["train", *options, "--mode=full", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    last = lines[-1]
+    assert (last["worker"], last["status"]) == ("ray", "finished") and "(" in last["node"]
+    names = {line.get("event") for line in lines}
+    assert {"created", "started", "progress", "step", "evaluation"} <= names
+    assert tracking.run(last["run_id"]).facts["threads"] == "1"
+    assert_same_outcome(expected, last["run_id"])
+
+
+def test_stop_reaches_a_run_on_another_node_within_two_seconds(machines):
+    run_id = scheduler.submit(FineTuneConfig(**LONG, mode="full"))
+    run = training(run_id)
+    assert run.worker == "ray" and run.pid != os.getpid()
+    began = time.monotonic()
+    scheduler.stop(run_id)
+    assert end(run_id).status == "stopped"
+    # Two looks at the record, the step and this test's own look; more where the machine is busy.
+    assert time.monotonic() - began < 2 + leases.REQUEST_SECONDS
+
+
+def test_a_run_that_no_node_has_room_for_says_so_and_lets_others_pass(machines):
+    big = scheduler.submit(FineTuneConfig(**SHORT | {"threads": 64}, mode="full"))
+    small = scheduler.submit(FineTuneConfig(**SHORT, mode="last-layer"))
+    assert end(small).status == "finished"
+    assert tracking.run(big).status == "queued"
+    assert "needs 64 CPUs on one node, and no node has them" in tracking.run(big).message
+    scheduler.stop(big)
+    assert end(big).status == "stopped"
+
+
+@pytest.mark.parametrize("fault", ["process killed", "node lost", "supervisor killed"])
+def test_a_lost_run_goes_on_elsewhere_and_ends_with_the_same_bits(fault, machines, expected):
+    config = FineTuneConfig(**SHORT, mode="full")
+    run_id = scheduler.submit(config)
+    first = training(run_id)
+    if fault == "process killed":
+        os.kill(first.pid, signal.SIGKILL)
+    elif fault == "node lost":
+        machines.replace_node()
+    else:
+        machines.kill_supervisor()
+        machines.start_supervisor()
+    run = end(run_id)
+    assert run.status == "finished"
+    if fault != "supervisor killed":  # Ray may let its tasks go on for a while
+        assert run.losses == 1 and run.pid != first.pid
+    assert_same_outcome(expected, run_id)

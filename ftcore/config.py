@@ -208,6 +208,13 @@ class FineTuneConfig:
         1.0,
         label="Share of a GPU",
     )
+    devices: int = setting(
+        1,
+        "Devices of this machine that compute the run together: GPUs, or on a CPU processes that share "
+        "its cores. Each takes its part of every batch; the result is that of one, up to rounding.",
+        1,
+        64,
+    )
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto", "Number format of matrix products; auto takes bf16 if the device supports it."
     )

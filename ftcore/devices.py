@@ -2,13 +2,14 @@
 
 import ctypes
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 import torch
 
 from ftcore import memory
-from ftcore.errors import UnfreezeError
+from ftcore.errors import UnfreezeError, UsageError
 
 
 def pick(name: str = "auto") -> torch.device:
@@ -23,6 +24,31 @@ def pick(name: str = "auto") -> torch.device:
     if device.type != "cpu" and (accelerator is None or device.type != accelerator.type):
         raise UnfreezeError(f"This machine has no usable {name} device; choose auto or cpu.")
     return device
+
+
+def check_count(name: str, count: int) -> None:
+    """Raise UsageError if a run cannot have so many devices of this kind."""
+    device = pick(name)
+    most = _cores() if device.type == "cpu" else 1
+    if device.type == "cuda":
+        most = torch.cuda.device_count()
+    if os.name == "nt":  # has neither NCCL nor the connection to the processes
+        most = 1
+    if count > most:
+        what = {"cpu": f"CPU core{'s' * (most > 1)}", "cuda": f"GPU{'s' * (most > 1)}"}
+        raise UsageError(
+            f"This machine has {most} {what.get(device.type, 'device')} for a run: choose {most} device"
+            f"{'s' * (most > 1)} or fewer (--devices)."
+        )
+
+
+def threads_of_each(count: int) -> int:
+    """The threads of each of `count` processes that share the CPU."""
+    return max(1, torch.get_num_threads() // count)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -33,6 +33,10 @@ class UnreadableSnapshot(UnfreezeError):
     """The snapshot of a run cannot be read; resuming the run again would not help."""
 
 
+class LostProcess(UnfreezeError):
+    """A process of a run on several devices has ended, or does not answer; the run can be resumed."""
+
+
 def user_message(error: Exception) -> str:
     """Return what to tell the user about an error, or "" if it is unexpected."""
     if isinstance(error, UnfreezeError):

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import signal
 from collections.abc import Generator
 from dataclasses import asdict
@@ -44,6 +45,10 @@ def pretrain(options: argparse.Namespace, out: Printer) -> int:
 
 def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     """Train by the given settings; `others` are those of a preset or the command."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise UsageError(
+            "Start the command without torchrun: it starts the processes of --devices itself."
+        )
     from ftcore import tracking
     from ftcore.runs import workers
     from ftcore.runs.checks import check_config, refuse_unused_paths

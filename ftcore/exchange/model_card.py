@@ -22,7 +22,8 @@ from ftcore.statistics import wilson
 from ftcore.validation import printable
 
 UNKNOWN = "unknown"
-_OF_THIS_MACHINE = {"source", "source_task_data", "vectors", "checkpoint", "device", "name"}
+_OF_THIS_MACHINE = {"source", "source_task_data", "vectors", "checkpoint", "name"}
+_OF_THIS_MACHINE |= {"device", "devices"}
 
 
 @dataclass(frozen=True)

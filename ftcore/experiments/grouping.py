@@ -21,11 +21,13 @@ _FACTS = {
     "parent_fingerprint": ("checkpoint", "weights of the checkpoint"),
     "vectors_fingerprint": ("checkpoint", "word vectors"),
     "dataset_fingerprint": ("data", "texts of the data"),
+    "device": ("", "device"),
     "threads": ("", "threads"),
     "torch": ("", "torch"),
 }
 # Do not tell sides apart.
-_IGNORED = ("seed", "name", "keep_model", "watch", "source", "source_task_data", "device")
+_IGNORED: tuple[str, ...] = ("seed", "name", "keep_model", "watch", "source", "source_task_data")
+_IGNORED += ("device", "devices", "threads", "gpu_share")
 
 
 def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":
@@ -107,6 +109,7 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
         # Versions of the same data are compared to tell what changes of labels bought.
         "data": [datasets.without_version(run.config.dataset) for run in runs],
         "training texts": [f"{run.config.limit:,}" if run.config.limit else "all" for run in runs],
+        "devices": [str(run.config.devices) for run in networks],
         "seed": [", ".join(map(str, sorted(group))) for group in seeds.values()],
     }
     values["measure of the best model"] = [

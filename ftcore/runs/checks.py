@@ -10,6 +10,7 @@ from ftcore.data import datasets
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES
+from ftcore.runs import workers
 from ftcore.training import strategies
 
 MAX_CONFIG_CHARACTERS = 8_000  # a tracking server limits the length of a tag
@@ -58,10 +59,30 @@ def check_config(config: FineTuneConfig) -> None:
     if config.source_task_data:
         task = _source_task(config)
         datasets.check_source(task, config.source_task_data) if task else None
-    if config.device not in ("auto", "cpu"):
+    if config.devices > 1:
+        _check_devices(config)
+    elif config.device not in ("auto", "cpu"):
         from ftcore import devices  # imports torch
 
         devices.pick(config.device)
+
+
+def _check_devices(config: FineTuneConfig) -> None:
+    """Raise UsageError if a run cannot be computed by so many devices."""
+    from ftcore import devices  # imports torch
+
+    if config.minutes:
+        raise UsageError(
+            "A budget of minutes is measured in one process: give the epochs or steps (--epochs, --steps) "
+            "of a run on several devices."
+        )
+    if config.devices > config.batch_size:
+        raise UsageError(
+            f"A batch of {config.batch_size} texts has no text for each of {config.devices} devices: "
+            "choose a larger batch, or fewer devices (--devices)."
+        )
+    if workers.kind() == "local":  # otherwise the run waits for a node that has them
+        devices.check_count(config.device, config.devices)
 
 
 def data_fault(config: FineTuneConfig, facts: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from ftcore.earlier_settings import SELF_TRAINED
 from ftcore.errors import (
     ChangedDependency,
     Diverged,
+    LostProcess,
     UnfreezeError,
     UnreadableSnapshot,
     is_disk_full,
@@ -163,6 +164,10 @@ def _task(run: tracking.Run, output: Path) -> Task[None]:
     if config.mode not in REFERENCES:
         if run.self_trained:
             raise UnreadableSnapshot(SELF_TRAINED)
+        if config.devices > 1:
+            from ftcore.runs import processes  # imports torch
+
+            return processes.train(config, output, run.run_id)
         return train.train(config, output, run.run_id, resume=True)
     references = {"majority": majority, "tfidf": tfidf, "linear-probe": linear_probe}
     return references[config.mode].measure(config, output.parent)
@@ -189,7 +194,7 @@ def _failed(run_id: str, error: Exception, resumable: bool) -> Finished:
     no_fault = (
         is_disk_full(error)
         or is_out_of_files(error)
-        or isinstance(error, tracking.RecordUnavailable)
+        or isinstance(error, tracking.RecordUnavailable | LostProcess)
     )
     if no_fault or (resumable and not isinstance(error, Diverged)):
         advice = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."

@@ -44,11 +44,14 @@ class Node:
 def needs(config: FineTuneConfig, threads_before: int, nodes: Sequence[Node]) -> Needs:
     """What a run reserves. A run that goes on takes as many threads as before, for the same last digits."""
     most = max((int(node.cpus) for node in nodes), default=1)
-    threads = config.threads or threads_before or min(DEFAULT_THREADS, max(1, most))
+    threads = (
+        config.threads or threads_before or min(DEFAULT_THREADS * config.devices, max(1, most))
+    )
     wants_gpu = config.device == "cuda" or (
         config.device == "auto" and any(node.gpus for node in nodes)
     )
-    return Needs(threads, config.gpu_share if wants_gpu else 0.0)
+    gpus = config.devices if config.devices > 1 else config.gpu_share
+    return Needs(threads, float(gpus) if wants_gpu else 0.0)
 
 
 def choose(needs: Needs, free: Sequence[Node]) -> Node | None:

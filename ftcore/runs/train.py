@@ -11,7 +11,16 @@ from ftcore.config import NEW_MODEL, FineTuneConfig
 from ftcore.diagnostics import collect
 from ftcore.events import Finished, Pause, Restored, Started, Status, Stop, Task
 from ftcore.models import checkpoint_files, checkpoints
-from ftcore.training import budget, evaluation, loop, objective, outcome, preparation, snapshots
+from ftcore.training import (
+    budget,
+    distributed,
+    evaluation,
+    loop,
+    objective,
+    outcome,
+    preparation,
+    snapshots,
+)
 from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
 
@@ -41,26 +50,30 @@ def train(config: FineTuneConfig, output: Path, ref: str, resume: bool = False) 
     status: Status = "finished"
     test_metrics = {}
     try:
+        distributed.join(setup.device)
         yield from loop.train(setup, state)
         scores, thresholds = yield from _test(setup, state)
+        distributed.leave()
         answers = objective.answers(scores, thresholds)
         truth, classes = setup.test.labels.cpu().numpy(), len(setup.dataset.labels)
         test_metrics = outcome.figures(truth, answers, classes)
         message = outcome.sentence(test_metrics, len(setup.test), setup.best_by)
-        message += yield from collect.collect(setup, scores, thresholds)
+        if distributed.is_first():
+            message += yield from collect.collect(setup, scores, thresholds)
     except Stop:
         status, message = "stopped", _stop_message(state)
     except Pause:
         status = "paused"
         message = f"Paused at step {state.step:,}; resume it, and it goes on from there."
     metrics = _metrics(state) | test_metrics
-    if state.best:
+    if state.best and distributed.is_first():
         checkpoints.update(output, metrics=metrics)
     yield Finished(status, message, metrics)
 
 
 def _test(setup: TrainingSetup, state: TrainingState) -> Task[tuple[Tensor, tuple[float, ...]]]:
     """Evaluate the best checkpoint, as read from disk, on the test texts; return scores and thresholds."""
+    distributed.from_first(None)  # which has saved it
     checkpoint = checkpoints.find(setup.ref)
     best = checkpoint_files.load_model(checkpoint).to(setup.device)
     rows = torch.arange(len(setup.test))

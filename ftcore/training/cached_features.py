@@ -13,6 +13,7 @@ from ftcore.models.classifier import Classifier
 from ftcore.storage import cache
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
+from ftcore.training import distributed
 from ftcore.training.row_classifier import RowClassifier, whole_model
 
 HEAD_TOKENS = 1 << 24  # tokens of the texts whose features a head takes at once
@@ -58,7 +59,7 @@ def load_or_compute(
     its texts that no run has had before.
     """
     name, wanted = _cache_name(model, tokens, truncation, precision), rows.cpu().numpy()
-    stored = cache.load(name)
+    stored = distributed.from_first(cache.load(name))
     if not _is_whole(stored, model.spec.dim):
         stored = _nothing(model.spec.dim)
     missing = np.setdiff1d(wanted, stored["rows"], assume_unique=True)
@@ -66,7 +67,8 @@ def load_or_compute(
         stored = yield from _extended(
             stored, model, tokens, torch.from_numpy(missing), truncation, precision
         )
-        cache.store(name, stored)
+        if distributed.is_first():
+            cache.store(name, stored)
     places = np.searchsorted(stored["rows"], wanted)
     seconds = stored["seconds"][places].astype(float)
     kept = seconds[~np.isin(wanted, missing, assume_unique=True)].sum()

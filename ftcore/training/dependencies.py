@@ -17,7 +17,7 @@ FINGERPRINTS = {  # fact of a run → what it identifies
 }
 # Where files lie, which may be moved, and what changes no weight. A resumed run may use another device.
 _FREE_SETTINGS = ("name", "source", "vectors", "source_task_data", "watch")
-_FREE_DEVICES = ("device", "threads", "gpu_share")
+_FREE_DEVICES = ("device", "devices", "threads", "gpu_share")
 
 
 def of_facts(facts: Mapping[str, Any]) -> dict[str, str]:

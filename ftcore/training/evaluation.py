@@ -15,6 +15,7 @@ from ftcore.text.truncation import Truncation
 from ftcore.training import (
     best_measure,
     cached_features,
+    distributed,
     objective,
     preparation,
     row_classifier,
@@ -89,7 +90,8 @@ def validate(setup: TrainingSetup, state: TrainingState, classifier: RowClassifi
         state.best, setup.best_by
     ):
         state.best = result
-        save_checkpoint(setup, state, result, thresholds)
+        if distributed.is_first():
+            save_checkpoint(setup, state, result, thresholds)
         yield Saved(setup.output, result.step, result.accuracy)
     state.last_evaluated = state.step
 

@@ -73,7 +73,8 @@ class Activations:
 def kept_layers(config: FineTuneConfig, shape: ModelSpec) -> int:
     """Number of frozen layers whose activations are the same at every step, and worth to be kept."""
     random_input = config.dropout or (config.word_dropout and not config.encoder)
-    if random_input or strategies.head_alone(config, shape):  # which has its own cache
+    # A head alone has its own cache; several processes would each keep the activations of all texts.
+    if random_input or strategies.head_alone(config, shape) or config.devices > 1:
         return 0
     return strategies.frozen_layers(config, shape)
 

@@ -14,6 +14,7 @@ from ftcore.formatting import duration
 from ftcore.text import batches
 from ftcore.text.truncation import Truncation
 from ftcore.training import (
+    distributed,
     evaluation,
     kept_activations,
     linear_head,
@@ -39,6 +40,7 @@ def train(setup: TrainingSetup, state: TrainingState) -> Task[None]:
     Raises Diverged if the loss is not finite, and Pause, thrown into it, once a snapshot is saved.
     """
     classifiers = yield from _classifiers(setup, state)
+    distributed.match_first(state.trained_weights)
     halves = classifiers[setup.config.reading].halves
     with worker_threads.side_by_side(halves) as side_by_side:
         yield from _epochs(setup, state, classifiers, side_by_side)
@@ -65,7 +67,7 @@ def _epochs(
                 yield Progress("training", state.step, setup.steps, "steps")
                 if _evaluation_is_due(setup, state):
                     yield from evaluation.validate(setup, state, reading)
-                if _snapshot_is_due(state):
+                if distributed.is_first() and _snapshot_is_due(state):
                     yield Resumable(state.step)
                     snapshots.save(setup, state)
             state.batch = 0
@@ -131,6 +133,7 @@ def train_step(
     """Update the weights by one batch (its rows on the CPU and on the device)."""
     clock = time.perf_counter()
     classifier.network.train()
+    distributed.seed(setup.config.seed, state.step)
     state.optimizer.zero_grad()
     sums = _backward(setup, state, classifier, side_by_side, batch, on_device)
     while sums is None:
@@ -158,8 +161,10 @@ def _backward(
 ) -> Tensor | None:
     """Compute the gradients of a batch's mean loss, part by part, or in halves side by side.
 
-    Returns the sum of its losses, its correct answers and its texts; None if it is out of memory.
+    Returns the sum of its losses, its correct answers and its texts; None if it is out of memory. Of
+    several processes, each computes its share; see `distributed`.
     """
+    share, share_on_device = distributed.share(batch), distributed.share(on_device)
 
     def backward(part: Tensor, rows: Tensor) -> Tensor:
         scores = classifier.scores(rows, classifier.max_length(part))
@@ -174,12 +179,19 @@ def _backward(
     halves = classifier.halves and state.parts == 1
     count = worker_threads.COUNT if halves else state.parts
     run = side_by_side if halves else map
+    sums = torch.zeros_like(state.sums)
+    fits = True
     try:
-        return torch.stack(list(run(backward, batch.chunk(count), on_device.chunk(count)))).sum(0)
+        if len(share):
+            for part in run(backward, share.chunk(count), share_on_device.chunk(count)):
+                sums += part
     except (RuntimeError, MemoryError) as error:
         if state.parts >= len(batch) or not is_out_of_memory(error):
             raise
-    return None
+        fits = False
+    if not distributed.all_agree(fits):
+        return None
+    return distributed.add_gradients(state.trained_weights, sums)
 
 
 def _split_batches_further(setup: TrainingSetup, state: TrainingState) -> Noted:

@@ -18,6 +18,7 @@ UNUSED = (
     "learning_rate",
     "schedule",
     "minutes",
+    "devices",
     "steps",
     "evaluations",
     "best_by",

@@ -188,10 +188,12 @@ def _steps_that_fit(config: FineTuneConfig) -> list[str]:
 
 def environment(setup: TrainingSetup) -> dict[str, str]:
     """On what a run computes: it decides the last digits of the result."""
-    return {
+    count = setup.config.devices
+    several = {"devices": str(count)} if count > 1 else {}
+    return several | {
         "device": setup.device.type,
         "precision": setup.precision,
-        "threads": str(torch.get_num_threads()),
+        "threads": str(torch.get_num_threads() * count),
         "torch": str(torch.__version__),
     }
 

@@ -14,7 +14,7 @@ from ftcore.models.classifier import Classifier
 from ftcore.text import batches
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
-from ftcore.training import worker_threads
+from ftcore.training import distributed, worker_threads
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,25 @@ class RowClassifier:
     def predict(
         self, rows: Tensor, phase: Literal["evaluating", "testing", "features"]
     ) -> Task[Tensor]:
-        """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU."""
+        """Scores of `rows` in eval mode, in their order: fp32 [rows, classes] on the CPU.
+
+        Several processes share the rows and all get the scores.
+        """
         order: list[Tensor] = []
         outputs: list[Tensor] = []
         done = 0
-        for batch, parts in self.outputs(rows):
+        split = distributed.ranks() if len(rows) >= distributed.ranks() else 1
+        for batch, parts in self.outputs(distributed.share(rows) if split > 1 else rows):
             order.append(batch)
             outputs += parts
             done += len(batch)
-            yield Progress(phase, done, len(rows), "texts")
+            yield Progress(phase, min(done * split, len(rows)), len(rows), "texts")
         scores = torch.cat(outputs).cpu()
         positions = torch.empty(len(self.labels), dtype=torch.long)
         positions[rows] = torch.arange(len(rows))
-        return torch.empty_like(scores).index_copy_(0, positions[torch.cat(order)], scores)
+        whole = torch.zeros(len(rows), scores.shape[1])
+        whole.index_copy_(0, positions[torch.cat(order)], scores)
+        return distributed.add_up(whole) if split > 1 else whole
 
     def outputs(self, rows: Tensor) -> Iterator[tuple[Tensor, list[Tensor]]]:
         """Yield what the network in eval mode gives for batches of `rows`, in parts; longest texts first."""

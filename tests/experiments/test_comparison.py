@@ -100,6 +100,8 @@ def with_facts(checkpoint="starter", **facts):
         ([result(dataset="imdb"), result("gradual")], {"data": ["imdb", "sample"]}),
         ([result(), result("gradual", split="other")], {"split": ["other", "split-0-0"]}),
         ([result(), with_facts(threads="2"), with_facts(threads="1, then 2")], THREADS),
+        ([with_facts(device="cpu"), with_facts(device="cuda")], {"device": ["cpu", "cuda"]}),
+        ([result(), result(devices=2)], {"devices": ["1", "2"]}),
         (
             [with_facts(**PARENT), with_facts(**OTHER_PARENT)],
             {"weights of the checkpoint": ["p", "q"]},

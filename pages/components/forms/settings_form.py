@@ -26,6 +26,7 @@ NOT_IN_PRESETS = (
     "limit",
     "seed",
     "device",
+    "devices",
     "watch",
     "name",
 )

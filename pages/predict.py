@@ -1,13 +1,16 @@
 """Predict: one text and every chosen model's answer side by side, and many texts at once.
 
-The models stand in the address as `?models=`; a link with `?model=` adds what that model compares with.
+A file of texts is answered in the background. The models stand in the address as `?models=`; a link with
+`?model=` adds what that model compares with.
 """
 
 import streamlit as st
 
 from ftcore.errors import UnfreezeError
 from pages.components.forms.checkpoint_picker import models_that_answer
+from pages.components.predict.answered_list import answered_list
 from pages.components.predict.answers import answers
+from pages.components.predict.file_form import file_form
 from pages.components.predict.many_texts import many_texts
 from pages.components.text.escaping import escape_markdown
 
@@ -114,3 +117,6 @@ else:
 
 with st.expander("Many texts at once", icon=":material/list:"):
     many_texts(chosen, choices)
+with st.expander("A file of texts", icon=":material/description:"):
+    file_form(chosen, choices)
+answered_list()

@@ -7,6 +7,7 @@ import tarfile
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from benchmarks import encoders, gpu
 from benchmarks.data import import_rows, near_duplicates
 from benchmarks.harness import data, machine, throughput
 from benchmarks.harness.throughput import Loop, Schedule, Throughput, TimedSteps
-from benchmarks.inference import predict, prediction_sets
+from benchmarks.inference import batch_predictions, predict, prediction_sets
 from benchmarks.labels import active_learning, proposals, second_look
 from benchmarks.training import (
     learning_curve,
@@ -27,6 +28,7 @@ from benchmarks.training import (
     unfreeze_loop,
 )
 from ftcore import paths
+from ftcore.inference import table_texts
 from ftcore.models import checkpoints
 from tests.helpers import small_encoders, small_runs
 
@@ -291,3 +293,18 @@ def test_proposals_come_from_all_arms(tmp_path, home, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "chosen" in out and "held-out" in out
     assert json.loads(out.splitlines()[-1])["p95_ms"] > 0
+
+
+def test_a_file_of_answers_is_measured_before_and_after_its_interruption(
+    tmp_path, monkeypatch, capsys
+):
+    def in_this_process(path, output, until):
+        return batch_predictions.answered(path, output, until)
+
+    monkeypatch.setattr(batch_predictions, "_alone", in_this_process)  # which has the small models
+    monkeypatch.setattr(table_texts, "ROWS", 8)
+    batch_predictions.measure(tmp_path, 30)
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (figures["interrupted"]["rows"], figures["resumed"]["rows"]) == (16, 14)
+    assert figures["resumed"]["peak_megabytes"] > 0
+    assert len(pd.read_parquet(tmp_path / "answers.parquet")) == 30

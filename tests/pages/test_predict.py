@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import colours, paths, tracking
-from ftcore.inference import prediction
+from ftcore.inference import answered_files, answering, prediction
 from ftcore.models import calibration, checkpoints
 from ftcore.models.calibration import Calibration
 from pages.components.charts import palette
@@ -215,3 +215,47 @@ def test_an_answer_to_a_text_of_which_no_word_is_known_says_so():
     answers = list(table["Sentiment"])
     assert answers[0] in ("negative", "positive") and answers[1] == "no word known"
     assert list(table["Sentiment, confidence"].isna()) == [False, True]
+
+
+def answered(app: AppTest) -> AppTest:
+    """Wait for the threads that answer files, and draw the page again."""
+    for file in answered_files.listed():
+        answering.find(file)._thread.join(30)
+    return app.run()
+
+
+def test_a_file_is_answered_in_the_background_and_summed_up(tmp_path):
+    app = open_page("predict")
+    lines = ["id;review", *(f"{row};the film is good, {row}" for row in range(30)), "30;"]
+    upload = ("My films.csv", "\n".join(lines).encode(), "")
+    app.file_uploader[0].set_value(upload).run()
+    [column] = [box for box in app.selectbox if box.label == "Column of the texts"]
+    assert column.value == "review" and "is read as CSV" in text(app)
+    answered(press(app, "Answer all rows"))
+    assert not app.error and not app.exception
+    shown = text(app)
+    assert "My films.csv** · Sentiment · column review" in shown
+    assert "30 of 31 rows have an answer. 1 has none" in shown
+    [file] = answered_files.listed()
+    assert [each.label.split(",")[0] for each in app.get("download_button")] == ["Parquet", "CSV"]
+    counts = next(each.value for each in app.dataframe if "Share" in each.value)
+    assert counts["Rows"].sum() == 30
+    # Another visitor finds it, and anybody may delete it.
+    other = press(open_page("predict"), "Delete")
+    assert not answered_files.listed() and "My films" not in text(other)
+    assert not file.folder.exists()
+
+
+def test_an_interrupted_file_goes_on_and_its_fault_is_one_sentence(tmp_path):
+    file = tmp_path / "films.csv"
+    file.write_text("text,other\ngood film,a\nbad film,b\n")
+    sentiment = checkpoints.find("sentiment")
+    asked = answered_files.create(file, "films.csv", sentiment, "Sentiment", "text", {}, False)
+    app = open_page("predict")
+    assert "Not complete" in text(app)
+    file.write_text("words\nfilm\n")
+    answered(press(app, "Go on"))
+    assert ["has no column 'text'" in each.value for each in app.error] == [True]
+    file.write_text("text,other\ngood film,a\nbad film,b\n")
+    answered(press(app, "Go on"))
+    assert not app.error and asked.finished and "2 of 2 rows have an answer." in text(app)

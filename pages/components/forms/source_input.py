@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.components.forms import uploads
 
-UPLOAD, PATH = "Upload", "Path or Hub"
-_PLACEHOLDER = "A file, folder or zip on this machine, or OWNER/NAME of the Hugging Face Hub"
+UPLOAD, PATH, PATH_OR_HUB = "Upload", "Path", "Path or Hub"
+_ON_THIS_MACHINE = "A file, folder or zip on this machine"
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,22 @@ class Source:
         return {} if self.path == self.name else {self.path: f"{self.name}, uploaded"}
 
 
-def source_input(label: str, key: str) -> Source:
-    """Draw the choice; an empty Source until a file is given."""
+def source_input(label: str, key: str, hub: bool = True) -> Source:
+    """Draw the choice, with the Hub among it or not; an empty Source until a file is given."""
     options = {"default": UPLOAD, "required": True, "persist_state": "session"}
-    kind = st.segmented_control(label, (UPLOAD, PATH), key=f"{key}_kind", **options)
+    path_title = PATH_OR_HUB if hub else PATH
+    kind = st.segmented_control(label, (UPLOAD, path_title), key=f"{key}_kind", **options)
     hidden = {"label_visibility": "collapsed"}
     copies = uploads.of_session()
-    if kind == PATH:
+    if kind == path_title:
         copies.remove(key)
-        options = {"placeholder": _PLACEHOLDER, "persist_state": "session", **hidden}
-        path = st.text_input("Path or name", key=f"{key}_path", **options).strip()
+        placeholder = _ON_THIS_MACHINE
+        if hub:
+            placeholder += ", or OWNER/NAME of the Hugging Face Hub"
+        options = {"placeholder": placeholder, "persist_state": "session", **hidden}
+        path = st.text_input(
+            "Path or name" if hub else "Path", key=f"{key}_path", **options
+        ).strip()
         return Source(path, path)
     upload = st.file_uploader("File", key=f"{key}_file", max_upload_size=uploads.MAX_MB, **hidden)
     if upload is None:

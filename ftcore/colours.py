@@ -17,10 +17,10 @@ from ftcore.modes import last_groups
 MODELS: dict[str, str] = {
     "full": "#2563EB",
     "last-layer": "#E0A10B",
-    "last-2": "#6E3823",
+    "last-2": "#8C545A",
     "gradual": "#A884D8",
     "lora": "#D60785",
-    "lp-ft": "#0D6066",
+    "lp-ft": "#18748B",
     "scratch": "#3F7A04",
     "custom": "#45C28A",
     "untouched": "#64748B",

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from ftcore.colours import MODELS
+from ftcore.colours import MODELS, theme
 from ftcore.modes import MODES, REFERENCES
 from pages.components.charts.palette import DARK, LIGHT, mode_badge, text_on
 from tests.helpers.colours import contrast, perceived
@@ -20,6 +20,11 @@ def test_modes_that_train_have_colours_that_nobody_confuses(sight, distance):
     for first, second in itertools.combinations(TRAINED, 2):
         colours = [perceived(MODELS[mode], sight) for mode in (first, second)]
         assert math.dist(*colours) >= distance, (first, second)
+
+
+@pytest.mark.parametrize("mode", TRAINED)
+def test_a_dot_of_a_mode_is_seen_on_the_dark_background(mode):
+    assert contrast(MODELS[mode], theme()["dark"]["background"]) >= 3
 
 
 @pytest.mark.parametrize("colour", sorted(set(MODELS.values())))

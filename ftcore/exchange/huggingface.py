@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftcore import memory, validation
 from ftcore.errors import UnfreezeError, UsageError
-from ftcore.events import Progress, Task
+from ftcore.events import Noted, Progress, Task
 from ftcore.models import checkpoint_files, checkpoints, fingerprints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.encoder_spec import EncoderSpec, body_sizes
@@ -163,8 +163,9 @@ def _misfit(folder: EncoderFolder, fault: str) -> UnfreezeError:
 def import_encoder(source: str, name: str = "", revision: str = "") -> Task[Checkpoint]:
     """Import an encoder as a checkpoint: a folder of this machine, or a name on the Hub.
 
-    The checkpoint is named like the source unless a name is given. What was imported before is found
-    again. A failed or closed task leaves nothing behind. Raises UnfreezeError.
+    A note tells size and licence before a download. The checkpoint is named like the source unless a name is
+    given. What was imported before is found again. A failed or closed task leaves nothing behind. Raises
+    UnfreezeError.
     """
     if validation.is_folder(source):
         path = validation.expand_home(source)
@@ -176,11 +177,13 @@ def import_encoder(source: str, name: str = "", revision: str = "") -> Task[Chec
             f"{validation.printable(source)} is no folder and no name on the Hub: give one of the two, "
             "such as sentence-transformers/all-MiniLM-L6-v2."
         )
-    from ftcore.models import hub
+    from ftcore.models import hub, hub_offer
 
     model = hub.describe(source, revision)
     if not name and (found := _imported_before(model)):
         return found
+    if model.download:
+        yield Noted(f"{model.name}: {', '.join(hub_offer.facts(model))}.")
     origin = {"hub": model.name, "revision": model.revision, "branch": model.branch}
     origin["license"] = model.license or "unknown"
     path = yield from hub.fetch(model)

@@ -2,7 +2,7 @@
 
 Sizes, licences and languages are those of the models' pages and cards. The speed is estimated from the
 sizes of the layers, compared with MiniLM-L6: up to 2 times its work is fast, up to 4 times medium.
-Ettin (jhu-clsp) is missing because its page shows weights in a pickle only.
+The small Ettin encoders (jhu-clsp) are missing, as their pages list `pytorch_model.bin` as the only weights.
 """
 
 from dataclasses import dataclass

@@ -20,5 +20,5 @@ def small_checkpoints(home, monkeypatch):
 @pytest.fixture(autouse=True)
 def no_hub(monkeypatch):
     """Pages ask no Hub."""
-    monkeypatch.setattr(hub_offer, "_asked", None)
+    monkeypatch.setattr(hub_offer, "_asked", {})
     monkeypatch.setattr(hub_offer, "first_suggestion", lambda checkpoints: None)

@@ -3,12 +3,13 @@
 import hashlib
 import inspect
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ftcore.config import FineTuneConfig
 from ftcore.models import checkpoint_files, hub_cache
 from ftcore.models.checkpoints import PIECES, Checkpoint
-from ftcore.models.encoder_spec import EncoderSpec
+from ftcore.models.encoder_spec import LORA_ALPHA, EncoderSpec
 from ftcore.models.families import FAMILIES, Family
 
 if TYPE_CHECKING:  # a page shows a run before torch is imported
@@ -57,14 +58,22 @@ def template_values(
         "last": family.last,
         "layers": family.layers,
         "top": _python(family.top),
+        "lora_rank": config.lora_rank,
+        "lora_alpha": LORA_ALPHA,
         "fingerprint": _fingerprint(model.body),
         "parent_classes": max(spec.classes, 1),
         "dim": spec.dim,
     }
 
 
-def module(group: str) -> str:
-    """Return the expression of a layer group in the script."""
+def trained_module(mode: str) -> Callable[[str], str]:
+    """Return what gives the expression of a layer group in the script, of LoRA that of its adapters."""
+    if mode != "lora":
+        return _module
+    return lambda group: _module(group) if group == "head" else f"adapters({_module(group)})"
+
+
+def _module(group: str) -> str:
     if group.startswith("layer "):
         return f"encoder_layers[{int(group.removeprefix('layer ')) - 1}]"
     return "model.classifier" if group == "head" else "embeddings"

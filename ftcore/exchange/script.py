@@ -43,8 +43,6 @@ def script(run_id: str) -> str:
     config = run.config
     if config.mode in REFERENCES:
         raise UnfreezeError("A reference trains no network, so it has no code.")
-    if config.mode == "lora":
-        raise UnfreezeError("The code of LoRA cannot be shown yet; choose a run of another mode.")
     if config.checkpoint == NEW_MODEL:
         raise UnfreezeError("A pretraining has no code to show; choose a run that fine-tunes.")
     if "precision" not in run.facts:
@@ -52,10 +50,6 @@ def script(run_id: str) -> str:
     if run.facts["steps_per_epoch"] > math.ceil(run.facts["train_texts"] / config.batch_size):
         raise UnfreezeError("This run also learned from unlabelled texts, so it has no code.")
     fitted = strategies.fits_head_first(config)
-    if fitted and config.pooling == "first":
-        raise UnfreezeError(
-            "The code of LP-FT cannot be shown yet for an encoder whose head reads the first token."
-        )
     if fitted and run.facts["train_classes"] < len(run.facts["labels"]):
         raise UnfreezeError(
             "A class has no training text in this run, which the code of LP-FT does not support."
@@ -163,7 +157,7 @@ def _template_values(
     explicit_attention = bf16 and facts["device"] == "cpu"
     best_by = facts.get("best_by", "accuracy")  # which earlier versions went by
     of_kind = encoder_script.template_values if config.encoder else _lesson_values
-    module = encoder_script.module if config.encoder else _module
+    module = encoder_script.trained_module(config.mode) if config.encoder else _module
     own_flags, own_values = of_kind(config, parent, model, explicit_attention)
     two_threads = (
         facts["device"] == "cpu" and int(str(facts.get("threads", 1)).partition(",")[0]) > 1
@@ -171,6 +165,7 @@ def _template_values(
     packages = ["torch", "numpy"]
     packages += ["pyarrow"] if data.stored else []
     packages += ["transformers"] if config.encoder else []
+    packages += ["peft"] if config.mode == "lora" else []
     without_files = config.encoder and ("hub" in own_flags or config.mode == "scratch")
     packages += [] if without_files else ["safetensors"]
     conditions = {

@@ -7,11 +7,9 @@ from torch import Tensor, nn
 
 from ftcore.models.classifier import LayerGroup
 from ftcore.models.encoder import EncoderClassifier
+from ftcore.models.encoder_spec import LORA_ALPHA
 from ftcore.models.families import FAMILIES
 
-# A weight W becomes W + ALPHA / rank · B A. With a fixed ALPHA the best learning rate hardly depends on the
-# rank (Schulman 2025, "LoRA Without Regret", which takes 32).
-ALPHA = 32
 _NAME = "default"  # peft's name of an adapter
 
 
@@ -32,7 +30,7 @@ class AdaptedEncoder(EncoderClassifier):
             for name, module in self.body.get_submodule(layers).named_modules()
             if isinstance(module, nn.Linear)
         ]
-        config = LoraConfig(r=rank, lora_alpha=ALPHA, target_modules=linear)
+        config = LoraConfig(r=rank, lora_alpha=LORA_ALPHA, target_modules=linear)
         inject_adapter_in_model(config, self.body)  # freezes all else
         for module in self._adapters().values():
             module.cast_input_dtype_enabled = False  # autocast takes care of it

@@ -110,6 +110,8 @@ def test_script_reproduces_the_run(base, values, tmp_path):
         {"mode": "gradual", "epochs": 3, "optimizer": "sgd"},
         {"mode": "scratch", "dropout": 0.2, "warm_up": 0.4},
         {"mode": "lp-ft", "class_weights": "balanced"},
+        {"mode": "lp-ft", "pooling": "first"},
+        {"mode": "lora", "lora_rank": 4},
         {"class_weights": "positive=2.5", "best_by": "loss"},
     ],
     ids=str,
@@ -122,6 +124,7 @@ def test_script_of_an_encoder_reproduces_the_run(values, tmp_path):
     packages = {"tokenizers", "transformers"}
     packages |= set() if values.get("mode") == "scratch" else {"safetensors"}
     packages |= {"sklearn", "threadpoolctl"} if values.get("mode") == "lp-ft" else set()
+    packages |= {"peft"} if values.get("mode") == "lora" else set()
     check_format(re.sub(r'Path\("[^"]*"\)', 'Path("folder")', code), packages)
     check_printed(run, executed(code, tmp_path))
 
@@ -132,6 +135,8 @@ def test_script_of_an_encoder_reproduces_the_run(values, tmp_path):
         ("roberta", {"mode": "full", "pooling": "first"}),
         ("modernbert", {"mode": "last-2"}),
         ("deberta-v2", {"mode": "full", "class_weights": "balanced"}),
+        ("electra", {"mode": "lp-ft", "pooling": "first"}),
+        ("modernbert", {"mode": "lora", "pooling": "first"}),
     ],
 )
 def test_script_of_other_families_shares_batches_as_two_threads_do(family, values, tmp_path):

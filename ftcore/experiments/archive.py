@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+import numpy as np
 import pandas as pd
 
 from ftcore import validation
@@ -32,6 +33,7 @@ _RECORD, _HISTORY, _WATCHED = "experiment.json", "history.csv", "watched.csv"
 _COUNTS = ["steps", "steps_per_epoch", "parameters", "trainable_parameters"]
 _COUNTS += ["train_texts", "train_classes", "val_texts", "test_texts"]
 _AXES = ("step", "epoch", "seconds", "examples")
+_POINTS = 50  # of a training curve in short; validations are kept
 _MAX = 1e15  # of a count or a time in seconds
 
 
@@ -57,11 +59,15 @@ def write(results: Sequence[Result], target: Path) -> None:
         files.write(staging / _RECORD, json.dumps(record, indent=1).encode())
 
 
-def figures_only(result: Result) -> Result:
-    """What a learning curve shows of a run: its figures and its answers, in a few kilobytes."""
+def in_short(result: Result) -> Result:
+    """What a learning curve shows of a run: figures, answers, and curves to replay, in a few kilobytes."""
     diagnostics = result.diagnostics and result.diagnostics.answers_only()
-    tested = result.history[result.history["split"] == "test"]
-    return replace(result, history=tested, watched=result.watched[:0], diagnostics=diagnostics)
+    history = result.history
+    training = np.flatnonzero(history["split"] == "train")
+    kept = np.linspace(0, len(training) - 1, min(len(training), _POINTS)).round().astype(int)
+    others = np.flatnonzero(history["split"] != "train")
+    history = history.iloc[np.sort([*training[kept], *others])]
+    return replace(result, history=history, watched=result.watched[:0], diagnostics=diagnostics)
 
 
 def _checksum(record: Mapping[str, Any]) -> str:

@@ -94,7 +94,7 @@ def result(run: Run) -> Result:
 def export(experiment: str, target: Path) -> None:
     """Write an experiment to a new folder (see `archive`). Raises UnfreezeError if it is not over.
 
-    Of a learning curve, which has many runs, only figures and answers are written.
+    Of a learning curve, which has many runs, figures, answers and curves of a few points are written.
     """
     results = load(experiment)
     if any(result.run.live or result.run.resumable for result in results):
@@ -104,7 +104,7 @@ def export(experiment: str, target: Path) -> None:
             "or end its other runs, and export it then."
         )
     if kind_of(result.run.config.limit for result in results) == "learning curve":
-        results = list(map(archive.figures_only, results))
+        results = list(map(archive.in_short, results))
     archive.write(results, target)
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -168,3 +169,17 @@ def test_bundled_experiments_are_listed_small_and_name_no_path():
             file.read_text("utf-8") for file in files if file.suffix in (".csv", ".json")
         )
         assert not re.search(r"(?<!\w)/(work|home|root|tmp|Users)/", text)
+
+
+def test_a_run_in_short_keeps_validations_and_a_few_points_of_training():
+    steps = np.arange(1, 201)
+    training = pd.DataFrame({"step": steps, "loss": 1 / steps, "split": "train"})
+    others = pd.DataFrame({"step": [0, *steps[9::10], 200], "split": ["val"] * 21 + ["test"]})
+    history = pd.concat([training, others], ignore_index=True)
+    short = archive.in_short(replace(fake_results.result(), history=history))
+    kept = short.history[short.history["split"] == "train"]["step"]
+    assert len(kept) == 50 and kept.is_monotonic_increasing
+    assert kept.iloc[[0, -1]].tolist() == [1, 200] and set(kept.diff().dropna()) <= {4, 5}
+    assert (short.history["split"] != "train").sum() == 22
+    few = history[history["split"] != "train"]
+    assert archive.in_short(replace(fake_results.result(), history=few)).history.equals(few)

@@ -43,7 +43,7 @@ def test_home_leads_with_the_bundled_experiment_and_to_its_curves(bundled):
     }
     rights |= {"scratch": {100: 550, 2000: 800}, "tfidf": {100: 580, 500: 810, 2000: 872}}
     results = fake_results.learning_curve(rights, dataset="imdb")
-    archive.write(list(map(archive.figures_only, results)), bundled / catalog.LEADING)
+    archive.write(list(map(archive.in_short, results)), bundled / catalog.LEADING)
     app = open_page()
     found = analysis.analyse(results)
     [sentence] = [element for element in html(app) if "<h2" in element]

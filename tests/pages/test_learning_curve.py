@@ -69,6 +69,21 @@ def test_a_curve_grows_while_runs_train():
     assert len(app.get("bidi_component")) == 1
 
 
+def test_the_training_on_a_number_of_texts_can_be_replayed_also_of_an_export(tmp_path, monkeypatch):
+    rights = {mode: {100: 800, 400: 900} for mode in ("full", "scratch")}
+    for result in fake_results.learning_curve(rights, [0]):
+        fake_results.record(result, "one", "Labels")
+    catalog.export("one", tmp_path / "bundled" / catalog.LEADING)
+    monkeypatch.setattr(paths, "BUNDLED_EXPERIMENTS", tmp_path / "bundled")
+    for experiment in ("one", catalog.LEADING):
+        app = open_page("compare", experiment=experiment)
+        [sizes] = [each for each in app.get("button_group") if "Replay" in each.label]
+        before = len(app.get("bidi_component"))
+        assert [option.content for option in sizes.proto.options] == ["100 texts", "400 texts"]
+        sizes.set_value(400).run()
+        assert not app.exception and len(app.get("bidi_component")) == before + 1
+
+
 def test_a_finished_curve_shows_its_sentence_its_chart_and_a_table():
     rights = {mode: {size: FULL[size] for size in (100, 400)} for mode in ("full", "scratch")}
     for result in fake_results.learning_curve(rights, [0]):

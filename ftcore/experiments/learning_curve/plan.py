@@ -28,7 +28,7 @@ def parse_sizes(text: str) -> list[int]:
         raise UsageError(
             "A learning curve needs two numbers of texts or more, such as 100,500,all."
         )
-    return sorted(sizes, key=_rank)
+    return sorted(sizes, key=size_rank)
 
 
 def parse_size(text: str) -> int:
@@ -71,7 +71,7 @@ def plan(
             if (
                 seed != seeds[0]
                 and one_seed_from is not None
-                and _rank(size) >= _rank(one_seed_from)
+                and size_rank(size) >= size_rank(one_seed_from)
             ):
                 continue
             for mode in [*networks, *lines]:
@@ -115,6 +115,6 @@ def size_title(size: int) -> str:
     return f"{size:,}" if size else ALL
 
 
-def _rank(size: int) -> float:
+def size_rank(size: int) -> float:
     """Sort key of a size: all texts are the most."""
     return size or float("inf")

@@ -4,24 +4,22 @@ import streamlit as st
 
 from ftcore.experiments import comparison
 from ftcore.experiments.result import Result
-from pages.components.charts import run_curves
 from pages.components.charts.figure import figure
-from pages.components.charts.live_chart import axis_input, metrics_of, pack
-from pages.components.charts.replay import is_replaying, replay, watched_charts
+from pages.components.charts.replay import is_replaying
 from pages.components.charts.tradeoff_figure import tradeoff
 from pages.components.compare import diagnostics, report
 from pages.components.compare.disagreements import disagreements
 from pages.components.compare.download_buttons import Download, download_buttons
 from pages.components.compare.page_button import page_button
+from pages.components.compare.replayed_curves import BELOW_VERDICT, replayed_curves
 from pages.components.compare.result_cache import cached, cached_figure
-from pages.components.compare.summary import Summary, summarize, unbroken
+from pages.components.compare.summary import Summary, summarize
 from pages.components.forms.checkpoint_picker import checkpoint_choices
 from pages.components.predict.explanation import explanations
 from pages.components.runs.side_by_side import run_table
 from pages.components.text.escaping import escape_markdown
 
 REPLAY = "replay"  # the key of the component
-BELOW_VERDICT = 2  # further sentences below the verdict; the others stand beside the trade-off
 
 
 def finished_view(results: list[Result]) -> None:
@@ -57,24 +55,9 @@ def finished_view(results: list[Result]) -> None:
 @st.fragment
 def _curves(results: list[Result], summary: Summary, hidden: bool) -> None:
     """Draw the verdict and the curves with their replay; `hidden`: whether the page hides the results."""
-    above = st.container()
-    axis = axis_input("by", bind="query-params")
-    with above:
-        replay(cached(results, ("curves", axis), lambda: _pack(results, summary, axis)), key=REPLAY)
+    replayed_curves(results, summary, REPLAY)
     if is_replaying(REPLAY) != hidden:
         st.rerun()  # of the whole page, which hides or shows the results
-
-
-def _pack(results: list[Result], summary: Summary, axis: str) -> bytes:
-    traces = run_curves.by_side(results)
-    story = {
-        "verdict": summary.verdict,
-        "further": [unbroken(line) for line in summary.further[:BELOW_VERDICT]],
-        "watched": watched_charts(results, traces, axis),
-    }
-    ids = ",".join(result.run.run_id for result in results)
-    metrics = metrics_of(result.run for result in results)
-    return pack(traces, axis, ids, metrics, timed=True, story=story)
 
 
 @st.fragment

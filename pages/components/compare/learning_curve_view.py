@@ -12,6 +12,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import catalog
 from ftcore.experiments.learning_curve.curves import curves, largest
+from ftcore.experiments.learning_curve.plan import size_rank, size_title
 from ftcore.experiments.result import Result
 from ftcore.training import estimate
 from pages.components.charts import run_curves
@@ -20,7 +21,9 @@ from pages.components.charts.learning_curve_figure import learning_curve
 from pages.components.compare import learning_curve_report as report
 from pages.components.compare.download_buttons import Download, download_buttons
 from pages.components.compare.learning_curve_summary import summarize
+from pages.components.compare.replayed_curves import replayed_curves
 from pages.components.compare.result_cache import cached, cached_figure
+from pages.components.compare.summary import summarize as compare_modes
 from pages.components.runs import live_comparison
 from pages.components.runs.side_by_side import run_table
 from pages.components.text.errors import show_error
@@ -130,5 +133,25 @@ def finished_curve(results: list[Result]) -> None:
                 Download("Report", report.html, "html", "description", about),
                 Download("Points", report.csv, "csv", "table", "Every run, as CSV."),
             )
+    _replay(results)
     with st.expander("Settings"):
         run_table([result.run for result in largest(results)], key="curve_differences")
+
+
+@st.fragment
+def _replay(results: list[Result]) -> None:
+    """Draw the training on a number of texts that is chosen, as a comparison that can be replayed."""
+    # Exports of earlier versions have no curves.
+    sizes = dict.fromkeys(
+        result.run.config.limit
+        for result in results
+        if (result.history["split"] == "val").sum() > 1
+    )
+    if not sizes:
+        return
+    options = {"format_func": lambda size: f"{size_title(size)} texts", "key": "replayed_size"}
+    size = st.segmented_control("Replay the training on", sorted(sizes, key=size_rank), **options)
+    if size is not None:
+        chosen = [result for result in results if result.run.config.limit == size]
+        summary = cached(chosen, ("summary",), lambda: compare_modes(chosen))
+        replayed_curves(chosen, summary, f"replay_{size}")

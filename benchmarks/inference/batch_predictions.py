@@ -4,7 +4,7 @@ python -m benchmarks.inference.batch_predictions --short     20,000 rows
 python -m benchmarks.inference.batch_predictions --full      1,000,000 rows
 
 By the bundled sentiment model, of rows of 22 words. Both halves run in a process of their own, as a resumed
-call does; the second one reads the file again, and joins all answers.
+call does; the second one reads the file again, repeats the part that was lost, and joins all answers.
 """
 
 import csv
@@ -74,19 +74,18 @@ def answered(path: Path, output: Path, until: int) -> dict[str, float]:
 
     The pace is that of the answers alone; the seconds include reading, and joining at the end.
     """
-    start = first = time.perf_counter()
-    before = done = 0.0
+    start = time.perf_counter()
+    points: list[tuple[float, float]] = []  # rows that have an answer, and when
     with closing(
         table_prediction.predict(Request("sentiment", str(path), str(output), "text"))
     ) as task:
         for event in task:
             if isinstance(event, Progress) and event.phase == "predicting":
-                if not done:
-                    first, before = time.perf_counter(), event.done
-                done, last = event.done, time.perf_counter()
-                if until < (event.total or 0) and done >= until:
+                points.append((event.done, time.perf_counter()))
+                if until < (event.total or 0) and event.done >= until:
                     break
     seconds = time.perf_counter() - start
+    (before, first), (done, last) = points[0], points[-1]
     return {
         "rows": done - before,
         "rows_per_second": (done - before) / max(last - first, 1e-9),

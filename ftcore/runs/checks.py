@@ -61,7 +61,7 @@ def check_config(config: FineTuneConfig) -> None:
         datasets.check_source(task, config.source_task_data) if task else None
     if config.devices > 1:
         _check_devices(config)
-    elif config.device not in ("auto", "cpu"):
+    elif config.device not in ("auto", "cpu") and workers.kind() == "local":
         from ftcore import devices  # imports torch
 
         devices.pick(config.device)

@@ -76,6 +76,7 @@ class _Record:
         self._notes = 0
         self._progress: Progress | None = None
         self._points = set(_points(run_id)) if resumed else set[Point]()
+        self._seen_once: set[Point] = set()
         self._trouble = ""
 
     def news(self) -> Iterator[Event]:
@@ -90,13 +91,19 @@ class _Record:
         for note in run.notes[self._notes :] if self._facts else []:
             self._notes += 1
             yield Noted(note)
-        points = [point for point in _points(run.run_id) if point not in self._points]
-        self._points.update(points)
-        yield from points
+        yield from self._new_points(ended=not run.live and not run.lost)
         progress = Progress(run.phase, run.phase_done, run.phase_total, run.phase_unit)  # type: ignore[arg-type]
         if run.status == "running" and progress != self._progress and run.phase != "waiting":
             self._progress = progress
             yield progress
+
+    def _new_points(self, ended: bool) -> list[Point]:
+        """Points that two looks have shown: one may come while only half of a point can be read."""
+        found = [point for point in _points(self.run.run_id) if point not in self._points]
+        points = found if ended else [point for point in found if point in self._seen_once]
+        self._points.update(points)
+        self._seen_once = set(found)
+        return points
 
     def trouble(self, message: str) -> Iterator[Event]:
         """Say once why nothing happens."""
@@ -124,7 +131,8 @@ def _ask_to_end(run_id: str, request: EndRequest) -> None:
 def _points(run_id: str) -> list[Point]:
     """The points of the curves, in the order in which they were recorded."""
     points: list[Point] = []
-    for row in tracking.history(run_id).to_dict("records"):
+    whole = tracking.history(run_id).dropna(subset=["epoch", "examples"])
+    for row in whole.to_dict("records"):
         names = ("epoch", "seconds", "loss", "accuracy")
         values: dict[str, Any] = {name: row[name] for name in names}
         values |= {name: int(row[name]) for name in ("step", "examples")}
@@ -133,7 +141,7 @@ def _points(run_id: str) -> list[Point]:
         else:
             f1 = None if pd.isna(row["macro_f1"]) else row["macro_f1"]
             points.append(Evaluation(row["split"], **values, macro_f1=f1))
-    for step, rows in tracking.watched(run_id).groupby("step"):
+    for step, rows in tracking.watched(run_id).dropna(subset=["epoch", "examples"]).groupby("step"):
         first = rows.iloc[0]
         values = {"step": step, "epoch": first["epoch"], "seconds": first["seconds"]}
         probabilities = rows.groupby("sentence")["probability"].agg(tuple)

@@ -186,7 +186,7 @@ def connect() -> Any:
         ray.init(address=address or "local", **options)
     except Exception as error:
         log.error("Ray", exc_info=error)
-        where = f"the Ray cluster at RAY_ADDRESS ({address})" if address else "Ray on this machine"
+        where = f"The Ray cluster at RAY_ADDRESS ({address})" if address else "Ray on this machine"
         raise UnfreezeError(
             f"{where} cannot be used: {' '.join(str(error).split())[:400]}"
         ) from None

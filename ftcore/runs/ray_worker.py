@@ -40,6 +40,4 @@ class RayWorker:
                 workers.ensure_supervisor()
             except UnfreezeError as error:
                 problem = str(error)
-        self.queue.start_errors = dict.fromkeys((run.run_id for run in waiting), problem)
-        if not problem:
-            self.queue.start_errors = {run.run_id: run.message for run in waiting if run.message}
+        self.queue.start_errors = {run.run_id: problem for run in waiting if problem}

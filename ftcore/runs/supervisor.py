@@ -51,6 +51,9 @@ def supervise(until_idle: bool = False) -> None:
         while not ending.is_set():
             if problem := unreachable(os.environ.get("RAY_ADDRESS", "")):
                 with contextlib.suppress(UnfreezeError):
+                    if until_idle and not tracking.waiting() and not tracking.lost():
+                        tracking.sign_off()
+                        return
                     tracking.sign_of_life(problem)
             else:
                 # Without the signals of our terminal: it ends when we say so.

@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
+from benchmarks.harness.postgresql import PostgreSQL
+from benchmarks.harness.ray_machines import RayMachines
 from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
@@ -19,7 +19,6 @@ from ftcore.tracking import leases
 from ftcore.training import snapshots
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome
-from tests.helpers.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.slow
 
@@ -27,40 +26,6 @@ PATIENCE = 240.0  # seconds, on a busy machine
 SHORT = {"checkpoint": "base", "limit": 800, "epochs": 30, "max_length": 48, "device": "cpu"}
 SHORT |= {"evaluations": 1, "learning_rate": 0.01, "batch_size": 16, "dropout": 0.1, "threads": 1}
 LONG = SHORT | {"epochs": 1000}  # until it is ended
-
-
-class Machines:
-    """A head without CPUs, a node with two, and a supervisor: each with processes of its own."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
-        from ray.cluster_utils import Cluster  # once the token is set
-
-        self._cluster = Cluster(True, head_node_args=self._node(0))
-        self.node = self._cluster.add_node(**self._node(2))
-        patch.setenv("RAY_ADDRESS", self._cluster.address)
-        self.start_supervisor()
-
-    def _node(self, cpus: int) -> dict[str, object]:
-        return {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": 80_000_000}
-
-    def start_supervisor(self) -> None:
-        command = [sys.executable, "-m", "ftcore", "worker", "--ray"]
-        self.supervisor = subprocess.Popen(command, cwd=paths.ROOT, start_new_session=True)
-
-    def kill_supervisor(self) -> None:
-        self.supervisor.kill()
-        self.supervisor.wait()
-
-    def replace_node(self) -> None:
-        self._cluster.remove_node(self.node, allow_graceful=False)
-        self.node = self._cluster.add_node(**self._node(2))
-
-    def shut_down(self) -> None:
-        self.supervisor.terminate()
-        self.supervisor.wait(PATIENCE)
-        self._cluster.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +41,17 @@ def shared(tmp_path_factory):
             patch.setenv(name, value)
         small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
         tracking.runs()  # creates the tables, which two processes must not do at once
-        machines = Machines(patch)
-        yield settings, machines, database
+        for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS"):
+            patch.setenv(name, "")  # what the cluster sets, until the end of these tests
+        machines = RayMachines(cpus=[2])
+        settings["RAY_ADDRESS"] = os.environ["RAY_ADDRESS"]
+        yield settings, machines
         machines.shut_down()
 
 
 @pytest.fixture
 def machines(shared, home, monkeypatch):
-    settings, machines, _ = shared
+    settings, machines = shared
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     yield machines
@@ -160,10 +128,9 @@ def test_a_lost_run_goes_on_elsewhere_and_ends_with_the_same_bits(fault, machine
     if fault == "process killed":
         os.kill(first.pid, signal.SIGKILL)
     elif fault == "node lost":
-        machines.replace_node()
+        machines.replace_node(first.node)
     else:
-        machines.kill_supervisor()
-        machines.start_supervisor()
+        machines.restart_supervisor()
     run = end(run_id)
     assert run.status == "finished"
     if fault != "supervisor killed":  # Ray may let its tasks go on for a while

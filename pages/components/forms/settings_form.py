@@ -27,6 +27,8 @@ NOT_IN_PRESETS = (
     "seed",
     "device",
     "devices",
+    "threads",
+    "gpu_share",
     "watch",
     "name",
 )

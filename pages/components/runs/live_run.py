@@ -159,12 +159,13 @@ def _progress_bar(run: tracking.Run, history: pd.DataFrame) -> None:
 
 def _place_in_queue(run: tracking.Run) -> list[str]:
     """Why the run waits, as phrases; short if a command holds it."""
-    run_ids = scheduler.queue.order()
-    if run.run_id in run_ids[1:]:
-        place = run_ids.index(run.run_id)
-        before = [escape_markdown(run.name) for run in tracking.find_runs([run_ids[place - 1]])]
-        return ["**Waiting**", f"place {place} in the queue", *(f"after {name}" for name in before)]
-    trouble = scheduler.queue.start_errors.get(run.run_id)
+    trouble = scheduler.queue.start_errors.get(run.run_id) or run.message
+    run_ids, running = scheduler.queue.order(), scheduler.queue.running()
+    if run.run_id in run_ids[1:] and not trouble:
+        before = run_ids[run_ids.index(run.run_id) - 1]
+        names = [escape_markdown(run.name) for run in tracking.find_runs([before])]
+        place = run_ids.index(run.run_id) - len(running) + 1
+        return ["**Waiting**", f"place {place} in the queue", *(f"after {name}" for name in names)]
     return ["**Waiting**", escape_markdown(trouble)] if trouble else ["**Waiting**"]
 
 

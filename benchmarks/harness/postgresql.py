@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own for a test, from Debian's package."""
+"""A PostgreSQL server of its own for a test or a benchmark, from Debian's package."""
 
 import os
 import shutil

@@ -19,6 +19,7 @@ from ftcore.cli import (
     listings,
     predict,
     removal,
+    serve,
     streams,
     takeaway,
     training,
@@ -105,11 +106,16 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
+    def add_port(parser: argparse.ArgumentParser, default: int) -> None:
+        parser.add_argument(
+            "--port", type=_port, default=default, help="port (default: %(default)s)"
+        )
+
     def option(parser: Any, name: str, default: str, help: str) -> None:
         parser.add_argument(name, default=default, help=f"{help} (default: %(default)s)")
 
     sub = add("app", app, json=False)
-    sub.add_argument("--port", type=_port, default=8501, help="port (default: %(default)s)")
+    add_port(sub, 8501)
 
     add("datasets", listings.datasets)
     what = "Add, list, show, export, rename, correct and remove data of your own."
@@ -165,6 +171,11 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_arguments(
         add("calibrate", calibrate.calibrate, ref="id of a run, or a copy of its checkpoint")
     )
+
+    what = f"{ref}, or a folder that was exported as ONNX"
+    sub = add("serve", serve.serve, ref=what)
+    add_port(sub, serve.PORT)
+    serve.add_arguments(sub)
 
     what = "name of the data"
     label_issues.add_arguments(add("label-issues", label_issues.label_issues, dataset=what))

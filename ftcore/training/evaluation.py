@@ -11,6 +11,7 @@ from ftcore.events import Evaluation, Saved, Task, Watched
 from ftcore.models import checkpoint_files
 from ftcore.models.classifier import Classifier
 from ftcore.text.batches import Tokens
+from ftcore.text.lengths import TextLengths
 from ftcore.text.truncation import Truncation
 from ftcore.training import (
     best_measure,
@@ -157,9 +158,11 @@ def save_checkpoint(
 ) -> None:
     """Save the model as the run's checkpoint, with its thresholds and what was measured of it."""
     config = setup.config
-    origin = {
+    lengths = setup.train.offsets.diff()[setup.train_rows].cpu().numpy()
+    origin: dict[str, Any] = {
         "run": setup.ref,
         "config": config.to_dict(),
+        "text_lengths": TextLengths.of(lengths).to_dict(),
         **preparation.facts(setup, state.environments),
     }
     if setup.parent is not None:

@@ -47,6 +47,7 @@ COMMANDS = {
     "learning-curve": "--checkpoint base",
     "predict": "--checkpoint base text",
     "calibrate": "gone --source FILE",
+    "serve": "gone",
     "label-issues": "sample",
     "vectors": "NEWS --out NEW",
     "import": "FILE --vectors FILE",

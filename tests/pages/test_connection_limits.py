@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ftcore.access import Networks
-from pages.components.shell import connections, uvicorn_server
-from pages.components.shell.connections import CONNECTION
+from ftcore.serving import connections, listening
+from ftcore.serving.connections import CONNECTION
+from pages.components.shell import uvicorn_server
 
 LIMIT = 8
 HEAD = b"GET /quick HTTP/1.1\r\nHost: x\r\n"
@@ -59,7 +60,7 @@ def serve(monkeypatch, started):
     for name in ("REQUEST_SECONDS", "BODY_SECONDS"):
         monkeypatch.setattr(connections, name, 0.4)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.02)
-    monkeypatch.setattr(uvicorn_server, "MAX_CONNECTIONS", LIMIT)
+    monkeypatch.setattr(listening, "MAX_CONNECTIONS", LIMIT)
     monkeypatch.setattr(uvicorn.Server, "startup", uvicorn.Server.startup)
 
     def start(proxies: str = "", **options: object) -> int:

@@ -27,6 +27,7 @@ from ftcore.events import (
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.runs import train
 from ftcore.text import batches
+from ftcore.text.lengths import TextLengths
 from ftcore.text.truncation import Truncation
 from ftcore.text.word_rules import CURRENT, EARLIER
 from ftcore.text.words import WordTokenizer
@@ -87,6 +88,8 @@ def test_a_run_learns_and_leaves_its_best_checkpoint(mode):
     assert saved.metrics["test_accuracy"] == of(Evaluation, events)[-1].accuracy
     assert (saved.parent, saved.words, saved.labels) == ("base", "base", ("negative", "positive"))
     assert of(Saved, events)[-1].accuracy == best
+    lengths = TextLengths.read(saved.origin["text_lengths"])
+    assert lengths and sum(lengths.texts) == 190 and lengths.texts[0] < 190
     last_step = of(Step, events)[-1]
     assert (last_step.step, last_step.examples) == (8 * math.ceil(190 / 16), 8 * 190)
 

@@ -17,6 +17,7 @@ start, end, pad      ids of special tokens around a text, and of the padding aft
 head, tail           of a text with more tokens than both, its first `head` and its last `tail` are read;
                      special tokens do not count
 empty                ids in the place of a text without tokens
+training_lengths     how many training texts had up to so many tokens (see `text.lengths`); null if unknown
 """
 
 from typing import Any
@@ -59,4 +60,5 @@ def describe(checkpoint: Checkpoint, tokenizer: Tokenizer, precision: str) -> di
         "head": read.head,
         "tail": read.length - read.head,
         "empty": [] if encoder else [tokenizer.unknown],
+        "training_lengths": checkpoint.origin.get("text_lengths"),
     }

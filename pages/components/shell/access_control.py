@@ -25,9 +25,9 @@ from ftcore.access import (
     is_loopback,
     network_of,
 )
+from ftcore.serving.connections import CONNECTION
 from ftcore.storage.sign_outs import SignOuts
 from pages.components.shell import sign_in
-from pages.components.shell.connections import CONNECTION
 from pages.components.shell.sign_in import HEALTH, SIGN_IN, SIGN_OUT
 
 COOKIE = "unfreeze_sign_in"

@@ -44,9 +44,11 @@ class Connection:
     deadline: float
     trusted: bool = False
 
-    def end(self) -> None:
+    def end(self, farewell: bytes = b"") -> None:
         """Let the transport see the end of the connection, also in a TLS handshake; it closes then."""
         try:
+            if farewell:
+                self.socket.send(farewell)
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # it has ended already
             self.deadline = math.inf
@@ -56,10 +58,12 @@ class Connections:
     """All open connections. `limit`: how many there may be; one network may have half of them.
 
     Where there are too many, the one that has waited longest for a request gives way to the next. Those of
-    signed-in visitors never do. `proxies` may have as many as all together.
+    signed-in visitors never do. `proxies` may have as many as all together. `farewell` is sent to those that
+    end because their request did not arrive in time; give none where there is TLS, which it would break.
     """
 
-    def __init__(self, limit: int, proxies: Networks) -> None:
+    def __init__(self, limit: int, proxies: Networks, farewell: bytes = b"") -> None:
+        self._farewell = farewell
         self.limit, self.per_network, self._proxies = limit, limit // 2, proxies
         self._open: dict[tuple[str, int], Connection] = {}
 
@@ -99,7 +103,7 @@ class Connections:
             now = time.monotonic()
             for connection in self._open.values():
                 if connection.deadline < now:
-                    connection.end()
+                    connection.end(self._farewell)
 
     def tracked(self, app: ASGIApp) -> ASGIApp:
         """Return `app` with the deadlines of its requests kept, and the connection in each scope."""

@@ -8,12 +8,14 @@ from streamlit.testing.v1 import AppTest
 
 from ftcore import tracking
 from ftcore.config import NEW_MODEL
-from ftcore.models import calibration, checkpoints
+from ftcore.errors import UnfreezeError
+from ftcore.models import calibration, checkpoints, hub_offer
 from ftcore.models.calibration import Calibration
+from ftcore.models.hub_cache import HubModel
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts.palette import mode_badge
 from tests.helpers import small_runs
-from tests.helpers.app_pages import button_labels, open_page, press, text
+from tests.helpers.app_pages import button, button_labels, open_page, press, text
 from tests.helpers.lesson_files import glove, glove_file, net, news
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
@@ -157,3 +159,20 @@ def test_a_checkpoint_is_taken_away_in_the_formats_that_it_has():
     app.button(key="make-unfreeze").click().run()
     [download] = app.get("download_button")
     assert download.proto.label.startswith("Download, ")
+
+
+def test_size_and_licence_of_a_named_encoder_are_shown_once_the_hub_has_answered(monkeypatch):
+    answers = [None, UnfreezeError("The Hub has no model a/b.")]
+    monkeypatch.setattr(hub_offer, "described", lambda name, revision: answers[0])
+    app = open_tab("Add an encoder")
+    app.button_group(key="encoder").set_value("Another, or a folder").run()
+    app.text_input(key="encoder_source").set_value("a/b").run()
+    assert "Asking the Hub" in text(app) and not button(app, "Get it").disabled
+    answers[0] = HubModel("a/b", "0" * 40, "main", (), license="mit", parameters=1234)
+    app.run()
+    assert "licence mit · 1,234 parameters" in text(app) and "Asking" not in text(app)
+    answers.pop(0)
+    assert "The Hub has no model a/b." in text(app.run())
+    answers[0] = None
+    app.text_input(key="encoder_source").set_value("no name").run()
+    assert "Asking" not in text(app), "it is no name on the Hub"

@@ -22,6 +22,7 @@ NAMES = (
     "labels.proposals",
     "labels.second_look",
     "labels.active_learning",
+    "labels.label_page",
     "training.memory",
 )
 

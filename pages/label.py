@@ -51,15 +51,6 @@ if not card.labels:
     classes_form(card, by)
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-    train_button(name)
-    if st.button("Compare on it", icon=":material/compare_arrows:"):
-        settings_form.initialize()
-        settings_form.fill({"dataset": name, "source": ""})
-        st.switch_page("compare.py")
-    if st.button("More classes", icon=":material/add:", type="tertiary"):
-        add_classes(card, by)
-
 from ftcore.active_learning import shared  # noqa: E402
 from pages.components.label.progress_view import learning_view  # noqa: E402
 from pages.components.label.session import of_visitor  # noqa: E402
@@ -68,4 +59,12 @@ from pages.components.label.text_view import text_view  # noqa: E402
 with show_errors(), st.spinner("Reading the texts …"):
     session = of_visitor(shared.proposer(card, checkpoints[ref]), by)
     text_view(session)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        train_button(name)
+        if st.button("Compare on it", icon=":material/compare_arrows:"):
+            settings_form.initialize()
+            settings_form.fill({"dataset": name, "source": ""})
+            st.switch_page("compare.py")
+        if st.button("More classes", icon=":material/add:", type="tertiary"):
+            add_classes(card, by)
     learning_view(session.proposer)

@@ -24,6 +24,12 @@ from ftcore.models.checkpoints import Checkpoint
 LEASE_SECONDS = 300.0
 """How long a text that a visitor was given is given to nobody else."""
 IDLE_SECONDS = 600.0  # until the thread ends, if nobody labels
+ANSWER_SECONDS = 0.1
+"""How long the thread waits with learning after a label: the next text is on the page first.
+
+Both are Python: a page that reads and writes files while a head is fitted waits for the lock of the
+interpreter at each of them.
+"""
 MOST_OF_FILE = 2_000  # labels of the file that the arms begin with, and that they are measured by
 MOST_VECTORS = 200_000  # texts, drawn at random, among which the model chooses
 log = logging.getLogger(__name__)
@@ -83,7 +89,7 @@ class Proposer:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._used = 0.0
+        self._used = self._labelled = 0.0
         self._computed = 0
         self.problem = "they may have several labels." if card.multi_label else ""
         """Why no model chooses; "" if one does, or will."""
@@ -134,7 +140,8 @@ class Proposer:
             self._leases[proposal.text] = Lease(session, time.monotonic() + LEASE_SECONDS, proposal)
 
     def labelled(self) -> None:
-        """Learn from labels that were just given or taken back."""
+        """Learn from labels that were just given or taken back, in a moment."""
+        self._labelled = time.monotonic()
         self._wake.set()
 
     def _propose(self, book: Ledger, taken: set[int]) -> Proposal | None:
@@ -177,6 +184,7 @@ class Proposer:
                 self._computed = self._learner.vectors
                 self._wake.set()
             while self._wake.wait(IDLE_SECONDS):
+                time.sleep(max(0.0, self._labelled + ANSWER_SECONDS - time.monotonic()))
                 self._learn()
         except _Idle:
             pass
@@ -189,7 +197,7 @@ class Proposer:
         """Between two batches of vectors: count them, and learn from labels that were given."""
         if isinstance(event, Progress) and event.phase == "features":
             self._computed = self._learner.vectors + int(event.done)
-        if self._wake.is_set():
+        if self._wake.is_set() and time.monotonic() > self._labelled + ANSWER_SECONDS:
             self._learn()
         if time.monotonic() - self._used > IDLE_SECONDS:
             raise _Idle

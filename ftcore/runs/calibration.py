@@ -90,8 +90,8 @@ def _dataset(checkpoint: Checkpoint, config: FineTuneConfig) -> Task[TextDataset
         raise UnfreezeError(f"The data of this model, {name}, is gone or damaged: bring it back.")
     if checkpoint.thresholds:
         raise UnfreezeError(
-            "Calibration is for texts with one label. This model answers with several, each above a "
-            "threshold of its own, which validation chose."
+            "Calibration is for models of one label a text. This one gives several: `predict` names each "
+            "label that reaches its threshold, which validation chose."
         )
     dataset = yield from datasets.load(config.dataset, config.source)
     return test_part.reduced(dataset, config.test_limit)

@@ -45,6 +45,11 @@ def load(name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
+def names(prefix: str) -> list[str]:
+    """The names that begin so, in alphabetical order."""
+    return sorted(each.name for each in paths.cache_dir().glob(f"{prefix}*"))
+
+
 def store(name: str, arrays: dict[str, np.ndarray]) -> None:
     """Store arrays under a name, in place of earlier ones."""
     cache = paths.cache_dir()

@@ -1,6 +1,7 @@
 """Texts that are proposed: to whom, from which arm, and while the model learns."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -97,6 +98,25 @@ def test_no_text_goes_to_two_people_until_its_lease_is_over(
     monkeypatch.setattr(proposing, "LEASE_SECONDS", -1.0)
     late = proposer.next("cy")
     assert proposer.next("di").text == late.text
+
+
+def test_the_model_learns_after_the_next_text_was_given(mine, small, known_vectors, monkeypatch):
+    monkeypatch.setattr(proposing, "ANSWER_SECONDS", 0.3)
+    proposer = Proposer(mine, small)
+    learned = []
+    rank = proposer._learner.rank
+
+    def timed_rank(book, classes):
+        learned.append((len(book.start), time.monotonic()))
+        rank(book, classes)
+
+    proposer._learner.rank = timed_rank
+    proposer.next("s")
+    wait_for(lambda: learned)
+    given = time.monotonic()
+    give(proposer)
+    wait_for(lambda: learned[-1][0] == 1)
+    assert learned[-1][1] - given >= 0.3
 
 
 def test_the_next_text_does_not_wait_for_vectors_or_a_model(mine, small, known_vectors):

@@ -1,23 +1,19 @@
 """A dashboard and a real browser for the tests in this folder.
 
-Chromium is the one that CHROMIUM names, else the installed one; without any, these tests are skipped,
-unless UNFREEZE_REQUIRE_BROWSER is set.
+Without a Chromium these tests are skipped, unless UNFREEZE_REQUIRE_BROWSER is set.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, expect
 
+from benchmarks.harness import browser
 from benchmarks.harness.server_process import ServerProcess
 from tests.helpers.browser_steps import UI_TIMEOUT
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 expect.set_options(timeout=UI_TIMEOUT)
 
 
@@ -29,13 +25,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium():
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not path:
+    if not browser.path():
         pytest.skip("no chromium: install it, or set CHROMIUM to its path")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+    with browser.chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

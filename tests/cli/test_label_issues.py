@@ -67,6 +67,46 @@ def test_each_json_line_is_a_text_and_a_correction_leaves_the_list(capsys):
     )
 
 
+def lines(rows, wrong):
+    """Lines of a CSV file of these rows, whose labels a word gives away; those of `wrong` are wrong."""
+    found = []
+    for row in rows:
+        word, label = ("bad", "good")[row % 2], LABELS[(row + (row in wrong)) % 2]
+        found.append(f"the film number {row} is {word} .,{label}")
+    return found
+
+
+def test_rows_are_those_of_the_file_also_after_rows_kept_aside(capsys, tmp_path):
+    """Neither a row without a text nor one with too many columns nor a line break moves the others."""
+    content = lines(range(120), (30, 81))
+    content[5], content[9] = "one,two,three,four", ",pos"
+    content[11] = '"the film number 11\nis good .",pos'
+    (tmp_path / "rough.csv").write_text("\n".join(["text,label", *content]) + "\n")
+    run(capsys, "data", "add", tmp_path / "rough.csv", "--name", "rough")
+    printed = run(capsys, "label-issues", "rough", "--checkpoint", "base", "--json").out
+    found = [json.loads(line) for line in printed.splitlines()]
+    assert {each["row"] for each in found[:2]} == {30, 81}
+    assert all(f"number {each['row']}" in each["text"] for each in found)
+    scores = [each["score"] for each in found]
+    assert scores == sorted(scores, reverse=True)
+    run(capsys, "data", "correct", "rough", "--row", 81, "--label", "pos")
+    run(capsys, "data", "export", "rough", tmp_path / "out")
+    exported = "".join(file.read_text() for file in (tmp_path / "out").iterdir())
+    assert "the film number 81 is good .,pos,correction,81" in exported
+    assert "the film number 30 is bad .,pos,file,30" in exported
+
+
+def test_rows_of_files_that_are_read_together_are_numbered_through(capsys, tmp_path):
+    folder = tmp_path / "months"
+    folder.mkdir()
+    for name, rows in (("1.csv", range(60)), ("2.csv", range(60, 120))):
+        (folder / name).write_text("\n".join(["text,label", *lines(rows, (70,))]) + "\n")
+    run(capsys, "data", "add", folder, "--name", "months")
+    printed = run(capsys, "label-issues", "months", "--checkpoint", "base", "--json").out
+    first = json.loads(printed.splitlines()[0])
+    assert first["row"] == 70 and "number 70 is" in first["text"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, strategies as st
 
+from ftcore.active_learning.curve import Point
 from ftcore.colours import class_colours
 from ftcore.experiments.comparison import Side, average, sides
 from ftcore.inference import temperature
@@ -21,6 +22,7 @@ from pages.components.charts import (
     diagnostics_figures,
     matrix_figures,
 )
+from pages.components.charts.arms_figure import arms_figure
 from pages.components.charts.balance_figure import class_balance
 from pages.components.charts.label_placement import LINE, Marker, place_labels
 from pages.components.charts.tradeoff_figure import diameter, tradeoff
@@ -276,6 +278,13 @@ def test_reliability_shows_bins_before_and_after_and_how_far_they_are_off():
         None,
         as_given.name,
     ]
+
+
+def test_the_band_of_both_arms_is_an_accuracy():
+    points = (Point(10, 40, 0.97, 0.95, 0.3), Point(20, 40, 0.1, 0.2, 0.3))
+    band, random, chosen = arms_figure(points).data
+    assert (max(band.y), min(band.y)) == (1.0, 0.0)
+    assert (tuple(random.y), tuple(chosen.y)) == ((0.95, 0.2), (0.97, 0.1))
 
 
 def test_accuracy_over_answered_texts_leaves_out_thresholds_that_no_answer_reaches():

@@ -195,7 +195,7 @@ def test_what_has_no_model_or_no_longer_its_data_is_refused_in_a_sentence(
     several = {"thresholds": (0.5, 0.5), "origin": {"config": small_runs.config().to_dict()}}
     folder = paths.checkpoints_dir() / "several"
     small_runs.checkpoint(folder, "several", imdb.LABELS, "sample", **several)
-    assert "is for texts with one label" in refusal("several")
+    assert "is for models of one label a text" in refusal("several")
     assert "is a reference" in refusal(paused_runs.finished(small_runs.config(mode="majority")))
     assert "kept no model" in refusal(finished(keep_model=False))
     assert "not finished" in refusal(tracking.create_run(small_runs.config()))

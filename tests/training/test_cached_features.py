@@ -65,6 +65,22 @@ def test_a_text_is_computed_once_for_all_runs_and_is_what_it_would_be_alone(
     )
 
 
+def test_texts_among_others_are_not_computed_again(model, tokens, computed):
+    """As in a version of the data from which a text was dropped, and one came in."""
+    before, _ = load(model, tokens, list(range(len(LENGTHS))))
+    starts = tokens.offsets.tolist()
+    parts = [tokens.ids[starts[row] : starts[row + 1]].numpy() for row in (9, 1, 2, 4)]
+    parts.append(np.array([5, 3, 4], np.int32))
+    lengths = np.cumsum([0, *map(len, parts)])
+    others = Tokens.pack(np.concatenate(parts), lengths, [0] * len(parts))
+    after, took = load(model, others, list(range(len(parts))))
+    assert computed() == [list(range(len(LENGTHS))), [4]]
+    np.testing.assert_array_equal(after[:4], before[[9, 1, 2, 4]])
+    assert 0 < took["features_kept"] < 1
+    load(model, others, [0, 1, 4])
+    assert len(computed()) == 2
+
+
 def test_another_body_precision_or_reading_shares_nothing(model, tokens, computed):
     load(model, tokens, [1, 2])
     load(model, tokens, [1, 2], "bf16")

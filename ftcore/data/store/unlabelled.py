@@ -27,9 +27,13 @@ def without_copies(
     report.leave_out("copy of another text without a label", again.sum())
     if known.any():
         number = int(known.sum())
-        are = "texts without a label are copies"
-        are = "1 text without a label is a copy" if number == 1 else f"{count(number)} {are}"
-        report.notes.append(f"{are} of texts that have one, apart from case and spaces, and left.")
+        were = "texts without a label were left out: each is a copy"
+        were = (
+            "1 text without a label was left out: it is a copy"
+            if number == 1
+            else f"{count(number)} {were}"
+        )
+        report.notes.append(f"{were} of a labelled text, apart from case and spaces.")
     kept = ~(known | again)
     return texts.filter(kept), keys[kept]
 

@@ -19,7 +19,7 @@ def arms_figure(points: Sequence[Point]) -> go.Figure:
     x = np.array([point.labels for point in points], float)
     chosen, random = (np.array([getattr(p, arm) for p in points]) for arm in ("chosen", "random"))
     margin = np.minimum([point.margin for point in points], 1.0)
-    add_band(fig, x, chosen - margin, chosen + margin, colour)
+    add_band(fig, x, np.maximum(chosen - margin, 0.0), np.minimum(chosen + margin, 1.0), colour)
     for name, y, style in (
         ("Random texts", random, {"color": GREY, "width": 2, "dash": "dash"}),
         ("Chosen texts", chosen, {"color": colour, "width": 2.5}),

@@ -1,10 +1,12 @@
 """How far the labels are: by class, by person, and what choosing has bought."""
 
 from collections import Counter
+from functools import lru_cache
 
 import streamlit as st
 
 from ftcore.active_learning import curve
+from ftcore.active_learning.curve import Point
 from ftcore.active_learning.proposer import Proposer
 from ftcore.colours import class_colours
 from ftcore.data.store import journal
@@ -65,10 +67,16 @@ def _curve(proposer: Proposer) -> None:
     done, total = proposer.vectors
     if done < total:
         st.progress(done / total, f"Computing text vectors: {count(done)} of {count(total)} texts")
-    points = proposer.points
+    points = tuple(proposer.points)
     st.markdown(escape_markdown(curve.verdict(points, proposer.book().pairs)))
     if len(points) > 1:
-        from pages.components.charts.arms_figure import arms_figure  # plotly takes half a second
         from pages.components.charts.figure import figure
 
-        figure(arms_figure(points), "label_curve", "label-curve")
+        figure(_figure(points), "label_curve", "label-curve")
+
+
+@lru_cache(maxsize=8)  # the curve grows every few labels, and is drawn every REFRESH_SECONDS
+def _figure(points: tuple[Point, ...]) -> str:
+    from pages.components.charts.arms_figure import arms_figure  # plotly takes half a second
+
+    return arms_figure(points).to_json()

@@ -47,7 +47,7 @@ def _draw(session: LabelSession) -> None:
 
 def _text(proposal: Proposal) -> None:
     st.caption(ARMS[proposal.arm].format(part=proposal.part))
-    with st.container(border=True, height=260):
+    with st.container(border=True, height=260, key="text_to_label"):
         style = "white-space:pre-wrap;overflow-wrap:anywhere;font-size:1.1rem;line-height:1.5"
         st.html(f'<div style="{style}">{escape_html(proposal.words)}</div>')
 

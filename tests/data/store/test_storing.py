@@ -252,7 +252,7 @@ def test_texts_without_a_label_are_kept_and_counted(tmp_path):
         "copy of another text without a label": 1,
     }
     assert partly.notes[:2] == (
-        "1 text without a label is a copy of texts that have one, apart from case and spaces, and left.",
+        "1 text without a label was left out: it is a copy of a labelled text, apart from case and spaces.",
         "30 of 90 texts have no label. They are kept out of training until they get one (on the page Label).",
     )
     dataset = load("mine")

@@ -68,7 +68,7 @@ def list_datasets(options: argparse.Namespace, out: Printer) -> None:
             out.record({"name": name, "error": str(error)}, f"{name:20} {error}")
             continue
         values = {"name": name, "title": found.title, "texts": found.stored, **found.sizes}
-        values |= {"unlabelled": found.waiting, "version": found.version}
+        values |= {"unlabelled": found.unlabelled, "version": found.version}
         values |= {"classes": len(found.labels), "fingerprint": found.fingerprint}
         values |= {"added": found.added, "source": found.source}
         line = f"{name:20} {found.stored:>10,} texts {len(found.labels):>5} classes"

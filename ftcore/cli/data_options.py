@@ -23,7 +23,11 @@ def add_to(sub: argparse.ArgumentParser) -> None:
         "columns of the text, joined if there are several (default: the one with the longest texts)"
     )
     option("--text", text, nargs="+", action="extend", **column)
-    option("--label", "column of the label (default: by its name and number of values)", **column)
+    label = (
+        "column of the label (default: by its name and number of values); several: each has 1 or 0 for the "
+        "label that it is named after"
+    )
+    option("--label", label, nargs="+", action="extend", **column)
     option(
         "--unlabelled",
         "no column is one of labels: give them on the page Label",
@@ -101,11 +105,16 @@ def add_reading_to(sub: Any) -> None:
 
 def request(given: dict[str, Any]) -> Request:
     """Return what the options say. Raises UsageError if one has no effect, or two exclude each other."""
+    labels = tuple(given.get("label", ()))
     columns = Columns(
-        tuple(given.get("text", ())), *(given.get(each, "") for each in ("label", "split", "group"))
+        tuple(given.get("text", ())), split=given.get("split", ""), group=given.get("group", "")
     )
+    if len(labels) > 1:
+        columns = replace(columns, indicators=labels)
+    else:
+        columns = replace(columns, label="".join(labels))
     if given.get("unlabelled"):
-        if columns.label:
+        if labels:
             raise UsageError("Texts of a label column are labelled: omit --label or --unlabelled.")
         columns = replace(columns, label=None)
     if given.get("keep_labels") and given.get("label_separator"):

@@ -160,6 +160,9 @@ def _files() -> dict[str, str]:
 
 SPEC = DatasetSpec(
     name="ag_news",
+    hub="fancyzhx/ag_news",
+    licence="for research and other non-commercial use",
+    language="en",
     title="AG News",
     labels=LABELS,
     sizes=(120_000, 7_600),

@@ -85,6 +85,12 @@ def find_spec(name: str) -> DatasetSpec:
     raise UsageError(f"There is no dataset {shown!r}; {validation.choose_from(name, names())}")
 
 
+def is_synthetic(name: str) -> bool:
+    """Whether the texts of a dataset are known to be made up, so that figures say nothing of real ones."""
+    spec = find(name)
+    return spec is not None and spec.synthetic
+
+
 def is_version(name: str) -> bool:
     """Whether a name says which version of a stored dataset it means."""
     return versions.split_name(name)[1] is not None

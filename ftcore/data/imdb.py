@@ -145,6 +145,9 @@ def _left_out(others: list[str]) -> tuple[str, ...]:
 
 SPEC = DatasetSpec(
     name="imdb",
+    hub="stanfordnlp/imdb",
+    licence="its authors name none; the reviews were written on IMDb",
+    language="en",
     title="IMDB film reviews",
     labels=LABELS,
     sizes=(25_000, 25_000),

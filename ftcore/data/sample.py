@@ -158,6 +158,8 @@ def _read(path: Path) -> Task[Content]:
 
 SPEC = DatasetSpec(
     name="sample",
+    licence="made for Unfreeze, under its MIT licence",
+    language="en",
     title="Built-in sample (synthetic)",
     labels=("negative", "positive"),
     sizes=(6_000, 1_000),

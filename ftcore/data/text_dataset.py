@@ -107,6 +107,9 @@ class DatasetSpec:
     files: Callable[[], dict[str, str]] = dict  # URL by path below the downloads folder
     checksums: dict[str, tuple[int, str]] = field(default_factory=dict)  # size, MD5 by official URL
     synthetic: bool = False
+    hub: str = ""  # its name on the Hugging Face Hub
+    licence: str = ""  # what is known of it
+    language: str = ""  # as BCP 47 names it
     validation_size: int = 0  # texts of its own validation part; 0: drawn by seed
     multi_label: bool = False  # whether a text may have several labels, or none
     fingerprint: str = ""  # of the texts, if it is known before they are read

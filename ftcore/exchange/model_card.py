@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,22 +23,6 @@ from ftcore.validation import printable
 UNKNOWN = "unknown"
 _OF_THIS_MACHINE = {"source", "source_task_data", "vectors", "checkpoint", "name"}
 _OF_THIS_MACHINE |= {"device", "devices"}
-
-
-@dataclass(frozen=True)
-class _Data:
-    """What is known of a dataset that is built in."""
-
-    hub: str
-    """Its name on the Hub; "" if it has none."""
-    licence: str
-
-
-_BUILT_IN = {
-    "imdb": _Data("stanfordnlp/imdb", "its authors name none; the reviews were written on IMDb"),
-    "ag_news": _Data("fancyzhx/ag_news", "for research and other non-commercial use"),
-    "sample": _Data("", "made for Unfreeze, under its MIT licence"),
-}
 
 
 def card(checkpoint: Checkpoint, usage: str, library: str) -> str:
@@ -99,13 +82,13 @@ def _metadata(
     base: Checkpoint,
     library: str,
 ) -> dict[str, Any]:
-    known = _BUILT_IN.get(checkpoint.dataset)
+    data = datasets.find(checkpoint.dataset)
     values: dict[str, Any] = {"license": base.origin.get("license") or UNKNOWN}
     if hub := base.origin.get("hub"):
         values["base_model"] = hub
-    if known:
-        values |= {"datasets": [known.hub]} if known.hub else {}
-        values["language"] = ["en"]
+    if data:
+        values |= {"datasets": [data.hub]} if data.hub else {}
+        values |= {"language": [data.language]} if data.language else {}
     values |= {
         "pipeline_tag": "text-classification",
         "library_name": library,
@@ -114,9 +97,9 @@ def _metadata(
     }
     if kept:
         task = {"type": "text-classification", "name": "Text classification"}
-        data = {
+        tested = {
             "name": datasets.title(checkpoint.dataset),
-            "type": known.hub if known and known.hub else checkpoint.dataset,
+            "type": data.hub if data and data.hub else checkpoint.dataset,
             "split": "test",
         }
         exact = {"name": "exact match"} if kept.thresholds else {}
@@ -124,7 +107,7 @@ def _metadata(
             {"type": "accuracy", **exact, "value": round(float(kept.right.mean()), 4)},
             {"type": "f1", "name": "macro F1", "value": round(kept.by_class.macro_f1, 4)},
         ]
-        results = [{"task": task, "dataset": data, "metrics": metrics}]
+        results = [{"task": task, "dataset": tested, "metrics": metrics}]
         values["model-index"] = [{"name": checkpoint.title, "results": results}]
     return values
 
@@ -136,12 +119,12 @@ def _summary(checkpoint: Checkpoint) -> list[str]:
 
 
 def _data(checkpoint: Checkpoint, facts: dict[str, Any]) -> list[str]:
-    known = _BUILT_IN.get(checkpoint.dataset)
+    data = datasets.find(checkpoint.dataset)
     parts = {"train_texts": "training", "val_texts": "validation", "test_texts": "test"}
     texts = [f"{count(facts[name])} {part}" for name, part in parts.items() if name in facts]
     title = _text(datasets.title(checkpoint.dataset) or UNKNOWN)
     of_parts = f": {listing(texts)} texts" if texts else ""
-    return [f"{title}{of_parts}. Licence: {known.licence if known else UNKNOWN}."]
+    return [f"{title}{of_parts}. Licence: {(data and data.licence) or UNKNOWN}."]
 
 
 def _base_model(base: Checkpoint) -> list[str]:

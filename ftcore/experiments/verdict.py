@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ftcore import formatting
+from ftcore.data import datasets
 from ftcore.experiments import corrections
 from ftcore.experiments.comparison import Pair, Side, average, sides
 from ftcore.experiments.result import Result
@@ -295,7 +296,7 @@ def _p(p: float) -> str:
 
 def _texts(side: Side, noun: str) -> str:
     """The number of test texts; says so if they are synthetic."""
-    synthetic = "synthetic " if side.results[0].run.config.dataset == "sample" else ""
+    synthetic = "synthetic " if datasets.is_synthetic(side.results[0].run.config.dataset) else ""
     return f"{side.test_texts:,} {synthetic}{noun}"
 
 

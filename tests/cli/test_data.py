@@ -61,6 +61,20 @@ def test_data_is_added_shown_listed_exported_renamed_and_removed(records, tmp_pa
     assert records("data", "list") == []
 
 
+def test_texts_without_a_label_and_rows_aside_are_counted_alike_everywhere(tmp_path, capsys):
+    rows = [f"text {n},{'ab'[n % 2] if n % 4 else ''}" for n in range(60)]
+    file = tmp_path / "a.csv"
+    file.write_text("\n".join(["text,label", "one,two,three", *rows]))
+    shown = []
+    for command in (["add", str(file), "--name", "mine"], ["show", "mine"], ["list"]):
+        assert main(["data", *command]) == 0
+        shown.append(capsys.readouterr().out)
+    texts = "Texts: 60 (with a label: 35 train, 5 validation, 5 test; without one: "
+    assert texts in shown[0] and texts in shown[1]
+    assert "60 texts" in shown[2] and "15 without a label" in shown[2]
+    assert "  row 0: 3 columns instead of 2: one,two,three" in shown[1]
+
+
 def test_options_say_how_a_file_is_read(records, tmp_path):
     rows = [f"{n}|title {n}|body {n}|{'ab'[n % 2]},c|{'wxyz'[n % 4]}" for n in range(60)]
     file = tmp_path / "a.csv"
@@ -75,6 +89,9 @@ def test_options_say_how_a_file_is_read(records, tmp_path):
         "data", "add", file, "--name", "two", "--label", "tags", "--label-separator", ","
     )[-1]
     assert several["multi_label"] and several["labels"] == ["a", "b", "c"]
+    file.write_text("\n".join(["text,a,b", *(f"text {n},{n % 2},{n // 2 % 2}" for n in range(60))]))
+    several = records("data", "add", file, "--name", "three", "--label", "a", "b")[-1]
+    assert several["multi_label"] and several["mapping"]["indicators"] == ["a", "b"]
 
 
 def test_wrong_options_are_refused_with_a_sentence(refused, tmp_path):

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from ftcore import tracking
 from ftcore.data.store import card
 from ftcore.events import Finished
-from tests.helpers import small_runs
+from tests.helpers import small_runs, tables
 from tests.helpers.app_pages import button_labels, open_page, press, text
 from tests.helpers.messy_tables import GERMAN_EXCEL, PANDAS, Row, Sins, reviews, write
 from tests.helpers.own_data import add
@@ -62,6 +62,20 @@ def test_an_upload_is_recognized_mapped_added_and_shown(tmp_path):
     assert metrics(app)["Classes"] == "2" and metrics(app)["Test"] == str(added.sizes["test"])
     assert "Labels that differ only by case or outer space were merged" in text(app)
     assert "--" not in text(app)
+
+
+def test_columns_of_1_and_0_are_labels_until_another_choice_is_made(tmp_path):
+    rows = [f"text {n},{n % 2},{n // 2 % 2},0" for n in range(60)]
+    app = by_path(tables.write(tmp_path / "a.csv", "\n".join(["comment,rude,loud,late", *rows])))
+    chosen = labelled(app.multiselect, "Columns of labels")
+    assert chosen.value == ["rude", "loud", "late"]
+    assert "rude (30), loud (30)" in text(app)
+    chosen.set_value(["rude", "loud"]).run()
+    press(app, "Add")
+    assert not app.exception and not app.error
+    added = card.get("a")
+    assert added.multi_label and added.labels == ("loud", "rude")
+    assert "any number of labels a text from rude and loud" in text(app)
 
 
 def test_copies_of_uploads_are_removed(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ SAMPLE = 2000  # texts that are looked at, evenly spread
 _FEW = 20  # texts with an answer, below which nothing is said
 _SHARE = 0.05  # of the texts with an answer that a language must have to be named
 _HITS = 3  # function words that a text needs, twice as many as for any other language
+_READ = 2000  # characters of a text that are looked at
 _LATIN = "LATIN"
 _SCRIPTS = {  # the first word of a letter's Unicode name
     "ARABIC": "Arabic script",
@@ -66,7 +67,7 @@ def other_languages(texts: Column, known: Sequence[str] = ("English",)) -> Findi
 
 def language_of(text: str) -> str:
     """Return the language or script of a text, "" if it is not clear."""
-    scripts = Counter(map(_script, filter(str.isalpha, text[:2000])))
+    scripts = Counter(map(_script, filter(str.isalpha, text[:_READ])))
     if not scripts:
         return ""
     if scripts["HIRAGANA"] + scripts["KATAKANA"]:  # written together with Chinese characters
@@ -74,7 +75,7 @@ def language_of(text: str) -> str:
     script, letters = scripts.most_common(1)[0]
     if 2 * letters <= scripts.total():
         return ""
-    return _by_words(shingles.words(text)) if script == _LATIN else _SCRIPTS.get(script, "")
+    return _by_words(shingles.words(text[:_READ])) if script == _LATIN else _SCRIPTS.get(script, "")
 
 
 def _by_words(words: Iterable[str]) -> str:

@@ -1,7 +1,8 @@
 """The texts, labels, parts and groups of one or more files, in memory, as they stand there."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,9 @@ import numpy as np
 
 from ftcore import validation
 from ftcore.data import hub_datasets
+from ftcore.data.store import column_values, indicators
 from ftcore.data.store.card import NUMBERS, TRAIN
-from ftcore.data.store.labels import is_missing
 from ftcore.data.store.mapping import (
-    PART_OF,
     Columns,
     Values,
     complete,
@@ -22,7 +22,7 @@ from ftcore.data.store.mapping import (
     says_label,
 )
 from ftcore.data.store.request import Request
-from ftcore.data.tables import reading, recognition
+from ftcore.data.tables import class_names, reading, recognition, sources
 from ftcore.data.tables.table_format import ROW, BadRow, TableFormat
 from ftcore.errors import UsageError
 from ftcore.events import Task
@@ -74,6 +74,8 @@ class Collected:
     """Who gave each label; none if all are those of a file."""
     classes: tuple[str, ...] = ()
     """Classes that there are also without a text."""
+    named: dict[str, str] = field(default_factory=dict)
+    """Names of classes that are numbers in the files."""
 
 
 def collect(request: Request, report: Report) -> Task[Collected]:
@@ -83,6 +85,13 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     for part, text in given.items():
         if text:
             paths[part] = yield from located(text)
+    with ExitStack() as reading_all:
+        for path in paths.values():
+            reading_all.enter_context(sources.stable(path))
+        return (yield from _collect(request, paths, report))
+
+
+def _collect(request: Request, paths: Mapping[str, Path], report: Report) -> Task[Collected]:
     forms = {
         part: recognition.recognize(
             path, request.encoding, request.delimiter, request.header, request.sheet
@@ -94,18 +103,24 @@ def collect(request: Request, report: Report) -> Task[Collected]:
     columns = complete(request.columns, rows, forms[""].from_names)
     report.notes += doubts(request.columns, columns, rows)
     for part in list(paths)[1:]:
-        if columns.label == "":  # perhaps only validation and test texts have labels
+        # Perhaps only validation and test texts have labels.
+        if columns.label == "" and not columns.indicators:
             of_part = yield from sample(paths[part], forms[part])
             label = complete(Columns(columns.text, split=None), of_part).label
             columns = replace(columns, label=label)
-    multi_label = bool(request.label_separator) or any(
+    multi_label = bool(request.label_separator or columns.indicators) or any(
         columns.label in form.lists for form in forms.values()
     )
     if not multi_label and (joint := joined_by(rows.get(columns.label or "", ()))):
         report.notes.append(
             f"The labels look like several in one value, separated by {joint!r} (--label-separator)."
         )
-    collected = Collected(columns, multi_label, report)
+    collected = Collected(columns, multi_label, report, classes=columns.indicators)
+    collected.named = class_names.of(forms[""].class_names, rows.get(columns.label or "", ()))
+    if collected.named:
+        report.notes.append(
+            "The numbers of classes have the names that a file beside the texts has."
+        )
     for part, path in paths.items():
         yield from _read(path, forms[part], part, request, collected)
     return collected
@@ -172,22 +187,28 @@ def _read(
     """Add the rows of a file, which are all of one `part` of the split if that is given."""
     columns = collected.columns
     has_labels = columns.label in form.columns
+    has_indicators = bool(columns.indicators) and set(columns.indicators) <= set(form.columns)
     absent = {columns.split if part else "", "" if has_labels else columns.label}
+    absent |= set() if has_indicators else set(columns.indicators)
     wanted = [name for name in columns.names() if name not in absent]
 
     def keep(batch: "pa.RecordBatch") -> None:
         import pyarrow as pa
 
-        texts = _texts(batch, columns.text, request.separator)
-        values = batch[columns.label] if has_labels else pa.nulls(len(batch), pa.string())
-        labels = _labels(values, collected.multi_label, request)
+        texts = column_values.texts(batch, columns.text, request.separator)
+        if has_indicators:
+            labels = indicators.lists(batch, columns.indicators)
+        else:
+            values = batch[columns.label] if has_labels else pa.nulls(len(batch), pa.string())
+            values = column_values.named(values, collected.named) if collected.named else values
+            labels = column_values.labels(values, collected.multi_label, request)
         usable = texts.is_valid()
         collected.report.leave_out("empty text", texts.null_count)
         collected.texts.append(texts.filter(usable))
         collected.labels.append(labels.filter(usable))
         parts = np.full(len(batch), NUMBERS.get(part, TRAIN), np.uint8)
         if columns.split and not part:
-            parts = _parts(batch[columns.split], columns.split)
+            parts = column_values.parts(batch[columns.split], columns.split)
         kept = usable.to_numpy(zero_copy_only=False)
         collected.parts.append(parts[kept])
         collected.rows.append(batch[ROW].to_numpy()[kept])
@@ -207,71 +228,6 @@ def _read(
     }
     names = [name for name, _ in form.files]
     report.files.append(about | asdict(replace(form, files=())) | {"files": names})
-
-
-def _texts(batch: "pa.RecordBatch", columns: Sequence[str], separator: str) -> "pa.Array":
-    """Return the texts of one or more columns, joined; null where nothing but space is in them."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    joined = None
-    for name in columns:
-        values = batch[name]
-        if pa.types.is_list(values.type):
-            values = pc.binary_join(values, " ")
-        is_blank = pc.equal(pc.utf8_trim_whitespace(values), "")
-        values = pc.if_else(is_blank, pa.scalar(None, values.type), values)
-        if joined is not None:
-            both = pc.binary_join_element_wise(joined, values, separator)
-            values = pc.coalesce(both, joined, values)
-        joined = values
-    return joined
-
-
-def _labels(values: "pa.Array", multi_label: bool, request: Request) -> "pa.Array":
-    """Return labels, or lists of labels; null where there is none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_list(values.type):
-        return values
-    missing = pa.array([is_missing(value) for value in values.to_pylist()], pa.bool_())
-    values = pc.if_else(missing, pa.scalar(None, values.type), values)
-    if not multi_label:
-        return values
-    if request.label_separator:
-        return _split(values, request)
-    offsets = pa.array(range(len(values) + 1), pa.int32())
-    return pa.ListArray.from_arrays(offsets, values, mask=missing)
-
-
-def _split(values: "pa.Array", request: Request) -> "pa.Array":
-    """Return the labels in each value, without outer space; the separator alone is a list of none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    lists = pc.split_pattern(values, request.label_separator)
-    parts = pc.utf8_trim_whitespace(lists.flatten())
-    named = pc.not_equal(parts, "")
-    counts = np.bincount(pc.list_parent_indices(lists).filter(named), minlength=len(lists))
-    offsets = pa.array(np.concatenate([[0], counts.cumsum()]), pa.int32())
-    absent = None if request.empty_is_none else lists.is_null()
-    return pa.ListArray.from_arrays(offsets, parts.filter(named), mask=absent)
-
-
-def _parts(values: "pa.Array", column: str) -> np.ndarray:
-    """Return the parts that the values of a split column name; a row without one is for training."""
-    known = {None: TRAIN}
-    for value in values.unique().to_pylist():
-        part = PART_OF.get((value or "train").strip().lower() or "train")
-        if part is None:
-            shown, name = (validation.printable(repr(each)) for each in (value, column))
-            raise UsageError(
-                f"The split column {name} has the value {shown}: it must have train, validation (or val, "
-                "dev) and test. Name another one (--split), or correct it."
-            )
-        known[value] = NUMBERS[part]
-    return np.array([known[value] for value in values.to_pylist()], np.uint8)
 
 
 def _size(path: Path) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ftcore import validation
+from ftcore.data.store import indicators
 from ftcore.errors import UsageError
-from ftcore.formatting import listing
+from ftcore.formatting import few_names, listing
 
 Values = Sequence[str | list[str] | None]
 """Some rows of a column."""
@@ -60,9 +61,12 @@ class Columns:
     """None: no column is one of a split, even if it looks like one."""
     group: str = ""
     """Texts with the same value in it stay in one part of the split."""
+    indicators: tuple[str, ...] = ()
+    """In place of a label column: each says 1 or 0 for the label that it is named after."""
 
     def names(self) -> list[str]:
-        return [*self.text, *filter(None, (self.label, self.split, self.group))]
+        others = filter(None, (self.label, self.split, self.group))
+        return [*self.text, *others, *self.indicators]
 
 
 def complete(
@@ -80,20 +84,27 @@ def complete(
         label=_find(given.label or "", sample),
         split=_find(given.split or "", sample),
         group=_find(given.group, sample),
+        indicators=tuple(_find(name, sample) for name in given.indicators),
     )
     _refuse_twice(given)
+    indicators.check(given.indicators, sample)
     free = {name: values for name, values in sample.items() if name not in given.names()}
     split = given.split or (_guess_split(free, from_names) if has_split else "")
     free.pop(split, None)
     label, text = given.label, given.text
-    if has_label and not label:
+    several = given.indicators
+    if has_label and not label and not several:
+        several = _guess_indicators(free)
+        free = {name: values for name, values in free.items() if name not in several}
+    if has_label and not label and not several:
         label = _guess_label(free, "" if text else _longest(free))
         free.pop(label, None)
     text = text or (_guess_text(free),)
     if not all(text):
         shown = listing([validation.printable(repr(name)) for name in sample])
         raise UsageError(f"No column was found that holds texts: name it (--text) among {shown}.")
-    return replace(given, text=text, label=label if has_label else None, split=split)
+    label = label if has_label else None
+    return replace(given, text=text, label=label, split=split, indicators=several)
 
 
 def says_label(sample: Mapping[str, Values]) -> bool:
@@ -105,6 +116,12 @@ def doubts(given: Columns, completed: Columns, sample: Mapping[str, Values]) -> 
     """Return sentences about other columns that could be the text or the label, where a user named none."""
     free = {name: values for name, values in sample.items() if name not in completed.names()}
     sentences = []
+    if completed.indicators and not given.indicators:
+        shown = few_names([validation.printable(repr(name)) for name in completed.indicators])
+        sentences.append(
+            f"The columns {shown} hold 1 or 0, so each is a label of its own. If they are not, "
+            "name the columns of labels (--label)."
+        )
     if completed.label and not given.label:
         others = _named_like_labels(free)
         if not says_label(sample) and _parts(completed.label).isdisjoint(_FIGURES):
@@ -180,6 +197,16 @@ def _guess_label(columns: Mapping[str, Values], text: str) -> str:
     figures = [name for name in likely if not _parts(name).isdisjoint(_FIGURES)]
     likely = {name: size for name, size in likely.items() if _is_full(columns[name])} or likely
     return figures[0] if figures else min(likely, key=lambda name: likely[name], default="")
+
+
+def _guess_indicators(columns: Mapping[str, Values]) -> tuple[str, ...]:
+    """Return columns of 1 and 0 that are labels; none if another column is named like one of labels."""
+    found = indicators.find(columns)
+    others = {name: values for name, values in columns.items() if name not in found}
+    is_label = any(name.strip().lower() in _LABEL_NAMES for name in found)
+    figures = [name for name in others if not _parts(name).isdisjoint(_FIGURES)]
+    is_label |= any(_are_few(others[name]) for name in figures)
+    return () if is_label or _named_like_labels(others) else found
 
 
 def _named_like_labels(columns: Mapping[str, Values]) -> list[str]:

@@ -46,6 +46,10 @@ def split(texts: Labelled, keys: np.ndarray, seed: int, report: Report) -> Label
         report.notes.append(
             f"{drawn_parts} texts were drawn by seed {seed}, a tenth of {of} for each part{kept}."
         )
+    if seed and not missing:
+        report.notes.append(
+            f"Seed {seed} has no effect: the data has validation and test texts of its own."
+        )
     if groups is not None:
         torn = _torn(groups, parts)
         if torn:

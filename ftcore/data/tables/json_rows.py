@@ -5,10 +5,11 @@ A document cannot be read on behind a fault, so one that breaks off or is no JSO
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from ftcore.data.tables import batches, json_values, jsonl_rows, layouts
+from ftcore.data.tables import batches, json_values, jsonl_rows, label_studio, layouts
 from ftcore.data.tables.aside import Aside
 from ftcore.data.tables.json_document import JsonDocument
 from ftcore.data.tables.sources import Source
@@ -39,7 +40,10 @@ def recognize(source: Source, encoding: str, field: str = "") -> TableFormat:
             f"{source.name} cannot be read as JSON ({jsonl_rows.reason(error)}): correct it."
         ) from error
     columns, lists = json_values.columns_of([json_values.flatten(record) for record in found])
-    return TableFormat("json", columns, lists, field=field, by_column=by_column, splits=splits)
+    form = TableFormat("json", columns, lists, field=field, by_column=by_column, splits=splits)
+    return (
+        replace(form, notes=(label_studio.NOTE,)) if any(map(label_studio.is_task, found)) else form
+    )
 
 
 def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.RecordBatch"]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ftcore.data.tables import label_studio
 from ftcore.data.tables.table_format import ROW
 
 PARSE_AS_WRITTEN: dict[str, Any] = {  # numbers are texts, and NaN is null
@@ -28,6 +29,8 @@ def flatten(value: Any) -> dict[str, Value]:
     Lists of lists or objects become texts. What is no object has numbered columns, or one named text.
     """
     match value:
+        case dict() if label_studio.is_task(value):
+            return dict(_fields(label_studio.simplified(value), ""))
         case dict():
             return dict(_fields(value, ""))
         case list():

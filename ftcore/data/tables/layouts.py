@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from ftcore.data.tables import sources
+from ftcore.data.tables import class_names, sources
 from ftcore.data.tables.containers import Container
 from ftcore.errors import UnfreezeError
 from ftcore.validation import printable
@@ -21,24 +21,38 @@ _SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "te
 _SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 _SPLIT = re.compile(rf"(?<![a-z])({'|'.join(_SPLITS)})(?:set|data)?(?![a-z])", re.IGNORECASE)
 _ABOUT = re.compile(r"(?<![a-z])(readme|licen[sc]e|copying|changelog)(?![a-z])", re.IGNORECASE)
+_OF_TEXTS = re.compile(r"(?<![a-z])(texts?|sentences?|seq\.in)(?![a-z])(?!.*/)", re.IGNORECASE)
+_OF_LABELS = re.compile(r"(?<![a-z])labels?(?![a-z])(?!.*/)", re.IGNORECASE)
 _JOINTS = " -_."  # between the words of a file's name
 
 
 @dataclass(frozen=True)
 class Part:
-    """A file of a table, and what its place says of all its texts: their class and split."""
+    """A file of a table, and what its place says of all its texts: their class and split.
+
+    Attributes:
+        labels: of a file with a text a line, the file that has their labels line by line.
+    """
 
     name: str
     label: str = ""
     split: str = ""
+    labels: str = ""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a table: tables themselves, "text"s with a text a line, or a "folder" of texts."""
+    """The files of a table.
 
-    kind: str  # "table", "text" or "folder"
+    Attributes:
+        kind: "table"; "text" with a text a line; "parallel" with their labels in files of their own; or
+            "folder" with a text a file.
+        class_names: the file that has the names of numbered classes; "" if none.
+    """
+
+    kind: str
     parts: tuple[Part, ...]
+    class_names: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -53,7 +67,9 @@ class Layout:
 def find(container: Container) -> Layout:
     """Return the files that make up the table of a container. Raises UnfreezeError if none do."""
     all_names = list(container.sizes)
-    names = [name for name in all_names if not _ABOUT.search(PurePosixPath(name).name)] or all_names
+    named = class_names.find(all_names)
+    names = [name for name in all_names if not _ABOUT.search(PurePosixPath(name).name)]
+    names = [name for name in names if name != named] or all_names
     tables = [name for name in names if ending(name) in _TABLES]
     texts = [name for name in names if ending(name) in _TEXTS]
     if not tables + texts:
@@ -61,6 +77,8 @@ def find(container: Container) -> Layout:
     layout = of_tables(tables)
     if len(names) == 1:
         layout = Layout("table", (Part(names[0]),))
+    elif parallel := _parallel(names):
+        layout = parallel
     elif len(texts) > len(tables):
         layout = _folders_of_texts(texts) or (_files_of_texts(texts) if not tables else layout)
     if not layout.parts:
@@ -70,12 +88,29 @@ def find(container: Container) -> Layout:
         )
     if len({part.split for part in layout.parts}) == 1:  # a name, then, and no split
         layout = replace(layout, parts=tuple(replace(part, split="") for part in layout.parts))
+    if layout.kind in ("table", "parallel"):
+        layout = replace(layout, class_names=named)
     return replace(layout, notes=_left_out(all_names, layout))
 
 
 def of_tables(names: Sequence[str]) -> Layout:
     """The layout of files that are tables, whose names may say their split."""
     return Layout("table", tuple(Part(name, split=split_of(name)) for name in names))
+
+
+def _parallel(names: Sequence[str]) -> Layout | None:
+    """The layout of files with a text a line and files of their labels; None if there are none."""
+    lines = [name for name in names if ending(name) not in _TABLES]
+    texts, labels = (
+        {role.sub("*", path): path for path in lines if role.search(PurePosixPath(path).name)}
+        for role in (_OF_TEXTS, _OF_LABELS)
+    )
+    parts = [
+        Part(name, split=split_of(name), labels=labels[key])
+        for key, name in texts.items()
+        if key in labels
+    ]
+    return Layout("parallel", tuple(parts)) if parts else None
 
 
 def _folders_of_texts(names: list[str]) -> Layout | None:
@@ -151,7 +186,11 @@ def _without_split(stem: str) -> str:
 
 
 def _left_out(names: list[str], layout: Layout) -> tuple[str, ...]:
-    others = sorted(set(names).difference(part.name for part in layout.parts))
+    used = {
+        layout.class_names,
+        *(file for part in layout.parts for file in (part.name, part.labels)),
+    }
+    others = sorted(set(names) - used)
     if not others:
         return ()
     files = "1 other file was" if len(others) == 1 else f"{len(others):,} other files were"

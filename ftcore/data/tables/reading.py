@@ -13,6 +13,7 @@ from ftcore.data.tables import (
     json_rows,
     jsonl_rows,
     layouts,
+    parallel_rows,
     parquet_rows,
     several_tables,
     sources,
@@ -39,6 +40,7 @@ _READERS: dict[str, Callable[[Source, TableFormat, Aside], Iterator["pa.RecordBa
     "text": text_rows.read,
     "xlsx": xlsx_rows.read,
 }
+_READERS_OF_PARTS = {"folder": folder_rows.read, "parallel": parallel_rows.read}
 _WRITES_MISSING = ("csv", "xlsx")  # kinds that have no null of their own
 
 
@@ -95,9 +97,9 @@ def _batches(
     container: Container, form: TableFormat, aside: Aside
 ) -> Iterator[tuple[str, "pa.RecordBatch", float]]:
     """Yield the batches of all files, numbered through, with the kind of the file and the bytes so far."""
-    if form.kind == "folder":
+    if form.kind in _READERS_OF_PARTS:
         parts = layouts.find(container).parts
-        for batch, done in folder_rows.read(container, parts, form, aside):
+        for batch, done in _READERS_OF_PARTS[form.kind](container, parts, form, aside):
             yield form.kind, batch, done
         return
     files = _files(container, form)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ftcore.data import archives
 from ftcore.data.tables import (
+    class_names,
     containers,
     dialects,
     encodings,
@@ -57,6 +58,13 @@ def recognize(
             layout = layouts.of_tables([part.name for part in layout.parts])
         describe = _tables if layout.kind == "table" else _texts
         form = describe(container, layout, said)
+        if layout.class_names:
+            with container.open(layout.class_names) as source:
+                form = replace(form, class_names=class_names.read(source))
+    beside = path.with_name(class_names.USUAL)
+    if path.is_file() and not container.compression and beside != path and beside.is_file():
+        with sources.opened(beside) as source:
+            form = replace(form, class_names=class_names.read(source))
     notes = (*layout.notes, *form.notes)
     return replace(form, compression=container.compression or form.compression, notes=notes)
 
@@ -108,6 +116,8 @@ def _texts(container: Container, layout: Layout, said: Said) -> TableFormat:
         *(("label",) if layout.has_labels else ()),
         *((layouts.SPLIT,) if layout.has_splits else ()),
     )
+    if layout.kind == "parallel":
+        return TableFormat("parallel", ("text", "label", *given), encoding=encoding, notes=notes)
     if layout.kind == "text":
         columns = ("text", *given)
         return TableFormat("text", columns, from_names=given, encoding=encoding, notes=notes)

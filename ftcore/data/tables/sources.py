@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -62,6 +62,12 @@ class Source(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    def rewind(self) -> None:
+        """Begin anew."""
+        with archives.explain_errors(self._path):
+            self._content.seek(0)
+        self._count = 0
+
     def start(self, count: int) -> bytes:
         """Return the first bytes, of a source that has not been read."""
         return io.BufferedReader(self, count).read(count)
@@ -103,13 +109,28 @@ def unchanged(path: Path) -> Iterator[BinaryIO]:
     refuse_special_files(path)
     with archives.explain_errors(path):
         file = path.open("rb")
-    with file:
-        before = os.fstat(file.fileno())
+    with file, stable(path):
         yield file
-        if not _is_as_before(path, before):
-            raise UnfreezeError(
-                f"{shown(path)} changed while it was read: add it again once nothing writes to it."
-            )
+
+
+@contextmanager
+def stable(path: Path) -> Iterator[None]:
+    """Raise UnfreezeError if a file, or one in a folder, changes until the end.
+
+    That also explains an error which the change has led to.
+    """
+    before = _states(path)
+    failure = None
+    try:
+        yield
+    except UnfreezeError as error:
+        failure = error
+    if _states(path) != before:
+        raise UnfreezeError(
+            f"{shown(path)} changed while it was read: add it again once nothing writes to it."
+        ) from failure
+    if failure:
+        raise failure
 
 
 def too_large(name: str) -> UnfreezeError:
@@ -130,10 +151,11 @@ def shown(path: Path) -> str:
     return printable(path.name)
 
 
-def _is_as_before(path: Path, before: os.stat_result) -> bool:
-    try:
-        now = path.stat()
-    except OSError:
-        return False
-    compared = ("st_size", "st_mtime_ns", "st_ino")
-    return all(getattr(now, name) == getattr(before, name) for name in compared)
+def _states(path: Path) -> set[tuple[str, int, int, int]]:
+    """Return what changes when a file does, or one in a folder; nothing of one that is gone."""
+    states = set()
+    for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        with suppress(OSError):
+            found = file.stat()
+            states.add((str(file), found.st_size, found.st_mtime_ns, found.st_ino))
+    return states

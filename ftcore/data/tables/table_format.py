@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["csv", "json", "jsonl", "parquet", "xlsx", "folder", "text"]
+Kind = Literal["csv", "json", "jsonl", "parquet", "xlsx", "folder", "text", "parallel"]
 ROW = "#row"  # the column that batches have beside those of the file; no file has one of this name
 MAX_EXCERPT = 200  # characters of a bad row that are kept
 
@@ -30,6 +30,7 @@ class TableFormat:
         splits: sheets or fields with a table each, if their names are those of a split.
         compression: "gzip", "zip", …; "" for none.
         files: of a table in several files, the name and form of each, without what names say.
+        class_names: numbers and names of classes in a file beside the table, see `class_names`.
         notes: sentences about what was found.
     """
 
@@ -50,6 +51,7 @@ class TableFormat:
     splits: tuple[str, ...] = ()
     compression: str = ""
     files: "tuple[tuple[str, TableFormat], ...]" = ()
+    class_names: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
 

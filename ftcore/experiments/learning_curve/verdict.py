@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ftcore import formatting
+from ftcore.data import datasets
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Pair
 from ftcore.experiments.learning_curve.crossings import Crossing
@@ -295,7 +296,7 @@ def _listed(sizes: Sequence[int]) -> str:
 
 
 def _synthetic(results: Sequence[Result]) -> str:
-    if any(result.run.config.dataset != "sample" for result in results):
+    if not all(datasets.is_synthetic(result.run.config.dataset) for result in results):
         return ""
     return "The texts are synthetic, so these figures say nothing about real ones."
 

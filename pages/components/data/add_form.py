@@ -26,7 +26,8 @@ def add_form() -> Card | None:
     source = source_input("Where the texts are", "add_file")
     st.caption(
         "CSV, TSV, JSON, Parquet, XLSX, a folder or text file for each class, or a zip of them. "
-        f"Uploads have up to {uploads.MAX_MB} MB: give the path of a larger file, of up to 2 GB."
+        f"Uploads have up to {uploads.MAX_MB} MB. Of a larger file, of up to 2 GB, give the path, or add it "
+        "with `python -m ftcore data add FILE --name NAME`."
     )
     if not source.path:
         st.info("Give a file. Its columns are shown here, and you choose what they mean.")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ftcore.data.findings.finding import number
 from ftcore.data.store.card import PARTS, Card
-from ftcore.formatting import count, listing
+from ftcore.formatting import count, few_names, listing
 from pages.components.data.changes import action_button
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.sentences import without_options
@@ -45,6 +45,8 @@ def origin(card: Card) -> None:
     label = "any number of labels a text" if card.multi_label else "label"
     names = {"label": label, "split": "split", "group": "group"}
     columns += [f"{name} from {mapping[each]}" for each, name in names.items() if mapping[each]]
+    if indicators := mapping.get("indicators"):
+        columns.append(f"{label} from {few_names(indicators)}")
     facts = f"{card.source} · {', '.join(columns)} · fingerprint {card.fingerprint}"
     if card.version:
         facts += f" · version {count(card.version)}"

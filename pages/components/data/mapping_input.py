@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from ftcore.data.store import mapping
+from ftcore.data.store import indicators, mapping
 from ftcore.data.store.labels import is_missing, merged
 from ftcore.data.store.mapping import Columns, Values
 from ftcore.errors import UnfreezeError
@@ -16,6 +16,7 @@ from pages.components.text.escaping import escape_markdown
 
 SEPARATORS = {" ": "a space", "\n": "a line break", ". ": "a full stop", " | ": "a bar |"}
 _SHOWN = 12  # labels
+_SEVERAL = "\0several"  # the choice of several columns of labels, which no column is called
 
 
 def mapping_input(
@@ -50,13 +51,7 @@ def mapping_input(
                     accept_new_options=True,
                 )
         with grid.cell():
-            label = st.selectbox(
-                "Label",
-                ["", *names],
-                1 + names.index(guess.label) if guess.label else 0,
-                key=f"{key}_label",
-                format_func=lambda name: name or "None: labels are given here",
-            )
+            label, several = _label_input(rows, guess, key)
             if label:
                 options |= _several_labels(rows[label], key)
         with grid.cell():
@@ -76,7 +71,32 @@ def mapping_input(
                 format_func=lambda name: name or "None",
                 help="Texts with the same value in it, such as those of one author, stay in one part.",
             )
-    return Columns(tuple(text), label or None, split or None, group), options
+    return Columns(tuple(text), label or None, split or None, group, several), options
+
+
+def _label_input(rows: dict[str, Values], guess: Columns, key: str) -> tuple[str, tuple[str, ...]]:
+    """Draw the choice of the column of labels, or of several that hold 1 or 0 each; return both."""
+    choices = ["", _SEVERAL, *rows]
+    titles = {"": "None: labels are given here", _SEVERAL: "Several columns of 1 and 0"}
+    label = st.selectbox(
+        "Label",
+        choices,
+        choices.index(_SEVERAL if guess.indicators else guess.label or ""),
+        key=f"{key}_label",
+        format_func=lambda name: titles.get(name, name),
+    )
+    if label != _SEVERAL:
+        return label, ()
+    several = st.multiselect(
+        "Columns of labels",
+        list(rows),
+        list(guess.indicators or indicators.find(rows)),
+        key=f"{key}_indicators",
+        placeholder="Choose columns that hold 1 or 0",
+        select_all=False,
+    )
+    st.caption(labels_in_words(indicators.labels_of_rows(rows, several)))
+    return "", tuple(several)
 
 
 def _several_labels(values: Values, key: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ KINDS = {
     "xlsx": "a spreadsheet",
     "folder": "a folder, one text a file",
     "text": "text files, one text a line",
+    "parallel": "text files, one text a line, and files of their labels",
 }
 ENCODINGS = ("utf-8", "cp1252", "iso8859-1", "utf-16", "shift_jis", "gb18030")
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar |"}

@@ -64,7 +64,7 @@ def test_add_says_what_was_found_and_show_lists_it(tmp_path, capsys):
     main(["data", "add", str(messy(tmp_path)), "--name", "mine"])
     said = capsys.readouterr().out
     assert "1 training text is a near duplicate of one in the test part" in said
-    assert "(--drop-near-duplicates)" in said
+    assert "(data edit mine --leave-out near-duplicates-across-split)" in said
     main(["data", "show", "mine"])
     listed = capsys.readouterr().out
     assert "  row 251 (train): Thank you for the parcel that came this morning" in listed

@@ -65,6 +65,27 @@ def test_without_a_column_that_can_be_one_there_is_no_label():
     assert complete(Columns(label=None), SAMPLE) == Columns(("body",), None, "part")
 
 
+YES, NO = ["0", "1"] * 30, ["0"] * 60
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"toxic": YES, "threat": YES, "insult": NO}, ("toxic", "threat", "insult")),
+        ({"n": YES, "text": LONG, "a": YES, "b": ["1.0", "0.0"] * 30, "c": YES}, ("a", "b", "c")),
+        ({"toxic": YES, "threat": YES}, ()),  # perhaps a label and a fact of another kind
+        ({"toxic": YES, "threat": NO, "insult": NO}, ()),
+        ({"toxic": YES, "threat": YES, "insult": YES, "sentiment": ["a", "b"] * 30}, ()),
+        ({"a": YES, "b": YES, "c": YES, "stars": ["1", "2", "3"] * 20}, ()),
+    ],
+)
+def test_columns_of_1_and_0_side_by_side_are_a_label_each(more, expected):
+    columns = complete(Columns(), {"comment": LONG, **more})
+    assert columns.indicators == expected and bool(columns.label) != bool(expected)
+    sentences = " ".join(doubts(Columns(), columns, {"comment": LONG, **more}))
+    assert ("hold 1 or 0, so each is a label of its own" in sentences) == bool(expected)
+
+
 def test_a_usual_name_of_a_text_decides_between_long_columns():
     columns = {
         "notes": [f"{text} More." for text in LONG],
@@ -82,6 +103,7 @@ def test_a_usual_name_of_a_text_decides_between_long_columns():
         (Columns(label="knd"), SAMPLE, r"no column 'knd'; did you mean kind\?"),
         (Columns(("body",), "body"), SAMPLE, "named twice"),
         (Columns(label="label"), {"label": ["a", "b"]}, "holds texts"),
+        (Columns(indicators=("kind", "part")), SAMPLE, "several columns of labels have 1 or 0"),
         (
             Columns(),
             {"a": [None] * 9, "b": [None] * 9},

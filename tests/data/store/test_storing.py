@@ -159,6 +159,31 @@ def test_texts_of_several_labels_are_stored_and_read(tmp_path):
     assert read.truth(read.train).sum(1).tolist() == [len(label) for label in of_text]
 
 
+def test_a_seed_that_draws_nothing_is_told(tmp_path):
+    rows = [
+        (f"text {n}", "ab"[n % 2], ("train", "test", "dev")[n // 2 % 3], n // 4) for n in range(60)
+    ]
+    file = table(tmp_path / "a.csv", ("text", "label", "split", "n"), *rows)
+    told = "Seed 7 has no effect: the data has validation and test texts of its own."
+    assert told in add(file, "seven", seed=7).notes
+    assert not any("Seed" in note for note in add(file, "none").notes)
+    assert told not in add(table(tmp_path / "b.csv", *[row[:2] for row in rows]), "b", seed=7).notes
+
+
+def test_columns_of_1_and_0_are_labels_of_which_a_text_has_any_number(tmp_path):
+    rows = [(f"text {n}", n % 2, n // 2 % 2, 0, "ab"[n % 2]) for n in range(60)]
+    rows.append(("nobody judged this", -1, -1, -1, "a"))
+    columns = ("comment", "rude", "loud", "never", "kind")
+    added = add(table(tmp_path / "a.csv", columns, *rows))
+    assert added.multi_label and added.labels == ("loud", "never", "rude")
+    labels = {row["text"]: row["label"] for row in stored(added)}
+    assert [labels[f"text {n}"] for n in range(4)] == [[], ["rude"], ["loud"], ["loud", "rude"]]
+    assert labels["nobody judged this"] is None and added.waiting == 1
+    one_hot = [(f"text {n}", *(int(n % 3 == c) for c in range(3))) for n in range(60)]
+    single = add(table(tmp_path / "b.csv", ("text", "a", "b", "c"), *one_hot), "single")
+    assert not single.multi_label and single.labels == ("a", "b", "c")
+
+
 def test_a_stored_dataset_is_exported_renamed_and_removed(tmp_path):
     added = add_reviews(tmp_path)
     drain(exporting.export(added, tmp_path / "out"))

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+from dataclasses import replace
 
 import pandas
 import pytest
@@ -188,6 +189,36 @@ def test_a_file_that_changes_while_it_is_read(tmp_path):
     form = recognize(path)
     with pytest.raises(UnfreezeError, match="changed while it was read: add it again"):
         drain(reading.read(path, form, lambda batch: path.write_text("other")))
+
+
+LONG = "word " * 300  # more than a block of 1,000 bytes has, less than 16 have
+
+
+@pytest.mark.parametrize("at", [0, 300, 999])
+def test_a_row_that_is_too_long_is_kept_aside(tmp_path, monkeypatch, at):
+    monkeypatch.setattr(csv_rows, "BLOCK", 1000)
+    lines = [f"text {row},{row % 3}" if row % 7 else "too,many,columns" for row in range(1000)]
+    lines[at] = f'"{LONG}",0'
+    _, table, outcome = read_table(write(tmp_path / "table.csv", "\n".join(["text,label", *lines])))
+    assert table[ROW].to_pylist() == [row for row in range(1000) if row % 7 and row != at]
+    aside = {bad.row: bad.reason for bad in outcome.aside}
+    assert list(aside) == sorted({*range(0, 1000, 7), at}) and len(outcome.aside) == outcome.bad
+    assert aside[at] == "more than 1.0 kB"
+
+
+def test_a_quotation_mark_that_is_not_closed_is_no_long_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_rows, "BLOCK", 1000)
+    lines = [f"text {row},{row % 3}" for row in range(1000)]
+    lines[500] = '"text 500,2'
+    path = write(tmp_path / "table.csv", "\n".join(["text,label", *lines]))
+    form = replace(recognize(path), quote='"')
+    with pytest.raises(UnfreezeError, match="quotation mark is not closed"):
+        drain(reading.read(path, form, lambda batch: None))
+    monkeypatch.setattr(csv_rows, "BLOCK", 100_000)
+    outcome = drain(reading.read(path, form, lambda batch: None))
+    assert (outcome.rows, outcome.bad) == (501, 1)
+    [bad] = outcome.aside
+    assert bad.reason.startswith("1 column instead of 2, over 4") and "not closed" in bad.reason
 
 
 def test_a_bomb(tmp_path, monkeypatch):

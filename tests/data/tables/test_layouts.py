@@ -232,3 +232,37 @@ def test_compressed_files_in_an_archive(tmp_path, suffix, compress):
 def test_archives_that_are_not_read(tmp_path, files, message):
     with pytest.raises(UnfreezeError, match=message):
         recognize(write(tmp_path / "set.zip", zipped(files)))
+
+
+def test_files_of_labels_belong_line_by_line_to_files_of_texts(tmp_path):
+    """As tweet_eval publishes its tasks, and files of intents their sentences."""
+    texts = {
+        "train_text.txt": "one\n\nthree \u2028 x\n",
+        "train_labels.txt": "0\n1\n1\n",
+        "test_text.txt": "four",
+        "test_labels.txt": "0\n",
+        "mapping.txt": "0\tnegative\n1\tpositive\n",
+    }
+    form, table, _ = read_table(write_folder(tmp_path / "set", texts))
+    assert form.kind == "parallel" and not form.notes
+    assert form.class_names == (("0", "negative"), ("1", "positive"))
+    found = [tuple(row[name] for name in ("text", "label", "split")) for row in table.to_pylist()]
+    assert found == [
+        ("four", "0", "test"),
+        ("one", "0", "train"),
+        (None, "1", "train"),
+        ("three \u2028 x", "1", "train"),
+    ]
+    folders = {"train/seq.in": "a b\nc", "train/label": "x\ny", "train/seq.out": "O O\nO"}
+    form, table, _ = read_table(write_folder(tmp_path / "intents", folders))
+    assert rows(table, "text", "label") == [("a b", "x"), ("c", "y")]
+    assert form.notes == ("1 other file was left out (train/seq.out).",)
+
+
+@pytest.mark.parametrize("labels", ["a\nb\na\n", "a\n"])
+def test_files_of_labels_with_other_numbers_of_lines_are_refused(tmp_path, labels):
+    folder = write_folder(tmp_path / "set", {"text.txt": "one\ntwo\n", "labels.txt": labels})
+    with pytest.raises(
+        UnfreezeError, match=r"labels\.txt does not have as many lines as text\.txt"
+    ):
+        read_table(folder)

@@ -30,6 +30,7 @@ from ftcore.cli.printer import Printer, program
 from ftcore.errors import UsageError, user_message
 from ftcore.exchange.formats import FORMATS, PLAIN
 from ftcore.modes import mode_defaults
+from ftcore.serving import snippets
 from ftcore.text.vector_settings import VECTOR_SETTINGS
 from ftcore.training import lr_search
 
@@ -174,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
 
     what = f"{ref}, or a folder that was exported as ONNX"
     sub = add("serve", serve.serve, ref=what)
-    add_port(sub, serve.PORT)
+    add_port(sub, snippets.PORT)
     serve.add_arguments(sub)
 
     what = "name of the data"

@@ -3,8 +3,7 @@
 import argparse
 
 from ftcore.cli.printer import Printer
-
-HOST, PORT = "127.0.0.1", 8000
+from ftcore.serving.snippets import HOST
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

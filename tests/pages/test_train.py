@@ -18,6 +18,7 @@ from ftcore.models.calibration import Calibration
 from ftcore.modes import DEFAULTS, mode_defaults, mode_title
 from ftcore.runs import calibration
 from ftcore.runs.scheduler import scheduler
+from ftcore.serving import snippets
 from pages.components.charts.palette import mode_badge
 from tests.helpers import fake_results, small_encoders, small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
@@ -309,3 +310,16 @@ def test_a_refused_calibration_is_a_message_and_a_damaged_one_is_said(monkeypatc
     monkeypatch.setattr(calibration, "calibrate", calibrate)
     app.button(key="calibrate").click().run()
     assert not app.exception and "3 validation texts" in app.error[-1].value
+
+
+def test_a_finished_run_shows_how_programs_use_it():
+    run_id = small_runs.run(watch="Never again, I'd say.")
+    app = open_page("train", run=run_id)
+    assert [tab.label for tab in app.tabs] == ["About this run", "Use it"]
+    shown = [code.value for code in app.tabs[1].code]
+    calls = snippets.snippets("Never again, I'd say.")
+    assert shown == [snippets.command(run_id), calls["Python"]]
+    app.segmented_control(key="use_it").set_value("curl").run()
+    assert app.tabs[1].code[1].value == calls["curl"]
+    assert not app.exception
+    assert not open_page("train", run=small_runs.run("running", saved=False)).tabs

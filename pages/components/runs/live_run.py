@@ -27,6 +27,7 @@ from pages.components.runs import run_controls
 from pages.components.runs.calibration_view import calibration_view
 from pages.components.runs.class_table import class_table
 from pages.components.runs.script_button import script_button
+from pages.components.runs.use_it import use_it
 from pages.components.text import labels
 from pages.components.text.errors import show_error
 from pages.components.text.escaping import escape_markdown
@@ -42,7 +43,14 @@ def live_run(run_id: str) -> None:
     run = _run(run_id)
     tick = TICK * max(1, math.ceil(_count_tabs(run_id) / TABS_PER_TICK)) if run.live else None
     st.fragment(_draw, run_every=tick)(run_id, run.live, bool(run.facts))
-    _settings_and_notes(run)
+    if run.live or run_id not in {each.ref for each in checkpoints.list_checkpoints()}:
+        _settings_and_notes(run)
+        return
+    about, use = st.tabs(["About this run", "Use it"])
+    with about:
+        _settings_and_notes(run)
+    with use:
+        use_it(run)
 
 
 def _run(run_id: str) -> tracking.Run:

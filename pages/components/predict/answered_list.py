@@ -90,7 +90,8 @@ def _button(label: str, icon: str, file: AnsweredFile, action: Callable[[], obje
 
 
 def _finished(file: AnsweredFile) -> None:
-    summary = _summary(file.parquet, file.parquet.stat().st_mtime_ns, file.thresholds)
+    with st.spinner("Counting the answers …"):  # of a million rows it takes seconds, once
+        summary = _summary(file.parquet, file.parquet.stat().st_mtime_ns, file.thresholds)
     st.markdown(_sentence(summary))
     labels = list(summary.labels.items())
     answered = max(1, summary.rows - summary.left_out)

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import logging
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -13,7 +14,7 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from ftcore.errors import UnfreezeError
-from ftcore.events import drain
+from ftcore.events import Noted, drain
 from ftcore.exchange import huggingface
 from ftcore.models import checkpoints, hub
 from tests.helpers import small_encoders
@@ -80,7 +81,14 @@ def test_a_model_that_is_not_here_whole_is_reported_without_the_hub(server, unre
 def test_a_revision_that_moved_is_reported_and_either_commit_can_be_had(server, tmp_path):
     folder = small_encoders.write_folder(tmp_path / "small")
     old = server.publish(NAME, folder)
-    first = drain(huggingface.import_encoder(NAME))
+    events = []
+    first = drain(huggingface.import_encoder(NAME), events.append)
+    [told] = [place for place, event in enumerate(events) if isinstance(event, Noted)]
+    assert re.fullmatch(rf"{NAME}: [\d.]+ .B to download, licence .*\.", events[told].note)
+    downloads = [
+        place for place, event in enumerate(events) if getattr(event, "phase", "") == "downloading"
+    ]
+    assert told < min(downloads), "it is told before the first byte"
     (folder / "README.md").write_text("New.")
     weights = small_encoders.hf_model("bert").base_model.state_dict()
     save_file({name: weight + 1 for name, weight in weights.items()}, folder / "model.safetensors")

@@ -31,7 +31,10 @@ def in_parts(
     """
     device = devices.pick()
     tokenizer = checkpoint_files.load_tokenizer(checkpoint)
-    model = checkpoint_files.load_model(checkpoint).to(device).eval()
+    model = checkpoint_files.load_model(checkpoint)
+    if not checkpoint.labels:  # it has no head: a new one would read the mean over a text's tokens
+        model.replace_head(classes=2, pooling="mean")
+    model = model.to(device).eval()
     ids, offsets = drain(encoding.encode_texts(fingerprint, texts, tokenizer), on_event)
     tokens = Tokens.pack(ids, offsets, np.zeros(len(texts), np.int64), tokenizer.frame).to(device)
     truncation = Truncation(min(MAX_LENGTH, checkpoint.max_length), checkpoint.tail)

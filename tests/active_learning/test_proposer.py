@@ -5,13 +5,17 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from ftcore.active_learning import proposer as proposing, vectors
 from ftcore.active_learning.proposer import Proposer
 from ftcore.data.store import labelling
 from ftcore.data.store.labelling import Change
 from ftcore.errors import UnfreezeError
-from tests.helpers import small_runs
+from ftcore.events import drain
+from ftcore.exchange import huggingface
+from ftcore.models import checkpoint_files
+from tests.helpers import small_encoders, small_runs
 from tests.helpers.own_data import add
 
 
@@ -138,6 +142,24 @@ def test_a_model_that_cannot_be_loaded_is_named_and_random_texts_go_on(mine, sma
     with pytest.raises(UnfreezeError):
         (mine.folder / "labels.jsonl").write_text("{}\n")
         proposer.next("ben")
+
+
+def test_vectors_of_an_encoder_without_a_head_are_means_over_the_tokens(tmp_path):
+    folder = small_encoders.write_folder(tmp_path / "tiny")
+    encoder = drain(huggingface.import_encoder(str(folder)))
+    assert not encoder.labels
+    texts = ["the film is good", "the film is not good , it is bad ."]
+    [(_, found)] = vectors.in_parts(encoder, texts, "t", np.arange(2), lambda _: None)
+    model = checkpoint_files.load_model(encoder).eval()
+    ids, offsets = drain(checkpoint_files.load_tokenizer(encoder).encode(texts, 128))
+    for row in range(2):
+        own = torch.tensor(ids[offsets[row] : offsets[row + 1]].tolist())
+        frame = checkpoint_files.load_tokenizer(encoder).frame
+        read = torch.cat([torch.tensor(frame.start), own, torch.tensor(frame.end)]).long()[None]
+        with torch.no_grad():
+            states = model.body(input_ids=read).last_hidden_state[0]
+        assert found[row] == pytest.approx(states.mean(0).numpy(), abs=0.02)  # bf16
+        assert found[row] != pytest.approx(states[0].numpy(), abs=0.02)
 
 
 def test_vectors_of_a_real_body_are_kept(mine, small):

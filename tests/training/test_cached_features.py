@@ -8,12 +8,13 @@ import torch
 
 from ftcore import paths
 from ftcore.events import drain
+from ftcore.exchange import huggingface
 from ftcore.models import checkpoint_files
 from ftcore.storage import cache
 from ftcore.text.batches import Tokens
 from ftcore.text.truncation import Truncation
 from ftcore.training import cached_features
-from tests.helpers import small_runs
+from tests.helpers import small_encoders, small_runs
 
 LENGTHS = [3, 40, 7, 19, 33, 5, 12, 25, 9, 16]
 TRUNCATION = Truncation(32, 0.5)
@@ -88,6 +89,16 @@ def test_another_body_precision_or_reading_shares_nothing(model, tokens, compute
         model.embedding.weight[3] += 1
     load(model, tokens, [1, 2])
     assert computed() == [[1, 2]] * 3
+
+
+def test_the_mean_and_the_first_token_share_nothing(tokens, tmp_path, computed):
+    folder = small_encoders.write_folder(tmp_path / "tiny")
+    encoder = checkpoint_files.load_model(drain(huggingface.import_encoder(str(folder))))
+    encoder.replace_head(2, "first")
+    first, _ = load(encoder, tokens, [1, 2])
+    encoder.replace_head(2, "mean")
+    mean, _ = load(encoder, tokens, [1, 2])
+    assert computed() == [[1, 2]] * 2 and not np.allclose(first, mean)
 
 
 def test_a_damaged_entry_is_computed_again(model, tokens, computed):

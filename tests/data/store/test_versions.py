@@ -166,6 +166,23 @@ def test_two_people_at_once_lose_no_label(mine):
     assert {entry.by for entry in entries} == {"ann", "ben"}
 
 
+def test_a_label_that_comes_while_another_is_written_waits_for_it(mine, monkeypatch):
+    ben = threading.Thread(target=label, args=(mine, 1, "b", "ben"))
+    end_of_lines = journal._end_of_lines
+
+    def interrupted(content):
+        end = end_of_lines(content)
+        if ben.ident is None:
+            ben.start()
+            ben.join(0.5)  # without a lock, it would be through with its line
+        return end
+
+    monkeypatch.setattr(journal, "_end_of_lines", interrupted)
+    label(mine, 0, by="ann")
+    ben.join()
+    assert [entry.by for entry in journal.read(mine)] == ["ann", "ben"]
+
+
 def test_a_killed_process_loses_no_label_that_it_reported(mine):
     program = (
         "from ftcore.data.store import card, labelling\n"

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from ftcore import devices
+from ftcore.config import FineTuneConfig
 from ftcore.events import Event, drain
 from ftcore.models import checkpoint_files
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.text.batches import Tokens
-from ftcore.text.truncation import Truncation
 from ftcore.training import cached_features, encoding
 
-MAX_LENGTH = 128  # tokens of a text: what decides between classes mostly stands at its beginning
+MAX_LENGTH = 128  # tokens of a text, of its start and its end
 FIRST_PART, LARGEST_PART = 500, 10_000  # texts; the first, so that a model can choose soon
 
 
@@ -31,13 +31,14 @@ def in_parts(
     """
     device = devices.pick()
     tokenizer = checkpoint_files.load_tokenizer(checkpoint)
-    model = checkpoint_files.load_model(checkpoint)
-    if not checkpoint.labels:  # it has no head: a new one would read the mean over a text's tokens
-        model.replace_head(classes=2, pooling="mean")
-    model = model.to(device).eval()
+    model = checkpoint_files.load_model(checkpoint, beside=True).to(device)
+    model.spec = model.spec.with_head(
+        model.spec.classes, "auto"
+    )  # reads a text as a new head would
     ids, offsets = drain(encoding.encode_texts(fingerprint, texts, tokenizer), on_event)
     tokens = Tokens.pack(ids, offsets, np.zeros(len(texts), np.int64), tokenizer.frame).to(device)
-    truncation = Truncation(min(MAX_LENGTH, checkpoint.max_length), checkpoint.tail)
+    longest = min(MAX_LENGTH, checkpoint.model.max_length)
+    truncation = FineTuneConfig(checkpoint.ref, mode="last-layer", max_length=longest).truncation
     precision = devices.precision("auto", device)
     done = 0
     while done < len(order):

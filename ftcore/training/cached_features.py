@@ -167,8 +167,10 @@ def compute(
 
 def _cache_name(model: Classifier, tokens: Tokens, truncation: Truncation, precision: str) -> str:
     """A name that changes with everything the features are computed from: the body, then the texts."""
-    pooling = getattr(model.spec, "pooling", "mean")  # the lesson's model has no other one
-    settings = (FORMAT, model.spec.heads, pooling, truncation, tokens.labels.device.type, precision)
+    sizes = model.spec.with_classes(
+        1
+    )  # also what a head reads of a text: its mean or its first token
+    settings = (FORMAT, sizes, truncation, tokens.labels.device.type, precision)
     weights = model.state_dict().items()
     body = [weight for name, weight in weights if not name.startswith("classifier")]
     return f"features-{_digest(repr(settings), body)}-{_digest('', (tokens.ids, tokens.offsets))}"

@@ -9,11 +9,13 @@ import torch
 
 from ftcore.active_learning import proposer as proposing, vectors
 from ftcore.active_learning.proposer import Proposer
+from ftcore.config import FineTuneConfig
 from ftcore.data.store import labelling
 from ftcore.data.store.labelling import Change
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
 from ftcore.exchange import huggingface
+from ftcore.inference import prediction
 from ftcore.models import checkpoint_files
 from tests.helpers import small_encoders, small_runs
 from tests.helpers.own_data import add
@@ -144,24 +146,6 @@ def test_a_model_that_cannot_be_loaded_is_named_and_random_texts_go_on(mine, sma
         proposer.next("ben")
 
 
-def test_vectors_of_an_encoder_without_a_head_are_means_over_the_tokens(tmp_path):
-    folder = small_encoders.write_folder(tmp_path / "tiny")
-    encoder = drain(huggingface.import_encoder(str(folder)))
-    assert not encoder.labels
-    texts = ["the film is good", "the film is not good , it is bad ."]
-    [(_, found)] = vectors.in_parts(encoder, texts, "t", np.arange(2), lambda _: None)
-    model = checkpoint_files.load_model(encoder).eval()
-    ids, offsets = drain(checkpoint_files.load_tokenizer(encoder).encode(texts, 128))
-    for row in range(2):
-        own = torch.tensor(ids[offsets[row] : offsets[row + 1]].tolist())
-        frame = checkpoint_files.load_tokenizer(encoder).frame
-        read = torch.cat([torch.tensor(frame.start), own, torch.tensor(frame.end)]).long()[None]
-        with torch.no_grad():
-            states = model.body(input_ids=read).last_hidden_state[0]
-        assert found[row] == pytest.approx(states.mean(0).numpy(), abs=0.02)  # bf16
-        assert found[row] != pytest.approx(states[0].numpy(), abs=0.02)
-
-
 def test_vectors_of_a_real_body_are_kept(mine, small):
     texts = [f"good film number {n}" for n in range(60)]
     order = np.random.default_rng(0).permutation(60)
@@ -170,3 +154,21 @@ def test_vectors_of_a_real_body_are_kept(mine, small):
     events = []
     list(vectors.in_parts(small, texts, "t", order, events.append))
     assert events == []  # all from the cache
+
+
+def test_vectors_of_an_encoder_are_those_that_its_new_last_layer_would_read(tmp_path, home):
+    """Its own head, which the folder lacks, would read the first token."""
+    folder = small_encoders.write_folder(tmp_path / "small")
+    encoder = drain(huggingface.import_encoder(str(folder)))
+    before = torch.random.get_rng_state()
+    texts = ["good film", "a bad film " * 40]
+    [(_, found)] = vectors.in_parts(encoder, texts, "t", np.arange(2), print)
+    assert torch.equal(torch.random.get_rng_state(), before)  # a run may train in another thread
+    model = checkpoint_files.load_model(encoder)
+    model.replace_head(2)
+    tokens = drain(prediction.encode(checkpoint_files.load_tokenizer(encoder), texts))
+    longest = encoder.model.max_length
+    reading = FineTuneConfig(encoder.ref, mode="last-layer", max_length=longest).truncation
+    with torch.inference_mode():
+        expected = model.features(*tokens.batch(torch.arange(2), reading))
+    np.testing.assert_allclose(found, expected, atol=1e-3)

@@ -18,6 +18,7 @@ NAMES = (
     "training.scaling",
     "inference.predict",
     "inference.prediction_sets",
+    "inference.serving",
     "inference.batch_predictions",
     "labels.proposals",
     "labels.second_look",

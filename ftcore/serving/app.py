@@ -60,7 +60,12 @@ def create(model: TextModel, key: str) -> ASGIApp:
     statuses = {
         status: {"description": text, "model": schema.Error} for status, text in _MEANINGS.items()
     }
-    options: dict[str, Any] = {"dependencies": secured, "responses": statuses}
+    answers_text = "The answers, in the order of the texts."
+    options: dict[str, Any] = {
+        "response_description": answers_text,
+        "dependencies": secured,
+        "responses": statuses,
+    }
 
     @app.post("/predict", response_model_exclude_none=True, **options)
     async def predict(request: schema.Request) -> schema.Response:

@@ -22,8 +22,8 @@ def snippets(text: str = TEXT) -> dict[str, str]:
 import json, urllib.request
 body = json.dumps({{"texts": [{spelled}]}}).encode()
 request = urllib.request.Request("{address}", body, {{"Content-Type": "application/json"}})
-for prediction in json.load(urllib.request.urlopen(request))["predictions"]:
-    print(prediction["label"], prediction["probabilities"])"""
+[prediction] = json.load(urllib.request.urlopen(request))["predictions"]
+print(prediction["label"], prediction["probabilities"])"""
     body = json.dumps({"texts": [text]}, ensure_ascii=False)
     curl = f"""\
 curl --silent --show-error {address} \\
@@ -33,6 +33,6 @@ curl --silent --show-error {address} \\
 const body = JSON.stringify({{ texts: [{spelled}] }});
 const options = {{ method: "POST", headers: {{ "Content-Type": "application/json" }}, body }};
 const response = await fetch("{address}", options);
-for (const prediction of (await response.json()).predictions)
-  console.log(prediction.label, prediction.probabilities);"""
+const [prediction] = (await response.json()).predictions;
+console.log(prediction.label, prediction.probabilities);"""
     return {"Python": python, "curl": curl, "JavaScript": javascript}

@@ -8,6 +8,7 @@ import threading
 import pytest
 import requests
 
+from benchmarks.harness import http_load
 from ftcore import paths
 from ftcore.inference import prediction
 from tests.helpers.endpoints import Endpoint, free_port
@@ -143,3 +144,13 @@ def test_what_it_cannot_start_with_is_one_sentence(endpoint, tmp_path, monkeypat
     monkeypatch.setenv("UNFREEZE_API_KEY", KEY)
     status, error = serve("sentiment", "--host", "no.such.host.invalid", *free)
     assert status == 1 and "is unknown" in error
+
+
+def test_the_load_tool_of_the_benchmark_sees_every_request(endpoint, tmp_path):
+    body = tmp_path / "body.json"
+    body.write_text('{"texts": ["good"]}')
+    load = http_load.post(f"{endpoint.address}/predict", body, callers=2, requests=5)
+    assert len(load.milliseconds) == 5 and 0 < max(load.milliseconds) <= load.seconds * 1000
+    body.write_text("no JSON")
+    with pytest.raises(subprocess.CalledProcessError):
+        http_load.post(f"{endpoint.address}/predict", body, callers=1, requests=1)

@@ -12,6 +12,7 @@ from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError, UsageError
 
 Kind = Literal["local", "ray"]
+_supervisor: subprocess.Popen[bytes] | None = None  # that this process has started
 
 
 def kind() -> Kind:
@@ -48,7 +49,8 @@ def ensure_supervisor() -> None:
 
     Raises UnfreezeError if Ray is not installed.
     """
-    if tracking.supervision().alive:
+    global _supervisor
+    if tracking.supervision().alive or (_supervisor and _supervisor.poll() is None):
         return
     require_ray()
     try:
@@ -57,7 +59,7 @@ def ensure_supervisor() -> None:
         return
     command = [sys.executable, "-m", "ftcore", "worker", "--ray", "--until-idle"]
     with (paths.home() / "supervisor.log").open("ab") as log:
-        subprocess.Popen(
+        _supervisor = subprocess.Popen(
             command,
             cwd=paths.ROOT,
             stdin=subprocess.DEVNULL,

@@ -231,6 +231,10 @@ class FineTuneConfig:
         "Keep the best model of a finished run, and look into it; figures and answers stay in any case.",
         label="Keep the model",
     )
+    priority: Literal["low", "normal", "high"] = setting(
+        "normal",
+        "Order among your own waiting runs; whose turn it is does not depend on it.",
+    )
     name: str = setting("", "Name of the run (default: generated).")
     vectors: str = setting(
         "",

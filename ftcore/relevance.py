@@ -11,7 +11,7 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
     names = set(SETTINGS)
     if config.mode in REFERENCES:
         names = {"dataset", "source", "mode", "limit", "test_limit", "class_weights"}
-        names |= {"seed", "name"}
+        names |= {"seed", "priority", "name"}
     if config.mode == "linear-probe":
         names |= {"checkpoint", "pooling", "max_length", "read_length", "tail_fraction"}
         names |= {"device", "threads", "gpu_share", "precision"}

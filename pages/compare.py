@@ -17,7 +17,7 @@ from ftcore.training import estimate
 from pages.components.charts.palette import BADGES
 from pages.components.forms import settings_form as form
 from pages.components.forms.encoder_offer import encoder_offer, wait_for_offer
-from pages.components.shell import warm_imports
+from pages.components.shell import visitor, warm_imports
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_markdown
 
@@ -172,6 +172,7 @@ with summary.container(border=True):
     if not enough:
         st.info("Choose a mode." if is_curve else "Choose two modes or more.")
     time_needed = st.empty()
+    visitor.name_input()
     style = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch"}
     if st.button("Run the experiment", disabled=not enough, **style):
         with show_errors(), st.spinner("Starting …"):
@@ -180,7 +181,7 @@ with summary.container(border=True):
             started = datetime.now()
             what = "how many labels" if is_curve else f"{len(modes)} modes"
             title = f"{datasets.title(dataset)} · {what} · {started:%d %b %H:%M}"
-            st.query_params["experiment"] = plan.submit(planned(), title)
+            st.query_params["experiment"] = plan.submit(planned(), title, visitor.name())
             st.rerun()
 
 

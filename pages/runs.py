@@ -12,6 +12,7 @@ from ftcore import formatting
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import list_checkpoints
 from ftcore.modes import REFERENCES
+from pages.components.shell import visitor
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 
@@ -73,7 +74,9 @@ def add_reference_lines(run_id: str) -> list[str]:
         if mode != "linear-probe" or config.checkpoint in saved:
             wanted = replace(config, mode=mode, name="")
             same = usable[same_values(usable, pd.Series(wanted.to_dict()), columns)]["run_id"]
-            run_ids.append(scheduler.submit(wanted) if same.empty else same.iloc[-1])
+            run_ids.append(
+                scheduler.submit(wanted, person=visitor.name()) if same.empty else same.iloc[-1]
+            )
     return run_ids
 
 

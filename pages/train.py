@@ -16,7 +16,7 @@ from pages.components.forms import settings_form as form
 from pages.components.forms.encoder_offer import encoder_offer, wait_for_offer
 from pages.components.forms.layer_picture import layer_picture
 from pages.components.forms.rate_finder import rate_button, rate_search
-from pages.components.shell import warm_imports
+from pages.components.shell import visitor, warm_imports
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_markdown
 
@@ -82,13 +82,14 @@ with summary.container(border=True):
             st.markdown(f"The last layer is replaced: {change}." if checkpoint.labels else added)
         config = valid_config
     time_needed = st.empty()
+    visitor.name_input()
     options = {"type": "primary", "icon": ":material/play_arrow:", "width": "stretch"}
     if st.button("Start", disabled=config is None, **options):
         with show_errors():
             with st.spinner("Starting …"):
                 from ftcore.runs.scheduler import scheduler  # imports MLflow
 
-                st.query_params["run"] = scheduler.submit(config)
+                st.query_params["run"] = scheduler.submit(config, visitor.name())
             st.rerun()
     watch_link = st.empty()
 

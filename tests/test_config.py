@@ -49,7 +49,8 @@ def test_a_stored_config_holds_the_values_used_and_reads_back():
     reference = FineTuneConfig(checkpoint="new", mode="tfidf", limit=100)
     assert reference.checkpoint == "", "a reference needs none"
     names = [setting.name for setting in relevant_settings(reference)]
-    expected = ["dataset", "mode", "limit", "test_limit", "class_weights", "seed", "name"]
+    expected = ["dataset", "mode", "limit", "test_limit", "class_weights", "seed"]
+    expected += ["priority", "name"]
     assert names == expected
     for original in (config, reference):
         for read in (FineTuneConfig.from_dict, FineTuneConfig.from_record):

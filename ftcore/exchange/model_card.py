@@ -22,7 +22,7 @@ from ftcore.validation import printable
 
 UNKNOWN = "unknown"
 _OF_THIS_MACHINE = {"source", "source_task_data", "vectors", "checkpoint", "name"}
-_OF_THIS_MACHINE |= {"device", "devices"}
+_OF_THIS_MACHINE |= {"device", "devices", "priority"}
 
 
 def card(checkpoint: Checkpoint, usage: str, library: str) -> str:

@@ -27,7 +27,7 @@ _FACTS = {
 }
 # Do not tell sides apart.
 _IGNORED: tuple[str, ...] = ("seed", "name", "keep_model", "watch", "source", "source_task_data")
-_IGNORED += ("device", "devices", "threads", "gpu_share")
+_IGNORED += ("device", "devices", "threads", "gpu_share", "priority")
 
 
 def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":

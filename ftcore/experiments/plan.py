@@ -120,13 +120,13 @@ def networks_and_references(
     return networks, [mode for mode in REFERENCES if mode in wanted.union(modes)]
 
 
-def submit(configs: Sequence[FineTuneConfig], name: str = "") -> str:
-    """Queue the runs of an experiment and return its id.
+def submit(configs: Sequence[FineTuneConfig], name: str = "", person: str = "") -> str:
+    """Queue the runs of an experiment of a person and return its id.
 
     Raises UnfreezeError, and queues none, if one of them cannot be queued.
     """
     experiment = new_id()
-    scheduler.submit_all(configs, experiment, name or default_name(configs))
+    scheduler.submit_all(configs, experiment, name or default_name(configs), person)
     return experiment
 
 

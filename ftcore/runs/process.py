@@ -5,7 +5,6 @@ python -m ftcore.runs.process CONNECTION
 
 import logging
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -14,12 +13,13 @@ from multiprocessing.connection import Connection
 import torch
 
 from ftcore.config import FineTuneConfig
-from ftcore.errors import UnfreezeError, user_message
+from ftcore.errors import user_message
 from ftcore.events import Finished, Task
 from ftcore.runs import train
 from ftcore.runs.processes import Assignment
 from ftcore.training import distributed
 
+_KNOWN = ("builtins", "ftcore.errors")  # modules whose errors are sent as they are
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +60,9 @@ def main(connection: Connection) -> None:
                 connection.send(event)
         connection.send(None)
     except Exception as error:
-        connection.send(_as_sent(error))
+        if not user_message(error):
+            log.error("A process of a run failed", exc_info=error)
+        connection.send(error if type(error).__module__ in _KNOWN else _described(error))
 
 
 def _until_asked(task: Task[None], requests: _Requests) -> Task[None]:
@@ -72,18 +74,9 @@ def _until_asked(task: Task[None], requests: _Requests) -> Task[None]:
             return
 
 
-def _as_sent(error: Exception) -> Exception:
-    """The error, or one that says the same if it cannot be sent."""
-    if not user_message(error):
-        log.error("A process of a run failed", exc_info=error)
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        message = user_message(error)
-        return (
-            UnfreezeError(message) if message else RuntimeError(f"{type(error).__name__}: {error}")
-        )
-    return error
+def _described(error: Exception) -> Exception:
+    """An error of another package, which the other side might not be able to read."""
+    return RuntimeError(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

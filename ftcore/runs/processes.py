@@ -6,7 +6,6 @@ Whatever ends a process ends all, and the run resumes from the last snapshot of 
 """
 
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -66,7 +65,7 @@ class _Process:
         """An event, an error, or None at the end."""
         try:
             return self.connection.recv()
-        except (EOFError, OSError, pickle.UnpicklingError):
+        except (EOFError, OSError):
             return LostProcess(f"{self._name()} ended unexpectedly ({self._end()}).")
 
     def kill(self) -> None:

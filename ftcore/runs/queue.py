@@ -1,8 +1,9 @@
 """The queue: which runs wait, which run, and in what order; the workers that execute them.
 
 The queue is stored in the record: each queued run has a place there, and every process of a home reads it
-every few seconds. The one that holds the turn, a file lock, executes it; when that process dies, the system
-releases the lock and the next process goes on. A run is claimed for as long as it is executed.
+every few seconds. `queue_order` decides what is next. The process that holds the turn, a file lock, executes
+it; when that process dies, the system releases the lock and the next process goes on. A run is claimed for as
+long as it is executed.
 """
 
 import contextlib
@@ -17,10 +18,12 @@ from filelock import FileLock, Timeout
 from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError
 from ftcore.events import Action
-from ftcore.runs import execution
+from ftcore.runs import execution, queue_order
 from ftcore.runs.execution import EndRequest
+from ftcore.runs.queue_order import Limits
 
 RETRY_SECONDS = 3.0  # until the record is read again, also for runs that could not start
+ONE = Limits(total=1)  # at once: a run takes all cores
 TURN_SECONDS = 1.0  # until a process asks again whether it is its turn
 log = logging.getLogger(__name__)
 
@@ -30,9 +33,15 @@ class Job:
     """A queued or running run."""
 
     run_id: str
-    place: float  # lower places run first
+    place: float
+    person: str
+    priority: str
     request: EndRequest = field(default_factory=EndRequest)
     claim: tracking.Claim | None = None  # while it runs here
+
+    @classmethod
+    def of(cls, run: tracking.Run) -> "Job":
+        return cls(run.run_id, run.place, run.person, run.priority)
 
 
 class RunQueue:
@@ -44,6 +53,7 @@ class RunQueue:
         self._changed = threading.Condition()
         self._waiting: list[Job] = []
         self._running: list[Job] = []
+        self._turns: dict[str, float] = {}  # when each person last began a run here
         self._elsewhere: list[str] = []  # runs that other processes of this home execute
         self._turn: FileLock | None = None
         self.closed = False  # workers must stop taking jobs
@@ -89,7 +99,8 @@ class RunQueue:
                     del self.start_errors[run_id]
                 here = {job.run_id for job in self._running}
                 waiting = [run for run in queued if run.run_id not in here]
-                self._waiting = [Job(run.run_id, run.place) for run in waiting]
+                self._waiting = [Job.of(run) for run in waiting]
+                self._sort()
                 self._elsewhere = [run_id for run_id in executed if run_id not in here]
                 self._changed.notify_all()
 
@@ -98,7 +109,7 @@ class RunQueue:
         with self._changed:
             if not self.closed and all(job.run_id != other.run_id for other in self._waiting):
                 self._waiting.append(job)
-                self._waiting.sort(key=lambda job: job.place)
+                self._sort()
                 self._changed.notify_all()
 
     def remove(self, run_id: str) -> None:
@@ -119,6 +130,8 @@ class RunQueue:
                 return None
             job = self._waiting.pop(0)
             self._running.append(job)
+            self._turns[job.person] = time.monotonic()
+            self._sort()
         try:
             job.claim = tracking.claim(job.run_id)
             if tracking.run(job.run_id).status == "queued":
@@ -144,15 +157,14 @@ class RunQueue:
             return job is not None
 
     def move(self, run_id: str, by: int) -> None:
-        """Swap a waiting run with its predecessor (-1) or successor (1); at the ends, do nothing.
+        """Swap a waiting run with the one before (-1) or behind it (1), of the same person and priority.
 
-        Raises UnfreezeError if one of them has just begun in another process.
+        Without one, do nothing. Raises UnfreezeError if one of them has just begun in another process.
         """
         with self.lock, self._changed:
-            index = next((n for n, job in enumerate(self._waiting) if job.run_id == run_id), None)
-            if index is None or not 0 <= index + by < len(self._waiting):
+            job, other = self._pair(run_id, by)
+            if job is None or other is None:
                 return
-            job, other = self._waiting[index], self._waiting[index + by]
             # Claimed, since a run that has started must not be recorded as queued.
             with contextlib.ExitStack() as stack:
                 for run_id in (job.run_id, other.run_id):
@@ -160,12 +172,33 @@ class RunQueue:
                 tracking.enqueue(job.run_id, other.place)
                 tracking.enqueue(other.run_id, job.place)
             job.place, other.place = other.place, job.place
-            self._waiting.sort(key=lambda job: job.place)
+            self._sort()
+
+    def can_move(self, run_id: str, by: int) -> bool:
+        """Whether `move` would change anything."""
+        with self._changed:
+            return None not in self._pair(run_id, by)
+
+    def _pair(self, run_id: str, by: int) -> tuple[Job | None, Job | None]:
+        """A waiting run, and the one before or behind it among the person's runs of its priority."""
+        job = next((job for job in self._waiting if job.run_id == run_id), None)
+        if job is None:
+            return None, None
+        own = [
+            other
+            for other in self._waiting
+            if (other.person, other.priority) == (job.person, job.priority)
+        ]
+        index = own.index(job) + by
+        return job, own[index] if 0 <= index < len(own) else None
+
+    def _sort(self) -> None:
+        self._waiting = queue_order.order(self._waiting, self._running, self._turns, ONE)
 
     def first_place(self) -> float:
-        """The place of the next job, or the current time if nothing waits."""
+        """The lowest place of all that waits, or the current time if nothing does."""
         with self._changed:
-            return self._waiting[0].place if self._waiting else time.time()
+            return min((job.place for job in self._waiting), default=time.time())
 
     def order(self) -> list[str]:
         """Run ids: what runs, then what waits, in order; empty when idle."""

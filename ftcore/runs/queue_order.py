@@ -47,8 +47,12 @@ class Limits:
         """UNFREEZE_RUNS_AT_ONCE and UNFREEZE_RUNS_PER_PERSON. Raises UsageError."""
         return cls(_limit("UNFREEZE_RUNS_AT_ONCE"), _limit("UNFREEZE_RUNS_PER_PERSON"))
 
-    def allow(self, running: Counter[str], person: str) -> bool:
-        """Whether a person may begin one more run; `running` counts those of each person."""
+    def allow(self, running: Iterable[Queued], person: str) -> bool:
+        """Whether a person may begin one more run."""
+        return self.admit(Counter(run.person for run in running), person)
+
+    def admit(self, running: Counter[str], person: str) -> bool:
+        """The same, given the number of running runs of each person."""
         fits = self.total is None or running.total() < self.total
         return fits and (self.per_person is None or running[person] < self.per_person)
 
@@ -96,7 +100,7 @@ def _next(
     heads: Iterable[R], running: Counter[str], turns: Mapping[str, float], limits: Limits
 ) -> R | None:
     """The next among the first runs of each person."""
-    allowed = [run for run in heads if limits.allow(running, run.person)]
+    allowed = [run for run in heads if limits.admit(running, run.person)]
     return min(
         allowed,
         key=lambda run: (

@@ -17,8 +17,9 @@ from typing import Any
 from ftcore import __version__, tracking
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
-from ftcore.runs import placement, remote
+from ftcore.runs import placement, queue_order, remote
 from ftcore.runs.placement import Needs, Node
+from ftcore.runs.queue_order import Limits
 from ftcore.tracking.address import is_home_database
 
 STEP_SECONDS = 1.0
@@ -34,13 +35,15 @@ log = logging.getLogger(__name__)
 class Driver:
     """Starts runs as Ray tasks and lets lost ones go on."""
 
-    def __init__(self, ray: Any) -> None:
-        self._ray = ray
+    def __init__(self, ray: Any, limits: Limits) -> None:
+        self._ray, self._limits = ray, limits
         # A process of its own for each run, so that nothing of the one before stays in memory.
         self._execute = ray.remote(max_retries=0, max_calls=1)(remote.execute_here)
         self._tasks: dict[
             Any, tuple[str, Node, Needs]
         ] = {}  # by reference: run id, where, with what
+        self._runs: dict[str, tracking.Run] = {}  # of the tasks, by run id
+        self._turns: dict[str, float] = {}  # when each person last began a run
         self._not_before: dict[str, float] = {}
         self.problem = ""
 
@@ -65,6 +68,7 @@ class Driver:
         ended, _ = self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0)
         for task in ended:
             run_id, node, _ = self._tasks.pop(task)
+            del self._runs[run_id]
             try:
                 trouble = self._ray.get(task)
             except self._ray.exceptions.RayTaskError as error:
@@ -109,15 +113,21 @@ class Driver:
             )
             for node in nodes
         ]
-        handed = {run_id for run_id, *_ in self._tasks.values()}
-        for run in waiting:
-            if run.run_id in handed or self._not_before.get(run.run_id, 0.0) > time.monotonic():
+        now = time.monotonic()
+        ready = [
+            run
+            for run in waiting
+            if run.run_id not in self._runs and self._not_before.get(run.run_id, 0.0) <= now
+        ]
+        arguments = self._runs.values(), self._turns, self._limits
+        for run in queue_order.order(ready, *arguments):
+            if not self._limits.allow(self._runs.values(), run.person):
                 continue
             before = str(run.facts.get("threads", "0")).partition(",")[0]
             needs = placement.needs(run.config, int(before), nodes)
             node = placement.choose(needs, free)
             if node is not None:
-                self._hand(run.run_id, node, needs)
+                self._hand(run, node, needs)
                 free = [each.without([needs]) if each == node else each for each in free]
                 continue
             able = {node.node_id for node in nodes if needs.fit(node)}
@@ -127,15 +137,17 @@ class Driver:
                     run, f"It needs {needs} on one node, and no node has them; it waits for one."
                 )
 
-    def _hand(self, run_id: str, node: Node, needs: Needs) -> None:
+    def _hand(self, run: tracking.Run, node: Node, needs: Needs) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         at = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
         options = {"num_cpus": needs.threads, "num_gpus": needs.gpus, "scheduling_strategy": at}
         task = self._execute.options(**options).remote(
-            run_id, node.node_id, needs.threads, needs.gpus, __version__
+            run.run_id, node.node_id, needs.threads, needs.gpus, __version__
         )
-        self._tasks[task] = run_id, node, needs
+        self._tasks[task] = run.run_id, node, needs
+        self._runs[run.run_id] = run
+        self._turns[run.person] = time.monotonic()
 
     def _say(self, run: tracking.Run, message: str) -> None:
         if run.message != message:
@@ -201,7 +213,7 @@ def main(until_idle: bool) -> int:
         signal.signal(number, lambda *_: ending.set())
     parent = os.getppid()
     try:
-        driver = Driver(connect())
+        driver = Driver(connect(), Limits.of_environment())
     except UnfreezeError as error:
         sign.give(str(error))
         return 1

@@ -54,20 +54,27 @@ class Scheduler:
         for worker in self._kinds.values():
             worker.join(timeout)
 
-    def submit(self, config: FineTuneConfig) -> str:
-        """Queue a run and return its id. Raises UnfreezeError if it is refused or not recorded."""
+    def submit(self, config: FineTuneConfig, person: str = "") -> str:
+        """Queue a run of a person, by default the user of this process, and return its id.
+
+        Raises UnfreezeError if it is refused or not recorded.
+        """
         workers.check()
         refuse_unused_paths(config)
         check_config(config)
         self.start()
         with self.queue.lock:
             place = tracking.next_place()
-            run_id = tracking.create_run(config, place=place)
-            self.queue.append(Job(run_id, place))
+            run_id = tracking.create_run(config, place=place, person=person)
+            self.queue.append(Job.of(tracking.run(run_id)))
         return run_id
 
     def submit_all(
-        self, configs: Sequence[FineTuneConfig], experiment: str, experiment_name: str
+        self,
+        configs: Sequence[FineTuneConfig],
+        experiment: str,
+        experiment_name: str,
+        person: str = "",
     ) -> list[str]:
         """Queue runs and return their ids. Raises UnfreezeError, and queues none, if one fails."""
         workers.check()
@@ -75,7 +82,7 @@ class Scheduler:
         for config in configs:
             check_config(config)
         self.start()
-        claims = record_experiment(configs, experiment, experiment_name)
+        claims = record_experiment(configs, experiment, experiment_name, person)
         try:
             with self.queue.lock:
                 self._enqueue(claims, tracking.next_place())
@@ -197,12 +204,12 @@ class Scheduler:
         Then those that were recorded end again as they ended `before`, new ones as interrupted.
         """
         ends = {run.run_id: Finished(run.status, run.message) for run in before}  # type: ignore[arg-type]
-        jobs = [Job(run_id, first_place + n) for n, run_id in enumerate(claims)]
-        recorded = []
+        jobs, recorded = [], []
         try:
-            for job in jobs:
-                recorded.append(job.run_id)
-                tracking.enqueue(job.run_id, job.place)
+            for number, run_id in enumerate(claims):
+                recorded.append(run_id)
+                tracking.enqueue(run_id, first_place + number)
+                jobs.append(Job.of(tracking.run(run_id)))
         except BaseException:
             for run_id in recorded:
                 end = ends.get(run_id, Finished("interrupted", "Not queued."))
@@ -251,7 +258,7 @@ def _waits(run_id: str) -> bool:
 
 
 def record_experiment(
-    configs: Sequence[FineTuneConfig], experiment: str, name: str
+    configs: Sequence[FineTuneConfig], experiment: str, name: str, person: str = ""
 ) -> dict[str, tracking.Claim]:
     """Record new runs, claimed by this process: all or, with an error, none.
 
@@ -263,7 +270,7 @@ def record_experiment(
     configs = [replace(config, dataset=names[config.dataset]) for config in configs]
     try:
         for config in configs:
-            run_id = tracking.create_run(config, experiment, name)
+            run_id = tracking.create_run(config, experiment, name, person=person)
             claims[run_id] = tracking.claim(run_id)
     except BaseException:
         _withdraw(claims)

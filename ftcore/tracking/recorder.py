@@ -17,7 +17,7 @@ from typing import Self
 
 from mlflow.entities import Metric, Param, RunTag
 
-from ftcore import __version__, events, paths
+from ftcore import __version__, events, paths, people
 from ftcore.config import FineTuneConfig, generated_name
 from ftcore.data import datasets
 from ftcore.diagnostics.results import ARRAYS, METADATA
@@ -44,13 +44,18 @@ log = logging.getLogger(__name__)
 
 
 def create_run(
-    config: FineTuneConfig, experiment: str = "", experiment_name: str = "", place: float = 0.0
+    config: FineTuneConfig,
+    experiment: str = "",
+    experiment_name: str = "",
+    place: float = 0.0,
+    person: str = "",
 ) -> str:
     """Record a new, queued run, optionally as part of an experiment, and return its run id.
 
     The record names the version of the data that there is now, so labels that are given later change no run.
     A run with a `place` in the queue waits for any process that loads the queue; without one, this process
-    executes it. Raises UnfreezeError if the record or the folder of runs cannot be written.
+    executes it. It is asked for by `person`, by default the user of this process. Raises UnfreezeError if the
+    record or the folder of runs cannot be written.
     """
     files.check_writable(paths.runs_dir())
     time_of_day = f"{datetime.now():%H:%M:%S}"
@@ -66,6 +71,7 @@ def create_run(
         "experiment": experiment,
         "experiment_name": experiment_name,
         "place": f"{place or ''}",
+        "person": person or people.of_process(),
     } | _process()
     client, mlflow_experiment = connect()
     tags["sequence"] = f"{reader.last_sequence() + 1:012}"

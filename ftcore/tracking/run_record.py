@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from mlflow.entities import Run as MlflowRun
 
+from ftcore import people
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
@@ -51,6 +52,7 @@ class Run:
     experiment: str = ""  # the id of its experiment
     experiment_name: str = ""
     place: float = 0.0  # in the queue: lower places run first
+    person: str = people.SOMEONE  # who asked for it; see `ftcore.people`
     self_trained: bool = False  # in records of earlier versions; such a run cannot be resumed
     worker: str = "local"  # that executes it, or did: "local" or "ray"
     node: str = ""  # where, for users; the host's name, and with Ray the node's id
@@ -61,6 +63,10 @@ class Run:
     @property
     def live(self) -> bool:
         return self.status in ("queued", "running")
+
+    @property
+    def priority(self) -> str:
+        return self.config.priority
 
     @property
     def resumable(self) -> bool:
@@ -137,6 +143,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         experiment=tags.get("experiment", ""),
         experiment_name=tags.get("experiment_name", ""),
         place=float(tags.get("place") or 0),
+        person=tags.get("person") or people.SOMEONE,
         self_trained=bool(settings.get("self_training")),
         worker=tags.get("worker", "local"),
         node=tags.get("node") or tags.get("host", ""),

@@ -16,7 +16,7 @@ FINGERPRINTS = {  # fact of a run → what it identifies
     "tokenizer": "tokenizer is",
 }
 # Where files lie, which may be moved, and what changes no weight. A resumed run may use another device.
-_FREE_SETTINGS = ("name", "source", "vectors", "source_task_data", "watch")
+_FREE_SETTINGS = ("name", "source", "vectors", "source_task_data", "watch", "priority")
 _FREE_DEVICES = ("device", "devices", "threads", "gpu_share")
 
 

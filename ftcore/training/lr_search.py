@@ -26,6 +26,7 @@ UNUSED = (
     "test_limit",
     "watch",
     "keep_model",
+    "priority",
     "name",
     "source_task_data",
 )

@@ -95,7 +95,7 @@ def hold_experiments(patch: pytest.MonkeyPatch) -> None:
     def submit_all(configs: Sequence[FineTuneConfig], *experiment: str) -> list[str]:
         for config in configs:
             check_config(config)
-        return [tracking.create_run(config, *experiment) for config in configs]
+        return [tracking.create_run(config, *experiment[:2]) for config in configs]
 
     patch.setattr(scheduler, "submit_all", submit_all)
 

@@ -15,6 +15,7 @@ from ftcore.models import checkpoints
 from ftcore.runs import queue
 from ftcore.runs.scheduler import scheduler
 from ftcore.storage import open_files
+from ftcore.tracking import store
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, open_file_limit, small_runs
 from tests.helpers.controlled_training import call_concurrently, final_status
@@ -248,3 +249,29 @@ def test_two_servers_share_one_queue_and_each_can_act_on_all_of_it(training, ser
     wait_until(lambda: not scheduler.queue.order())
     wait_until(lambda: three not in tracking.runs()["run_id"].tolist())
     assert not training.started
+
+
+def test_people_take_turns_and_a_high_priority_is_first_among_ones_own(training):
+    def submit(name, person, priority="normal"):
+        return scheduler.submit(FineTuneConfig(name=name, priority=priority), person)
+
+    first, second, third = (submit(name, "Ann") for name in ("a1", "a2", "a3"))
+    training.wait_for("a1")
+    urgent, other = submit("a4", "Ann", "high"), submit("b1", "Ben")
+    assert scheduler.queue.order() == [first, other, urgent, second, third]
+    assert tracking.run(other).person == "Ben"
+    assert not scheduler.queue.can_move(other, 1) and not scheduler.queue.can_move(urgent, 1)
+    scheduler.queue.move(third, -1)
+    assert scheduler.queue.order() == [first, other, urgent, third, second]
+    training.finish("a1", "a2", "a3", "a4", "b1")
+    assert final_status(second) == "finished"
+    assert training.started == ["a1", "b1", "a4", "a3", "a2"]
+
+
+def test_the_person_is_the_user_of_the_process_and_someone_in_earlier_records(monkeypatch):
+    monkeypatch.setenv("UNFREEZE_PERSON", "  Ann\n Lee ")
+    run_id = tracking.create_run(FineTuneConfig())
+    assert tracking.run(run_id).person == "Ann Lee"
+    client, _ = store.connect()
+    client.set_tag(run_id, store.tag("person"), "")
+    assert tracking.run(run_id).person == "someone"

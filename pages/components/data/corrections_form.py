@@ -6,6 +6,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.data.store.card import Card
 from ftcore.formatting import count
 from ftcore.modes import DEFAULTS, mode_title
+from pages.components.shell import visitor
 from pages.components.text.sentences import show_errors
 
 SEEDS = 3
@@ -41,5 +42,5 @@ def corrections_form(card: Card, checkpoint: str) -> None:
                     runs = plan.plan_versions(
                         settings, [0, card.version], chosen, range(seeds), references=False
                     )
-                    experiment = plan.submit(runs)
+                    experiment = plan.submit(runs, person=visitor.name())
                     st.switch_page("compare.py", query_params={"experiment": experiment})

@@ -7,6 +7,7 @@ from ftcore.modes import mode_defaults
 from ftcore.settings import label
 from pages.components.forms.checkpoint_picker import run_names_and_states
 from pages.components.forms.import_form import AG_NEWS_FOLDER
+from pages.components.shell import visitor
 from pages.components.text.errors import show_errors
 
 VECTORS = {
@@ -35,7 +36,7 @@ def pretrain_form() -> None:
                 from ftcore.runs.scheduler import scheduler  # imports MLflow
 
                 shared = {"checkpoint": NEW_MODEL, "dataset": "ag_news", "name": name}
-                run_id = scheduler.submit(FineTuneConfig(**shared, **values))
+                run_id = scheduler.submit(FineTuneConfig(**shared, **values), visitor.name())
                 run_names_and_states.clear()
                 st.switch_page("train.py", query_params={"run": run_id})
 

@@ -29,6 +29,7 @@ NOT_IN_PRESETS = (
     "devices",
     "threads",
     "gpu_share",
+    "priority",
     "watch",
     "name",
 )

@@ -1,4 +1,4 @@
-"""The waiting runs, with buttons that change their order or remove them from the queue."""
+"""The waiting runs in the order in which they will start, with buttons that change it or take a run off."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,19 +27,30 @@ def _draw(drawn: list[str]) -> None:
         st.rerun()
     waiting = len(run_ids) - 1
     with st.container(border=True, key="queue"):
-        st.markdown(f"**Waiting: {waiting}**, one after the other")
+        runs = {run.run_id: run for run in tracking.find_runs(run_ids[: MAX_SHOWN + 1])}
+        several = len({run.person for run in runs.values()}) > 1
+        how = "people take turns" if several else "one after the other"
+        st.markdown(f"**Waiting: {waiting}**, {how}")
         names = {run_id: run_id[:8] for run_id in run_ids}
-        for run in tracking.find_runs(run_ids[: MAX_SHOWN + 1]):
-            names[run.run_id] = escape_markdown(run.name)
+        names |= {run_id: escape_markdown(run.name) for run_id, run in runs.items()}
         for place in range(1, min(waiting, MAX_SHOWN) + 1):
-            _waiting_run(run_ids, place, names)
+            run = runs.get(run_ids[place])
+            caption = _caption(run, several) or f"after {names[run_ids[place - 1]]}"
+            _waiting_run(run_ids[place], place, names[run_ids[place]], caption)
         if waiting > MAX_SHOWN:
             st.caption(f"and {waiting - MAX_SHOWN} more")
 
 
-def _waiting_run(run_ids: list[str], place: int, names: dict[str, str]) -> None:
-    run_id = run_ids[place]
+def _caption(run: tracking.Run | None, several: bool) -> str:
+    """Whose run it is if several people wait, and its priority if it has one."""
+    if run is None:
+        return ""
+    person = f"of {escape_markdown(run.person)}" if several else ""
+    priority = f"{run.priority} priority" if run.priority != "normal" else ""
+    return ", ".join(filter(None, (person, priority)))
 
+
+def _waiting_run(run_id: str, place: int, name: str, caption: str) -> None:
     def button(label: str, icon: str, action: Callable[[], None], disabled: bool = False) -> None:
         options = {"icon": f":material/{icon}:", "type": "tertiary", "disabled": disabled}
         if st.button(label, key=f"{label}_{run_id}", **options):
@@ -51,9 +62,9 @@ def _waiting_run(run_ids: list[str], place: int, names: dict[str, str]) -> None:
                 st.rerun()
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"{place}. {names[run_id]}", width="stretch")
-        st.caption(f"after {names[run_ids[place - 1]]}", width="content")
-        move = partial(scheduler.queue.move, run_id)
-        button("Earlier", "arrow_upward", partial(move, -1), disabled=place == 1)
-        button("Later", "arrow_downward", partial(move, 1), disabled=place == len(run_ids) - 1)
+        st.markdown(f"{place}. {name}", width="stretch")
+        st.caption(caption, width="content")
+        for label, icon, by in (("Earlier", "arrow_upward", -1), ("Later", "arrow_downward", 1)):
+            disabled = not scheduler.queue.can_move(run_id, by)
+            button(label, icon, partial(scheduler.queue.move, run_id, by), disabled)
         button("Take off", "close", partial(scheduler.stop, run_id))

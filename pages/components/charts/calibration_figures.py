@@ -70,7 +70,8 @@ def answered(rows: Sequence[Mapping[str, Any]], name: str, colour: str) -> go.Fi
         hovertemplate="from %{text}: %{x:.1%} answered, %{y:.1%} of them right<extra></extra>",
     )
     lowest = min((row["accuracy"] for row in rows), default=0.0)
-    fig.update_xaxes(title_text="Texts answered", tickformat=".0%", range=[-0.05, 1.05])
+    shown = [-0.12, 1.05]  # with room for the label of a point at 0
+    fig.update_xaxes(title_text="Texts answered", tickformat=".0%", range=shown)
     bounds = [lowest - max(0.04, 0.3 * (1 - lowest)), 1.005]
     fig.update_yaxes(title_text="Right answers", tickformat=".0%", range=bounds)
     return fig

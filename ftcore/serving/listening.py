@@ -12,6 +12,7 @@ from ftcore.access import Networks
 from ftcore.errors import UnfreezeError
 from ftcore.serving.connections import MAX_CONNECTIONS, Connections, Listener
 from ftcore.storage import open_files
+from ftcore.validation import printable
 
 
 async def startup(
@@ -52,13 +53,14 @@ async def startup(
 
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that has the port but does not listen yet. Raises UnfreezeError."""
+    shown = printable(host)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):  # a host that is none, or with a NUL
         raise UnfreezeError(
-            f"The host {host!r} is unknown: give an address of this machine."
+            f"The host {shown!r} is unknown: give an address of this machine."
         ) from None
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -69,6 +71,6 @@ def bind(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise UnfreezeError(f"Port {port} is taken: choose another one (--port).") from None
         raise UnfreezeError(
-            f"Port {port} of {host} cannot be used ({error.strerror}): choose another port or host."
+            f"Port {port} of {shown} cannot be used ({error.strerror}): choose another port or host."
         ) from None
     return bound

@@ -11,6 +11,7 @@ from ftcore import access
 from ftcore.errors import UsageError
 from ftcore.inference.text_model import TextModel
 from ftcore.serving import app, limits, listening
+from ftcore.validation import printable
 
 KEY = "UNFREEZE_API_KEY"
 LEAST_KEY = 16
@@ -27,7 +28,9 @@ def key(host: str) -> str:
     """Return the key that callers have to send, "" for none. Raises UsageError."""
     given = os.environ.get(KEY, "")
     if not given and not access.is_loopback(host):
-        raise UsageError(f"The endpoint does not start on {host} without a key: set {KEY}.")
+        raise UsageError(
+            f"The endpoint does not start on {printable(host)} without a key: set {KEY}."
+        )
     if given and (len(given) < LEAST_KEY or not (given.isascii() and given.isprintable())):
         raise UsageError(
             f"{KEY} is no key: take {LEAST_KEY} or more ASCII characters, such as those of "

@@ -230,6 +230,9 @@ def test_tables_and_maps_count_labels():
         has = truth[found, row], said[found, row]
         assert [int(part.all()) for part in has] == [[1, 1], [1, 0], [0, 1]][column], name
         assert str(len(found)) in fig.data[0].text[row][column].replace(",", "")
+    named = replace(look, labels=("name " * 12, *LABELS[1:]))
+    fig = answers_figure.answers(named, "Full", "#112233", (1, 2))
+    assert max(map(len, fig.layout.yaxis.ticktext)) == 24  # room is left for the figures
     wrong = set(np.flatnonzero((truth != said).any(1)))
     assert set(texts_in_cell(run, None, DIFFERENT)) == wrong
     points = replace(look, map_rows=np.arange(50), map_before=np.zeros((50, 2), np.float32))

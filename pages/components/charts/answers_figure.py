@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ftcore.diagnostics.results import Diagnostics
-from pages.components.charts.figure_parts import empty_figure, with_opacity
+from pages.components.charts.figure_parts import empty_figure, short_name, with_opacity
 from pages.components.charts.label_figure import OUTCOMES, by_label, labels_drawn, outcomes
 from pages.components.charts.matrix_figures import FULLEST, Cell, confusion
 from pages.components.text.escaping import escape_html
@@ -16,7 +16,6 @@ MOST_CLASSES = 12  # of a table that can be read
 MOST_DRAWN = 15  # pairs
 MOST_LISTED = 100  # pairs in a list to choose from
 ROW = 40  # pixels of a pair
-NAME_LENGTH = 24  # characters of a class beside a bar
 
 
 def answers(look: Diagnostics, name: str, colour: str, chosen: Cell | None = None) -> go.Figure:
@@ -44,7 +43,7 @@ def answers(look: Diagnostics, name: str, colour: str, chosen: Cell | None = Non
         customdata=[f"{row}-{column}" for (row, column), _ in pairs],
         hoverinfo="none",
     )
-    names = [_short(label) for label in look.labels]
+    names = [short_name(label) for label in look.labels]
     rows = [f"is {names[row]}<br>said {names[column]}" for (row, column), _ in pairs]
     bare: dict[str, Any] = {"showgrid": False, "showline": False, "fixedrange": True, "ticks": ""}
     longest = max((count for _, count in pairs), default=1)
@@ -94,8 +93,3 @@ def confused_pairs(look: Diagnostics) -> dict[Cell, int]:
         (int(code) // len(look.labels), int(code) % len(look.labels)): int(count)
         for code, count in zip(codes[order], counts[order], strict=True)
     }
-
-
-def _short(label: str) -> str:
-    short = label if len(label) <= NAME_LENGTH else f"{label[: NAME_LENGTH - 1]}…"
-    return escape_html(short)

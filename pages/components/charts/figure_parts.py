@@ -8,7 +8,10 @@ import plotly.graph_objects as go
 from numpy import r_
 from numpy.typing import NDArray
 
+from pages.components.text.escaping import escape_html
+
 GREY = "#808080"
+NAME_LENGTH = 24  # characters of a class beside its figures
 
 
 def empty_figure(
@@ -20,6 +23,11 @@ def empty_figure(
     layout |= {"height": height, "showlegend": legend, "hovermode": "closest"}
     layout |= {"title": {"text": title, "subtitle": {"text": caption}}}
     return go.Figure(layout=layout | {"margin": {"l": 8, "r": 16, "t": 12, "b": 8}})
+
+
+def short_name(label: str) -> str:
+    """The name of a class, escaped and cut to leave room for its figures."""
+    return escape_html(label if len(label) <= NAME_LENGTH else f"{label[: NAME_LENGTH - 1]}…")
 
 
 def add_band(fig: go.Figure, x: NDArray, low: NDArray, high: NDArray, colour: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ftcore.diagnostics.results import Diagnostics
-from pages.components.charts.figure_parts import empty_figure
+from pages.components.charts.figure_parts import empty_figure, short_name
 from pages.components.charts.matrix_figures import Cell, add_matrix
 from pages.components.text.escaping import escape_html
 
@@ -20,7 +20,7 @@ def by_label(look: Diagnostics, name: str, colour: str, chosen: Cell | None = No
     if len(rows) < len(look.labels):
         shown += f" The {len(rows)} of {len(look.labels)} labels with most mistakes."
     fig = empty_figure(f"{escape_html(name)}, label by label", shown)
-    names = [escape_html(look.labels[label]) for label in rows], OUTCOMES
+    names = [short_name(look.labels[label]) for label in rows], OUTCOMES
     add_matrix(fig, counts, counts.sum(1, keepdims=True), names, colour, chosen)
     return fig
 

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ftcore.diagnostics.results import Diagnostics
-from pages.components.charts.figure_parts import empty_figure, with_opacity
+from pages.components.charts.figure_parts import empty_figure, short_name, with_opacity
 from pages.components.text.escaping import escape_html
 
 FAINTEST, FULLEST = 0.08, 0.65  # opacity of a cell; the figures in it stay legible
@@ -17,7 +17,7 @@ Cell = tuple[int, int]  # row, column
 def confusion(look: Diagnostics, name: str, colour: str, chosen: Cell | None = None) -> go.Figure:
     """Classes that a run predicts (columns) for the test texts of each true class (rows)."""
     counts = count_pairs(look.truth, look.answers, len(look.labels))
-    names = [escape_html(label) for label in look.labels]
+    names = [short_name(label) for label in look.labels]
     rows, columns = [f"is {name}" for name in names], [f"said {name}" for name in names]
     fig = empty_figure(f"{escape_html(name)} against the truth", "Share of each row.")
     add_matrix(fig, counts, counts.sum(1, keepdims=True), (rows, columns), colour, chosen)

@@ -88,7 +88,7 @@ def _bar(
 
 def _rows(bars: Iterable[str]) -> str:
     return (
-        '<div style="display:grid;grid-template-columns:minmax(4.5rem,max-content) 1fr 3.6rem;'
+        '<div style="display:grid;grid-template-columns:fit-content(50%) minmax(4rem,1fr) 3.6rem;'
         f'gap:.45rem .75rem;align-items:center;font-size:.9rem">{"".join(bars)}</div>'
     )
 

@@ -14,6 +14,7 @@ from pages.components.forms.checkpoint_picker import CheckpointChoice, checkpoin
 from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.forms.encoder_form import encoder_form
 from pages.components.forms.import_form import import_form
+from pages.components.forms.package_form import package_form
 from pages.components.forms.pretrain_form import pretrain_form
 from pages.components.forms.take_away import take_away_button
 from pages.components.text.errors import show_errors
@@ -193,6 +194,9 @@ if encoder_tab.open:
 
 if import_tab.open:
     with import_tab, st.container(width=720):
+        st.subheader("A package", anchor=False)
+        package_form()
+        st.subheader("The lesson's model", anchor=False)
         import_form()
 
 if pretrain_tab.open:

@@ -6,20 +6,34 @@ from ftcore.cli import takeaway
 from ftcore.cli.printer import Printer
 from ftcore.errors import UsageError
 from ftcore.events import drain
-from ftcore.formatting import percent
+from ftcore.formatting import percent, size
 from ftcore.validation import expand_home, is_folder
 
 
 def import_checkpoint(options: argparse.Namespace, out: Printer) -> None:
-    """Import the lesson's .pth file, or an encoder."""
+    """Import the lesson's .pth file, an encoder, or a package that `export --format zip` wrote."""
     from ftcore.exchange import huggingface
+    from ftcore.exchange.package import export as package
 
     source = options.source
     on_hub = huggingface.is_hub_name(source) and not source.endswith((".pth", ".pt"))
-    if is_folder(source) or on_hub:
+    if source.lower().endswith(package.SUFFIX):
+        _import_package(options, out)
+    elif is_folder(source) or on_hub:
         _import_encoder(options, out)
     else:
         _import_lesson(options, out)
+
+
+def _import_package(options: argparse.Namespace, out: Printer) -> None:
+    from ftcore.exchange.package import importing
+
+    if options.vectors or hasattr(options, "heads") or options.ag_news or options.revision:
+        raise UsageError("A package holds all that belongs to it; omit the other options.")
+    task = importing.import_package(expand_home(options.source), options.name or "")
+    checkpoint = drain(task, out.event)
+    values = {"ref": checkpoint.ref, "kind": checkpoint.kind, "notes": out.notes}
+    out.record(values, f"Imported as {checkpoint.ref}.")
 
 
 def _import_encoder(options: argparse.Namespace, out: Printer) -> None:
@@ -81,6 +95,9 @@ def export_checkpoint(options: argparse.Namespace, out: Printer) -> None:
         takeaway.export_page(options, out)
         return
     target = expand_home(options.to)
+    suffix = formats.FORMATS[name].suffix
+    if target.suffix.lower() != suffix and suffix:
+        raise UsageError(f"This format is a file: give it a name that ends in {suffix}.")
     drain(formats.export(name, options.ref, target), out.event)
     if options.title:
         checkpoints.update(target, options.title)
@@ -120,5 +137,7 @@ def code(options: argparse.Namespace, out: Printer) -> None:
     out.record({"code": text}, text.rstrip("\n"))
 
 
-def _exported(folder: str, out: Printer) -> None:
-    out.record({"exported": str(expand_home(folder))}, f"Exported to {expand_home(folder)}")
+def _exported(to: str, out: Printer) -> None:
+    target = expand_home(to)
+    what = f", {size(target.stat().st_size)}" if target.is_file() else ""
+    out.record({"exported": str(target)}, f"Exported to {target}{what}")

@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     for setting in VECTOR_SETTINGS.values():
         add_setting(sub, setting, setting.default)
 
-    what = "the lesson's model file, or an encoder: its folder, or its name on the Hub"
+    what = "a package (.zip), the lesson's model file, or an encoder: its folder, or its name on the Hub"
     sub = add("import", exports.import_checkpoint, source=what)
     help = "name of the new checkpoint; an encoder keeps its own (default: lesson)"
     sub.add_argument("--name", help=help)

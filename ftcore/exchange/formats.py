@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
-from ftcore.exchange import huggingface_export
+from ftcore.exchange import huggingface_export, mlflow_model
 from ftcore.exchange.onnx import export as onnx_export
+from ftcore.exchange.package import export as package
 from ftcore.exchange.takeaway import export as takeaway
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
@@ -75,6 +76,12 @@ FORMATS = {
         partial(onnx_export.write, precision="int8"),
         unfit=onnx_export.unfit,
     ),
+    "mlflow": ExportFormat(
+        "MLflow model",
+        "A folder for `mlflow models serve` and MLflow's registry; a run's is also logged with the run.",
+        mlflow_model.write,
+        unfit=onnx_export.unfit,
+    ),
     PAGE: ExportFormat(
         "Page to take home",
         "One HTML file that holds the model and answers in any browser, without a network: type a text, see "
@@ -82,6 +89,14 @@ FORMATS = {
         takeaway.write,
         takeaway.SUFFIX,
         takeaway.unfit,
+    ),
+    "zip": ExportFormat(
+        "Package",
+        "One zip to hand on: model, card, report, code, and a predict.py that answers without Unfreeze. "
+        "Unfreeze imports it, with the run's history.",
+        package.write,
+        package.SUFFIX,
+        onnx_export.unfit,
     ),
 }
 

@@ -3,7 +3,6 @@
 Only safetensors and JSON are read, and no code of a folder is run.
 """
 
-import itertools
 import math
 import re
 import shutil
@@ -227,7 +226,7 @@ def _import_folder(path: Path, name: str, title: str, origin: dict[str, Any]) ->
         same = (other.weights_fingerprint, other.vectors_fingerprint) == (weights, vectors)
         if same and other.kind == "imported" and not name:
             return other
-    name = name or _free_name(title)
+    name = name or checkpoints.free_name(title)
     yield Progress("saving", 0, 1, "checkpoint")
     with files.new_folder(checkpoints.new_path(name)) as staging:
         checkpoint_files.save(
@@ -244,13 +243,6 @@ def _import_folder(path: Path, name: str, title: str, origin: dict[str, Any]) ->
         if (path / checkpoints.CARD).is_file():
             shutil.copy(path / checkpoints.CARD, staging / checkpoints.CARD)
     return checkpoints.find(name)
-
-
-def _free_name(name: str) -> str:
-    """A name for a checkpoint that is not taken, made of a folder's."""
-    wanted = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:50] or "encoder"
-    candidates = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
-    return next(name for name in candidates if not checkpoints.is_taken(name))
 
 
 def _tokenizer(folder: EncoderFolder) -> "SubwordTokenizer":

@@ -77,7 +77,9 @@ def load_model(
 
     weights, fault = _read_weights(checkpoint)
     if fault:
-        current = checkpoints.find(checkpoint.ref)  # finishes what a run has begun to write
+        if checkpoint.kind != "run":
+            raise checkpoint_error(checkpoint, fault)
+        current = checkpoints.find(checkpoint.ref)  # finishes what the run has begun to write
         if current == checkpoint:
             raise checkpoint_error(checkpoint, fault)
         return load_model(current, dropout, word_dropout, beside)

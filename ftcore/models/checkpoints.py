@@ -15,6 +15,7 @@ which `checkpoint_files` compares with what it loads, and a checksum of itself.
 """
 
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -126,6 +127,11 @@ def find(ref: str) -> Checkpoint:
     )
 
 
+def read(path: Path) -> Checkpoint:
+    """Return the checkpoint in a folder that need not be among those listed. Raises UnfreezeError."""
+    return _read("imported", path)
+
+
 def words_owner(checkpoint: Checkpoint) -> Checkpoint:
     """Return the checkpoint that holds the vocabulary and the word vectors. Raises UnfreezeError."""
     if checkpoint.words == checkpoint.ref:
@@ -190,6 +196,13 @@ def new_path(name: str) -> Path:
     if is_taken(name):
         raise UnfreezeError(f"There is a checkpoint {name!r} already: choose another name.")
     return paths.checkpoints_dir() / name
+
+
+def free_name(wanted: str) -> str:
+    """Return a name for a checkpoint that is not taken, made of another text."""
+    wanted = re.sub(r"[^\w.-]+", "-", wanted).strip("-.")[:50] or "checkpoint"
+    candidates = itertools.chain([wanted], (f"{wanted}-{number}" for number in itertools.count(2)))
+    return next(name for name in candidates if not is_taken(name))
 
 
 def is_taken(name: str) -> bool:

@@ -12,6 +12,9 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdou
 # MLflow waits minutes for a tracking server that is gone: eight attempts of two minutes each.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# MLflow puts the uv project of the working directory into each model that it saves.
+os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")
 
 from ftcore.tracking.claims import Claim, claim, request_end
@@ -27,7 +30,9 @@ from ftcore.tracking.deletion import (
     run_dependents,
 )
 from ftcore.tracking.failures import RecordUnavailable
+from ftcore.tracking.imported_runs import import_run, imported_from
 from ftcore.tracking.leases import ClaimLost
+from ftcore.tracking.logged_models import log_model, logged_models
 from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import (
     Recorder,
@@ -52,4 +57,5 @@ __all__ += ["sign_of_life", "sign_off", "supervision"]
 __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
 __all__ += ["executed", "find_runs", "finish", "history", "last_failure"]
 __all__ += ["dataset_dependents", "delete_dataset", "edit_dataset", "rename_dataset"]
+__all__ += ["import_run", "imported_from", "log_model", "logged_models"]
 __all__ += ["next_place", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

@@ -13,7 +13,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Task
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.tracking import reader
+from ftcore.tracking import logged_models, reader
 from ftcore.tracking.run_record import Run, UnreadableRun
 from ftcore.tracking.store import connect
 
@@ -97,6 +97,7 @@ def delete(*run_ids: str) -> None:
     run_dependents(*run_ids).refuse()
     client, _ = connect()
     for run_id in run_ids:
+        logged_models.delete_models(run_id)
         client.delete_run(run_id)
         shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)
 

@@ -22,7 +22,7 @@ from ftcore.validation import printable
 
 LOCK_SECONDS = 20.0  # to wait for another program that locks the database, as long as MLflow does
 CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
-_RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message")
+_RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message", "imported")
 _CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed", "class_weights")
 _OTHER_COLUMNS = ("started", "seconds", "val_accuracy", "test_accuracy", "config")
 _COLUMNS = [*_RUN_COLUMNS, *_CONFIG_COLUMNS, *_OTHER_COLUMNS]

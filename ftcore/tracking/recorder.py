@@ -1,13 +1,11 @@
 """Writes the record: new runs, their events, names, places in the queue and ends."""
 
 import contextlib
-import functools
 import json
 import logging
 import os
 import platform
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Sequence
@@ -32,6 +30,7 @@ from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.leases import ClaimLost
 from ftcore.tracking.run_record import Run
 from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, parts_of_tag, tag
+from ftcore.tracking.usual_tags import git_commit, usual_tags
 
 FLUSH_SECONDS = 0.5
 MAX_PAUSE = 30.0  # seconds between two attempts while the record cannot be written
@@ -66,7 +65,7 @@ def create_run(
         "config": json.dumps(replace(config, name=name).to_dict()),
         "format": str(FORMAT),
         "version": __version__,
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "python": platform.python_version(),
         "experiment": experiment,
         "experiment_name": experiment_name,
@@ -76,7 +75,7 @@ def create_run(
     client, mlflow_experiment = connect()
     tags["sequence"] = f"{reader.last_sequence() + 1:012}"
     params = [Param(key, str(value)) for key, value in config.to_dict().items()]
-    prefixed = {tag(key): tags[key] for key in tags}
+    prefixed = {tag(key): tags[key] for key in tags} | usual_tags(tags["person"])
     run = client.create_run(mlflow_experiment, tags=prefixed, run_name=name)
     client.log_batch(run.info.run_id, params=params)
     client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
@@ -347,15 +346,6 @@ def close_interrupted() -> None:
         for run in reader.search(f"attributes.status = '{status}'"):
             if run.status == "interrupted" and not (run.lost and run.worker == "ray"):
                 finish(run.run_id, Finished("interrupted", run.message))
-
-
-@functools.cache
-def _git_commit() -> str:
-    command = ["git", "rev-parse", "HEAD"]
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        git = subprocess.run(command, cwd=paths.ROOT, capture_output=True, timeout=5, check=True)
-        return git.stdout.decode().strip()
-    return ""
 
 
 def _process() -> dict[str, str]:

@@ -53,6 +53,7 @@ class Run:
     experiment_name: str = ""
     place: float = 0.0  # in the queue: lower places run first
     person: str = people.SOMEONE  # who asked for it; see `ftcore.people`
+    imported: str = ""  # its id in the home that it comes from
     self_trained: bool = False  # in records of earlier versions; such a run cannot be resumed
     worker: str = "local"  # that executes it, or did: "local" or "ray"
     node: str = ""  # where, for users; the host's name, and with Ray the node's id
@@ -144,6 +145,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         experiment_name=tags.get("experiment_name", ""),
         place=float(tags.get("place") or 0),
         person=tags.get("person") or people.SOMEONE,
+        imported=tags.get("imported", ""),
         self_trained=bool(settings.get("self_training")),
         worker=tags.get("worker", "local"),
         node=tags.get("node") or tags.get("host", ""),

@@ -1,7 +1,10 @@
 """The programs beside an exported model: predict.py, and words.py, which splits texts into words."""
 
+from importlib.metadata import version
 from pathlib import Path
 
+from ftcore.models.checkpoints import Checkpoint
+from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.text import normalization
 from ftcore.text.word_rules import CURRENT, WordRule
 
@@ -31,6 +34,12 @@ def tokenize(text):
 def predict() -> str:
     """Return the program that answers texts, the same for every model."""
     return _TEMPLATE.read_text("utf-8")
+
+
+def requirements(checkpoint: Checkpoint) -> list[str]:
+    """The packages that predict.py needs, as installed here."""
+    tokenizers = ["tokenizers"] if isinstance(checkpoint.model, EncoderSpec) else []
+    return [f"{name}=={version(name)}" for name in ("numpy", "onnxruntime", *tokenizers)]
 
 
 def words(rule: WordRule) -> str:

@@ -34,10 +34,10 @@ def import_form() -> None:
     with st.form("import"):
         left, right = st.columns(2)
         with left:
-            model = _file_input("Model file", "Path of the .pth", ["pth", "pt"], "import")
+            model = file_input("Model file", "Path of the .pth", ["pth", "pt"], "import")
             name = st.text_input("Name", "lesson", key="import_name", max_chars=60)
         with right:
-            glove = _file_input(
+            glove = file_input(
                 "GloVe file",
                 "Path of glove.6B.100d.txt",
                 ["txt", "vec", "zip", "gz", "bz2", "xz"],
@@ -52,21 +52,22 @@ def import_form() -> None:
                 st.success(_summary(_import(model, glove, options)))
 
 
-def _file_input(label: str, placeholder: str, types: list[str], key: str) -> "Source":
+def file_input(label: str, placeholder: str, types: list[str], key: str) -> "Source":
+    """Draw the inputs of a file: its path on this machine, or an upload."""
     path = st.text_input(label, key=f"{key}_path", placeholder=placeholder, persist_state="session")
     return path, st.file_uploader("or upload it", types, key=f"{key}_file")
 
 
 def _import(model: "Source", glove: "Source", options: dict[str, Any]) -> Checkpoint:
     with tempfile.TemporaryDirectory(prefix="unfreeze-") as folder, st.spinner("Importing …"):
-        files = [_local_file(source, folder) for source in (model, glove)]
+        files = [local_file(source, folder) for source in (model, glove)]
         from ftcore.exchange.lesson_import import import_lesson  # imports torch
 
         return run_task(import_lesson(*files, **options))
 
 
-def _local_file(source: "Source", folder: str) -> Path:
-    """The path of the file; an upload is first written below `folder`."""
+def local_file(source: "Source", folder: str) -> Path:
+    """The path of the file; an upload is first written below `folder`. Raises UnfreezeError."""
     path, upload = source
     if upload is not None and path.strip():
         raise UnfreezeError(
@@ -79,7 +80,7 @@ def _local_file(source: "Source", folder: str) -> Path:
         return file
     if path.strip():
         return validation.expand_home(path.strip())
-    raise UnfreezeError("Both files are needed: give a path or upload each.")
+    raise UnfreezeError("A file is missing: give its path, or upload it.")
 
 
 def _summary(checkpoint: Checkpoint) -> str:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import streamlit as st
 
 from ftcore import formatting
-from ftcore.exchange.formats import FORMATS, export_file
+from ftcore.exchange.formats import FORMATS, HUB, export_file
 from ftcore.models.checkpoints import Checkpoint
+from pages.components.forms.push_form import push_form
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
@@ -43,6 +44,8 @@ def export_formats(checkpoint: Checkpoint) -> None:
                 st.caption(escape_markdown(fault))
             else:
                 _make_and_download(checkpoint, name)
+                if name == HUB:
+                    push_form(checkpoint)
 
 
 def _make_and_download(checkpoint: Checkpoint, name: str) -> None:

@@ -133,6 +133,8 @@ def _header(run: tracking.Run) -> None:
         else:
             st.markdown(mode_badge(run.config.mode, mode_title(run.config.mode)))
         st.badge(run.status.capitalize(), color=BADGES[run.status])
+        if run.imported:
+            st.badge("Imported", color="gray")
         st.space("stretch")
         if run.live:
             run_controls.live_controls(run)

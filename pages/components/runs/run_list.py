@@ -15,6 +15,9 @@ from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
 
+IMPORTED = "imported"
+"""Stands beside the status of a run that came in a package."""
+
 
 def run_list(runs: pd.DataFrame, chosen: list[str]) -> None:
     """Draw the runs with `chosen` selected; rerun the page when the selection or a status changes.
@@ -63,7 +66,7 @@ def _draw(drawn: list[tuple[str, str]], chosen: list[str]) -> None:
         column_config={
             "Name": columns.TextColumn(width=180, pinned=True),
             "Status": columns.MultiselectColumn(
-                options=[*BADGES], color=[*BADGES.values()], width=100
+                options=[*BADGES, IMPORTED], color=[*BADGES.values(), "gray"], width=100
             ),
             "Mode": columns.MultiselectColumn(options=[*modes], color=[*modes.values()], width=110),
             "Validation": columns.NumberColumn(**percent, help=best_or_latest),
@@ -83,7 +86,10 @@ def _table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Name": runs["name"],
-            "Status": [[status] for status in runs["status"]],
+            "Status": [
+                [status, *[IMPORTED] * bool(imported)]
+                for status, imported in zip(runs["status"], runs["imported"], strict=True)
+            ],
             "Mode": [[mode_title(mode)] for mode in runs["mode"]],
             "Validation": runs["val_accuracy"].astype(float) * 100,
             "Test": runs["test_accuracy"].astype(float) * 100,

@@ -1,0 +1,78 @@
+"""Runs of another home, which arrive with their history."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+
+from ftcore import __version__, paths
+from ftcore.events import Evaluation, Finished, Point, Started, Step, Watched
+from ftcore.tracking import reader
+from ftcore.tracking.recorder import Recorder
+from ftcore.tracking.run_record import Run
+from ftcore.tracking.store import FORMAT, connect, tag
+
+_ENDED = ("finished", "failed")
+
+
+def import_run(
+    run: Run,
+    origin: str,
+    history: pd.DataFrame,
+    watched: pd.DataFrame,
+    place: Callable[[str], None],
+) -> str:
+    """Record a run of another home, with tables as those of `reader`, and return its new id.
+
+    origin: its id there. `place` writes its files, given the new id. A run that had not ended there counts as
+    stopped, as its snapshot did not come along. The run is listed when all of it is here; nothing of it
+    stays after an error. Raises UnfreezeError.
+    """
+    client, experiment = connect()
+    tags = {"format": str(FORMAT), "version": __version__, "imported": origin}
+    tags["sequence"] = f"{reader.last_sequence() + 1:012}"
+    prefixed = {tag(name): value for name, value in tags.items()}
+    began = int(run.created.timestamp() * 1000)
+    run_id = str(client.create_run(experiment, began, prefixed, run.name).info.run_id)
+    try:
+        place(run_id)
+        recorder = Recorder(run_id)
+        recorder.write(Started(run.facts, tuple(run.notes)))
+        for point in (*_points(history), *_watched(watched)):
+            recorder.write(point)
+        status = run.status if run.status in _ENDED else "stopped"
+        metrics = {name: value for name, value in run.metrics.items() if "/" not in name}
+        recorder.write(Finished(status, run.message, metrics))  # type: ignore[arg-type]
+        client.set_tag(run_id, tag("config"), json.dumps(run.config.to_dict() | {"name": run.name}))
+    except BaseException:
+        client.delete_run(run_id)
+        shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)
+        raise
+    return run_id
+
+
+def imported_from(origin: str) -> list[str]:
+    """Ids of the runs here that were imported from the run with this id."""
+    quoted = origin.replace("'", "")
+    return [run.run_id for run in reader.search(f"tags.`{tag('imported')}` = '{quoted}'")]
+
+
+def _points(history: pd.DataFrame) -> Iterator[Point]:
+    for row in history.to_dict("records"):
+        at = (int(row["step"]), row["epoch"], row["seconds"], int(row["examples"]))
+        if row["split"] == "train":
+            yield Step(*at, row["loss"], row["accuracy"], row["lr"])
+        else:
+            f1 = row.get("macro_f1", math.nan)
+            known = None if math.isnan(f1) else f1
+            yield Evaluation(row["split"], *at, row["loss"], row["accuracy"], known)
+
+
+def _watched(watched: pd.DataFrame) -> Iterator[Point]:
+    for step, table in watched.groupby("step"):
+        first = table.iloc[0]
+        rows = table.pivot(index="sentence", columns="label", values="probability")
+        at = (float(first["epoch"]), float(first["seconds"]), int(first["examples"]))
+        yield Watched(int(step), *at, tuple(map(tuple, rows.to_numpy().tolist())))

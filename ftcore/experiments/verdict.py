@@ -260,7 +260,8 @@ def _mcnemar(networks: list[Side], by_mode: dict[str, Side]) -> str:
     if not pair.discordant:
         return ""
     seed, (first, second) = next(iter(pair.discordant.items()))
-    counts = f"{pair.first.label} alone is right on {first:,} texts"
+    texts_are = "1 text" if first == 1 else f"{first:,} texts"
+    counts = f"{pair.first.label} alone is right on {texts_are}"
     counts += f" and {pair.second.label} alone on {second:,}"
     p_values = list(pair.p_values.values())
     if len(p_values) == 1:

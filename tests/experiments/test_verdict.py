@@ -113,6 +113,14 @@ def test_findings_do_not_repeat_the_summary():
     assert "retraining" not in " ".join(verdict.findings(results))
 
 
+def test_a_single_text_is_named_as_one():
+    right = np.arange(TEXTS) < 900
+    other = right.copy()
+    other[899:903] = [False, True, True, True]
+    found = verdict.findings([result("full", right), result("last-layer", other)])
+    assert any("Full alone is right on 1 text and Last layer alone on 3" in each for each in found)
+
+
 def test_further_findings():
     stopped = result("gradual", status="stopped")
     results = [result("full"), result("last-layer", 660, curve=(0.5, 0.6, 0.66)), stopped]

@@ -37,6 +37,8 @@ def test_an_excerpt_shows_the_match_and_folds_the_rest():
 
 def test_bars_of_many_classes_are_the_most_probable_ones_and_a_fold_with_the_rest():
     few = {"b <i>": 0.2, "a": 0.8}
+    bars = probability_bars({"a_b": 1.0}, {"a_b": "#112233"}, ["a_b"], {})
+    assert ">a_<wbr>b<" in bars  # a long name breaks between its words
     bars = probability_bars(few, dict.fromkeys(few, "#112233"), ["a"], {})
     assert bars.index("b &lt;i&gt;") < bars.index(">a<"), "in the order of the classes"
     many = {f"class {number}": 0.1 / 199 for number in range(200)} | {"class 150": 0.9}

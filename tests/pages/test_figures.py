@@ -176,7 +176,7 @@ def test_count_pairs_counts_every_pair(classes, texts, seed):
 def test_names_and_labels_in_matrices_are_escaped():
     run = predictions(labels=(BAD, "b"))
     confusion = matrix_figures.confusion(run.diagnostics, BAD, "#112233", (0, 1))
-    assert confusion.layout.yaxis.ticktext[0] == "is &lt;script&gt;alert(1)&lt;/script&gt;"
+    assert confusion.layout.yaxis.ticktext[0] == "is &lt;script&gt;alert(1)&lt;/scrip…"
     assert "<script" not in confusion.layout.title.text
     agreement = matrix_figures.agreement(run.correct, ~run.correct, (BAD, "b"), "#112233")
     assert "<script" not in agreement.to_json().replace("\\u003c", "<")

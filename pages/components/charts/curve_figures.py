@@ -27,7 +27,7 @@ def curves(results: Sequence[Result], metric: str, axis: str) -> go.Figure:
     for trace in traces:
         _add_run(fig, trace, metric, axis, trace.run_id in references)
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero")
-    fig.update_yaxes(tickformat="" if metric == "loss" else ".0%", nticks=6)
+    fig.update_yaxes(tickformat="" if metric == "loss" else ".1~%", nticks=6)
     return fig
 
 

@@ -59,7 +59,7 @@ def learning_curve(
     if laws:
         caption += " Dotted: the forecast."
     fig.update_layout(title_subtitle_text=caption)
-    fig.update_yaxes(title_text=title, tickformat=".0%", nticks=7)
+    fig.update_yaxes(title_text=title, tickformat=".1~%", nticks=7)
     if curves:
         fig.update_yaxes(range=_score_range(curves, laws, until))
     _set_size_axis(fig, sizes, until)

@@ -176,7 +176,7 @@ function layout(metric, head, theme, empty, base) {
       rangemode: "tozero", showspikes: false, ...(head.ranges && { range: head.ranges.x }),
     },
     yaxis: {
-      ...axis, tickformat: metric === "loss" ? "" : ".0%", nticks: 6,
+      ...axis, tickformat: metric === "loss" ? "" : ".1~%", nticks: 6,
       ...(head.ranges && { range: head.ranges[metric] }),
     },
     annotations: empty ? [note] : [],

@@ -143,7 +143,7 @@ def _set_score_axis(fig: go.Figure, sides: Sequence[Side], title: str) -> None:
     lowest, highest = min(bounds, default=0.0), max(bounds, default=1.0)
     margin = 0.08 * max(highest - lowest, 0.05)
     bounds = [lowest - margin, highest + 1.4 * margin]
-    fig.update_yaxes(title_text=title, tickformat=".0%", nticks=7, range=bounds)
+    fig.update_yaxes(title_text=title, tickformat=".1~%", nticks=7, range=bounds)
 
 
 def _set_time_axis(fig: go.Figure, seconds: Sequence[float], log: bool) -> None:

@@ -72,7 +72,7 @@ def probability_bars(
 def _bar(
     name: str, probability: float, colour: str, answered: bool, threshold: float | None
 ) -> str:
-    mark = ""
+    mark, breakable = "", escape_html(name).replace("_", "_<wbr>")
     if threshold is not None:
         mark = (
             f'<span title="Answered from {threshold:.0%} on" style="position:absolute;top:-.15rem;'
@@ -80,7 +80,7 @@ def _bar(
         )
     return (
         f'<span style="overflow-wrap:anywhere;font-weight:{600 if answered else 400}">'
-        f'{escape_html(name)}</span><span style="position:relative;display:grid">'
+        f'{breakable}</span><span style="position:relative;display:grid">'
         f"{progress_bar(probability, colour)}{mark}</span>"
         f'<span style="text-align:right;font-variant-numeric:tabular-nums">{probability:.1%}</span>'
     )

@@ -32,9 +32,8 @@ def in_parts(
     device = devices.pick()
     tokenizer = checkpoint_files.load_tokenizer(checkpoint)
     model = checkpoint_files.load_model(checkpoint, beside=True).to(device)
-    model.spec = model.spec.with_head(
-        model.spec.classes, "auto"
-    )  # reads a text as a new head would
+    # Reads a text as a new head would.
+    model.spec = model.spec.with_head(model.spec.classes, "auto")
     ids, offsets = drain(encoding.encode_texts(fingerprint, texts, tokenizer), on_event)
     tokens = Tokens.pack(ids, offsets, np.zeros(len(texts), np.int64), tokenizer.frame).to(device)
     longest = min(MAX_LENGTH, checkpoint.model.max_length)

@@ -1,7 +1,7 @@
-"""Run every benchmark, each in its own process.
+"""Run the benchmarks, each in its own process.
 
-python -m benchmarks --short     10 minutes or less on 2 quiet cores
-python -m benchmarks --full      everything
+python -m benchmarks --short     the speed of training and predictions, 10 minutes or less on 2 quiet cores
+python -m benchmarks --full      the full form of each
 """
 
 import subprocess
@@ -11,12 +11,10 @@ import time
 from benchmarks.harness import report
 from ftcore import paths
 
-NAMES = (
+SPEED = ("training.lesson", "training.scaling", "inference.predict", "training.memory")
+OTHERS = (
     "data.near_duplicates",
     "data.import_rows",
-    "training.lesson",
-    "training.scaling",
-    "inference.predict",
     "inference.prediction_sets",
     "inference.serving",
     "inference.batch_predictions",
@@ -24,15 +22,15 @@ NAMES = (
     "labels.second_look",
     "labels.active_learning",
     "labels.label_page",
-    "training.memory",
 )
 
 
 def main(argv: list[str] | None = None) -> None:
-    option = "--full" if report.options(__doc__ or "", argv).full else "--short"
+    full = report.options(__doc__ or "", argv).full
+    option, names = ("--full", (*SPEED, *OTHERS)) if full else ("--short", SPEED)
     began = time.monotonic()
     failed = []
-    for name in NAMES:
+    for name in names:
         command = [sys.executable, "-m", f"benchmarks.{name}", option]
         if subprocess.run(command, cwd=paths.ROOT).returncode:
             failed.append(name)

@@ -3,7 +3,8 @@
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -20,15 +21,17 @@ _ENDED = ("finished", "failed")
 def import_run(
     run: Run,
     origin: str,
+    settings: Mapping[str, Any],
     history: pd.DataFrame,
     watched: pd.DataFrame,
     place: Callable[[str], None],
 ) -> str:
     """Record a run of another home, with tables as those of `reader`, and return its new id.
 
-    origin: its id there. `place` writes its files, given the new id. A run that had not ended there counts as
-    stopped, as its snapshot did not come along. The run is listed when all of it is here; nothing of it
-    stays after an error. Raises UnfreezeError.
+    origin: its id there. settings: its config as recorded there, since a parsed one forgets what depends on
+    a checkpoint that is not here. `place` writes its files, given the new id. A run that had not ended there
+    counts as stopped, as its snapshot did not come along. The run is listed when all of it is here; nothing
+    of it stays after an error. Raises UnfreezeError.
     """
     client, experiment = connect()
     tags = {"format": str(FORMAT), "version": __version__, "imported": origin}
@@ -45,7 +48,7 @@ def import_run(
         status = run.status if run.status in _ENDED else "stopped"
         metrics = {name: value for name, value in run.metrics.items() if "/" not in name}
         recorder.write(Finished(status, run.message, metrics))  # type: ignore[arg-type]
-        client.set_tag(run_id, tag("config"), json.dumps(run.config.to_dict() | {"name": run.name}))
+        client.set_tag(run_id, tag("config"), json.dumps({**settings, "name": run.name}))
     except BaseException:
         client.delete_run(run_id)
         shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)

@@ -47,7 +47,7 @@ def import_package(archive: Path, name: str = "") -> Task[Checkpoint]:
             ref = name or checkpoints.free_name(manifest["title"])
             _place(folder, checkpoints.new_path(ref), ref, name)
             return checkpoints.find(ref)
-        run, tables = recorded
+        run, settings, tables = recorded
 
         def place(run_id: str) -> None:
             target = checkpoints.run_path(run_id)
@@ -56,8 +56,9 @@ def import_package(archive: Path, name: str = "") -> Task[Checkpoint]:
             _place(folder, target, run_id, name)
 
         run = replace(run, name=name or run.name)
-        history, watched = tables.history, tables.watched
-        return checkpoints.find(tracking.import_run(run, manifest["ref"], history, watched, place))
+        curves = (tables.history, tables.watched)
+        run_id = tracking.import_run(run, manifest["ref"], settings, *curves, place)
+        return checkpoints.find(run_id)
 
 
 def _manifest(shown: str, folder: Path) -> dict[str, Any]:
@@ -87,12 +88,15 @@ def _checked(shown: str, folder: Path) -> Checkpoint:
     return checkpoint
 
 
-def _run(shown: str, folder: Path, checkpoint: Checkpoint) -> tuple[Run, RunTables] | None:
-    """The run of a package; None if it has none."""
+def _run(
+    shown: str, folder: Path, checkpoint: Checkpoint
+) -> tuple[Run, dict[str, Any], RunTables] | None:
+    """The run of a package, its settings as recorded, and its tables; None if it has none."""
     if not (folder / contents.RUN_RECORD).exists():
         return None
     try:
-        run = run_files.from_json(validation.read_json(folder / contents.RUN_RECORD))
+        record = validation.read_json(folder / contents.RUN_RECORD)
+        run = run_files.from_json(record)
         tables = run_files.read_tables(folder / contents.RUN, run)
         answers = (folder / contents.RUN / METADATA).exists()
         if answers and tables.diagnostics is None:
@@ -101,7 +105,7 @@ def _run(shown: str, folder: Path, checkpoint: Checkpoint) -> tuple[Run, RunTabl
             raise ValueError("labels")
     except Exception:  # damaged files raise nearly anything
         raise _damaged(shown) from None
-    return run, tables
+    return run, record["config"], tables
 
 
 def _damaged(shown: str) -> UnfreezeError:

@@ -258,7 +258,7 @@ def test_a_run_shows_the_figures_of_each_class_and_the_measure_of_its_best_model
     app = open_page("train", run=fake_results.record(result))
     assert not app.exception
     figures = {metric.label: metric.value for metric in app.metric}
-    assert figures["Test, macro F1"] == "63.4%" and "Best validation, macro F1" in figures
+    assert figures["Test, macro F1"] == "63.4%" and "Validation, macro F1" in figures
     assert result.diagnostics is not None
     table = app.dataframe[0].value
     lowest = result.diagnostics.by_class.f1.argmin()

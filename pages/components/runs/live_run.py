@@ -235,8 +235,9 @@ def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
     tested, test_texts = run.metrics.get("test_accuracy"), run.facts.get("test_texts")
     several = run.facts.get("several_labels", False)
     with st.grid(4 + by_f1 + several, min_column_width=150, border=True):
-        name = "Best validation, macro F1" if by_f1 else "Best validation"
-        st.metric(name, formatting.accuracy(best, run.facts.get("val_texts")))
+        name = "Validation, macro F1" if by_f1 else "Best validation"  # no longer, for phones
+        help = "The best so far." if by_f1 else None
+        st.metric(name, formatting.accuracy(best, run.facts.get("val_texts")), help=help)
         if by_f1:
             f1 = formatting.percent(run.metrics.get("macro_f1"))
             help = "Mean F1 of all classes."

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from ftcore.data import datasets
-from ftcore.data.store import card
+from ftcore.data.store import card, collection, mapping
 from ftcore.data.store.request import Request
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
@@ -46,6 +46,19 @@ def test_whenever_a_file_changes_nothing_of_it_is_stored(tmp_path, change):
         ):
             drain(datasets.add(Request("mine", str(path))), act)
         assert card.names() == [] and not list(card.folder("x").parent.glob(".*"))
+
+
+def test_a_file_that_changes_between_two_passes_is_another_file(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.csv", "".join(LINES))
+
+    def complete(*arguments):
+        append(path)
+        return mapping.complete(*arguments)
+
+    monkeypatch.setattr(collection, "complete", complete)  # once the first rows are known
+    with pytest.raises(UnfreezeError, match="changed while it was read"):
+        drain(datasets.add(Request("mine", str(path))))
+    assert card.names() == []
 
 
 def _reading(task):

@@ -135,10 +135,10 @@ def test_an_experiment_that_cannot_be_queued_whole_is_not_queued(monkeypatch):
     """The disk is full from the second run on."""
     create_run, run_ids = tracking.create_run, []
 
-    def create_run_on_a_disk_that_fills(*arguments: object) -> str:
+    def create_run_on_a_disk_that_fills(*arguments, **named):
         if run_ids:
             full_disk.enter_context(disk_limit.limit_file_size(1))
-        run_ids.append(create_run(*arguments))
+        run_ids.append(create_run(*arguments, **named))
         return run_ids[-1]
 
     monkeypatch.setattr(tracking, "create_run", create_run_on_a_disk_that_fills)

@@ -4,9 +4,11 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
 
 from ftcore import paths
 
@@ -25,13 +27,9 @@ class RayMachines:
 
     def __init__(self, cpus: Sequence[int]) -> None:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        from ray.cluster_utils import Cluster  # once the token is set
-
-        self._cpus = cpus
-        self._cluster = Cluster()
-        self._add(0)
-        self._nodes = [self._add(count) for count in cpus]
-        os.environ["RAY_ADDRESS"] = self._cluster.address
+        # Ray reads these when it is imported, which in this process may be long ago.
+        self._process = ProcessPoolExecutor(1, get_context("spawn"))
+        os.environ["RAY_ADDRESS"] = self._call(_Nodes.start, cpus)
         self._start_supervisor()
 
     def restart_supervisor(self) -> None:
@@ -42,24 +40,53 @@ class RayMachines:
 
     def replace_node(self, name: str) -> None:
         """Kill all processes of the node that a run names, and start another one."""
-        ids = [node.node_id[:8] in name for node in self._nodes]
-        number = ids.index(True)
-        self._cluster.remove_node(self._nodes[number], allow_graceful=False)
-        self._nodes[number] = self._add(self._cpus[number])
+        self._call(_Nodes.replace, name)
 
     def shut_down(self) -> None:
         self._supervisor.terminate()
         self._supervisor.wait(END_SECONDS)
-        self._cluster.shutdown()
+        self._call(_Nodes.shut_down)
+        self._process.shutdown()
 
-    def _add(self, cpus: int) -> "Node":
-        """Add a node. Ray gives up after 30 s, which a busy machine may need."""
-        settings = {"include_dashboard": False, "object_store_memory": 80_000_000}
-        for _ in range(ATTEMPTS - 1):
-            with suppress(Exception):  # Ray raises no narrower one
-                return self._cluster.add_node(num_cpus=cpus, **settings)
-        return self._cluster.add_node(num_cpus=cpus, **settings)
+    def _call(self, method: Callable[..., Any], *arguments: object) -> Any:
+        return self._process.submit(method, *arguments).result()
 
     def _start_supervisor(self) -> None:
         command = [sys.executable, "-m", "ftcore", "worker", "--ray"]
         self._supervisor = subprocess.Popen(command, cwd=paths.ROOT, start_new_session=True)
+
+
+class _Nodes:
+    """The nodes of the cluster, in the process that started them."""
+
+    cluster: Any
+    nodes: "list[Node]"
+    cpus: Sequence[int]
+
+    @classmethod
+    def start(cls, cpus: Sequence[int]) -> str:
+        from ray.cluster_utils import Cluster
+
+        cls.cluster, cls.cpus = Cluster(), cpus
+        cls._add(0)
+        cls.nodes = [cls._add(count) for count in cpus]
+        return str(cls.cluster.address)
+
+    @classmethod
+    def replace(cls, name: str) -> None:
+        number = [node.node_id[:8] in name for node in cls.nodes].index(True)
+        cls.cluster.remove_node(cls.nodes[number], allow_graceful=False)
+        cls.nodes[number] = cls._add(cls.cpus[number])
+
+    @classmethod
+    def shut_down(cls) -> None:
+        cls.cluster.shutdown()
+
+    @classmethod
+    def _add(cls, cpus: int) -> "Node":
+        """Add a node. Ray gives up after 30 s, which a busy machine may need."""
+        settings = {"include_dashboard": False, "object_store_memory": 80_000_000}
+        for _ in range(ATTEMPTS - 1):
+            with suppress(Exception):  # Ray raises no narrower one
+                return cls.cluster.add_node(num_cpus=cpus, **settings)
+        return cls.cluster.add_node(num_cpus=cpus, **settings)

@@ -202,12 +202,11 @@ def test_an_upload_is_limited_and_cannot_run_code(page, tmp_path):
     with serve(home, "--server.maxUploadSize", "1") as address:
         page.goto(f"{address}/checkpoints")
         page.get_by_role("tab", name="Import").click()
-        uploads = page.locator("input[type=file]")
         with page.expect_request(lambda request: request.method == "PUT") as sent:
-            uploads.nth(0).set_input_files(bomb)
+            page.locator(".st-key-import_file input[type=file]").set_input_files(bomb)
         headers = sent.value.all_headers()
         expect(page.get_by_text("model.pth")).to_be_visible()
-        uploads.nth(1).set_input_files(words)
+        page.locator(".st-key-import_glove_file input[type=file]").set_input_files(words)
         expect(page.get_by_text("glove.txt")).to_be_visible()
         page.get_by_role("button", name="Import", exact=True).click()
         expect(page.get_by_text("was refused, and nothing in it was run")).to_be_visible()

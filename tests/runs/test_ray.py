@@ -77,9 +77,10 @@ def wait_for(condition):
 
 
 def training(run_id):
-    """The record of a run once it trains and can be resumed."""
+    """The record of a run once it trains and can be resumed; where that is fast, it reads as evaluating."""
     wait_for(lambda: snapshots.path(checkpoints.run_path(run_id)).exists())
-    return wait_for(lambda: (run := tracking.run(run_id)).phase == "training" and run)
+    phases = ("training", "evaluating")
+    return wait_for(lambda: (run := tracking.run(run_id)).phase in phases and run)
 
 
 def end(run_id):

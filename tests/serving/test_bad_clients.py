@@ -4,6 +4,7 @@ import gzip
 import json
 import socket
 import threading
+import time
 
 import pytest
 import requests
@@ -108,8 +109,7 @@ def test_a_client_that_leaves_is_counted_and_forgotten(monkeypatch):
         client = socket.create_connection((host, int(port)))
         client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         client.close()
-        while 'status="499"} 1' not in requests.get(f"{address}/metrics").text:
-            pass
+        wait_for(lambda: 'status="499"} 1' in metrics(address))
         assert requests.post(f"{address}/predict", data=GOOD, headers=JSON).ok
 
 
@@ -124,10 +124,10 @@ def test_who_comes_while_too_many_are_answered_or_waits_too_long_is_told(monkeyp
 
         answers: list[requests.Response] = []
         waiting = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in waiting:
-            thread.start()
-        while not network.blocked or "waiting_texts 1" not in metrics(address):
-            pass  # one is computed, one waits
+        waiting[0].start()
+        wait_for(lambda: network.blocked)  # both at once would be computed together
+        waiting[1].start()
+        wait_for(lambda: "waiting_texts 1" in metrics(address))
         busy = requests.post(f"{address}/predict", data=GOOD, headers=JSON)
         assert busy.status_code == 503 and busy.headers["Retry-After"] == "1"
         network.open.set()
@@ -146,6 +146,13 @@ def test_who_comes_while_too_many_are_answered_or_waits_too_long_is_told(monkeyp
 
 def metrics(address):
     return requests.get(f"{address}/metrics").text
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_failure_is_a_sentence_without_its_details(address):

@@ -1,6 +1,7 @@
 """Batches: of similar length, of all callers in turn, and what a caller that leaves takes along."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +10,12 @@ from ftcore.serving import batching
 from ftcore.serving.batching import Batcher, similar
 from ftcore.text.truncation import Truncation
 from tests.helpers.endpoints import Counting, small_model
+
+
+def run(coroutine):
+    """Its result, from a loop in a thread: browser tests leave one running in the main thread."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, coroutine).result()
 
 
 def test_texts_of_similar_length_are_computed_together():
@@ -26,7 +33,7 @@ def test_scores_come_back_in_the_order_of_the_texts():
             assert batcher.waiting == 0
             return both
 
-    first, second = asyncio.run(ask(Counting()))
+    first, second = run(ask(Counting()))
     assert first.scores[:, 0].tolist() == [150, 3, 60, 9]
     assert first.lengths.tolist() == [150, 3, 60, 9] and first.unknown == 0
     assert second.scores[:, 0].tolist() == [1, 0] and second.unknown >= 1
@@ -48,7 +55,7 @@ def test_a_sentence_does_not_wait_for_a_long_list(monkeypatch):
                 await asyncio.sleep(0)
             await asyncio.gather(many, one("sentence", ["good"]))
 
-    asyncio.run(ask())
+    run(ask())
     assert ended == ["sentence", "list"]
 
 
@@ -58,7 +65,7 @@ def test_what_arrives_together_is_one_batch():
             await asyncio.gather(*(batcher.score(["good film"]) for _ in range(8)))
 
     network = Counting()
-    asyncio.run(ask(network))
+    run(ask(network))
     assert sum(map(len, network.batches)) == 8
     assert len(network.batches) < 8
 
@@ -78,5 +85,5 @@ def test_a_caller_that_leaves_takes_its_texts_along():
             return (await batcher.score(["good"])).scores[0, 0]
 
     network = Counting()
-    assert asyncio.run(ask(network)) == 1
+    assert run(ask(network)) == 1
     assert sum(map(len, network.batches)) < 500

@@ -7,6 +7,7 @@ load comes from a process of its own on the same cores. One server after the oth
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -101,31 +102,18 @@ def _train() -> str:
 def _servers(ref: str, folder: Path) -> dict[str, list[str]]:
     """The command of each server, without its port, after its form of the model was written."""
     forms = {OURS: "onnx-int8", FP32: "onnx", PLAIN: "huggingface", MLFLOW: "mlflow"}
-    python = [sys.executable, "-m"]
+    python, local = [sys.executable, "-m"], ["--env-manager", "local"]
     tails = {
         OURS: ["ftcore", "serve", "FOLDER", "--port", "PORT"],
         FP32: ["ftcore", "serve", "FOLDER", "--port", "PORT"],
         PLAIN: ["benchmarks.inference.plain_endpoint", "FOLDER", "PORT"],
-        MLFLOW: [
-            "mlflow",
-            "models",
-            "serve",
-            "--env-manager",
-            "local",
-            "-m",
-            "FOLDER",
-            "--port",
-            "PORT",
-        ],
+        MLFLOW: ["mlflow", "models", "serve", *local, "-m", "FOLDER", "--port", "PORT"],
     }
     servers = {}
     for name, form in forms.items():
-        if form in formats.FORMATS:
-            target = str(drain(formats.export(form, ref, folder / form)))
-            servers[name] = [
-                *python,
-                *(target if part == "FOLDER" else part for part in tails[name]),
-            ]
+        target = str(drain(formats.export(form, ref, folder / form)))
+        tail = [target if part == "FOLDER" else part for part in tails[name]]
+        servers[name] = [*python, *tail]
     return servers
 
 
@@ -163,8 +151,10 @@ def _running(command: list[str]) -> Iterator[str]:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     full = [str(port) if part == "PORT" else part for part in command]
+    programs = str(Path(sys.executable).parent)  # where MLflow looks for its server
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     process = subprocess.Popen(
-        full, cwd=paths.ROOT, stdout=subprocess.DEVNULL, start_new_session=True
+        full, cwd=paths.ROOT, stdout=subprocess.DEVNULL, start_new_session=True, env=environment
     )
     try:
         end = time.monotonic() + START_SECONDS

@@ -78,7 +78,7 @@ FORMATS = {
     ),
     "mlflow": ExportFormat(
         "MLflow model",
-        "A folder for `mlflow models serve` and MLflow's registry; a run's is also logged with the run.",
+        "A folder for mlflow models serve and MLflow's registry; a run's is also logged with the run.",
         mlflow_model.write,
         unfit=onnx_export.unfit,
     ),

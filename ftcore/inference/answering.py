@@ -1,4 +1,4 @@
-"""Answers files of texts in threads of this process, one file after the other, whoever looks on."""
+"""Answers files of texts in threads of this process, one file after the other, for all visitors."""
 
 import logging
 import threading

@@ -181,7 +181,7 @@ def connect() -> Any:
 
     Raises UnfreezeError if that fails.
     """
-    # Whoever reaches Ray's ports may run code (CVE-2023-48022) unless a token is asked for.
+    # Anyone who reaches Ray's ports may run code (CVE-2023-48022) unless a token is asked for.
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = os.environ.get("RAY_ADDRESS")

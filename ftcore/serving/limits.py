@@ -1,4 +1,4 @@
-"""How much an endpoint takes, and what it says to whoever sends more."""
+"""How much an endpoint takes, and the refusals beyond that."""
 
 from dataclasses import dataclass, field
 

@@ -1,7 +1,8 @@
 """What runs next: fair between people, by priority among the runs of one person, within limits.
 
 The person with the fewest running runs is next; among equals, the one whose last run began the longest ago,
-or who has had none. Of that person's runs, the one of the highest priority is next, then the one at the lowest place.
+or who has had none. Of that person's runs, the one of the highest priority is next, then the one at the
+lowest place.
 Nobody gains turns by many runs or a high priority, so that nobody waits for two turns of another person.
 
 A worker asks `next_run` whenever it could execute one more run. What it starts belongs to `running` until it

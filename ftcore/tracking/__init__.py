@@ -33,20 +33,15 @@ from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.imported_runs import import_run, imported_from
 from ftcore.tracking.leases import ClaimLost
 from ftcore.tracking.logged_models import log_model, logged_models
+from ftcore.tracking.queued_runs import enqueue, executed, lost, next_place, say, waiting
 from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import (
     Recorder,
     close_interrupted,
     create_run,
     disk_use,
-    enqueue,
-    executed,
     finish,
-    lost,
-    next_place,
     rename,
-    say,
-    waiting,
 )
 from ftcore.tracking.run_record import Run
 from ftcore.tracking.supervision import Supervision, sign_of_life, sign_off, supervision

@@ -1,4 +1,4 @@
-"""Writes the record: new runs, their events, names, places in the queue and ends."""
+"""Writes the record: new runs, their events, names and ends."""
 
 import contextlib
 import json
@@ -23,12 +23,11 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Event, Finished, Point
 from ftcore.models import checkpoints
 from ftcore.storage import files
-from ftcore.tracking import reader
-from ftcore.tracking.address import is_home_database, is_server, tracking_uri
-from ftcore.tracking.claims import Claim, is_locked, lock_file
+from ftcore.tracking import queued_runs, reader
+from ftcore.tracking.address import is_server, tracking_uri
+from ftcore.tracking.claims import Claim
 from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.leases import ClaimLost
-from ftcore.tracking.run_record import Run
 from ftcore.tracking.store import FORMAT, MLFLOW_STATUS, connect, parts_of_tag, tag
 from ftcore.tracking.usual_tags import git_commit, usual_tags
 
@@ -37,7 +36,6 @@ MAX_PAUSE = 30.0  # seconds between two attempts while the record cannot be writ
 END_SECONDS = 30.0  # to wait for a tracking server before the end of a run is given up
 HEARTBEAT_SECONDS = 20.0
 BATCH = 900  # MLflow takes at most 1,000 values at once
-PROBE_SECONDS = 0.1  # longer than another caller of `is_locked` holds a lock
 MAX_NAME = 250  # characters
 log = logging.getLogger(__name__)
 
@@ -81,14 +79,8 @@ def create_run(
     client.update_run(run.info.run_id, status=MLFLOW_STATUS["queued"])
     run_id = str(run.info.run_id)
     if place:
-        _mark_as_ours(run_id)
+        queued_runs.mark_as_ours(run_id)
     return run_id
-
-
-def _mark_as_ours(run_id: str) -> None:
-    """Let `waiting` tell the runs of this home from those of others that share the record."""
-    lock_file(run_id).parent.mkdir(parents=True, exist_ok=True)
-    lock_file(run_id).touch()
 
 
 class Recorder:
@@ -285,56 +277,6 @@ def disk_use(run_id: str) -> int:
     """Size of a run's files, in bytes."""
     folder = paths.runs_dir() / run_id
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def enqueue(run_id: str, place: float, message: str = "", losses: int = 0) -> None:
-    """Record a run as queued, at a place. `losses`: how often its process was lost before."""
-    client, _ = connect()
-    _mark_as_ours(run_id)
-    tags = {"status": "queued", "message": message, "place": str(place), "losses": str(losses)}
-    client.log_batch(run_id, tags=[RunTag(tag(key), value) for key, value in tags.items()])
-    client.update_run(run_id, status=MLFLOW_STATUS["queued"])
-
-
-def waiting() -> list[Run]:
-    """The queued runs that no process has claimed, by place; without those of other homes on a server."""
-    queued = _queued()
-    if not is_home_database():
-        queued = [run for run in queued if lock_file(run.run_id).exists()]
-    unclaimed = [run for run in queued if not _is_claimed(run)]
-    return sorted(unclaimed, key=lambda run: run.place)
-
-
-def next_place() -> float:
-    """The place behind all queued runs: the time, unless the clock was set back meanwhile."""
-    return max([time.time(), *(run.place + 1 for run in _queued())])
-
-
-def executed() -> list[str]:
-    """Ids of the runs that processes execute: of this machine, or of all that share the record."""
-    running = reader.search(f"tags.`{tag('status')}` = 'running'")
-    return [run.run_id for run in running if _is_claimed(run)]
-
-
-def lost() -> list[Run]:
-    """The runs of Ray workers whose process is gone without having recorded an end."""
-    running = reader.search(f"tags.`{tag('status')}` = 'running'")
-    return [run for run in running if run.lost and run.worker == "ray"]
-
-
-def say(run_id: str, message: str) -> None:
-    """Record why a run waits."""
-    client, _ = connect()
-    client.set_tag(run_id, tag("message"), message)
-
-
-def _is_claimed(run: Run) -> bool:
-    return is_locked(run.run_id, PROBE_SECONDS) if is_home_database() else run.claimed
-
-
-def _queued() -> list[Run]:
-    # By our own tag, since a process killed while it queues a run does not set MLflow's status.
-    return [run for run in reader.search(f"tags.`{tag('status')}` = 'queued'") if run.place]
 
 
 def close_interrupted() -> None:

@@ -17,7 +17,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation, Finished, Progress, Resumable, Started, Step, Watched
 from ftcore.models import checkpoints
-from ftcore.tracking import reader, recorder
+from ftcore.tracking import queued_runs, reader, recorder
 from ftcore.tracking.store import connect
 from tests.helpers import disk_limit, small_runs
 
@@ -194,7 +194,7 @@ def test_full_disk_is_an_error_and_changes_nothing():
 
 
 def test_waiting_includes_a_run_whose_claim_another_process_just_checks(monkeypatch):
-    monkeypatch.setattr(recorder, "PROBE_SECONDS", 20.0)
+    monkeypatch.setattr(queued_runs, "PROBE_SECONDS", 20.0)
     run_id = tracking.create_run(FineTuneConfig(), place=1.0)
     check = tracking.claim(run_id)
     threading.Timer(0.3, check.release).start()

@@ -5,20 +5,15 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-import pandas as pd
-
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
 from ftcore.events import (
-    Evaluation,
     Event,
     Finished,
     Noted,
     Point,
     Progress,
     Started,
-    Step,
-    Watched,
 )
 from ftcore.runs import workers
 from ftcore.runs.execution import EndRequest
@@ -62,7 +57,7 @@ def follow(run_id: str, request: EndRequest, resumed: bool) -> Generator[Event, 
         else:
             run = record.run
             if not run.live and not run.lost:
-                yield Finished(run.status, run.message, _final_metrics(run))  # type: ignore[arg-type]
+                yield Finished(run.status, run.message, run.final_metrics)  # type: ignore[arg-type]
                 return
         time.sleep(POLL_SECONDS)
 
@@ -75,7 +70,7 @@ class _Record:
         self._facts: dict[str, Any] = {}
         self._notes = 0
         self._progress: Progress | None = None
-        self._points = set(_points(run_id)) if resumed else set[Point]()
+        self._points = set(tracking.points(run_id)) if resumed else set[Point]()
         self._seen_once: set[Point] = set()
         self._trouble = ""
 
@@ -99,7 +94,7 @@ class _Record:
 
     def _new_points(self, ended: bool) -> list[Point]:
         """Points that two looks have shown: one may come while only half of a point can be read."""
-        found = [point for point in _points(self.run.run_id) if point not in self._points]
+        found = [point for point in tracking.points(self.run.run_id) if point not in self._points]
         points = found if ended else [point for point in found if point in self._seen_once]
         self._points.update(points)
         self._seen_once = set(found)
@@ -126,30 +121,3 @@ def _ask_to_end(run_id: str, request: EndRequest) -> None:
             return
     if run.live:
         tracking.request_end(run_id, request.action)
-
-
-def _points(run_id: str) -> list[Point]:
-    """The points of the curves, in the order in which they were recorded."""
-    points: list[Point] = []
-    whole = tracking.history(run_id).dropna(subset=["epoch", "examples"])
-    for row in whole.to_dict("records"):
-        names = ("epoch", "seconds", "loss", "accuracy")
-        values: dict[str, Any] = {name: row[name] for name in names}
-        values |= {name: int(row[name]) for name in ("step", "examples")}
-        if row["split"] == "train":
-            points.append(Step(**values, lr=row["lr"]))
-        else:
-            f1 = None if pd.isna(row["macro_f1"]) else row["macro_f1"]
-            points.append(Evaluation(row["split"], **values, macro_f1=f1))
-    for step, rows in tracking.watched(run_id).dropna(subset=["epoch", "examples"]).groupby("step"):
-        first = rows.iloc[0]
-        values = {"step": step, "epoch": first["epoch"], "seconds": first["seconds"]}
-        probabilities = rows.groupby("sentence")["probability"].agg(tuple)
-        values |= {"examples": int(first["examples"]), "probabilities": tuple(probabilities)}
-        points.append(Watched(**values))
-    last = {Step: 0, Evaluation: 1, Watched: 2}  # of one step
-    return sorted(points, key=lambda point: (point.step, last[type(point)]))
-
-
-def _final_metrics(run: tracking.Run) -> dict[str, float]:
-    return {name: value for name, value in run.metrics.items() if "/" not in name}

@@ -45,6 +45,7 @@ from ftcore.tracking.recorder import (
 )
 from ftcore.tracking.run_record import Run
 from ftcore.tracking.supervision import Supervision, sign_of_life, sign_off, supervision
+from ftcore.tracking.table_points import points
 
 __all__ = ["Claim", "ClaimLost", "Dependents", "RecordUnavailable", "Recorder", "Run"]
 __all__ += ["Supervision", "checkpoint_dependents", "claim", "lost", "request_end", "say"]
@@ -53,4 +54,4 @@ __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "d
 __all__ += ["executed", "find_runs", "finish", "history", "last_failure"]
 __all__ += ["dataset_dependents", "delete_dataset", "edit_dataset", "rename_dataset"]
 __all__ += ["import_run", "imported_from", "log_model", "logged_models"]
-__all__ += ["next_place", "rename", "run", "run_dependents", "runs", "waiting", "watched"]
+__all__ += ["next_place", "points", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

@@ -1,16 +1,15 @@
 """Runs of another home, which arrive with their history."""
 
 import json
-import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from ftcore import __version__, paths
-from ftcore.events import Evaluation, Finished, Point, Started, Step, Watched
-from ftcore.tracking import reader
+from ftcore.events import Finished, Started
+from ftcore.tracking import reader, table_points
 from ftcore.tracking.recorder import Recorder
 from ftcore.tracking.run_record import Run
 from ftcore.tracking.store import FORMAT, connect, tag
@@ -43,11 +42,10 @@ def import_run(
         place(run_id)
         recorder = Recorder(run_id)
         recorder.write(Started(run.facts, tuple(run.notes)))
-        for point in (*_points(history), *_watched(watched)):
+        for point in table_points.of_tables(history, watched):
             recorder.write(point)
         status = run.status if run.status in _ENDED else "stopped"
-        metrics = {name: value for name, value in run.metrics.items() if "/" not in name}
-        recorder.write(Finished(status, run.message, metrics))  # type: ignore[arg-type]
+        recorder.write(Finished(status, run.message, run.final_metrics))  # type: ignore[arg-type]
         client.set_tag(run_id, tag("config"), json.dumps({**settings, "name": run.name}))
     except BaseException:
         client.delete_run(run_id)
@@ -60,22 +58,3 @@ def imported_from(origin: str) -> list[str]:
     """Ids of the runs here that were imported from the run with this id."""
     quoted = origin.replace("'", "")
     return [run.run_id for run in reader.search(f"tags.`{tag('imported')}` = '{quoted}'")]
-
-
-def _points(history: pd.DataFrame) -> Iterator[Point]:
-    for row in history.to_dict("records"):
-        at = (int(row["step"]), row["epoch"], row["seconds"], int(row["examples"]))
-        if row["split"] == "train":
-            yield Step(*at, row["loss"], row["accuracy"], row["lr"])
-        else:
-            f1 = row.get("macro_f1", math.nan)
-            known = None if math.isnan(f1) else f1
-            yield Evaluation(row["split"], *at, row["loss"], row["accuracy"], known)
-
-
-def _watched(watched: pd.DataFrame) -> Iterator[Point]:
-    for step, table in watched.groupby("step"):
-        first = table.iloc[0]
-        rows = table.pivot(index="sentence", columns="label", values="probability")
-        at = (float(first["epoch"]), float(first["seconds"]), int(first["examples"]))
-        yield Watched(int(step), *at, tuple(map(tuple, rows.to_numpy().tolist())))

@@ -62,6 +62,11 @@ class Run:
     losses: int = 0  # how often that happened since it was last queued by a user
 
     @property
+    def final_metrics(self) -> dict[str, float]:
+        """Those that were recorded at its end, without the last points of its curves."""
+        return {name: value for name, value in self.metrics.items() if "/" not in name}
+
+    @property
     def live(self) -> bool:
         return self.status in ("queued", "running")
 

@@ -59,6 +59,19 @@ def test_a_sentence_does_not_wait_for_a_long_list(monkeypatch):
     assert ended == ["sentence", "list"]
 
 
+def test_a_long_list_is_computed_longest_first_so_that_rounds_have_little_padding(monkeypatch):
+    monkeypatch.setattr(batching, "ROUND_TOKENS", 12)
+    network = Counting()
+
+    async def ask():
+        async with Batcher(small_model(network)) as batcher:
+            await batcher.score(["good " * number for number in (1, 9, 3, 8, 2, 4)])
+
+    run(ask())
+    lengths = [length for batch in network.batches for length in batch]
+    assert lengths == [9, 8, 4, 3, 2, 1] and len(network.batches) > 1
+
+
 def test_what_arrives_together_is_one_batch():
     async def ask(network):
         async with Batcher(small_model(network)) as batcher:

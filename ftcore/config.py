@@ -24,6 +24,8 @@ from ftcore.text.truncation import MAX_LENGTH, Truncation
 
 SHOWN = ("checkpoint", "dataset", "mode", "epochs", "learning_rate", "limit")  # not folded away
 NEW_MODEL_SETTINGS = ("vectors", "words", "heads", "layers", "feedforward")
+# How a run is executed, not what it computes.
+EXECUTION = ("threads", "gpu_share", "devices", "priority")
 MAX_EPOCHS = 1000
 SHORTEST = 8  # least number of tokens of a text that a model is trained on
 NEW_MODEL = "new"  # in place of a checkpoint: random layers over word vectors, that is, pretraining

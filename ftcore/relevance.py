@@ -1,6 +1,6 @@
 """Which settings have an effect on a run; the others are not shown, and refused on the command line."""
 
-from ftcore.config import NEW_MODEL, NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
+from ftcore.config import EXECUTION, NEW_MODEL, NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.modes import REFERENCES, last_groups
 from ftcore.settings import Setting
@@ -17,6 +17,15 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
         names |= {"device", "threads", "gpu_share", "precision"}
     names -= _unused_by_data_and_model(config) | _unused_by_mode(config)
     return [SETTINGS[name] for name in SETTINGS if name in names]
+
+
+def shown_settings(config: FineTuneConfig) -> list[Setting]:
+    """Return those of them that describe a finished run: how it was executed, only where that was chosen."""
+    return [
+        setting
+        for setting in relevant_settings(config)
+        if setting.name not in EXECUTION or getattr(config, setting.name) != setting.default
+    ]
 
 
 def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:

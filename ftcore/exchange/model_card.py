@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ftcore import __version__, settings
-from ftcore.config import FineTuneConfig
+from ftcore.config import EXECUTION, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.errors import UnfreezeError
@@ -16,13 +16,13 @@ from ftcore.formatting import count, listing, percent
 from ftcore.models import calibration, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.modes import mode_title
-from ftcore.relevance import relevant_settings
+from ftcore.relevance import shown_settings
 from ftcore.statistics import wilson
 from ftcore.validation import printable
 
 UNKNOWN = "unknown"
 _OF_THIS_MACHINE = {"source", "source_task_data", "vectors", "checkpoint", "name"}
-_OF_THIS_MACHINE |= {"device", "devices", "priority"}
+_OF_THIS_MACHINE |= {"device", *EXECUTION}
 
 
 def card(checkpoint: Checkpoint, usage: str, library: str) -> str:
@@ -140,7 +140,7 @@ def _training(facts: dict[str, Any], config: FineTuneConfig | None) -> list[str]
         return []
     rows = {
         settings.label(setting): getattr(config, setting.name)
-        for setting in relevant_settings(config)
+        for setting in shown_settings(config)
         if setting.name not in _OF_THIS_MACHINE
     }
     device = " ".join(str(facts[name]) for name in ("device", "precision") if name in facts)

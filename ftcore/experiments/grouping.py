@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import Field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ftcore.config import FineTuneConfig
+from ftcore.config import EXECUTION, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.data.store import versions
 from ftcore.modes import MODES, REFERENCES, mode_title
@@ -27,7 +27,7 @@ _FACTS = {
 }
 # Do not tell sides apart.
 _IGNORED: tuple[str, ...] = ("seed", "name", "keep_model", "watch", "source", "source_task_data")
-_IGNORED += ("device", "devices", "threads", "gpu_share", "priority")
+_IGNORED += ("device", *EXECUTION)
 
 
 def group_by_settings(results: "Sequence[Result]") -> "list[tuple[str, list[Result]]]":

@@ -91,6 +91,15 @@ def test_several_runs_show_only_their_differences_unless_all_is_asked_for():
     assert open_runs(first).dataframe[1].value.loc["Dropout"].tolist() == ["0.25"]
 
 
+def test_how_a_run_was_executed_is_told_where_it_was_chosen_and_threads_as_they_were(monkeypatch):
+    monkeypatch.setitem(small_runs.FACTS, "threads", "2")
+    plain = open_runs(small_runs.run()).dataframe[1].value
+    assert not {"Devices", "Priority", "Share of a GPU"} & set(plain.index)
+    assert plain.loc["Threads"].tolist() == ["2"]
+    chosen = open_runs(small_runs.run(priority="high", seed=1)).dataframe[1].value
+    assert chosen.loc["Priority"].tolist() == ["high"]
+
+
 def finished_reference(config, person):
     run_id = tracking.create_run(config)
     with tracking.Recorder(run_id) as recorder:

@@ -15,7 +15,7 @@ from ftcore.exchange.run_files import RunTables
 from ftcore.exchange.takeaway.facts import facts
 from ftcore.formatting import count, percent
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.relevance import relevant_settings
+from ftcore.relevance import shown_settings
 from ftcore.tracking.run_record import Run
 
 _TEMPLATE = Path(__file__).with_name("report.html")
@@ -30,7 +30,7 @@ def html(checkpoint: Checkpoint, run: Run, tables: RunTables) -> str:
     config, look = run.config, tables.diagnostics
     used = {
         settings.label(setting): getattr(config, setting.name)
-        for setting in relevant_settings(config)
+        for setting in shown_settings(config)
         if setting.name not in _OF_A_MACHINE
     }
     sections = [_table(facts(checkpoint).items()), _curves(tables.history)]

@@ -20,7 +20,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
-from ftcore.relevance import relevant_settings
+from ftcore.relevance import shown_settings
 from pages.components.charts import answers_figure, curve_figures, diagnostics_figures
 from pages.components.charts.live_chart import metrics_of
 from pages.components.charts.tradeoff_figure import side_colours, tradeoff
@@ -191,7 +191,7 @@ def settings_table(sides: Sequence[Side]) -> str:
     columns = []
     for side in sides:
         run_config = side.results[0].run.config
-        relevant = relevant_settings(run_config)
+        relevant = shown_settings(run_config)
         names = {settings.label(each): each.name for each in relevant if each.name not in HIDDEN}
         columns.append({label: str(getattr(run_config, name)) for label, name in names.items()})
     rows = []

@@ -15,7 +15,7 @@ from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES, mode_title
-from ftcore.relevance import relevant_settings
+from ftcore.relevance import shown_settings
 from ftcore.runs.checks import data_fault
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, metrics_of, pack
@@ -268,7 +268,7 @@ def _settings_and_notes(run: tracking.Run) -> None:
         "Text vectors": labels.feature_time(run.metrics),
         "Split": facts.get("split_fingerprint", ""),
     }
-    for setting in relevant_settings(run.config):
+    for setting in shown_settings(run.config):
         rows[settings.label(setting)] = getattr(run.config, setting.name)
     with st.expander("Settings and notes of this run"):
         for note in filter(None, [data_fault(run.config, facts), *run.notes]):

@@ -8,7 +8,7 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.experiments import grouping
 from ftcore.formatting import accuracy
-from ftcore.relevance import relevant_settings
+from ftcore.relevance import shown_settings
 from ftcore.settings import label
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels
@@ -65,7 +65,7 @@ def run_facts(run: Run) -> dict[str, str]:
         "Device": facts.get("device"),
         "Threads": facts.get("threads"),
     }
-    for setting in relevant_settings(run.config):
+    for setting in shown_settings(run.config):
         if setting.name not in ("name", "device"):
             rows[label(setting)] = str(getattr(run.config, setting.name))
     if not run.config.limit:

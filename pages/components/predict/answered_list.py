@@ -1,7 +1,6 @@
 """The files that models answered, or are answering: progress, what came out, downloads."""
 
 import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +13,7 @@ from ftcore.inference import answer_summary, answered_files, answering
 from ftcore.inference.answer_summary import CLOSE, PROBABILITY, Summary
 from ftcore.inference.answered_files import AnsweredFile
 from ftcore.inference.answering import Answering
+from pages.components.forms.action_button import action_button
 from pages.components.forms.task_progress import progress_text
 from pages.components.text.errors import show_error
 from pages.components.text.escaping import escape_markdown
@@ -62,8 +62,8 @@ def _draw_file(file: AnsweredFile) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("Not complete. It goes on after what is answered already.", width="content")
-        _button("Go on", "play_arrow", file, lambda: answering.start(file))
-        _button("Delete", "delete", file, lambda: answering.remove(file))
+        action_button("Go on", "play_arrow", file.id, lambda: answering.start(file))
+        action_button("Delete", "delete", file.id, lambda: answering.remove(file))
 
 
 def _progress(call: Answering) -> None:
@@ -74,19 +74,7 @@ def _progress(call: Answering) -> None:
         words = progress_text(progress)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(share, words)
-        _button("Cancel", "stop", call.file, call.cancel)
-
-
-def _button(label: str, icon: str, file: AnsweredFile, action: Callable[[], object]) -> None:
-    """Draw a button that acts, and draws the page anew."""
-    options = {"icon": f":material/{icon}:", "type": "tertiary"}
-    if st.button(label, key=f"{label}_{file.id}", **options):
-        try:
-            action()
-        except UnfreezeError as error:
-            show_error(error)
-        else:
-            st.rerun()
+        action_button("Cancel", "stop", call.file.id, call.cancel)
 
 
 def _finished(file: AnsweredFile) -> None:
@@ -109,7 +97,7 @@ def _finished(file: AnsweredFile) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _download("Parquet", file.parquet, file.name)
         _download("CSV", file.csv, file.name)
-        _button("Delete", "delete", file, lambda: answering.remove(file))
+        action_button("Delete", "delete", file.id, lambda: answering.remove(file))
 
 
 @functools.lru_cache(maxsize=64)

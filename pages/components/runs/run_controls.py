@@ -7,7 +7,7 @@ import streamlit as st
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
 from ftcore.runs.scheduler import scheduler
-from pages.components.text.escaping import escape_markdown
+from pages.components.text.errors import show_refusal
 
 _DISCARDED = "discarded_run"
 
@@ -50,11 +50,6 @@ def resume_controls(run: tracking.Run, has_checkpoint: bool) -> None:
 def discarded_here(run_id: str) -> bool:
     """Whether this tab asked to discard the run; True once per request."""
     return bool(st.session_state.pop(_DISCARDED, "") == run_id)
-
-
-def show_refusal(error: UnfreezeError) -> None:
-    """Show why something cannot be done, in a toast that outlives a redrawn fragment."""
-    st.toast(escape_markdown(str(error)), icon=":material/error:", duration="long")
 
 
 def _apply(

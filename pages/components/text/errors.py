@@ -21,3 +21,8 @@ def show_errors() -> Iterator[None]:
 def show_error(error: UnfreezeError) -> None:
     """Show why something cannot be done."""
     st.error(escape_markdown(str(error)))
+
+
+def show_refusal(error: UnfreezeError) -> None:
+    """Show why something cannot be done, in a toast that outlives a redrawn fragment."""
+    st.toast(escape_markdown(str(error)), icon=":material/error:", duration="long")

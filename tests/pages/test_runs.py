@@ -59,6 +59,20 @@ def test_the_address_chooses_runs_and_deleted_ones_are_ignored():
     assert one["colour"] == model_colour("full") != three["colour"]
 
 
+def test_the_queue_counts_what_waits_behind_all_that_runs(monkeypatch):
+    names = ("First", "Second", "Third", "Fourth")
+    run_ids = [small_runs.run("queued", name=name) for name in names]
+    monkeypatch.setattr(scheduler.queue, "order", lambda: run_ids)
+    monkeypatch.setattr(scheduler.queue, "running", lambda: run_ids[:2])
+    app = open_runs()
+    shown = text(app)
+    assert "**Waiting: 2**" in shown and "1. Third" in shown and "2. Fourth" in shown
+    assert "after Second" in shown and "after Third" in shown
+    monkeypatch.setattr(scheduler, "stop", lambda run_id: tracking.run("none"))
+    press(app, "Take off")
+    assert "There is no run" in app.toast[0].value
+
+
 def test_curves_of_a_running_run_grow_on_the_chosen_axis():
     def point_count(app: AppTest) -> int:
         return sum(curve["points"] for curve in chart_header(app)["curves"])

@@ -111,7 +111,7 @@ def _code(run_id: str, source: str) -> dict[str, str]:
 
     try:
         code = script.script(run_id)
-    except UnfreezeError:  # such as a run with LoRA
+    except UnfreezeError:  # such as a run whose texts have several labels
         return {}
     for path, name in (
         (source, "DATA"),

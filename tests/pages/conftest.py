@@ -1,6 +1,7 @@
 """Fixtures for tests of pages."""
 
 import pytest
+import streamlit as st
 
 from ftcore import paths
 from ftcore.models import hub_offer
@@ -15,6 +16,13 @@ def small_checkpoints(home, monkeypatch):
     small_runs.bundled(home / "bundled")
     warm_imports.preload().result()
     return home / "bundled"
+
+
+@pytest.fixture(autouse=True)
+def nothing_cached():
+    """Pages show nothing that another test cached."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ftcore import formatting, paths, tracking
@@ -29,9 +28,8 @@ MODES = ["full", "last-layer", "gradual", "scratch", *REFERENCES]
 
 @pytest.fixture(autouse=True)
 def empty_home(small_checkpoints, monkeypatch):
-    """No bundled experiment, and nothing cached by another test."""
+    """No bundled experiment."""
     monkeypatch.setattr(paths, "BUNDLED_EXPERIMENTS", small_checkpoints / "none")
-    st.cache_data.clear()
 
 
 def record(mode: str = "full", *args: object, **more: object) -> str:

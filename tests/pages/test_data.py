@@ -1,18 +1,12 @@
 """Data: the figures of a dataset, where it is read from, and its texts."""
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.helpers.app_pages import html, open_page, press, text
 from tests.helpers.dataset_files import ROWS, csvs
 
 REVIEW = "A <b>bold</b> film number {}. <script>alert(1)</script>"
-
-
-@pytest.fixture(autouse=True)
-def nothing_loaded():
-    st.cache_resource.clear()  # the datasets that the pages of other tests loaded
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import shutil
 from dataclasses import replace
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ftcore import paths
@@ -25,7 +24,6 @@ CHANGES, WATCHED = "diagnostics.weight_changes", "diagnostics.watched_sentences"
 @pytest.fixture(autouse=True)
 def texts():
     store_texts()
-    st.cache_data.clear()
 
 
 def store_texts() -> None:

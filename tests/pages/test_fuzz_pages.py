@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import streamlit as st
 from hypothesis import example, given, strategies
 from mlflow.tracking import MlflowClient
 from streamlit.testing.v1 import AppTest
@@ -70,7 +69,6 @@ def known(session_home, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def use_home(known, monkeypatch):
     monkeypatch.setenv("UNFREEZE_HOME", known["home"])
-    st.cache_data.clear()
 
 
 def open_intact(name: str, **query: Any) -> AppTest:

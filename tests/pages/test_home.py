@@ -1,7 +1,6 @@
 """Home: the state of the installation and the ways on."""
 
 import pytest
-import streamlit as st
 
 from ftcore import paths
 from ftcore.experiments import archive, catalog
@@ -12,10 +11,8 @@ from tests.helpers.app_pages import html, open_page, press, text
 
 @pytest.fixture(autouse=True)
 def bundled(small_checkpoints, monkeypatch):
-    """The folder of the bundled experiments, which is not there yet; nothing is cached."""
+    """The folder of the bundled experiments, which is not there yet."""
     monkeypatch.setattr(paths, "BUNDLED_EXPERIMENTS", small_checkpoints / "experiments")
-    st.cache_data.clear()
-    st.cache_resource.clear()
     return small_checkpoints / "experiments"
 
 

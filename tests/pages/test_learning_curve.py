@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 
 import pytest
-import streamlit as st
 
 from ftcore import paths, tracking
 from ftcore.experiments import catalog
@@ -22,9 +21,8 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture(autouse=True)
 def empty_home(small_checkpoints, monkeypatch):
-    """No bundled experiment, and nothing cached by another test."""
+    """No bundled experiment."""
     monkeypatch.setattr(paths, "BUNDLED_EXPERIMENTS", small_checkpoints / "none")
-    st.cache_data.clear()
 
 
 def found(results):

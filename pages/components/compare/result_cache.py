@@ -21,10 +21,10 @@ def results_of(states: tuple[tuple[str, str], ...]) -> "list[Result]":
     return catalog.load([run_id for run_id, _ in states])
 
 
-@st.cache_resource(show_spinner="Reading the runs …")
 def bundled_results(experiment: str) -> "list[Result]":
-    """Results of a bundled experiment. Raises UnfreezeError if it is not there."""
-    return catalog.load(experiment)
+    """Results of a bundled experiment, which are read once. Raises UnfreezeError if it is not there."""
+    with st.spinner("Reading the runs …"):
+        return catalog.load(experiment)
 
 
 def cached(results: "Sequence[Result]", key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:

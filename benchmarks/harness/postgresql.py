@@ -11,21 +11,26 @@ USER = "postgres"
 
 
 class PostgreSQL:
-    """A server with its data in a temporary folder; it stays at `uri` when it is started again."""
+    """A server with its data in a temporary folder; it stays at `uri` when it is started again.
 
-    def __init__(self) -> None:
+    It listens at one address of this machine, and trusts the network of this address.
+    """
+
+    def __init__(self, address: str = "127.0.0.1", network: str = "127.0.0.1/32") -> None:
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
         assert programs, "no PostgreSQL: apt-get install postgresql"
         self._programs = programs[-1]
         self._folder = Path(tempfile.mkdtemp(prefix="unfreeze-postgresql-"))
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind((address, 0))
             port = free.getsockname()[1]
-        self.uri = f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
-        self._options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {self._folder}"
+        self.uri = f"postgresql+psycopg://{USER}@{address}:{port}/postgres"
+        self._options = f"-p {port} -c listen_addresses={address} -c fsync=off -k {self._folder}"
         if os.geteuid() == 0:  # the server refuses to run as root
             shutil.chown(self._folder, USER)
         self._run("initdb", "-A", "trust", "-U", USER, "-D", f"{self._folder}/data")
+        with (self._folder / "data/pg_hba.conf").open("a") as trusted:
+            trusted.write(f"host all all {network} trust\n")
         self.start()
 
     def start(self) -> None:

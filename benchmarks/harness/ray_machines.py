@@ -42,6 +42,10 @@ class RayMachines:
         """Kill all processes of the node that a run names, and start another one."""
         self._call(_Nodes.replace, name)
 
+    def restart_head(self) -> None:
+        """Kill all processes of the head, start it again, and then the nodes, which end with it."""
+        self._call(_Nodes.restart_head)
+
     def shut_down(self) -> None:
         self._supervisor.terminate()
         self._supervisor.wait(END_SECONDS)
@@ -73,8 +77,19 @@ class _Nodes:
         return str(cls.cluster.address)
 
     @classmethod
+    def restart_head(cls) -> None:
+        port = int(cls.cluster.address.rpartition(":")[2])
+        cls.cluster.remove_node(cls.cluster.head_node, allow_graceful=False)
+        cls._add(0, gcs_server_port=port)
+        for number in range(len(cls.nodes)):
+            cls._replace(number)
+
+    @classmethod
     def replace(cls, name: str) -> None:
-        number = [node.node_id[:8] in name for node in cls.nodes].index(True)
+        cls._replace([node.node_id[:8] in name for node in cls.nodes].index(True))
+
+    @classmethod
+    def _replace(cls, number: int) -> None:
         cls.cluster.remove_node(cls.nodes[number], allow_graceful=False)
         cls.nodes[number] = cls._add(cls.cpus[number])
 
@@ -83,9 +98,9 @@ class _Nodes:
         cls.cluster.shutdown()
 
     @classmethod
-    def _add(cls, cpus: int) -> "Node":
+    def _add(cls, cpus: int, **settings: Any) -> "Node":
         """Add a node. Ray gives up after 30 s, which a busy machine may need."""
-        settings = {"include_dashboard": False, "object_store_memory": 80_000_000}
+        settings |= {"include_dashboard": False, "object_store_memory": 80_000_000}
         for _ in range(ATTEMPTS - 1):
             with suppress(Exception):  # Ray raises no narrower one
                 return cls.cluster.add_node(num_cpus=cpus, **settings)

@@ -1,17 +1,17 @@
-"""Runs on a Ray cluster whose processes, nodes, supervisor and database are killed again and again.
+"""Runs on a Ray cluster whose processes, machines, network, database and disks fail again and again.
 
     python -m benchmarks.load.ray_faults --kills 20
 
-A head, two nodes of one CPU each, PostgreSQL and a supervisor, all on this machine. At every kill a run
-trains; the kind of the next kill follows from the seed. Afterwards no run may be lost, and each finished
-run must have the very weights of one that was never interrupted. Tells how long it took until the run
-trained in another process, or was recorded again. Exits with status 1 otherwise.
+A head, three nodes of one CPU each, PostgreSQL and a supervisor; nodes are namespaces of this machine, on a
+network of their own, and one of them is spare. Needs root. At every fault a run trains; the kinds take turns
+in an order that follows from the seed. Afterwards no run may be lost or recorded twice, and each must have
+the very curve and weights of one that was never interrupted. Tells how long it took until the run trained in
+another process, or was recorded again. Exits with status 1 otherwise.
 """
 
 import argparse
 import os
 import random
-import signal
 import statistics
 import sys
 import tempfile
@@ -19,132 +19,169 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-from benchmarks.harness import report
+from benchmarks.harness import ray_hosts, report
 from benchmarks.harness.postgresql import PostgreSQL
-from benchmarks.harness.ray_machines import RayMachines
+from benchmarks.harness.ray_hosts import RayHosts
 from benchmarks.load import run_audit
-from ftcore import tracking
+from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.runs.scheduler import scheduler
 
-DATABASE_AWAY = 60.0  # seconds
-PATIENCE = 900.0  # seconds until a run trains again, or all runs have ended
+AWAY = 60.0  # seconds, of the database and of a cut node
+PATIENCE = 600.0  # seconds until a run trains again, or all runs have ended
+NODES, AT_ONCE = 3, 2
 SETTINGS = {"checkpoint": "starter", "mode": "full", "limit": 1500, "device": "cpu", "threads": 1}
+
+
+class Faults:
+    """Breaks something, waits until the run that it hit trains again, and knows how long that took."""
+
+    def __init__(self, hosts: RayHosts, database: PostgreSQL, epochs: int) -> None:
+        self._hosts, self._database = hosts, database
+        self._config = FineTuneConfig(**SETTINGS, epochs=epochs)
+        self.runs: list[str] = []
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.kinds: dict[str, Callable[[tracking.Run], object]] = {
+            "process killed": lambda run: hosts.named(run.node).kill(run.pid),
+            "node lost": lambda run: hosts.named(run.node).restart(),
+            "head restarted": lambda run: hosts.head.restart(),
+            "supervisor killed": lambda run: hosts.restart_supervisor(),
+            "database away": self._stop_database,
+            "network cut": lambda run: hosts.named(run.node).cut(),
+            "disk full": self._fill_disk,
+        }
+
+    def cause(self, kind: str) -> None:
+        victim = self._training()
+        began = time.monotonic()
+        self.kinds[kind](victim)
+        if kind == "database away":
+            self._wait(lambda run: run.claimed and run.phase == "training", victim)
+        else:
+            self._wait(lambda run: _is_elsewhere(run, victim), victim)
+        took = time.monotonic() - began
+        if kind == "network cut":
+            time.sleep(max(0.0, AWAY - took))
+            self._hosts.named(victim.node).mend()
+        self.seconds[kind].append(took)
+        print(f"{len(self.runs)} runs, {victim.run_id[:8]}: {kind}, {took:.0f} s", flush=True)
+
+    def finish(self) -> int:
+        """Wait until all runs have ended; return how many had to be resumed by hand."""
+        resumed = 0
+        for run_id in self.runs:
+            run = self._wait(lambda run: not run.live and not run.lost, tracking.run(run_id))
+            if run.status == "interrupted":  # lost too often
+                resumed += 1
+                scheduler.resume(run_id)
+                self._wait(lambda run: not run.live and not run.lost, run)
+        return resumed
+
+    def _training(self) -> tracking.Run:
+        """The run that was hit the least of those that train; new ones are queued for that."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(tracking.RecordUnavailable):
+                runs = [tracking.run(run_id) for run_id in self.runs]
+                for _ in range(AT_ONCE - sum(run.live or run.lost for run in runs)):
+                    self.runs.append(scheduler.submit(self._config))
+                training = [run for run in runs if run.claimed and run.phase == "training"]
+                if training:
+                    return min(training, key=lambda run: run.losses)
+            time.sleep(0.2)
+        raise TimeoutError("No run trains.")
+
+    def _wait(self, condition: Callable[[tracking.Run], bool], run: tracking.Run) -> tracking.Run:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(tracking.RecordUnavailable):
+                run = tracking.run(run.run_id)
+                if condition(run):
+                    return run
+            time.sleep(0.2)
+        raise TimeoutError(
+            f"{run.run_id} is {run.status}, {run.phase} on {run.node}: {run.message}"
+        )
+
+    def _stop_database(self, _: tracking.Run) -> None:
+        self._database.stop()
+        time.sleep(AWAY)
+        self._database.start()
+
+    def _fill_disk(self, run: tracking.Run) -> None:
+        """Until the run says that its node has no space left; then free it and resume the run."""
+        host, folder = self._hosts.named(run.node), paths.runs_dir() / run.run_id
+        host.fill(folder)
+        ended = self._wait(lambda run: run.status == "interrupted" and not run.lost, run)
+        assert "disk is full" in ended.message, ended.message
+        host.free(folder)
+        scheduler.resume(run.run_id)
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=20, help="of each run")
+    parser.add_argument("--only", action="append", metavar="KIND", help="such as 'node lost'")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
-    report.heading(f"{options.kills} kills on a Ray cluster")
-    with tempfile.TemporaryDirectory() as home, PostgreSQL() as database:
-        os.environ |= {"UNFREEZE_HOME": home, "MLFLOW_TRACKING_URI": database.uri}
-        os.environ["UNFREEZE_WORKERS"] = "ray"
-        machines = RayMachines(cpus=(1, 1))
-        try:
-            sys.exit(_audit(*_kill(machines, database, options)))
-        finally:
-            machines.shut_down()
+    report.heading(f"{options.kills} faults on a Ray cluster")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ray_hosts.Network(),
+        PostgreSQL(ray_hosts.ADDRESS, ray_hosts.NETWORK) as database,
+    ):
+        os.environ |= {"UNFREEZE_HOME": f"{folder}/home", "MLFLOW_TRACKING_URI": database.uri}
+        os.environ |= {"UNFREEZE_WORKERS": "ray", "UNFREEZE_RUNS_AT_ONCE": str(AT_ONCE)}
+        tracking.runs()  # creates the tables
+        with RayHosts(NODES, Path(folder)) as hosts:
+            faults = Faults(hosts, database, options.epochs)
+            kinds = options.only or list(faults.kinds)
+            order = kinds * (options.kills // len(kinds) + 1)
+            order = order[: options.kills]
+            random.Random(options.seed).shuffle(order)
+            for kind in order:
+                faults.cause(kind)
+            resumed = faults.finish()
+            scheduler.shutdown()
+        sys.exit(_audit(faults, resumed))
 
 
-def _kill(
-    machines: RayMachines, database: PostgreSQL, options: argparse.Namespace
-) -> tuple[set[str], dict[str, list[float]]]:
-    """Kill while runs train; return the runs, and by kind of kill the seconds until one trained again."""
-
-    def database_away() -> None:
-        database.stop()
-        time.sleep(DATABASE_AWAY)
-        database.start()
-
-    generator, seconds = random.Random(options.seed), defaultdict(list)
-    configs = [
-        FineTuneConfig(**SETTINGS, epochs=options.epochs, seed=seed) for seed in range(options.runs)
-    ]
-    runs = {scheduler.submit(config) for config in configs}
-    for number in range(options.kills):
-        victim = _training(runs)
-        if victim is None:
-            print(f"All runs have ended after {number} kills: give more runs or epochs.")
-            break
-        kinds: dict[str, Callable[[], object]] = {
-            "process": lambda pid=victim.pid: os.kill(pid, signal.SIGKILL),
-            "node": lambda node=victim.node: machines.replace_node(node),
-            "supervisor": machines.restart_supervisor,
-            "database": database_away,
-        }
-        kind = generator.choice(list(kinds))
-        began = time.monotonic()
-        with suppress(ProcessLookupError):  # it has just ended
-            kinds[kind]()
-        if kind == "database":
-            _training(runs)
-        if kind == "database" or _trains_again(victim):
-            seconds[kind].append(time.monotonic() - began)
-        print(f"kill {number + 1}: {kind}", flush=True)
-    deadline = time.monotonic() + PATIENCE
-    while any(tracking.run(run_id).live or tracking.run(run_id).lost for run_id in runs):
-        if time.monotonic() > deadline:
-            break
-        time.sleep(1.0)
-    scheduler.shutdown()
-    return runs, seconds
+def _is_elsewhere(run: tracking.Run, victim: tracking.Run) -> bool:
+    """Whether a run trains in another process than before, or has ended."""
+    if not run.live and not run.lost:
+        return True
+    moved = (run.node, run.pid) != (victim.node, victim.pid)
+    return moved and run.claimed and run.phase == "training"
 
 
-def _trains_again(victim: tracking.Run) -> bool:
-    """Wait until a run trains in another process than before; False if it ended in that one."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with suppress(tracking.RecordUnavailable):
-            run = tracking.run(victim.run_id)
-            if run.pid != victim.pid and (run.phase == "training" or not run.live):
-                return True
-            if not run.live and not run.lost:
-                return False
-        time.sleep(0.2)
-    return False
-
-
-def _training(runs: set[str]) -> tracking.Run | None:
-    """A run that trains in a live process, once there is one; None if all have ended."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with suppress(tracking.RecordUnavailable):
-            found = [tracking.run(run_id) for run_id in runs]
-            for run in found:
-                if run.status == "running" and run.phase == "training" and run.claimed:
-                    return run
-            if not any(run.live or run.lost for run in found):
-                return None
-        time.sleep(0.2)
-    return None
-
-
-def _audit(runs: set[str], seconds: dict[str, list[float]]) -> int:
+def _audit(faults: Faults, resumed: int) -> int:
     """Print what happened; return the exit status."""
-    lost = run_audit.lost_runs(runs, set())
-    differing: dict[str, str] = {}
+    runs = set(faults.runs)
+    wrong = run_audit.lost_runs(runs, set())
+    wrong |= dict.fromkeys(run_audit.statuses().keys() - runs, "was recorded by nobody's wish")
     for group, run_ids in run_audit.finished_alike(set()).items():
-        differing |= run_audit.differing_runs(group.config, run_ids)
-    rows = [[kind, len(each), report.spread(each, 1)] for kind, each in sorted(seconds.items())]
-    report.table(["killed", "times", "seconds until a run trained"], rows)
-    for run_id, reason in (lost | differing).items():
+        wrong |= run_audit.differing_runs(group.config, run_ids)
+    curves = {run_id: tracking.history(run_id).drop(columns="seconds") for run_id in runs}
+    usual = curves[faults.runs[-1]]
+    wrong |= {
+        run_id: "has another curve" for run_id, curve in curves.items() if not curve.equals(usual)
+    }
+    rows = [[kind, len(each), report.spread(each)] for kind, each in faults.seconds.items()]
+    report.table(["fault", "times", "seconds until the run trained"], rows)
+    for run_id, reason in wrong.items():
         print(f"{run_id} {reason}")
-    medians = {kind: statistics.median(each) for kind, each in seconds.items()}
-    kills = sum(map(len, seconds.values()))
     report.result(
         "ray_faults",
         runs=len(runs),
-        kills=kills,
-        lost=len(lost),
-        differing=len(differing),
-        seconds=medians,
+        faults=sum(map(len, faults.seconds.values())),
+        wrong=len(wrong),
+        resumed_by_hand=resumed,
+        seconds={kind: statistics.median(each) for kind, each in faults.seconds.items()},
     )
-    return int(bool(lost or differing))
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

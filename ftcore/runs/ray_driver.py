@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from ftcore import __version__, tracking
@@ -25,11 +26,22 @@ from ftcore.tracking.address import is_home_database
 STEP_SECONDS = 1.0
 SIGN_SECONDS = 5.0
 IDLE_SECONDS = 60.0  # without a run, until a driver that was started for some runs ends
-RETRY_SECONDS = 10.0  # until a run that could not begin is tried again
+RETRY_SECONDS = 10.0  # until a run is tried again on a node on which it could not begin
 MAX_LOSSES = 5  # of the process of a run, until it is not continued by itself
 END_SECONDS = 30.0  # for runs to end their step
 OBJECT_STORE = 80_000_000  # bytes; runs exchange nothing through it
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class Task:
+    """A run that Ray executes, where, and with what."""
+
+    run: tracking.Run
+    node: Node
+    needs: Needs
+    lost: bool = False
+    """Whether the run goes on elsewhere, as its process does not answer; it still takes room here."""
 
 
 class Driver:
@@ -39,12 +51,9 @@ class Driver:
         self._ray, self._limits = ray, limits
         # A process of its own for each run, so that nothing of the one before stays in memory.
         self._execute = ray.remote(max_retries=0, max_calls=1)(remote.execute_here)
-        self._tasks: dict[
-            Any, tuple[str, Node, Needs]
-        ] = {}  # by reference: run id, where, with what
-        self._runs: dict[str, tracking.Run] = {}  # of the tasks, by run id
+        self._tasks: dict[Any, Task] = {}  # by Ray's reference
         self._turns: dict[str, float] = {}  # when each person last began a run
-        self._not_before: dict[str, float] = {}
+        self._refused: dict[tuple[str, str], float] = {}  # until when, by ids of run and node
         self.problem = ""
 
     def step(self) -> bool:
@@ -57,8 +66,8 @@ class Driver:
 
     def interrupt(self) -> None:
         """Ask the runs to end so that they can be resumed, and wait for that."""
-        for run_id, *_ in self._tasks.values():
-            tracking.request_end(run_id, "interrupt")
+        for task in self._tasks.values():
+            tracking.request_end(task.run.run_id, "interrupt")
         self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=END_SECONDS)
 
     def _collect(self) -> None:
@@ -66,20 +75,20 @@ class Driver:
         if not self._tasks:
             return
         ended, _ = self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0)
-        for task in ended:
-            run_id, node, _ = self._tasks.pop(task)
-            del self._runs[run_id]
+        for reference in ended:
+            task = self._tasks.pop(reference)
+            run_id, host = task.run.run_id, task.node.host
             try:
-                trouble = self._ray.get(task)
+                trouble = self._ray.get(reference)
             except self._ray.exceptions.RayTaskError as error:
                 log.error("run %s", run_id, exc_info=error)
-                trouble = f"{node.host}: {error.cause}"
+                trouble = f"{host}: {error.cause}"
             except self._ray.exceptions.RayError as error:  # its process or its node is gone
                 log.warning("run %s: %s", run_id, error)
-                trouble = f"{node.host} could not execute it ({type(error).__name__})."
-            if trouble and tracking.run(run_id).status == "queued":
+                trouble = f"{host} could not execute it ({type(error).__name__})."
+            if trouble and not task.lost and tracking.run(run_id).status == "queued":
                 tracking.say(run_id, trouble)
-                self._not_before[run_id] = time.monotonic() + RETRY_SECONDS
+                self._refused[run_id, task.node.node_id] = time.monotonic() + RETRY_SECONDS
 
     def _queue_lost_runs(self) -> None:
         """Let the runs whose process is gone go on, before all that waits."""
@@ -101,52 +110,58 @@ class Driver:
                 message = f"Its process on {lost.node} is gone; the run goes on from its snapshot."
                 first = min([time.time(), *(run.place - 1 for run in tracking.waiting())])
                 tracking.enqueue(lost.run_id, first, message, lost.losses + 1)
+                self._give_up(lost.run_id)
             finally:
                 claim.release()
+
+    def _give_up(self, run_id: str) -> None:
+        """Let a run start anew, although Ray has not noticed that its process does not answer."""
+        for reference, task in self._tasks.items():
+            if task.run.run_id == run_id:
+                task.lost = True
+                self._ray.cancel(reference, force=True)
 
     def _start(self, waiting: list[tracking.Run]) -> None:
         """Start what there is room for. A run that must wait for a node keeps later ones off it."""
         nodes = self._nodes()
         free = [
             node.without(
-                needs for _, at, needs in self._tasks.values() if at.node_id == node.node_id
+                task.needs for task in self._tasks.values() if task.node.node_id == node.node_id
             )
             for node in nodes
         ]
         now = time.monotonic()
-        ready = [
-            run
-            for run in waiting
-            if run.run_id not in self._runs and self._not_before.get(run.run_id, 0.0) <= now
-        ]
-        arguments = self._runs.values(), self._turns, self._limits
-        for run in queue_order.order(ready, *arguments):
-            if not self._limits.allow(self._runs.values(), run.person):
+        self._refused = {pair: until for pair, until in self._refused.items() if now < until}
+        running = {task.run.run_id: task.run for task in self._tasks.values() if not task.lost}
+        ready = [run for run in waiting if run.run_id not in running]
+        for run in queue_order.order(ready, running.values(), self._turns, self._limits):
+            if not self._limits.allow(running.values(), run.person):
                 continue
             before = str(run.facts.get("threads", "0")).partition(",")[0]
             needs = placement.needs(run.config, int(before), nodes)
-            node = placement.choose(needs, free)
-            if node is not None:
-                self._hand(run, node, needs)
-                free = [each.without([needs]) if each == node else each for each in free]
-                continue
             able = {node.node_id for node in nodes if needs.fit(node)}
-            free = [node for node in free if node.node_id not in able]
             if not able and nodes:
                 self._say(
                     run, f"It needs {needs} on one node, and no node has them; it waits for one."
                 )
+            able = {node_id for node_id in able if (run.run_id, node_id) not in self._refused}
+            node = placement.choose(needs, [node for node in free if node.node_id in able])
+            if node is not None:
+                self._hand(run, node, needs)
+                running[run.run_id] = run
+                free = [each.without([needs]) if each == node else each for each in free]
+            else:
+                free = [node for node in free if node.node_id not in able]
 
     def _hand(self, run: tracking.Run, node: Node, needs: Needs) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         at = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
         options = {"num_cpus": needs.threads, "num_gpus": needs.gpus, "scheduling_strategy": at}
-        task = self._execute.options(**options).remote(
+        reference = self._execute.options(**options).remote(
             run.run_id, node.node_id, needs.threads, needs.gpus, __version__
         )
-        self._tasks[task] = run.run_id, node, needs
-        self._runs[run.run_id] = run
+        self._tasks[reference] = Task(run, node, needs)
         self._turns[run.person] = time.monotonic()
 
     def _say(self, run: tracking.Run, message: str) -> None:

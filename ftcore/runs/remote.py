@@ -7,6 +7,9 @@ from ftcore.errors import UnfreezeError
 from ftcore.runs import execution
 from ftcore.runs.checks import check_resumable
 from ftcore.runs.execution import EndRequest, Executor
+from ftcore.storage import files
+
+ROOM = 1_000_000  # bytes of disk, without which no run begins
 
 
 def execute_here(run_id: str, node_id: str, threads: int, gpus: float, version: str) -> str:
@@ -22,6 +25,11 @@ def execute_here(run_id: str, node_id: str, threads: int, gpus: float, version: 
             f"{node} does not see the folder of the run below {paths.home()}: start Ray there with the "
             "UNFREEZE_HOME that all machines share."
         )
+    try:
+        # Or a node whose disk is full would begin and interrupt one waiting run after the other.
+        files.check_writable(paths.runs_dir() / run_id, ROOM)
+    except UnfreezeError as error:
+        return f"{node}: {error}"
     try:
         claim = tracking.claim(run_id)
     except tracking.RecordUnavailable as error:

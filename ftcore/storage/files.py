@@ -89,12 +89,12 @@ def check_free(target: Path) -> None:
     raise UnfreezeError(f"{printable(str(target))} is already there; choose another name.")
 
 
-def check_writable(folder: Path) -> None:
-    """Create a folder if it is missing. Raises UnfreezeError if no file can be created in it."""
+def check_writable(folder: Path, room: int = 0) -> None:
+    """Create a folder if it is missing. Raises UnfreezeError if it cannot take a file of `room` bytes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(room))
     except OSError as error:
         raise UnfreezeError(user_message(error)) from error
 

@@ -7,6 +7,14 @@ from sqlalchemy.exc import ArgumentError
 
 from ftcore import paths
 
+_LIMITS = {  # of libpq: seconds, but for the last, which is in milliseconds
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "15000",
+}
+
 
 def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or _database_uri()
@@ -24,6 +32,15 @@ def is_home_database() -> bool:
     except ArgumentError:  # not an address of a database
         return False
     return url.get_backend_name() == "sqlite" and url.database == str(paths.database_path())
+
+
+def with_limits(uri: str) -> str:
+    """The address to connect to: without limits, libpq waits for hours where a network is cut."""
+    if not uri.startswith("postgresql"):
+        return uri
+    url = make_url(uri)
+    limits = {name: value for name, value in _LIMITS.items() if name not in url.query}
+    return url.update_query_dict(limits).render_as_string(hide_password=False)
 
 
 def _database_uri() -> str:

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.tracking import migrations
-from ftcore.tracking.address import is_home_database, is_server, tracking_uri
+from ftcore.tracking.address import is_home_database, is_server, tracking_uri, with_limits
 from ftcore.tracking.failures import unavailable, using_record
 
 EXPERIMENT = "unfreeze"
@@ -58,7 +58,7 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
     paths.restrict_permissions()
     try:
         migrations.prepare(uri)
-        client = cast(MlflowClient, _Client(MlflowClient(tracking_uri=uri)))
+        client = cast(MlflowClient, _Client(MlflowClient(tracking_uri=with_limits(uri))))
         experiment = client.get_experiment_by_name(EXPERIMENT)
         if experiment is not None:
             return client, str(experiment.experiment_id)

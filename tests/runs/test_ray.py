@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+import psutil
 import pytest
 
 from benchmarks.harness.postgresql import PostgreSQL
@@ -121,7 +122,9 @@ def test_a_run_that_no_node_has_room_for_says_so_and_lets_others_pass(machines):
     assert end(big).status == "stopped"
 
 
-@pytest.mark.parametrize("fault", ["process killed", "node lost", "supervisor killed"])
+@pytest.mark.parametrize(
+    "fault", ["process killed", "node lost", "head restarted", "supervisor killed"]
+)
 def test_a_lost_run_goes_on_elsewhere_and_ends_with_the_same_bits(fault, machines, expected):
     config = FineTuneConfig(**SHORT, mode="full")
     run_id = scheduler.submit(config)
@@ -130,10 +133,23 @@ def test_a_lost_run_goes_on_elsewhere_and_ends_with_the_same_bits(fault, machine
         os.kill(first.pid, signal.SIGKILL)
     elif fault == "node lost":
         machines.replace_node(first.node)
+    elif fault == "head restarted":
+        machines.restart_head()
     else:
         machines.restart_supervisor()
     run = end(run_id)
     assert run.status == "finished"
     if fault != "supervisor killed":  # Ray may let its tasks go on for a while
         assert run.losses == 1 and run.pid != first.pid
+    assert_same_outcome(expected, run_id)
+
+
+def test_a_run_whose_process_is_frozen_goes_on_in_another_one(machines, expected):
+    """Ray sees nothing of it, but nobody renews the lease of the run."""
+    run_id = scheduler.submit(FineTuneConfig(**SHORT, mode="full"))
+    first = training(run_id)
+    os.kill(first.pid, signal.SIGSTOP)
+    run = end(run_id)
+    assert (run.status, run.losses) == ("finished", 1) and run.pid != first.pid
+    wait_for(lambda: not psutil.pid_exists(first.pid))
     assert_same_outcome(expected, run_id)

@@ -15,23 +15,52 @@ pytest.importorskip("ray")
 
 
 class NoRay:
-    """A cluster of one node, on which runs never end."""
+    """A cluster of nodes on which runs never end, but for those that a node refuses."""
 
-    def __init__(self, cpus):
-        self.cpus, self.handed = cpus, []
+    exceptions = SimpleNamespace(RayTaskError=KeyError, RayError=OSError)
+
+    def __init__(self, *cpus, refusals=None):
+        self.cpus, self.refusals = cpus, refusals or {}
+        self.handed, self.places = [], []
 
     def remote(self, **options):
-        return lambda function: SimpleNamespace(options=lambda **options: self._executor())
+        return lambda function: SimpleNamespace(
+            options=lambda **options: SimpleNamespace(remote=self._hand)
+        )
 
-    def _executor(self):
-        return SimpleNamespace(remote=lambda run_id, *_: self.handed.append(run_id) or run_id)
+    def _hand(self, run_id, node_id, *_):
+        self.handed.append(run_id)
+        self.places.append(node_id[0])
+        return len(self.handed), self.refusals.get(node_id[0])
 
     def nodes(self):
-        node = {"NodeID": "ab" * 28, "NodeManagerHostname": socket.gethostname(), "Alive": True}
-        return [node | {"Resources": {"CPU": float(self.cpus)}}]
+        return [
+            {
+                "NodeID": letter * 56,
+                "NodeManagerHostname": socket.gethostname(),
+                "Alive": True,
+                "Resources": {"CPU": float(cpus)},
+            }
+            for letter, cpus in zip("abc", self.cpus, strict=False)
+        ]
 
     def wait(self, tasks, **options):
-        return [], tasks
+        return [task for task in tasks if task[1]], [task for task in tasks if not task[1]]
+
+    def get(self, task):
+        return task[1]
+
+
+def queue(*names, **settings):
+    """Queue runs, each asked for by the person of its name's first letter; return the names by run id."""
+    small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
+    settings = {"threads": 1, "device": "cpu"} | settings
+    return {
+        tracking.create_run(
+            FineTuneConfig(name=name, **settings), place=float(place), person=name[0]
+        ): name
+        for place, name in enumerate(names, start=1)
+    }
 
 
 @pytest.mark.parametrize(
@@ -44,13 +73,31 @@ class NoRay:
     ],
 )
 def test_people_take_turns_within_the_limits(cpus, limits, handed):
-    small_runs.checkpoint(paths.checkpoints_dir() / "starter", "starter")
-    ids = {}
-    for place, name in enumerate(("a1", "a2", "a3", "b1"), start=1):
-        config = FineTuneConfig(name=name, threads=1, device="cpu")
-        ids[tracking.create_run(config, place=float(place), person=name[0])] = name
+    ids = queue("a1", "a2", "a3", "b1")
     ray = NoRay(cpus)
     driver = Driver(ray, limits)
     for _ in range(2):
         driver.step()
     assert [ids[run_id] for run_id in ray.handed] == handed
+
+
+def test_a_run_that_a_node_refuses_begins_on_another_one():
+    """Such as the largest node, with a full disk: it must not attract every run again and again."""
+    ids = queue("a1", "a2")
+    ray = NoRay(8, 2, refusals={"a": "host: The disk is full: free some space and try again."})
+    driver = Driver(ray, Limits())
+    driver.step()
+    assert ray.places == ["a", "a"]
+    driver.step()
+    assert ray.places == ["a", "a", "b", "b"]
+    assert all("The disk is full" in tracking.run(run_id).message for run_id in ids)
+
+
+def test_a_run_that_asks_for_more_gpus_than_there_are_says_so_and_lets_others_pass():
+    big = queue("a1", device="cuda")
+    small = queue("b1")
+    ray = NoRay(2)
+    Driver(ray, Limits()).step()
+    assert [small.get(run_id) for run_id in ray.handed] == ["b1"]
+    message = "It needs 1 CPU and 1 GPU on one node, and no node has them; it waits for one."
+    assert [tracking.run(run_id).message for run_id in big] == [message]

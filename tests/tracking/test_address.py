@@ -63,3 +63,12 @@ def test_our_database_is_known_by_any_spelling_of_its_address(monkeypatch, tmp_p
     ):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         assert tracking.address.is_home_database() == ours, uri
+
+
+def test_a_connection_to_postgresql_ends_where_a_network_is_cut():
+    """Without limits, libpq waits for an answer for hours, and a run with it."""
+    limited = tracking.address.with_limits("postgresql+psycopg://me:s3cret@db/x?connect_timeout=30")
+    assert limited.startswith("postgresql+psycopg://me:s3cret@db/x?connect_timeout=30&")
+    assert "keepalives_idle=5" in limited and "tcp_user_timeout=15000" in limited
+    for uri in ("http://127.0.0.1:5000", "sqlite:////tmp/a%3Fb.db"):
+        assert tracking.address.with_limits(uri) == uri

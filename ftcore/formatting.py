@@ -78,8 +78,8 @@ def rough_duration(seconds: float) -> str:
 
 
 def listing(names: Sequence[str], word: str = "and") -> str:
-    """Names in a sentence: A, B and C."""
-    return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    """Names in a sentence: A, B and C; "" for none."""
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def few_names(names: Sequence[str], most: int = 5, word: str = "and") -> str:

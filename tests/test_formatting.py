@@ -16,7 +16,7 @@ TEXTS: dict[str, dict[Any, str]] = {
     | {84_125_825: "84.1 MB", 2.5e12: "2500 GB"},
     "short_percent": {0.9: "90%", 0.95: "95%", 0.57: "57%", 0.999: "99.9%"},
     "between": {(0.9468, 0.958): "94.7% to 95.8%", None: formatting.MISSING},
-    "listing": {("A",): "A", ("A", "B"): "A and B", ("A", "B", "C"): "A, B and C"},
+    "listing": {(): "", ("A",): "A", ("A", "B"): "A and B", ("A", "B", "C"): "A, B and C"},
 }
 
 

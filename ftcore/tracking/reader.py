@@ -153,7 +153,7 @@ def last_failure() -> str | None:
 def history(run_id: str) -> pd.DataFrame:
     """Curves of a run: split, step, epoch, seconds, examples, loss, accuracy, macro_f1, lr; by step.
 
-    Points of earlier versions have no macro_f1.
+    All columns are there before the first point of a split. Points of earlier versions have no macro_f1.
     """
     names = [f"{split}/{column}" for split, columns in _SPLITS.items() for column in columns]
     points = points_by_step(run_id, names)
@@ -162,8 +162,9 @@ def history(run_id: str) -> pd.DataFrame:
         curves = {column: pd.Series(points[f"{split}/{column}"], dtype=float) for column in columns}
         part = pd.DataFrame(curves).rename_axis("step").sort_index()
         parts.append(part.reset_index().assign(split=split))
+    names = list(dict.fromkeys(name for part in parts for name in part))
     parts = [part for part in parts if len(part)] or parts[:1]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True).reindex(columns=names)
 
 
 def watched(run_id: str) -> pd.DataFrame:

@@ -75,6 +75,17 @@ def test_texts_without_a_label_and_rows_aside_are_counted_alike_everywhere(tmp_p
     assert "  row 0: 3 columns instead of 2: one,two,three" in shown[1]
 
 
+def test_texts_without_a_column_of_labels_are_added_and_wait_for_labels(tmp_path, capsys):
+    file = tmp_path / "a.csv"
+    file.write_text("\n".join(["text", *(f"text number {n}" for n in range(50))]))
+    shown = []
+    for command in (["add", str(file), "--name", "mine"], ["show", "mine"]):
+        assert main(["data", *command]) == 0
+        shown.append(capsys.readouterr().out)
+    for lines in shown:
+        assert "Columns: text: text\n" in lines and "No column of labels was found" in lines
+
+
 def test_options_say_how_a_file_is_read(records, tmp_path):
     rows = [f"{n}|title {n}|body {n}|{'ab'[n % 2]},c|{'wxyz'[n % 4]}" for n in range(60)]
     file = tmp_path / "a.csv"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ftcore import tracking
+from ftcore import formatting, tracking
 from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import Finished, Noted, drain
+from ftcore.events import Finished, Noted, Resumable, Started, Step, drain
 from ftcore.exchange.huggingface import import_encoder
 from ftcore.inference import calibration_measures
 from ftcore.models import calibration as kept_calibration, checkpoints
@@ -168,6 +168,18 @@ def test_live_run_shows_its_phase_its_figures_its_settings_and_what_trains_now()
     progress = app.get("progress")[0].proto
     assert progress.value == 50 and "4 of 8 steps" in progress.text
     assert {"Epochs": "4", "Name": "mine"}.items() <= dict(app.table[0].value.iloc[:, 0]).items()
+
+
+def test_a_run_whose_best_model_is_kept_by_macro_f1_is_shown_before_its_first_validation():
+    run_id = tracking.create_run(FineTuneConfig(checkpoint="starter"))
+    with tracking.Recorder(run_id) as recorder:
+        recorder.write(Started(small_runs.FACTS | {"best_by": "macro-f1"}))
+        recorder.write(Step(1, 0.1, 0.5, 32, 0.7, 0.5, 0.001))
+        recorder.write(Resumable(1))  # writes the batch
+        app = open_page("train", run=run_id)
+    assert not app.exception
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Validation, macro F1"] == formatting.MISSING
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ def setting_input(name: str, *, explain: bool = False, **options: Any) -> None:
         "help": None if explain else help_text,
     } | options
     if allowed := settings.choices(setting):
-        st.segmented_control(options=allowed, required=True, **common)
+        st.segmented_control(options=allowed, required=True, wrap=True, **common)
     elif setting.type is bool:
         st.toggle(**common)
     elif setting.type is int:

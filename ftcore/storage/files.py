@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError, user_message
+from ftcore.storage import scratch
 from ftcore.validation import printable
 
 _READY = ".ready"  # subfolder with complete files, to be moved into the folder above
@@ -63,19 +64,14 @@ def recover(folder: Path) -> None:
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """Yield a folder that becomes `target`, removed after an error. Raises UnfreezeError."""
-    staging = None
+    check_free(target)
     try:
-        check_free(target)
-        staging = target.with_name(f".{uuid.uuid4().hex}")
-        staging.mkdir(parents=True)
-        yield staging
-        staging.rename(target)
-        _sync(target.parent)
+        with scratch.folder(target.parent) as staging:
+            yield staging
+            staging.rename(target)
+            _sync(target.parent)
     except OSError as error:
         raise _unwritable(target, error) from error
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
 
 
 def check_free(target: Path) -> None:

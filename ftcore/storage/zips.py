@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import uuid
 import zipfile
 from pathlib import Path
 
 from ftcore.events import Progress, Task
+from ftcore.storage import scratch
 
 
 def pack(folder: Path) -> Task[Path]:
@@ -27,8 +27,8 @@ def write(folder: Path, target: Path) -> Task[None]:
     """
     entries = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     total, done = sum(path.stat().st_size for path in entries), 0
-    temporary = target.with_name(f".{target.name[-60:]}.{uuid.uuid4().hex}")
-    try:
+    with scratch.folder(target.parent) as staging:
+        temporary = staging / target.name
         with temporary.open("xb") as file:
             with zipfile.ZipFile(file, "w") as archive:
                 for path in entries:
@@ -38,5 +38,3 @@ def write(folder: Path, target: Path) -> Task[None]:
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import venv
@@ -25,6 +26,7 @@ from ftcore.inference import prediction
 from ftcore.models import calibration, checkpoints
 from ftcore.models.calibration import Calibration
 from tests.helpers import paused_runs, small_encoders, small_runs
+from tests.helpers.kills import kill_at
 
 TEXTS = ["a good film", "not good it is awful " * 300, "great"]
 
@@ -231,7 +233,7 @@ def test_a_bad_package_is_refused_in_a_sentence_and_leaves_nothing(
         drain(importing.import_package(broken))
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "outside").exists()
-    assert not list(paths.checkpoints_dir().glob("*")) and not list(paths.home().glob(".import*"))
+    assert not list(paths.checkpoints_dir().glob("*")) and not list(paths.home().glob(".unfreeze*"))
 
 
 def test_a_package_that_is_cut_short_or_none_at_all_is_refused(tmp_path, package, capsys):
@@ -259,6 +261,18 @@ def test_a_checkpoint_without_a_run_comes_back_under_a_name(tmp_path, monkeypatc
     assert [each.probabilities for each in own] == [each.probabilities for each in other]
     with pytest.raises(UnfreezeError, match="There is a checkpoint 'mine' already"):
         drain(importing.import_package(package, "mine"))
+
+
+def test_what_a_killed_import_left_goes_with_the_next_one(package):
+    def import_half():
+        for event in importing.import_package(package):
+            if isinstance(event, Progress) and event.done:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    assert kill_at(1_000, import_half)
+    assert list(paths.home().glob(".unfreeze*"))
+    assert drain(importing.import_package(package)).ref == "sentiment"
+    assert not list(paths.home().glob(".unfreeze*"))
 
 
 def test_an_import_that_fails_in_the_record_leaves_no_run(tmp_path, monkeypatch, home):

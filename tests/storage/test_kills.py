@@ -1,47 +1,11 @@
 """A process is killed at each of its steps on disk: what it wrote is there whole, or not at all."""
 
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
-
 import numpy as np
 
 from ftcore import paths
 from ftcore.diagnostics.results import Diagnostics
-from ftcore.storage import cache, files
-
-STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.utime")
-
-
-def kill_at(step: int, action: Callable[[], None]) -> bool:
-    """Act in a child process that is killed before a step on disk; returns whether it got that far."""
-    if not (child := os.fork()):
-        left = step
-
-        def count(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal left
-            if event in STEPS:
-                left -= 1
-                if left < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(count)
-        action()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
-def kill_at_each_step(prepare: Callable[[], object], action: Callable[[], None]) -> Iterator[bool]:
-    """Prepare, act, and yield whether the action was killed, one step later each time."""
-    killed, step = True, 0
-    while killed:
-        prepare()
-        killed = kill_at(step, action)
-        assert killed or step > 3
-        yield killed
-        step += 1
+from ftcore.storage import cache, files, scratch
+from tests.helpers.kills import kill_at_each_step
 
 
 def test_a_cache_entry_is_the_old_one_the_new_one_or_absent():
@@ -88,6 +52,21 @@ def test_a_new_folder_is_complete_or_absent(tmp_path):
         target = targets[0]
         assert not target.exists() or {file.name for file in target.iterdir()} == {*"abc"}
         assert killed or target.exists()
+
+
+def test_what_a_killed_process_left_goes_when_the_next_one_begins(tmp_path):
+    mine = tmp_path / ".unfreeze-backup"  # a user's, whatever it is called
+    mine.mkdir()
+
+    def write():
+        with scratch.folder(tmp_path) as folder:
+            files.write(folder / "half", b"content")
+            scratch.discard(folder)
+
+    with scratch.folder(tmp_path) as living:
+        for _ in kill_at_each_step(lambda: None, write):
+            assert living.is_dir()
+    assert list(tmp_path.iterdir()) == [mine]
 
 
 def test_diagnostics_are_the_old_ones_the_new_ones_or_missing(tmp_path):

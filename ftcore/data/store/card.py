@@ -4,8 +4,6 @@ import dataclasses
 import functools
 import json
 import re
-import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ from ftcore import paths, validation
 from ftcore.data.findings.finding import TEST as TEST, TRAIN as TRAIN, VALIDATION as VALIDATION
 from ftcore.data.store import locks
 from ftcore.errors import UnfreezeError, UsageError
-from ftcore.storage import files
+from ftcore.storage import files, scratch
 
 FORMAT = 1
 Part = Literal["train", "validation", "test"]
@@ -165,12 +163,8 @@ def rename(name: str, new: str, reserved: Sequence[str]) -> None:
 def delete(name: str) -> None:
     """Delete a stored dataset, also one that is damaged."""
     check_stored(name)
-    hidden = folder(name).with_name(
-        f".{uuid.uuid4().hex}"
-    )  # gone at once, also if the rest is interrupted
     with locks.locked(name):
-        folder(name).rename(hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
+        scratch.discard(folder(name))
 
 
 def check_new(name: str, reserved: Sequence[str]) -> None:

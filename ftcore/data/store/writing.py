@@ -1,10 +1,7 @@
 """Writes a dataset whole or not at all: texts, rows that were kept aside, and the card."""
 
-import contextlib
 import os
 import shutil
-import time
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,18 +16,16 @@ from ftcore.data.tables.table_format import BadRow
 from ftcore.data.text_dataset import fingerprint
 from ftcore.errors import UnfreezeError, user_message
 from ftcore.events import Progress, Task
-from ftcore.storage import files
+from ftcore.storage import files, scratch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 20_000  # written at once
-_ABANDONED = 86_400  # seconds
 
 
 def write(about: Card, texts: Labelled, aside: Sequence[BadRow]) -> Task[Card]:
     """Write a dataset, and return its card with the fingerprint. Raises UnfreezeError."""
-    _remove_abandoned(about.folder.parent)
     about = replace(about, fingerprint=_fingerprint(texts))
     with files.new_folder(about.folder) as staging:
         yield from _write_texts(staging / card.TEXTS, texts)
@@ -43,33 +38,23 @@ def write(about: Card, texts: Labelled, aside: Sequence[BadRow]) -> Task[Card]:
 def rewrite(about: Card, texts: Labelled) -> Task[Card]:
     """Put changed texts in the place of a stored dataset; its rows aside stay. Raises UnfreezeError."""
     about = replace(about, fingerprint=_fingerprint(texts))
-    new, old = (about.folder.with_name(f".{uuid.uuid4().hex}") for _ in range(2))
-    with files.new_folder(new) as staging:
-        yield from _write_texts(staging / card.TEXTS, texts)
-        if about.aside.is_file():
-            shutil.copy(about.aside, staging / card.ASIDE)
-        files.write(staging / card.CARD, about.to_json())
     try:
-        about.folder.rename(old)
-        try:
-            new.rename(about.folder)
-        except OSError:
-            old.rename(about.folder)
-            raise
+        with scratch.folder(about.folder.parent) as staging:
+            new, old = staging / "new", staging / "old"
+            with files.new_folder(new) as content:
+                yield from _write_texts(content / card.TEXTS, texts)
+                if about.aside.is_file():
+                    shutil.copy(about.aside, content / card.ASIDE)
+                files.write(content / card.CARD, about.to_json())
+            about.folder.rename(old)
+            try:
+                new.rename(about.folder)
+            except OSError:
+                old.rename(about.folder)
+                raise
     except OSError as error:
         raise UnfreezeError(user_message(error)) from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
     return card.get(about.name)
-
-
-def _remove_abandoned(datasets: Path) -> None:
-    """Remove what was being written or deleted when a program ended, a day ago or more."""
-    for entry in datasets.glob(".*"):
-        with contextlib.suppress(OSError):
-            if time.time() - entry.stat().st_mtime > _ABANDONED:
-                shutil.rmtree(entry)
 
 
 def _fingerprint(texts: Labelled) -> str:

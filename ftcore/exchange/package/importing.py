@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from ftcore.exchange.package.unpacking import unpack
 from ftcore.exchange.run_files import RunTables
 from ftcore.models import calibration, checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.storage import files
+from ftcore.storage import files, scratch
 from ftcore.tracking import Run
 
 
@@ -31,8 +30,7 @@ def import_package(archive: Path, name: str = "") -> Task[Checkpoint]:
     if not archive.is_file():
         raise UnfreezeError(f"There is no file {validation.printable(str(archive))}.")
     files.check_writable(paths.home())
-    with tempfile.TemporaryDirectory(prefix=".import-", dir=paths.home()) as temporary:
-        folder = Path(temporary)
+    with scratch.folder(paths.home()) as folder:
         yield from unpack(archive, folder)
         shown = validation.printable(archive.name)
         manifest = _manifest(shown, folder)

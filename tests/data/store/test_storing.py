@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 
 import pyarrow.parquet as pq
 import pytest
@@ -62,16 +61,6 @@ def test_adding_that_is_cancelled_leaves_nothing_behind(tmp_path, home):
         task.close()
         assert card.names() == [] and not list(home.glob("datasets/.*"))
     assert add(file).name == "mine"
-
-
-def test_what_an_ended_program_left_behind_goes_after_a_day(tmp_path, home):
-    kept, left = (home / "datasets" / name / "texts.parquet" for name in (".new", ".old"))
-    for file in (kept, left):
-        file.parent.mkdir(parents=True)
-        file.touch()
-    os.utime(left.parent, (0, 0))
-    add_reviews(tmp_path)
-    assert kept.exists() and not left.parent.exists()
 
 
 def test_folders_of_texts_bring_labels_and_parts(tmp_path):

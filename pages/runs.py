@@ -114,7 +114,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         run_list.rename_dialog(chosen[0], names[chosen[0]])
     if st.button("Delete", icon=":material/delete:", disabled=not chosen):
         run_list.delete_dialog({run_id: names[run_id] for run_id in chosen})
-    used = sum(run_list.disk_use(*state) for state in run_list.states(runs))
+    used = sum(run_list.disk_use(run_list.states(runs)))
     count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     st.caption(f"{count}, {formatting.size(used)}")
 

@@ -29,6 +29,7 @@ from ftcore.tracking.deletion import (
     rename_dataset,
     run_dependents,
 )
+from ftcore.tracking.disk_use import disk_use
 from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.imported_runs import import_run, imported_from
 from ftcore.tracking.leases import ClaimLost
@@ -39,7 +40,6 @@ from ftcore.tracking.recorder import (
     Recorder,
     close_interrupted,
     create_run,
-    disk_use,
     finish,
     rename,
 )

@@ -5,6 +5,7 @@ Each is a copy of the exported folder, in `runs/models/<model id>` of our home o
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,22 +51,50 @@ def log_model(run_id: str, folder: Path, version: str) -> str:
 
 def logged_models(run_id: str) -> list[LoggedModel]:
     """The models that were logged with a run."""
-    client, experiment = connect()
-    found = client.search_logged_models([experiment], f"tags.`{tag('run')}` = '{run_id}'")
-    return [model for model in found if model.status == "READY"]
+    return [model for model in _search(_of(run_id)) if model.status == "READY"]
+
+
+def folders() -> dict[str, list[Path]]:
+    """Folders of logged models in our home, by run id; also those whose logging was interrupted."""
+    found: dict[str, list[Path]] = {}
+    if _root().is_dir():  # else MLflow need not be asked
+        with suppress(UnfreezeError):  # a server of before LoggedModels has none
+            for model in _search():
+                if run_id := model.tags.get(tag("run")):
+                    found.setdefault(run_id, []).append(_root() / model.model_id)
+    return found
 
 
 def delete_models(run_id: str) -> None:
     """Delete the models that were logged with a run, and their files in our home."""
     with suppress(UnfreezeError):  # a server of before LoggedModels has none
-        for logged in logged_models(run_id):
-            _delete(logged.model_id)
+        for model in list(_search(_of(run_id))):
+            _delete(model.model_id)
+
+
+def _of(run_id: str) -> str:
+    return f"tags.`{tag('run')}` = '{run_id}'"
+
+
+def _search(condition: str | None = None) -> Iterator[LoggedModel]:
+    client, experiment = connect()
+    token = None
+    while True:
+        page = client.search_logged_models([experiment], condition, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _root() -> Path:
+    return paths.runs_dir() / "models"
 
 
 def _delete(model_id: str) -> None:
     client, _ = connect()
     client.delete_logged_model(model_id)
-    shutil.rmtree(paths.runs_dir() / "models" / model_id, ignore_errors=True)
+    shutil.rmtree(_root() / model_id, ignore_errors=True)
 
 
 def _sign(folder: Path, run_id: str, model_id: str) -> None:

@@ -273,12 +273,6 @@ def rename(run_id: str, name: str) -> None:
         checkpoints.update(checkpoints.run_path(run_id), title=name)
 
 
-def disk_use(run_id: str) -> int:
-    """Size of a run's files, in bytes."""
-    folder = paths.runs_dir() / run_id
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
 def close_interrupted() -> None:
     """Record the end of runs whose process died, and which therefore read as interrupted.
 

@@ -3,12 +3,15 @@
 import json
 
 import pytest
+from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
 
 from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.runs import scheduler
+from ftcore.tracking.store import connect, tag
 from tests.helpers import small_runs
 
 
@@ -68,6 +71,29 @@ def test_a_bundled_checkpoint_stays(starter, monkeypatch):
     small_runs.run("paused", saved=False)
     with pytest.raises(UnfreezeError, match="came with Unfreeze"):
         tracking.checkpoint_dependents("starter")
+
+
+def test_a_deleted_run_frees_what_it_took_with_its_logged_models(tmp_path):
+    def used():
+        return sum(file.stat().st_size for file in paths.runs_dir().rglob("*") if file.is_file())
+
+    run_id, other = small_runs.run(), small_runs.run()
+    alone = tracking.disk_use([run_id, other])
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights").write_bytes(bytes(50_000))
+    Model().save(folder / MLMODEL_FILE_NAME)
+    tracking.log_model(run_id, folder, "1")
+    client, experiment = connect()
+    tags = {tag("run"): run_id}  # one whose logging was interrupted
+    half = client.create_logged_model(experiment, "half", run_id, tags=tags).model_id
+    (paths.runs_dir() / "models" / half).mkdir()
+    (paths.runs_dir() / "models" / half / "weights").write_bytes(bytes(70_000))
+    now = tracking.disk_use([run_id, other])
+    assert now[other] == alone[other] and now[run_id] > alone[run_id] + 120_000
+    before = used()
+    tracking.delete(run_id)
+    assert before - used() == now[run_id] and used() == now[other]
 
 
 def test_the_command_line_removes_a_checkpoint_and_ends_runs_only_if_told(starter, capsys):

@@ -28,10 +28,10 @@ def run_list(runs: pd.DataFrame, chosen: list[str]) -> None:
     st.fragment(_draw, run_every="2s" if live else None)(states(runs), chosen)
 
 
-@st.cache_data(ttl=60, max_entries=2_000, show_spinner=False)
-def disk_use(run_id: str, status: str) -> int:
-    """Bytes of a run, measured again when its status changes."""
-    return tracking.disk_use(run_id)
+@st.cache_data(ttl=60, max_entries=50, show_spinner=False)
+def disk_use(states: list[tuple[str, str]]) -> list[int]:
+    """Bytes of each run, by its id and status; measured again when a status changes."""
+    return list(tracking.disk_use(run_id for run_id, _ in states).values())
 
 
 @st.cache_data(ttl=0.9, max_entries=50, show_spinner=False)
@@ -97,7 +97,7 @@ def _table(runs: pd.DataFrame) -> pd.DataFrame:
             "Data": runs["dataset"],
             "Texts": [formatting.count(limit) if limit else "all" for limit in runs["limit"]],
             "From": runs["checkpoint"],
-            "Disk": [formatting.size(disk_use(*state)) for state in states(runs)],
+            "Disk": list(map(formatting.size, disk_use(states(runs)))),
             "Started": runs["started"],
             "Experiment": runs["experiment_name"],
         }
@@ -120,7 +120,8 @@ def rename_dialog(run_id: str, name: str) -> None:
 def delete_dialog(names: Mapping[str, str]) -> None:
     """Ask before the runs, their names by run id, are deleted."""
     st.markdown("\n".join(f"- {escape_markdown(name)}" for name in names.values()))
-    st.caption("Deletes their curves, figures and fine-tuned models.")
+    size = formatting.size(sum(tracking.disk_use(names).values()))
+    st.caption(f"Deletes their curves, figures and fine-tuned models: {size}.")
 
     def delete() -> None:
         scheduler.delete(*names)

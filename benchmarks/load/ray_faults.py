@@ -27,6 +27,7 @@ from benchmarks.harness.ray_hosts import RayHosts
 from benchmarks.load import run_audit
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
 from ftcore.runs.scheduler import scheduler
 
 AWAY = 60.0  # seconds, of the database and of a cut node
@@ -75,7 +76,7 @@ class Faults:
             run = self._wait(lambda run: not run.live and not run.lost, tracking.run(run_id))
             if run.status == "interrupted":  # lost too often
                 resumed += 1
-                scheduler.resume(run_id)
+                self._resume(run_id)
                 self._wait(lambda run: not run.live and not run.lost, run)
         return resumed
 
@@ -117,7 +118,15 @@ class Faults:
         ended = self._wait(lambda run: run.status == "interrupted" and not run.lost, run)
         assert "disk is full" in ended.message, ended.message
         host.free(folder)
-        scheduler.resume(run.run_id)
+        self._resume(run.run_id)
+
+    def _resume(self, run_id: str) -> None:
+        """As a person would, who is told to wait as long as the process of the run ends."""
+        while True:
+            try:
+                return scheduler.resume(run_id)
+            except UnfreezeError:
+                time.sleep(0.5)
 
 
 def main(argv: list[str] | None = None) -> None:

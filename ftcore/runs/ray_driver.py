@@ -4,6 +4,7 @@
 when its cluster is gone. It keeps no state: the record says what runs and what waits, so a new one goes on.
 """
 
+import contextlib
 import logging
 import os
 import secrets
@@ -214,15 +215,26 @@ def connect() -> Any:
     except Exception as error:
         log.error("Ray", exc_info=error)
         where = f"The Ray cluster at RAY_ADDRESS ({address})" if address else "Ray on this machine"
-        raise UnfreezeError(
-            f"{where} cannot be used: {' '.join(str(error).split())[:400]}"
-        ) from None
+        raise UnfreezeError(f"{where} {_refusal(error)}") from None
     return ray
+
+
+def _refusal(error: Exception) -> str:
+    """Why Ray cannot be used, and the way out: Ray's own words, unless they hide what is wrong."""
+    text = " ".join(str(error).split())
+    if "no authentication token" in text:
+        return "asks for its token: set RAY_AUTH_TOKEN_PATH to the file that holds it (docs/machines.md)."
+    if isinstance(error, ConnectionError):
+        return f"does not let us in ({text}): use the token, Ray and Python of its head (docs/machines.md)."
+    return f"cannot be used: {text[:400]}"
 
 
 def main(until_idle: bool) -> int:
     """Execute runs until a signal, until idle if asked for, or until our parent is gone."""
-    sign = _Sign()
+    before = ""
+    with contextlib.suppress(UnfreezeError):
+        before = tracking.supervision().problem
+    sign = _Sign(before or "Its worker connects to Ray, which takes some seconds.")
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
@@ -252,8 +264,8 @@ def main(until_idle: bool) -> int:
 class _Sign:
     """Gives signs of life from a thread, also while Ray connects."""
 
-    def __init__(self) -> None:
-        self.problem = ""
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
         self._closed = threading.Event()
         threading.Thread(target=self._keep, name="sign of life", daemon=True).start()
 

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from ftcore import paths, tracking
+from ftcore import __version__, paths, tracking
 from ftcore.config import FineTuneConfig
+from ftcore.errors import UnfreezeError
+from ftcore.runs import ray_driver, remote
 from ftcore.runs.queue_order import Limits
 from ftcore.runs.ray_driver import Driver
-from tests.helpers import small_runs
+from tests.helpers import disk_limit, small_runs
 
-pytest.importorskip("ray")
+ray_module = pytest.importorskip("ray")
 
 
 class NoRay:
@@ -101,3 +103,41 @@ def test_a_run_that_asks_for_more_gpus_than_there_are_says_so_and_lets_others_pa
     assert [small.get(run_id) for run_id in ray.handed] == ["b1"]
     message = "It needs 1 CPU and 1 GPU on one node, and no node has them; it waits for one."
     assert [tracking.run(run_id).message for run_id in big] == [message]
+
+
+def test_a_node_that_cannot_begin_a_run_says_why_and_leaves_it_waiting(monkeypatch, tmp_path):
+    (run_id,) = queue("a1")
+
+    def begin(version=__version__):
+        return remote.execute_here(run_id, "abcdef" * 9, 1, 0.0, version)
+
+    assert "(abcdefab) has Unfreeze" in begin("0.0.1") and "the worker 0.0.1" in begin("0.0.1")
+    with disk_limit.limit_file_size(1000):
+        assert "The disk is full: free some space" in begin()
+    assert tracking.run(run_id).status == "queued" and not tracking.run(run_id).claimed
+    monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path / "other"))
+    assert "does not see the folder of the run" in begin()
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            RuntimeError("Ray has no authentication token"),
+            "asks for its token: set RAY_AUTH_TOKEN_",
+        ),
+        (ConnectionError("Failed to connect to h:1"), "use the token, Ray and Python of its head"),
+        (RuntimeError("Version mismatch:\n  Ray: 1"), "cannot be used: Version mismatch: Ray: 1"),
+    ],
+)
+def test_why_a_cluster_cannot_be_used_is_a_sentence(error, sentence, monkeypatch):
+    def refuse(**options):
+        raise error
+
+    monkeypatch.setenv("RAY_ADDRESS", "h:1")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setattr(ray_module, "init", refuse)
+    with pytest.raises(UnfreezeError, match=sentence) as raised:
+        ray_driver.connect()
+    assert str(raised.value).startswith("The Ray cluster at RAY_ADDRESS (h:1) ")

@@ -5,18 +5,27 @@ skipped test but those marked `gpu`; `.ci/run` sets both.
 """
 
 import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Generator
 from contextlib import closing
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parent
-UNSET = ["UNFREEZE_PASSWORD", "MLFLOW_TRACKING_URI", "UNFREEZE_ACTIVATIONS_GB"]
-UNSET += ["UNFREEZE_API_KEY", "UNFREEZE_WORKERS", "RAY_ADDRESS"]
-UNSET += ["UNFREEZE_IMDB_URL", "UNFREEZE_AG_NEWS_URL", "UNFREEZE_GLOVE_URL"]
+OF_TESTS = {"UNFREEZE_DATA", "UNFREEZE_FUZZ", "UNFREEZE_NO_SKIPS", "UNFREEZE_REQUIRE_BROWSER"}
+# What forgets what a module keeps for a process, and a test may have replaced or used up.
+FORGET = [
+    ("ftcore.diagnostics.dataset_texts", "_sample.cache_clear"),
+    ("ftcore.models.hub_offer", "_asked.clear"),
+    ("ftcore.tracking.failures", "_tries.clear"),
+    ("pages.components.shell.log_limit", "LIMIT._periods.clear"),
+    ("streamlit", "cache_data.clear"),
+    ("streamlit", "cache_resource.clear"),
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,10 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def session_home(tmp_path_factory):
     """A home for fixtures that outlive a test, in place of ~/.unfreeze."""
     with pytest.MonkeyPatch.context() as patch:
+        ours = {name for name in os.environ if name.startswith("UNFREEZE_")}
+        for name in (ours - OF_TESTS) | {"MLFLOW_TRACKING_URI", "RAY_ADDRESS"}:
+            patch.delenv(name, raising=False)
         home = tmp_path_factory.mktemp("session-home")
         patch.setenv("UNFREEZE_HOME", str(home))
-        for name in UNSET:
-            patch.delenv(name, raising=False)
         yield home
 
 
@@ -50,6 +60,26 @@ def home(session_home, tmp_path, monkeypatch):
     path = tmp_path / "unfreeze-home"
     monkeypatch.setenv("UNFREEZE_HOME", str(path))
     return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """A test finds nothing that another one has left in its process: see `FORGET`, and signal handlers."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for module, forget in FORGET:
+        if module in sys.modules:
+            attrgetter(forget)(sys.modules[module])()
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    """Pages ask no Hub."""
+    from ftcore.models import hub_offer
+
+    monkeypatch.setattr(hub_offer, "first_suggestion", lambda checkpoints: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
+
+from benchmarks.harness.ports import free_port
 
 USER = "postgres"
 
@@ -21,9 +22,7 @@ class PostgreSQL:
         assert programs, "no PostgreSQL: apt-get install postgresql"
         self._programs = programs[-1]
         self._folder = Path(tempfile.mkdtemp(prefix="unfreeze-postgresql-"))
-        with socket.socket() as free:
-            free.bind((address, 0))
-            port = free.getsockname()[1]
+        port = free_port(address)
         self.uri = f"postgresql+psycopg://{USER}@{address}:{port}/postgres"
         self._options = f"-p {port} -c listen_addresses={address} -c fsync=off -k {self._folder}"
         if os.geteuid() == 0:  # the server refuses to run as root

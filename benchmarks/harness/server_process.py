@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import requests
 
+from benchmarks.harness.ports import free_port
 from ftcore import paths
 
 START_TIMEOUT = 120.0  # seconds
@@ -37,9 +37,7 @@ class ServerProcess:
     log: Path
 
     def __init__(self, home: Path, *options: str, open_files: int = 0, **environment: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._home = home
         self._command = command(self.port, *options)

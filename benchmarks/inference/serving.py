@@ -8,7 +8,6 @@ load comes from a process of its own on the same cores. One server after the oth
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import requests
 
 from benchmarks import encoders
 from benchmarks.harness import data, http_load, report
+from benchmarks.harness.ports import free_port
 from ftcore import paths
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
@@ -146,9 +146,7 @@ def _bodies(folder: Path, name: str, texts: list[str]) -> tuple[Path, Path]:
 @contextmanager
 def _running(command: list[str]) -> Iterator[str]:
     """Start a server on a free port and yield its address once it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     full = [str(port) if part == "PORT" else part for part in command]
     programs = str(Path(sys.executable).parent)  # where MLflow looks for its server

@@ -19,6 +19,7 @@ from ftcore.inference import prediction
 from ftcore.models import checkpoint_files
 from tests.helpers import small_encoders, small_runs
 from tests.helpers.own_data import add
+from tests.helpers.waiting import wait_for
 
 
 @pytest.fixture
@@ -61,12 +62,6 @@ def give(proposer, session="s", by="ann"):
     )
     proposer.labelled()
     return proposal
-
-
-def wait_for(condition):
-    ready = threading.Event()
-    while not condition():
-        ready.wait(0.02)
 
 
 def test_texts_are_chosen_beside_random_ones_and_the_curve_follows(mine, small, known_vectors):

@@ -1,7 +1,6 @@
 """The installed package: the dashboard starts from any folder, with its own settings and what is bundled."""
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from benchmarks.harness.ports import free_port
 from ftcore import paths
 from tests.helpers.browser_steps import UI_TIMEOUT
 
@@ -31,9 +31,7 @@ def site(tmp_path_factory):
 
 
 def test_the_installed_dashboard_starts_in_an_empty_folder(site, tmp_path, page):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home, folder = tmp_path / "home", tmp_path / "empty"
     folder.mkdir()
     environment = os.environ | {

@@ -18,6 +18,7 @@ from ftcore.runs import train
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome
+from tests.helpers.waiting import PATIENCE
 
 COMPARE = "compare --json --checkpoint base --modes full,last-layer,scratch"
 
@@ -38,10 +39,7 @@ def training(monkeypatch):
             yield Finished("paused", "Paused at step 1.")
 
     monkeypatch.setattr(train, "train", run)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield interrupting
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return interrupting
 
 
 def compared(arguments, capsys):
@@ -113,7 +111,7 @@ def test_a_server_leaves_the_plan_of_a_command_alone_until_someone_resumes_it(tr
         claim.release()
         training.clear()
         scheduler.resume(*run_ids)
-        assert scheduler.queue.join(timeout=60)
+        assert scheduler.queue.join(timeout=PATIENCE)
     finally:
         scheduler.shutdown()
     assert statuses(last["experiment"]) == ["finished"] * 3

@@ -22,6 +22,7 @@ from ftcore.runs import train
 from ftcore.runs.scheduler import scheduler
 from ftcore.text import batches
 from tests.helpers import disk_limit, small_runs
+from tests.helpers.waiting import PATIENCE
 
 TEXTS = ["the film is good", "the film is bad", "not bad, the film is good", "not good. bad film"]
 
@@ -154,7 +155,7 @@ def test_an_experiment_goes_through_the_queue_in_order():
     configs = plan.plan(given(epochs=1), ["last-layer", "full"], [0])
     experiment = plan.submit(configs)
     try:
-        assert scheduler.queue.join(catalog.run_ids(experiment)[-1], timeout=60)
+        assert scheduler.queue.join(catalog.run_ids(experiment)[-1], timeout=PATIENCE)
     finally:
         scheduler.shutdown()
     results = catalog.load(experiment)

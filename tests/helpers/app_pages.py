@@ -8,6 +8,8 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
+from tests.helpers.waiting import PATIENCE
+
 MAIN = Path(__file__).parents[2] / "pages" / "_main.py"
 
 
@@ -15,7 +17,7 @@ def open_page(
     name: str = "", *, session: dict[str, Any] | None = None, **query: str | list[str]
 ) -> AppTest:
     """The page `name`, or the first one, run once at an address with this query."""
-    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
     for key, value in (session or {}).items():
         app.session_state[key] = value
     for key, value in query.items():

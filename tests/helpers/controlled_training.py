@@ -11,8 +11,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress, Task
 from ftcore.runs.scheduler import scheduler
-
-TIMEOUT = 120.0  # seconds
+from tests.helpers.waiting import PATIENCE
 
 
 class ControlledTraining:
@@ -59,12 +58,12 @@ class ControlledTraining:
     def wait_for_any(self) -> bool:
         """Wait until any run has started."""
         with self._changed:
-            return self._changed.wait_for(lambda: bool(self.started), TIMEOUT)
+            return self._changed.wait_for(lambda: bool(self.started), PATIENCE)
 
     def wait_for(self, name: str) -> None:
         """Wait until a run of this name has started."""
         with self._changed:
-            assert self._changed.wait_for(lambda: name in self.started, TIMEOUT)
+            assert self._changed.wait_for(lambda: name in self.started, PATIENCE)
 
     def _event(self, name: str) -> threading.Event:
         return self._finish.setdefault(name, threading.Event())
@@ -72,7 +71,7 @@ class ControlledTraining:
 
 def final_status(run_id: str) -> str:
     """The status of a run once it has left the queue."""
-    assert scheduler.queue.join(run_id, TIMEOUT)
+    assert scheduler.queue.join(run_id, PATIENCE)
     return tracking.run(run_id).status
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,21 +11,17 @@ from contextlib import contextmanager
 import numpy as np
 import requests
 
+from benchmarks.harness.ports import free_port
 from ftcore import paths
 from ftcore.inference.text_model import TextModel
 from ftcore.serving import listening, server
 from ftcore.text.truncation import Truncation
 from ftcore.text.word_rules import CURRENT
 from ftcore.text.words import WordTokenizer
+from tests.helpers.waiting import PATIENCE
 
 LABELS = ("negative", "positive")
 WORDS = ["<unk>", "<pad>", "good", "bad", "film"]
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Endpoint:
@@ -55,7 +50,7 @@ class Endpoint:
     def stop(self):
         """End it as a supervisor does; returns the exit status and the rest of the output."""
         self.process.send_signal(signal.SIGTERM)
-        out, errors = self.process.communicate(timeout=90)
+        out, errors = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, errors
 
     def __enter__(self):
@@ -82,7 +77,7 @@ class Counting:
 
     def scores_of(self, tokens, rows, truncation):
         self.blocked = not self.open.is_set()
-        self.open.wait(30)
+        self.open.wait(PATIENCE)
         ids, lengths = tokens.batch(rows, truncation)
         self.batches.append(lengths.tolist())
         known = ((ids > 1).sum(1)).numpy()
@@ -111,10 +106,10 @@ def served(model, key=""):
         running = server.Server(model, key, ready.set)
         thread = threading.Thread(target=running.run, args=([bound],), daemon=True)
         thread.start()
-        assert ready.wait(30)
+        assert ready.wait(PATIENCE)
         try:
             yield f"http://127.0.0.1:{bound.getsockname()[1]}"
         finally:
             running.should_exit = True
-            thread.join(30)
+            thread.join(PATIENCE)
             assert not thread.is_alive()

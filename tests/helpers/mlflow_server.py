@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from benchmarks.harness.ports import free_port
+from tests.helpers.waiting import PATIENCE
+
 
 class _Server:
     """A command of MLflow that listens on this machine; it stays at `uri` when it is started again."""
 
     def __init__(self, command: str, *options: str, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.uri = f"http://127.0.0.1:{port}"
         program = f"{sys.executable} -m mlflow {command} --host 127.0.0.1 --port {port} --workers 1"
         self._command = [*program.split(), *options]
@@ -32,13 +32,13 @@ class _Server:
         retry = Retry(total=300, connect=300, backoff_factor=0.2, backoff_max=1)
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retry))
-            assert session.get(f"{self.uri}/health", timeout=300).ok
+            assert session.get(f"{self.uri}/health", timeout=PATIENCE).ok
 
     def stop(self) -> None:
         """Kill it, if it lives."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
 
     def __enter__(self) -> "_Server":
         return self
@@ -68,7 +68,7 @@ class ModelServer(_Server):
         super().__init__("models serve", *options, PYTHONPATH="", PATH=path, **environment)
 
     def predict(self, texts: list[str]) -> list[dict[str, object]]:
-        answer = requests.post(f"{self.uri}/invocations", json={"inputs": texts}, timeout=60)
+        answer = requests.post(f"{self.uri}/invocations", json={"inputs": texts}, timeout=PATIENCE)
         assert answer.ok, answer.text
         predictions: list[dict[str, object]] = answer.json()["predictions"]
         return predictions

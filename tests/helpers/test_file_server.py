@@ -2,6 +2,7 @@ import pytest
 import requests
 
 from tests.helpers.file_server import FileServer
+from tests.helpers.waiting import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,6 @@ from tests.helpers.file_server import FileServer
 )
 def test_a_range_is_served_or_refused(requested, status, content):
     with FileServer({"f": b"abcdef"}) as server:
-        answer = requests.get(f"{server.url}/f", headers={"Range": requested}, timeout=10)
+        answer = requests.get(f"{server.url}/f", headers={"Range": requested}, timeout=PATIENCE)
     assert answer.status_code == status
     assert content in (None, answer.content)

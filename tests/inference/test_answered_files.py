@@ -20,6 +20,7 @@ from ftcore.inference import (
 )
 from ftcore.models import calibration
 from tests.helpers import small_runs
+from tests.helpers.waiting import PATIENCE
 
 TEXTS = ["the film is good .", "", "bad film", "not good", "the film , not bad"]
 
@@ -42,7 +43,7 @@ def asked(file, base, copied=True, **how):
 
 def finished(file):
     call = answering.start(file)
-    call._thread.join(30)
+    call._thread.join(PATIENCE)
     assert not call.running and not call.error
     return file
 
@@ -84,7 +85,7 @@ def test_cancelled_answers_go_on_after_the_last_whole_part(base, films, monkeypa
 
     monkeypatch.setattr(prediction, "encode", watched)
     call = answering.start(file)
-    call._thread.join(30)
+    call._thread.join(PATIENCE)
     assert not file.finished and not call.error
     finished(file)
     assert encoded[:1] == TEXTS[:1] and encoded.count(TEXTS[0]) == 1, "the first part was kept"
@@ -97,29 +98,29 @@ def test_files_take_turns_and_one_that_waits_can_be_cancelled(base, films, monke
     def predict(request):
         entered.set()
         yield Progress("reading", 0, 1, "bytes")
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         yield Progress("reading", 1, 1, "bytes")
 
     monkeypatch.setattr(table_prediction, "predict", predict)
     first, second = asked(films, base), asked(films, base, raw=True)
     call = answering.start(first)
-    assert entered.wait(30) and answering.start(first) is call
+    assert entered.wait(PATIENCE) and answering.start(first) is call
     waiting = answering.start(second)
     with pytest.raises(UnfreezeError, match="cancel that first"):
         answering.remove(second)
     waiting.cancel()
-    waiting._thread.join(30)
+    waiting._thread.join(PATIENCE)
     assert not waiting.running and waiting.progress is None and call.running
     call.cancel()
     go_on.set()
-    call._thread.join(30)
+    call._thread.join(PATIENCE)
     assert not call.running
 
 
 def test_why_a_file_is_not_answered_is_one_sentence(base, films):
     file = answered_files.create(films, films.name, base, "Base", "txt", {}, True)
     call = answering.start(file)
-    call._thread.join(30)
+    call._thread.join(PATIENCE)
     assert "has no column 'txt'" in call.error and not file.finished
 
 

@@ -96,7 +96,7 @@ def test_truncated_file_is_refused(valid, data):
 
 @given(st.data())
 @examples(10)
-def test_pages_show_every_listed_checkpoint(valid, data):
+def test_pages_show_every_listed_checkpoint(valid, no_hub, data):
     config = json.loads((valid / CONFIG).read_text())
     key = data.draw(st.sampled_from(list(config)))
     odd = (

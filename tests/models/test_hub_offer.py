@@ -12,11 +12,7 @@ from ftcore.models import checkpoints, hub, hub_offer
 from ftcore.models.hub_cache import HubModel
 from tests.helpers import hub_model, small_encoders
 from tests.helpers.hub_server import HubServer, hub_client
-
-
-@pytest.fixture(autouse=True)
-def nothing_asked(monkeypatch):
-    monkeypatch.setattr(hub_offer, "_asked", {})
+from tests.helpers.waiting import PATIENCE
 
 
 def model(name, **more):
@@ -30,7 +26,7 @@ def hub_answers(monkeypatch):
 
     def describe(name, revision):
         asked.append(name)
-        assert event.wait(10)
+        assert event.wait(PATIENCE)
         return model(name)
 
     monkeypatch.setattr(hub, "describe", describe)
@@ -44,7 +40,7 @@ def question():
 
 def wait():
     """Wait for the thread that asks."""
-    question().answer.result(10)
+    question().answer.result(PATIENCE)
 
 
 def test_suggestion_comes_once_the_hub_has_answered_and_is_asked_for_once(hub_answers):

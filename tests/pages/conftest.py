@@ -1,10 +1,8 @@
 """Fixtures for tests of pages."""
 
 import pytest
-import streamlit as st
 
 from ftcore import paths
-from ftcore.models import hub_offer
 from pages.components.shell import warm_imports
 from tests.helpers import small_runs
 
@@ -19,14 +17,5 @@ def small_checkpoints(home, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def nothing_cached():
-    """Pages show nothing that another test cached."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture(autouse=True)
-def no_hub(monkeypatch):
-    """Pages ask no Hub."""
-    monkeypatch.setattr(hub_offer, "_asked", {})
-    monkeypatch.setattr(hub_offer, "first_suggestion", lambda checkpoints: None)
+def pages_ask_no_hub(no_hub):
+    """All pages here are opened without one."""

@@ -17,6 +17,7 @@ from pages.components.charts.palette import mode_badge
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
 from tests.helpers.lesson_files import glove, glove_file, net, news
+from tests.helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
 
@@ -152,7 +153,7 @@ def test_a_checkpoint_is_taken_away_in_the_formats_that_it_has():
 
         take_away.export_formats(checkpoints.find("starter"))
 
-    app = AppTest.from_function(dialog, default_timeout=60).run()
+    app = AppTest.from_function(dialog, default_timeout=PATIENCE).run()
     made = [f"make-{name}" for name in ("unfreeze", "onnx", "onnx-int8", "mlflow", "html", "zip")]
     assert [button.key for button in app.button] == made
     assert not app.get("download_button")

@@ -17,6 +17,7 @@ from ftcore.access import Networks
 from ftcore.serving import connections, listening
 from ftcore.serving.connections import CONNECTION
 from pages.components.shell import uvicorn_server
+from tests.helpers.waiting import PATIENCE
 
 LIMIT = 8
 HEAD = b"GET /quick HTTP/1.1\r\nHost: x\r\n"
@@ -50,7 +51,7 @@ def started():
 def stop(started):
     for server, thread in started:
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -89,7 +90,7 @@ def tls_files(tmp_path_factory):
 
 
 def connect(port: int, sent: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+    client = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0))
     client.sendall(sent)
     return client
 
@@ -110,7 +111,7 @@ def is_ended(client: socket.socket, seconds: float = 0.0) -> bool:
 
 
 def answer(client: socket.socket, request: bytes = HEAD + b"\r\n") -> bytes:
-    client.settimeout(10)
+    client.settimeout(PATIENCE)
     client.sendall(request)
     return client.recv(65_536)
 
@@ -141,8 +142,8 @@ def trickle(client: socket.socket, seconds: float) -> bool:
 )
 def test_what_never_ends_is_ended(serve, sent):
     port = serve()
-    assert is_ended(connect(port, sent), 10.0)
-    assert trickle(connect(port, sent or b"GET /"), 10.0)
+    assert is_ended(connect(port, sent), PATIENCE)
+    assert trickle(connect(port, sent or b"GET /"), PATIENCE)
     assert b"200 OK" in answer(connect(port))
 
 
@@ -164,7 +165,7 @@ def test_a_long_body_at_a_good_rate_is_not_ended(serve):
     for _ in range(40):
         client.sendall(b"x" * 1_000)
         time.sleep(0.02)
-    client.settimeout(10)
+    client.settimeout(PATIENCE)
     assert b"40000 bytes" in client.recv(65_536)
 
 
@@ -174,7 +175,7 @@ def test_a_web_socket_has_no_deadline(serve):
     with connect_web_socket(f"ws://127.0.0.1:{serve()}/") as client:
         time.sleep(1.0)
         client.send("still here")
-        assert client.recv(10) == "still here"
+        assert client.recv(PATIENCE) == "still here"
 
 
 def test_the_one_that_waits_longest_gives_way(serve, monkeypatch):
@@ -185,14 +186,14 @@ def test_the_one_that_waits_longest_gives_way(serve, monkeypatch):
         waiting.append(connect(port))
         time.sleep(0.02)
     elsewhere = connect(port, source="127.0.0.2")  # all of 127.0.0.0/8 is this machine
-    assert is_ended(waiting[0], 10.0) and not any(is_ended(client) for client in waiting[1:])
+    assert is_ended(waiting[0], PATIENCE) and not any(is_ended(client) for client in waiting[1:])
     assert b"200 OK" in answer(elsewhere) and not is_ended(elsewhere)
     for client in waiting[1:]:
         assert b"200 OK" in answer(client, b"GET /trusted HTTP/1.1\r\nHost: x\r\n\r\n")
     first = connect(port)  # in place of `elsewhere`
-    assert is_ended(elsewhere, 10.0)
+    assert is_ended(elsewhere, PATIENCE)
     last = connect(port)
-    assert is_ended(first, 10.0) and not is_ended(last)
+    assert is_ended(first, PATIENCE) and not is_ended(last)
     assert not any(is_ended(client) for client in waiting[1:]), "these have signed in"
 
 
@@ -202,20 +203,20 @@ def test_trusted_visitors_do_not_give_way_and_a_proxy_may_have_all_connections(s
     clients = [connect(port) for _ in range(LIMIT)]
     for client in clients:
         assert b"200 OK" in answer(client, b"GET /trusted HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert is_ended(connect(port), 10.0)
+    assert is_ended(connect(port), PATIENCE)
     assert not any(is_ended(client) for client in clients)
 
 
 def test_a_tls_handshake_that_never_ends_is_ended(serve, tls_files):
     certificate, key = tls_files
     port = serve(ssl_certfile=str(certificate), ssl_keyfile=str(key))
-    assert is_ended(connect(port), 10.0)
-    assert is_ended(connect(port, b"\x16\x03\x01"), 10.0)
+    assert is_ended(connect(port), PATIENCE)
+    assert is_ended(connect(port, b"\x16\x03\x01"), PATIENCE)
     context = ssl.create_default_context(cafile=str(certificate))
     context.check_hostname = False
     with context.wrap_socket(connect(port)) as client:
         assert b"200 OK" in answer(client)
-    assert is_ended(connect(port, HEAD + b"\r\n"), 10.0), "no TLS"
+    assert is_ended(connect(port, HEAD + b"\r\n"), PATIENCE), "no TLS"
 
 
 def test_a_server_without_a_file_left_waits_and_says_so_once(serve, monkeypatch, caplog):

@@ -3,7 +3,6 @@
 import itertools
 import resource
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ from benchmarks.load import half_open
 from benchmarks.load.simulated_visitor import Visitor
 from ftcore import tracking
 from ftcore.config import FineTuneConfig
+from tests.helpers.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -34,17 +34,10 @@ def open_files():
 def sign_in(address: str) -> dict[str, str]:
     """The cookie of a visitor who has signed in."""
     answer = requests.post(
-        f"{address}/sign-in", {"password": SECRET}, allow_redirects=False, timeout=20
+        f"{address}/sign-in", {"password": SECRET}, allow_redirects=False, timeout=PATIENCE
     )
     assert answer.status_code == 303
     return dict(answer.cookies)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.2)
 
 
 def test_half_open_connections_end_no_run(home, open_files):
@@ -57,11 +50,11 @@ def test_half_open_connections_end_no_run(home, open_files):
     server = ServerProcess(home, open_files=OPEN_FILES, UNFREEZE_PASSWORD=SECRET)
     with server:
         cookies = sign_in(server.address)
-        wait_until(lambda: tracking.run(runs[0]).status == "running")
+        wait_for(lambda: tracking.run(runs[0]).status == "running")
         with half_open.connections(server.port, 1_100):
-            end = time.monotonic() + 240
+            end = time.monotonic() + PATIENCE
             while tracking.run(runs[1]).status in ("queued", "running") and time.monotonic() < end:
-                answer = requests.get(f"{server.address}/health", cookies=cookies, timeout=20)
+                answer = requests.get(f"{server.address}/health", cookies=cookies, timeout=PATIENCE)
                 assert answer.status_code == 200, answer.text
                 time.sleep(1)
         assert [tracking.run(run_id).status for run_id in runs] == ["finished"] * 2
@@ -131,7 +124,7 @@ def test_wrong_passwords_are_slow_whatever_headers_say_and_the_right_one_is_not(
 
 def test_copied_cookie_is_void_after_sign_out(protected):
     copied, other = sign_in(protected), sign_in(protected)
-    assert requests.get(protected, cookies=copied, timeout=20).status_code == 200
-    requests.get(f"{protected}/sign-out", cookies=copied, timeout=20)
-    assert requests.get(protected, cookies=copied, timeout=20).status_code == 401
-    assert requests.get(protected, cookies=other, timeout=20).status_code == 200
+    assert requests.get(protected, cookies=copied, timeout=PATIENCE).status_code == 200
+    requests.get(f"{protected}/sign-out", cookies=copied, timeout=PATIENCE)
+    assert requests.get(protected, cookies=copied, timeout=PATIENCE).status_code == 401
+    assert requests.get(protected, cookies=other, timeout=PATIENCE).status_code == 200

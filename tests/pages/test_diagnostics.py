@@ -15,6 +15,7 @@ from pages.components.charts import diagnostics_figures
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
 from pages.components.compare.result_cache import cached
 from tests.helpers import fake_results
+from tests.helpers.waiting import PATIENCE
 
 TEXTS = [f"review {row} <b>is</b> here" for row in range(400)]
 MAP, TABLE = "diagnostics.text_map", "disagreements.disagreements"
@@ -45,7 +46,7 @@ def view(name: str, state: dict[str, str] | None = None, **more: object) -> AppT
         views = import_module(f"pages.components.compare.{module}")
         getattr(views, function)(fake_results.experiment(**more))
 
-    app = AppTest.from_function(script, default_timeout=60, args=(name, more))
+    app = AppTest.from_function(script, default_timeout=PATIENCE, args=(name, more))
     for key, value in (state or {}).items():
         app.session_state[key] = value
     return app.run()

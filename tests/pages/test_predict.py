@@ -15,6 +15,7 @@ from pages.components.predict import explanation
 from tests.helpers import small_runs
 from tests.helpers.app_pages import html, open_page, press, text
 from tests.helpers.colours import contrast
+from tests.helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
 
@@ -220,7 +221,7 @@ def test_an_answer_to_a_text_of_which_no_word_is_known_says_so():
 def answered(app: AppTest) -> AppTest:
     """Wait for the threads that answer files, and draw the page again."""
     for file in answered_files.listed():
-        answering.find(file)._thread.join(30)
+        answering.find(file)._thread.join(PATIENCE)
     return app.run()
 
 

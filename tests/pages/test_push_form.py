@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from ftcore.exchange import formats, huggingface_export
 from tests.helpers import hub_model
 from tests.helpers.hub_server import HubServer, hub_client
+from tests.helpers.waiting import PATIENCE
 
 NAME, TOKEN = "someone/fine-tuned", hub_model.TOKEN
 
@@ -40,7 +41,7 @@ def form() -> None:
 
 def test_a_typed_token_pushes_and_is_kept_nowhere(hub, caplog, tmp_path):
     caplog.set_level(logging.DEBUG)
-    app = AppTest.from_function(form, default_timeout=60).run()
+    app = AppTest.from_function(form, default_timeout=PATIENCE).run()
     app.text_input(key="push_name").set_value(NAME)
     app.text_input(key="push_token").set_value(TOKEN)
     app = app.button[0].click().run()
@@ -53,7 +54,7 @@ def test_a_typed_token_pushes_and_is_kept_nowhere(hub, caplog, tmp_path):
 
 
 def test_without_a_token_it_says_what_to_do(hub):
-    app = AppTest.from_function(form, default_timeout=60).run()
+    app = AppTest.from_function(form, default_timeout=PATIENCE).run()
     app.text_input(key="push_name").set_value(NAME)
     app.checkbox(key="push_private").uncheck()
     app = app.button[0].click().run()

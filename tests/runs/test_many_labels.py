@@ -242,7 +242,7 @@ def test_tables_and_maps_count_labels():
 
 
 @pytest.mark.slow
-def test_pages_show_every_label():
+def test_pages_show_every_label(no_hub):
     run = finished(mode="full", epochs=12)
     for page, query in (("train", {"run": run.run_id}), ("data", {"dataset": "sample"})):
         app = open_page(page, **query)

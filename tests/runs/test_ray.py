@@ -20,10 +20,10 @@ from ftcore.tracking import leases
 from ftcore.training import snapshots
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome
+from tests.helpers.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 240.0  # seconds, on a busy machine
 SHORT = {"checkpoint": "base", "limit": 800, "epochs": 30, "max_length": 48, "device": "cpu"}
 SHORT |= {"evaluations": 1, "learning_rate": 0.01, "batch_size": 16, "dropout": 0.1, "threads": 1}
 LONG = SHORT | {"epochs": 1000}  # until it is ended
@@ -68,15 +68,6 @@ def expected(shared):
     return run_id
 
 
-def wait_for(condition):
-    """Wait until a condition holds, and return its value."""
-    deadline = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return value
-
-
 def training(run_id):
     """The record of a run once it trains and can be resumed; where that is fast, it reads as evaluating."""
     wait_for(lambda: snapshots.path(checkpoints.run_path(run_id)).exists())
@@ -101,15 +92,15 @@ def test_a_command_hands_its_run_over_and_ends_with_the_same_bits(machines, expe
     assert_same_outcome(expected, last["run_id"])
 
 
-def test_stop_reaches_a_run_on_another_node_within_two_seconds(machines):
+def test_stop_reaches_a_run_on_another_node_within_seconds(machines):
     run_id = scheduler.submit(FineTuneConfig(**LONG, mode="full"))
     run = training(run_id)
     assert run.worker == "ray" and run.pid != os.getpid()
     began = time.monotonic()
     scheduler.stop(run_id)
     assert end(run_id).status == "stopped"
-    # Two looks at the record, the step and this test's own look; more where the machine is busy.
-    assert time.monotonic() - began < 2 + leases.REQUEST_SECONDS
+    # A look for requests, which are a second apart, saw it; a renewal of the lease is later.
+    assert time.monotonic() - began < leases.RENEWAL_SECONDS
 
 
 def test_a_run_that_no_node_has_room_for_says_so_and_lets_others_pass(machines):

@@ -19,6 +19,7 @@ from ftcore.models import checkpoint_files, checkpoints
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, locked_database, small_runs
 from tests.helpers.paused_runs import assert_same_outcome
+from tests.helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +45,7 @@ def start(*arguments: str, code: str = "") -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> tuple[dict, str]:
     """The last line on stdout, and stderr."""
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=PATIENCE)
     return json.loads(out.splitlines()[-1]), err
 
 
@@ -194,7 +195,9 @@ def test_out_of_memory_splits_batches_and_fails_only_if_one_text_does_not_fit(
         rows = [f'"{row % 4 + 1}","Title {row}","{"word of news " * 170}"\n' for row in range(160)]
         (tmp_path / name).write_text("".join(rows))
     command = [sys.executable, "-c", LIMITED_MEMORY, str(tmp_path), str(room)]
-    process = subprocess.run(command, cwd=paths.ROOT, text=True, capture_output=True, timeout=300)
+    process = subprocess.run(
+        command, cwd=paths.ROOT, text=True, capture_output=True, timeout=PATIENCE
+    )
     assert process.returncode == 0, process.stderr
     actual, message, notes = json.loads(process.stdout)
     assert actual == status, message

@@ -14,6 +14,7 @@ from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
 from tests.helpers.controlled_training import call_concurrently, final_status
+from tests.helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -196,5 +197,5 @@ def test_concurrent_actions_raise_no_unexpected_error(training):
         actions = (scheduler.resume, scheduler.stop, scheduler.discard) * 2
         results = call_concurrently(*(partial(action, run_id) for action in actions))
         assert all(result is None or isinstance(result, UnfreezeError) for result in results)
-        assert scheduler.queue.join(timeout=120.0)
+        assert scheduler.queue.join(timeout=PATIENCE)
         assert all(run.status in ("finished", "stopped") for run in tracking.find_runs([run_id]))

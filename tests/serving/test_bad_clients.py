@@ -4,13 +4,13 @@ import gzip
 import json
 import socket
 import threading
-import time
 
 import pytest
 import requests
 
 from ftcore.serving import connections, guard, limits
 from tests.helpers.endpoints import Counting, served, small_model
+from tests.helpers.waiting import PATIENCE, wait_for
 
 JSON = {"Content-Type": "application/json"}
 GOOD = json.dumps({"texts": ["good"]}).encode()
@@ -81,7 +81,7 @@ def test_wrong_paths_and_methods_are_refused(address):
 def raw(address, sent):
     """What the endpoint answers to some bytes until it closes the connection."""
     host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as client:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
         client.sendall(sent)
         return b"".join(iter(lambda: client.recv(65_536), b""))
 
@@ -132,7 +132,7 @@ def test_who_comes_while_too_many_are_answered_or_waits_too_long_is_told(monkeyp
         assert busy.status_code == 503 and busy.headers["Retry-After"] == "1"
         network.open.set()
         for thread in waiting:
-            thread.join(30)
+            thread.join(PATIENCE)
         assert [answer.status_code for answer in answers] == [200, 200]
 
         network.open.clear()
@@ -146,13 +146,6 @@ def test_who_comes_while_too_many_are_answered_or_waits_too_long_is_told(monkeyp
 
 def metrics(address):
     return requests.get(f"{address}/metrics").text
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_failure_is_a_sentence_without_its_details(address):

@@ -8,6 +8,7 @@ import pytest
 
 from ftcore.serving import snippets
 from tests.helpers.endpoints import served, small_model
+from tests.helpers.waiting import PATIENCE
 
 TEXT = 'It\'s "good": a good film, \N{THUMBS UP SIGN} sch\xf6n $HOME'
 RUN = {
@@ -30,6 +31,8 @@ def test_five_lines_work_as_pasted(port, language):
     lines = snippets.snippets(TEXT)[language]
     assert len(lines.splitlines()) <= 5 and f":{snippets.PORT}/" in lines
     program = lines.replace(f":{snippets.PORT}/", f":{port}/")
-    done = subprocess.run([*RUN[language], program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*RUN[language], program], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "negative" in done.stdout and "0.95" in done.stdout  # a score of 3, of known words

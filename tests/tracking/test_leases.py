@@ -13,6 +13,7 @@ from ftcore.events import Evaluation
 from ftcore.tracking import leases
 from ftcore.tracking.store import connect
 from tests.helpers.controlled_training import call_concurrently
+from tests.helpers.waiting import wait_for
 
 
 @pytest.fixture
@@ -132,8 +133,5 @@ def test_a_request_reaches_the_holder_once(run_id, monkeypatch):
     tracking.request_end(run_id, "stop")  # of an earlier execution
     claim = tracking.claim(run_id)
     tracking.request_end(run_id, "pause")
-    deadline = time.monotonic() + 20
-    while (action := claim.requested()) is None and time.monotonic() < deadline:
-        pass
-    assert (action, claim.requested()) == ("pause", None)
+    assert (wait_for(claim.requested), claim.requested()) == ("pause", None)
     claim.release()

@@ -24,6 +24,7 @@ from ftcore.tracking import failures, recorder
 from tests.helpers import locked_database, small_runs
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.paused_runs import assert_same_outcome, finished
+from tests.helpers.waiting import PATIENCE
 
 ACTIONS = [
     tracking.runs,
@@ -36,11 +37,16 @@ ACTIONS = [
 
 
 @pytest.fixture
-def port():
-    """A port on which nothing listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+def taken():
+    """A port that nobody else can take, and on which nothing listens yet."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken
+
+
+@pytest.fixture
+def port(taken):
+    return taken.getsockname()[1]
 
 
 def refusals():
@@ -51,7 +57,7 @@ def refusals():
         with pytest.raises(tracking.RecordUnavailable) as refused:
             action()
         messages.add(str(refused.value))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     return messages
 
 
@@ -66,11 +72,11 @@ def test_a_server_that_is_gone_is_an_error_at_once_with_the_reason(port, monkeyp
     assert capsys.readouterr().err == f"{message}\n"
 
 
-def test_a_server_that_never_answers_is_an_error_within_seconds(port, monkeypatch):
+def test_a_server_that_never_answers_is_an_error_within_seconds(taken, port, monkeypatch):
     monkeypatch.setattr(failures, "TRY_SECONDS", 1)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    with socket.create_server(("127.0.0.1", port)):
-        [message] = refusals()
+    taken.listen()
+    [message] = refusals()
     assert "(no answer in time)" in message
 
 
@@ -116,6 +122,7 @@ def shared_server(tmp_path_factory):
 @pytest.fixture
 def server(shared_server, monkeypatch):
     monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(failures, "TRY_SECONDS", PATIENCE)  # a busy machine may need more than 4
     small_runs.small_sample(monkeypatch)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
     return shared_server

@@ -20,6 +20,7 @@ from ftcore.models import checkpoints
 from ftcore.tracking import queued_runs, reader, recorder
 from ftcore.tracking.store import connect
 from tests.helpers import disk_limit, small_runs
+from tests.helpers.waiting import wait_for
 
 
 def mlflow_client() -> MlflowClient:
@@ -111,10 +112,7 @@ def test_run_is_running_while_its_process_is_alive_or_sends_heartbeats_from_anot
     with tracking.Recorder(run_id):
         client.set_tag(run_id, "unfreeze.host", "elsewhere")
         client.set_tag(run_id, "unfreeze.heartbeat", "0")
-        deadline = time.monotonic() + 120
-        while tracking.run(run_id).status != "running" and time.monotonic() < deadline:
-            pass
-        assert tracking.run(run_id).status == "running"
+        wait_for(lambda: tracking.run(run_id).status == "running")
     silent = tracking.create_run(FineTuneConfig())
     client.set_tag(silent, "unfreeze.host", "elsewhere")
     client.set_tag(silent, "unfreeze.heartbeat", str(time.time() - 200))

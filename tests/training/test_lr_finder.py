@@ -115,11 +115,10 @@ def test_the_subprocess_ends_with_the_task(base, monkeypatch):
 
 
 @pytest.fixture
-def page(home, monkeypatch):
+def page(home, no_hub, monkeypatch):
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")  # the subprocess of a search sees the real ones
     page = open_page("train")
-    page.default_timeout = 120
     yield page
     scheduler.shutdown()
 

@@ -11,6 +11,7 @@ from ftcore.events import Step, drain
 from ftcore.training import loop, objective, preparation, row_classifier, worker_threads
 from ftcore.training.state import TrainingState
 from tests.helpers import small_runs
+from tests.helpers.waiting import PATIENCE
 
 CPU = torch.device("cpu")
 
@@ -79,7 +80,7 @@ def test_an_error_in_one_half_waits_for_the_other():
 
     def half(number):
         if number == 0:
-            begun.wait(30)
+            begun.wait(PATIENCE)
             raise MemoryError
         begun.set()
         torch.ones(500, 500) @ torch.ones(500, 500)

@@ -30,7 +30,7 @@ endef
 # Many containers set this; every start would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app check test bench gpu soak lint format lock clean
+.PHONY: app check test all-tests bench gpu soak lint format lock clean
 
 app: .venv/app.installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -41,7 +41,11 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 check: lint
 	$(PYTEST) -m "not browser and not slow"
 
-test: lint
+# Lint beside the tests: mypy takes one core for most of a minute.
+test: .venv/dev.installed
+	@$(MAKE) --no-print-directory -j 2 lint all-tests
+
+all-tests: .venv/dev.installed
 	$(PYTEST)
 
 bench: .venv/dev.installed

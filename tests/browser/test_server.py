@@ -13,12 +13,11 @@ import torch
 from playwright.sync_api import expect
 
 from benchmarks.harness.server_process import command
-from ftcore import paths, tracking
-from ftcore.models import checkpoints
+from ftcore import paths
 from pages.components.shell import access_control, assets
 from tests.browser.conftest import serve
-from tests.helpers.browser_steps import TRAINING_TIMEOUT, start_run
 from tests.helpers.lesson_files import Bomb
+from tests.helpers.waiting import PATIENCE
 
 SECRET = "open sesame"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -48,7 +47,7 @@ def ask(
     **headers: str,
 ) -> SimpleNamespace:
     """Send one request without following redirects; returns status, headers, text."""
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -169,7 +168,7 @@ def test_an_unprotected_server_does_not_start(tmp_path, address, password, messa
         cwd=paths.ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=os.environ | {"UNFREEZE_HOME": str(tmp_path), "UNFREEZE_PASSWORD": password},
     )
     assert ended.returncode == 1
@@ -283,15 +282,3 @@ def test_assets_are_cached_by_the_browser_and_no_other_file_is_served(server):
         assert "immutable" in headers["Cache-Control"] and "javascript" in headers["Content-Type"]
     for name in ("plotly.js", "..%2Fapp.py", "%2e%2e%2fapp.py"):
         assert ask(server, f"/assets/{name}").status in (400, 404)
-
-
-def test_a_stopped_server_leaves_a_run_that_can_be_resumed(page, tmp_path, monkeypatch):
-    monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path))
-    with serve(tmp_path) as address:
-        start_run(page, address, 1000)
-        figure = page.get_by_test_id("stMetric").filter(has_text="Best validation")
-        expect(figure).to_contain_text("%", timeout=TRAINING_TIMEOUT)
-        page.goto("about:blank")
-    run = tracking.run(tracking.runs()["run_id"][0])
-    assert run.status == "interrupted" and run.resumable
-    assert checkpoints.find(run.run_id).metrics["val_accuracy"] > 0

@@ -6,6 +6,7 @@ import signal
 from playwright.sync_api import expect
 
 from benchmarks.harness.server_process import ServerProcess
+from ftcore import tracking
 from tests.helpers import disk_limit
 from tests.helpers.browser_steps import (
     AT_STEP,
@@ -18,7 +19,8 @@ from tests.helpers.browser_steps import (
 from tests.helpers.network_proxy import NetworkProxy
 
 
-def test_a_run_outlives_its_viewers_and_its_process(chromium, tmp_path):
+def test_a_run_outlives_its_viewers_and_its_process(chromium, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path))
     server = ServerProcess(tmp_path)
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
@@ -57,29 +59,30 @@ def test_a_run_outlives_its_viewers_and_its_process(chromium, tmp_path):
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
         button(page, "Pause").click()
         expect(page.get_by_text("Paused at step")).to_be_visible(timeout=TRAINING_TIMEOUT)
-        button(page, "Resume").click()
+        button(page, "Keep").click()
+        kept = re.compile("Stopped; the best model, of step .* is kept")
+        expect(page.get_by_text(kept)).to_be_visible()
+
+        last = start_run(page, server.address, 300)
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
         server.stop(signal.SIGINT)  # Ctrl-C in the server's terminal
         log = server.log.read_text()
         assert "Traceback" not in log
         assert "can be resumed" in log
-
-    with server:
-        page.goto(first)
-        stopped = page.get_by_text("The program was stopped at step")
-        expect(stopped).to_be_visible(timeout=TRAINING_TIMEOUT)
-        button(page, "Keep").click()
-        kept = re.compile("Stopped; the best model, of step .* is kept")
-        expect(page.get_by_text(kept)).to_be_visible()
-        start_run(page, server.address, 300)
-        expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
-        stop_button(page).click()
-        button(page, "Discard").click()
-        expect(button(page, "Start")).to_be_visible()  # back at the form
-        assert "run=" not in page.url
+    assert_interrupted(last)
 
 
-def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(chromium, tmp_path):
+def assert_interrupted(address: str) -> None:
+    """The run of a page was stopped with its server, and can be resumed."""
+    run = tracking.run(address.partition("run=")[2])
+    assert run.status == "interrupted" and run.resumable
+    assert "The program was stopped at step" in run.message
+
+
+def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(
+    chromium, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("UNFREEZE_HOME", str(tmp_path))
     page = chromium.new_page()
     full = page.get_by_text("free some space")
     with ServerProcess(tmp_path) as server:
@@ -103,6 +106,7 @@ def test_a_full_disk_is_reported_and_runs_go_on_once_there_is_space(chromium, tm
         button(page, "Resume").click()
         expect(page.get_by_text(AT_STEP)).to_be_visible(timeout=TRAINING_TIMEOUT)
     page.close()
+    assert_interrupted(first)  # by SIGTERM
 
 
 def test_a_lost_network_stops_neither_run_nor_page(chromium, server):
@@ -119,6 +123,7 @@ def test_a_lost_network_stops_neither_run_nor_page(chromium, server):
         expect(page.get_by_text(AT_STEP)).not_to_have_text(last_shown)
         assert page.evaluate("window.never") == "reloaded"
         stop_button(page).click()
-        button(page, "Stop and keep").click()
-        expect(page.get_by_text("Stopped at step")).to_be_visible()
+        button(page, "Discard").click()
+        expect(button(page, "Start")).to_be_visible()  # back at the form
+        assert "run=" not in page.url
     page.close()

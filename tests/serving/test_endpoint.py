@@ -2,16 +2,18 @@
 
 import json
 import subprocess
-import sys
 import threading
 
 import pytest
 import requests
 
 from benchmarks.harness import http_load
-from ftcore import paths
+from benchmarks.harness.ports import free_port
+from ftcore.cli.main import main
 from ftcore.inference import prediction
-from tests.helpers.endpoints import Endpoint, free_port
+from ftcore.serving import server
+from tests.helpers.endpoints import Endpoint
+from tests.helpers.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 KEY = "a key of twenty chars"
@@ -22,12 +24,6 @@ TEXTS = ["A good film, and a great one.", "not good: awful " * 300, "\N{THUMBS U
 def endpoint(session_home):
     with Endpoint("sentiment") as started:
         yield started
-
-
-def serve(*arguments):
-    command = [sys.executable, "-m", "ftcore", "serve", *arguments]
-    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stderr
 
 
 def test_answers_are_those_of_predict_and_have_this_form_exactly(endpoint):
@@ -90,7 +86,7 @@ def test_many_callers_at_once_get_their_own_answers(endpoint):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert answers == own
 
 
@@ -119,13 +115,17 @@ def test_sigterm_finishes_what_is_under_way():
         while not counts(ending)["unfreeze_waiting_texts"]:
             assert asking.is_alive(), "it was answered before the signal"
         status, out, errors = ending.stop()
-        asking.join(30)
+        asking.join(PATIENCE)
         assert (status, errors) == (0, "")
         assert json.loads(out) == {"stopped": True}
         assert len(answers[0].json()["predictions"]) == 1000
 
 
-def test_what_it_cannot_start_with_is_one_sentence(endpoint, tmp_path, monkeypatch):
+def test_what_it_cannot_start_with_is_one_sentence(endpoint, tmp_path, monkeypatch, capsys):
+    def serve(*arguments):
+        return main(["serve", *arguments]), capsys.readouterr().err
+
+    monkeypatch.setattr(server, "serve", lambda *_: pytest.fail("it started"))
     port = str(endpoint.port)
     assert serve("sentiment", "--port", port) == (
         1,

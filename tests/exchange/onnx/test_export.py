@@ -21,6 +21,7 @@ from ftcore.models.calibration import Calibration
 from ftcore.models.families import FAMILIES
 from ftcore.text import word_rules
 from tests.helpers import paused_runs, small_encoders
+from tests.helpers.onnx_graphs import trace_here
 
 pytestmark = pytest.mark.slow  # torch's exporter takes seconds to import
 TEXTS = ["a good film", "not good it is awful " * 300, "great"]
@@ -81,8 +82,9 @@ def encoder_run(tmp_path):
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_a_calibrated_encoder_answers_the_same_and_its_card_has_its_own_figures(
-    tmp_path, encoder_run, precision
+    tmp_path, encoder_run, precision, monkeypatch
 ):
+    trace_here(monkeypatch)
     thresholds = {"negative": 0.1, "positive": 0.2}
     calibration.write(checkpoints.find(encoder_run), Calibration(1.5, 0.95, thresholds, 100))
     drain(export.write(encoder_run, tmp_path / "out", precision))
@@ -108,7 +110,7 @@ def test_a_calibrated_encoder_answers_the_same_and_its_card_has_its_own_figures(
 def test_the_accuracy_is_that_of_the_graph(tmp_path, monkeypatch, encoder_run):
     """One that answers the opposite has nothing right where the run has all."""
     checkpoint = checkpoints.find(encoder_run)
-    drain(graph.trace_in_subprocess(encoder_run, tmp_path / "model.onnx"))
+    graph._trace(encoder_run, tmp_path / "model.onnx")
     names = [answer.label for answer in prediction.predict(encoder_run, TEXTS)]
     truth = np.array(list(map(checkpoint.labels.index, names)))
 
@@ -140,6 +142,7 @@ def test_every_family_becomes_a_graph(tmp_path, family):
 
 
 def test_a_graph_that_answers_otherwise_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
+    trace_here(monkeypatch)
     answer = runtime.OnnxModel.scores
     monkeypatch.setattr(runtime.OnnxModel, "scores", lambda *inputs: -answer(*inputs))
     with pytest.raises(UnfreezeError, match="does not answer as it should: 200 of 200 texts"):

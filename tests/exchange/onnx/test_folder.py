@@ -17,6 +17,7 @@ from ftcore.models.calibration import Calibration
 from ftcore.serving import model
 from ftcore.text.lengths import TextLengths
 from tests.helpers import small_encoders
+from tests.helpers.onnx_graphs import trace_here
 
 pytestmark = pytest.mark.slow  # torch's exporter takes seconds to import
 TEXTS = ["a good film", "not good it is awful " * 300, "great", "?"]
@@ -41,8 +42,10 @@ def lesson(session_home, tmp_path_factory):
     (copy / "config.json").write_bytes(checkpoints.encode_config(config))
     kept = Calibration(2.0, 0.9, {"negative": 0.4, "positive": 0.3}, 100)
     calibration.write(checkpoints.find("mine"), kept)
-    drain(export.write("mine", folder / "fp32"))
-    drain(export.write("mine", folder / "int8", "int8"))
+    with pytest.MonkeyPatch.context() as patch:
+        trace_here(patch)
+        drain(export.write("mine", folder / "fp32"))
+        drain(export.write("mine", folder / "int8", "int8"))
     return folder
 
 
@@ -66,7 +69,8 @@ def test_a_folder_answers_as_its_checkpoint(lesson, precision, tolerance):
 
 
 @pytest.mark.usefixtures("same_home")
-def test_an_encoder_with_several_labels_answers_as_its_checkpoint(tmp_path):
+def test_an_encoder_with_several_labels_answers_as_its_checkpoint(tmp_path, monkeypatch):
+    trace_here(monkeypatch)
     source = small_encoders.write_folder(tmp_path / "several", classes=2)
     file = drain(huggingface.import_encoder(str(source))).path / "config.json"
     config = json.loads(file.read_text()) | {"format": 4, "thresholds": [0.4, 0.6]}

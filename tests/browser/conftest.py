@@ -6,9 +6,10 @@ Without a Chromium these tests are skipped, unless UNFREEZE_REQUIRE_BROWSER is s
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
-from playwright.sync_api import ConsoleMessage, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from benchmarks.harness import browser
 from benchmarks.harness.server_process import ServerProcess
@@ -23,12 +24,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+class PatientBrowser:
+    """Opens windows that wait as long as a busy machine needs, for elements and for addresses."""
+
+    def __init__(self, running: Browser) -> None:
+        self._running = running
+
+    def new_context(self, **options: Any) -> BrowserContext:
+        return _patient(self._running.new_context(**options))
+
+    def new_page(self, **options: Any) -> Page:
+        return _patient(self._running.new_page(**options))
+
+
+Window = TypeVar("Window", BrowserContext, Page)
+
+
+def _patient(window: Window) -> Window:
+    window.set_default_timeout(UI_TIMEOUT)
+    window.set_default_navigation_timeout(UI_TIMEOUT)  # 30 s otherwise
+    return window
+
+
 @pytest.fixture(scope="session")
 def chromium():
     if not browser.path():
         pytest.skip("no chromium: install it, or set CHROMIUM to its path")
     with browser.chromium() as running:
-        yield running
+        yield PatientBrowser(running)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +83,6 @@ def serve(home: Path, *options: str, **environment: str) -> Iterator[str]:
 def page(chromium):
     """A page 1440 wide that fails the test if the browser reports an error."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
-    context.set_default_timeout(UI_TIMEOUT)
-    context.set_default_navigation_timeout(UI_TIMEOUT)  # for addresses; 30 s otherwise
     errors: list[str] = []
     page = context.new_page()
     page.on("console", lambda message: errors.extend(console_errors(message)))

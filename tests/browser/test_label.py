@@ -7,7 +7,6 @@ from playwright.sync_api import Page, expect
 from benchmarks.harness.server_process import ServerProcess
 from ftcore.data.store import card, journal
 from tests.helpers.browser_steps import (
-    UI_TIMEOUT,
     button,
     expect_no_overflow,
     visit,
@@ -37,8 +36,6 @@ def test_keys_label_texts_and_a_killed_server_loses_none(chromium, tmp_path, mon
     add(file, "letters")
     server = ServerProcess(home, HF_HUB_OFFLINE="1")
     page = chromium.new_page(viewport={"width": 1440, "height": 900})
-    page.set_default_timeout(UI_TIMEOUT)
-    page.set_default_navigation_timeout(UI_TIMEOUT)
     with server:
         visit(page, f"{server.address}/label?dataset=letters")
         page.get_by_role("textbox", name="Classes").fill("praise\ncomplaint")

@@ -3,15 +3,16 @@
 import os
 import subprocess
 import sys
-import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 from playwright.sync_api import Page, expect
 
 from benchmarks.harness.ports import free_port
 from ftcore import paths
-from tests.helpers.browser_steps import UI_TIMEOUT
+from tests.helpers.waiting import PATIENCE, wait_for
 
 LOOPBACK = "0100007F"  # 127.0.0.1 as /proc/net/tcp writes it
 
@@ -68,13 +69,14 @@ def test_the_installed_command_line_finds_what_is_bundled(site, tmp_path):
 
 def _open(page: Page, address: str, process: "subprocess.Popen[bytes]") -> None:
     """Open a page once the server answers."""
-    for _ in range(UI_TIMEOUT // 100):
+
+    def answers() -> bool:
         assert process.poll() is None, "the server ended"
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            break
-        except OSError:
-            page.wait_for_timeout(100)
+        with suppress(OSError):
+            return requests.get(address, timeout=PATIENCE).ok
+        return False
+
+    wait_for(answers)
     page.goto(address)
 
 

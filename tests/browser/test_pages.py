@@ -10,7 +10,6 @@ from ftcore.events import Finished
 from ftcore.models import checkpoints
 from tests.helpers import small_runs
 from tests.helpers.browser_steps import (
-    UI_TIMEOUT,
     dialog_button,
     expect_no_overflow,
     visit,
@@ -62,8 +61,6 @@ def window(chromium, request):
     """A window, wide and light or narrow and dark, in which all pages are opened."""
     scheme, width = request.param
     window = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    window.set_default_timeout(UI_TIMEOUT)
-    window.set_default_navigation_timeout(UI_TIMEOUT)
     yield window
     window.context.close()
 

@@ -11,7 +11,7 @@ from ftcore.events import Finished, Started
 from ftcore.models import checkpoints
 from tests.browser.conftest import serve
 from tests.helpers import small_runs
-from tests.helpers.browser_steps import UI_TIMEOUT, wait_until_idle
+from tests.helpers.browser_steps import wait_until_idle
 from tests.helpers.dataset_files import ROWS, csvs
 
 EVIL = '<img src=x onerror="window.hacked=1">'
@@ -56,8 +56,6 @@ def dashboard(home, runs):
 @pytest.fixture(scope="module")
 def context(chromium):
     context = chromium.new_context(viewport={"width": 1440, "height": 2400})
-    context.set_default_timeout(UI_TIMEOUT)
-    context.set_default_navigation_timeout(UI_TIMEOUT)
     yield context
     context.close()
 

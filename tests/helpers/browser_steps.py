@@ -4,7 +4,9 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-UI_TIMEOUT = 180_000  # milliseconds; passes on a machine that eight programs share
+from tests.helpers.waiting import PATIENCE
+
+UI_TIMEOUT = 1000 * PATIENCE  # milliseconds
 TRAINING_TIMEOUT = 900_000  # milliseconds, to wait for a run
 AT_STEP = re.compile(r"[\d,]+ of [\d,]+ steps")
 # The number of points on the charts of a metric, once it exceeds a number; else 0.

@@ -47,6 +47,11 @@ def title(ref: str) -> str:
     return choices[ref].title if ref in choices else ref
 
 
+def group(choice: CheckpointChoice) -> str:
+    """Where a checkpoint came from: its kind, and a run that came in a package was imported."""
+    return "imported" if choice.imported else choice.checkpoint.kind
+
+
 def card(choice: CheckpointChoice) -> None:
     """Draw a checkpoint's key facts, and buttons for what can be done with it."""
     checkpoint = choice.checkpoint
@@ -59,11 +64,15 @@ def card(choice: CheckpointChoice) -> None:
     ]
     if checkpoint.parent:
         facts.insert(0, f"From {escape_markdown(title(checkpoint.parent))}")
-    st.markdown(heading)
+    ref = checkpoint.ref
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(heading, width="stretch")
+        options = {"type": "tertiary", "icon": ":material/delete:", "help": "Delete"}
+        if checkpoint.kind != "bundled" and st.button("", key=f"delete-{ref}", **options):
+            confirm_delete(choice)
     st.markdown(accuracy(checkpoint))
     labels = f"{escape_markdown(', '.join(checkpoint.labels))}  \n" if checkpoint.labels else ""
     st.caption(f"{labels}{' · '.join(facts)}")
-    ref = checkpoint.ref
     with st.container(horizontal=True, gap="xsmall"):
         if st.button("Fine-tune", key=f"tune-{ref}", icon=":material/play_circle:"):
             settings_form.initialize()
@@ -75,10 +84,6 @@ def card(choice: CheckpointChoice) -> None:
         if st.button("Details", key=f"details-{ref}", type="tertiary"):
             drawer = st.dialog(escape_markdown(choice.title), width="medium", position="right")
             drawer(details)(checkpoint)
-        if checkpoint.kind != "bundled" and st.button(
-            "", key=f"delete-{ref}", type="tertiary", icon=":material/delete:", help="Delete"
-        ):
-            confirm_delete(choice)
 
 
 def details(checkpoint: Checkpoint) -> None:
@@ -158,13 +163,13 @@ def confirm_delete(choice: CheckpointChoice) -> None:
     )
 
 
-def cards(choices_of_kind: list[CheckpointChoice], kind: str) -> None:
+def cards(choices_of_group: list[CheckpointChoice], name: str) -> None:
     """Draw one page of cards, and the choice of the page below them."""
     above = st.container()
-    pages = -(-len(choices_of_kind) // PAGE_SIZE)
-    page = st.pagination(pages, key=f"checkpoints_{kind}") if pages > 1 else 1
+    pages = -(-len(choices_of_group) // PAGE_SIZE)
+    page = st.pagination(pages, key=f"checkpoints_{name}") if pages > 1 else 1
     with above, st.grid(columns=3, min_column_width=300, border=True) as grid:
-        for choice in choices_of_kind[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+        for choice in choices_of_group[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
             with grid.cell():
                 card(choice)
 
@@ -178,11 +183,11 @@ if list_tab.open:
             st.stop()
         if not choices:
             st.info("None yet. Pretrain one on AG News, or import the lesson's.")
-        for kind, heading in HEADINGS.items():
-            of_kind = [choice for choice in choices.values() if choice.checkpoint.kind == kind]
-            if of_kind:
+        for name, heading in HEADINGS.items():
+            of_group = [choice for choice in choices.values() if group(choice) == name]
+            if of_group:
                 st.subheader(heading, anchor=False)
-                cards(of_kind, kind)
+                cards(of_group, name)
 
 if encoder_tab.open:
     with encoder_tab, st.container(width=720):

@@ -13,6 +13,7 @@ from ftcore.models import calibration, checkpoints, hub_offer
 from ftcore.models.calibration import Calibration
 from ftcore.models.hub_cache import HubModel
 from ftcore.runs.scheduler import scheduler
+from ftcore.tracking.store import connect, tag
 from pages.components.charts.palette import mode_badge
 from tests.helpers import small_runs
 from tests.helpers.app_pages import button, button_labels, open_page, press, text
@@ -46,6 +47,13 @@ def test_cards_show_accuracy_classes_and_origin_on_pages_of_twelve(home):
     assert "N11" in cards and "N12" not in cards
     keys = {button.key for button in app.button}
     assert {"details-starter", "delete-n01"} <= keys and "delete-starter" not in keys
+
+
+def test_a_run_that_came_in_a_package_was_not_trained_here():
+    client, _ = connect()
+    client.set_tag(small_runs.run(name="Theirs"), tag("imported"), "0" * 32)
+    cards = text(open_page("checkpoints"))
+    assert "Theirs" in cards and "Imported" in cards and "Trained here" not in cards
 
 
 def test_a_broken_checkpoint_does_not_hide_the_others(small_checkpoints):

@@ -17,6 +17,8 @@ class CheckpointChoice:
     checkpoint: Checkpoint
     title: str
     status: str = "finished"
+    imported: bool = False
+    """Whether its run came in a package."""
 
     @property
     def training(self) -> bool:
@@ -45,7 +47,7 @@ def checkpoint_choices() -> dict[str, CheckpointChoice]:
     """All usable checkpoints by ref: bundled, imported, then those of runs, newest first."""
     listed = checkpoints.list_checkpoints()
     run_ids = tuple(checkpoint.ref for checkpoint in listed if checkpoint.kind == "run")
-    runs = run_names_and_states(run_ids) if run_ids else {}
+    runs = facts_of_runs(run_ids) if run_ids else {}
     return {
         checkpoint.ref: CheckpointChoice(
             checkpoint, *runs.get(checkpoint.ref, (checkpoint.title, "finished"))
@@ -56,13 +58,13 @@ def checkpoint_choices() -> dict[str, CheckpointChoice]:
 
 
 @st.cache_data(ttl=2, show_spinner=False)
-def run_names_and_states(run_ids: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """Current name and status of every run, by run id.
+def facts_of_runs(run_ids: tuple[str, ...]) -> dict[str, tuple[str, str, bool]]:
+    """Current name and status of every run, and whether it was imported, by run id.
 
     `run_ids`, the runs with a checkpoint, are part of the cache's key, so that a new one shows at once.
     """
     from ftcore import tracking  # imports MLflow, which a page without runs does not need
 
     runs = tracking.runs()
-    states = zip(runs["name"], runs["status"], strict=True)
-    return dict(zip(runs["run_id"], states, strict=True))
+    facts = zip(runs["name"], runs["status"], runs["imported"].astype(bool), strict=True)
+    return dict(zip(runs["run_id"], facts, strict=True))

@@ -5,7 +5,7 @@ import streamlit as st
 from ftcore.config import NEW_MODEL, SETTINGS, FineTuneConfig
 from ftcore.modes import mode_defaults
 from ftcore.settings import label
-from pages.components.forms.checkpoint_picker import run_names_and_states
+from pages.components.forms.checkpoint_picker import facts_of_runs
 from pages.components.forms.import_form import AG_NEWS_FOLDER
 from pages.components.shell import visitor
 from pages.components.text.errors import show_errors
@@ -37,7 +37,7 @@ def pretrain_form() -> None:
 
                 shared = {"checkpoint": NEW_MODEL, "dataset": "ag_news", "name": name}
                 run_id = scheduler.submit(FineTuneConfig(**shared, **values), visitor.name())
-                run_names_and_states.clear()
+                facts_of_runs.clear()
                 st.switch_page("train.py", query_params={"run": run_id})
 
 

@@ -10,7 +10,7 @@ from ftcore.colours import model_colour
 from ftcore.modes import mode_title
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts.palette import BADGES
-from pages.components.forms.checkpoint_picker import run_names_and_states
+from pages.components.forms.checkpoint_picker import facts_of_runs
 from pages.components.forms.delete_buttons import delete_buttons
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
@@ -52,6 +52,7 @@ def _draw(drawn: list[tuple[str, str]], chosen: list[str]) -> None:
     run_ids = list(runs["run_id"])
     modes = {mode_title(mode): model_colour(mode) for mode in sorted(set(runs["mode"]))}
     columns, percent = st.column_config, {"format": "%.1f%%", "width": 90}
+    width = 160 if runs["imported"].any() else 100  # of one badge, or of two
     best_or_latest = "The best of a run that ended, the latest of a live one."
     state = st.dataframe(
         _table(runs),
@@ -66,7 +67,7 @@ def _draw(drawn: list[tuple[str, str]], chosen: list[str]) -> None:
         column_config={
             "Name": columns.TextColumn(width=180, pinned=True),
             "Status": columns.MultiselectColumn(
-                options=[*BADGES, IMPORTED], color=[*BADGES.values(), "gray"], width=100
+                options=[*BADGES, IMPORTED], color=[*BADGES.values(), "gray"], width=width
             ),
             "Mode": columns.MultiselectColumn(options=[*modes], color=[*modes.values()], width=110),
             "Validation": columns.NumberColumn(**percent, help=best_or_latest),
@@ -132,5 +133,5 @@ def delete_dialog(names: Mapping[str, str]) -> None:
 
 
 def _forget_cached_runs() -> None:
-    run_names_and_states.clear()
+    facts_of_runs.clear()
     read_runs.clear()

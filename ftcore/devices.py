@@ -1,10 +1,13 @@
 """The device and the precision of a run."""
 
 import ctypes
+import functools
 import gc
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import torch
 
@@ -105,11 +108,25 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def hardware(device: torch.device) -> str:
+    """The model of a GPU or of the CPU: what a run's seconds depend on."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu()
+
+
+@functools.cache
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
 def describe() -> str:
     device = pick()
     bf16 = ", bf16" if has_bf16(device) else ""
     if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}{bf16}"
+        return f"{hardware(device)}{bf16}"
     return f"{device.type.upper()}, {torch.get_num_threads()} threads{bf16}"
 
 

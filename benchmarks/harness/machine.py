@@ -20,7 +20,7 @@ def facts() -> dict[str, Any]:
     gpu = {"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
     affinity = getattr(os, "sched_getaffinity", None)
     return {
-        "cpu": _cpu(),
+        "cpu": devices.hardware(torch.device("cpu")),
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
         **gpu,
         "device": device.type,
@@ -68,11 +68,3 @@ def megabytes(name: str, process: int | str = "self") -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if name in line), 0.0)
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -9,12 +9,16 @@ from typing import Any
 from benchmarks.harness import machine
 
 
-def options(description: str, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse `--short` or `--full` (as `full`)."""
+def options(
+    description: str, argv: Sequence[str] | None = None, **switches: str
+) -> argparse.Namespace:
+    """Parse `--short` or `--full` (as `full`), and further switches, given as name=help."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--short", action="store_true", help="a few minutes at most (the default)")
     which.add_argument("--full", action="store_true", help="as long as it takes")
+    for name, help in switches.items():
+        parser.add_argument(f"--{name}", action="store_true", help=help)
     return parser.parse_args(argv)
 
 

@@ -1,26 +1,29 @@
 """A simulated cluster: how soon queued runs start, what the record takes, and how fast pages stay.
 
-    python -m benchmarks.load.cluster --short | --full
+    python -m benchmarks.load.cluster --short | --full [--postgresql]
 
-Runs only sleep and record the events that a training would, in the record that MLFLOW_TRACKING_URI names or
-in SQLite; a dispatcher asks `queue_order` what is next, as the workers do. Viewers rerun a page a second each
-meanwhile, and more of them come until the 95th percentile passes 500 ms. Everything is on one machine, so the
-runs' recording competes with the pages for its cores.
+Runs only sleep and record the events that a training would, in SQLite or PostgreSQL; a dispatcher asks
+`queue_order` what is next, as the workers do. Viewers rerun a page a second each meanwhile, and more of them
+come until the 95th percentile passes 500 ms. Workers, server and viewers are a process each on this machine:
+what the workers write competes with the pages for its cores.
 """
 
+import contextlib
 import os
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock
 
 from benchmarks.harness import data, report
+from benchmarks.harness.postgresql import PostgreSQL
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.load.simulated_visitor import Visitor
 from ftcore import paths, tracking
@@ -54,27 +57,41 @@ SHORT = Size(12, 4, 2.0, 2, (), 5.0)
 FULL = Size(1000, 50, 8.0, 30, (45, 60, 90, 120), 30.0)
 
 
-@dataclass
-class Cluster:
-    """Workers, as threads of this process."""
+class Executed(NamedTuple):
+    """What the workers did."""
 
-    size: Size
-    delays: list[float] = field(default_factory=list)
+    seconds: float
+    delays: list[float]
     """Seconds from the moment when a worker was free for a waiting run until it had recorded its start."""
-    writes: int = 0
-    _running: dict[str, tracking.Run] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    writes: int
+    processor_seconds: float
 
-    def execute_all(self) -> float:
-        """Execute what waits; return the seconds that this took."""
+
+class Cluster:
+    """Workers, as threads of a process of their own; a dispatcher gives them runs."""
+
+    def __init__(self, size: Size) -> None:
+        self._size = size
+        self._delays: list[float] = []
+        self._writes = 0
+        self._running: dict[str, tracking.Run] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def execute(cls, size: Size) -> Executed:
+        return cls(size).execute_all()
+
+    def execute_all(self) -> Executed:
+        """Execute what waits."""
         began = time.monotonic()
-        free = [began] * self.size.workers  # since when each idle worker is
+        free = [began] * self._size.workers  # since when each idle worker is
         turns: dict[str, float] = {}
-        with ThreadPoolExecutor(self.size.workers) as pool:
+        with ThreadPoolExecutor(self._size.workers) as pool:
             while True:
                 waiting = [run for run in tracking.waiting() if run.run_id not in self._running]
                 if not waiting and not self._running:
-                    return time.monotonic() - began
+                    seconds = time.monotonic() - began
+                    return Executed(seconds, self._delays, self._writes, time.process_time())
                 while free and waiting:
                     running = list(self._running.values())
                     run = queue_order.next_run(waiting, running, turns, Limits())
@@ -90,7 +107,7 @@ class Cluster:
             claim = tracking.claim(run.run_id)
             try:
                 with tracking.Recorder(run.run_id, claim) as recorder:
-                    self.delays.append(time.monotonic() - free_since)
+                    self._delays.append(time.monotonic() - free_since)
                     self._record(recorder)
             finally:
                 claim.release()
@@ -100,7 +117,7 @@ class Cluster:
                 free.append(time.monotonic())
 
     def _record(self, recorder: tracking.Recorder) -> None:
-        steps = round(self.size.run_seconds / EVENT_SECONDS)
+        steps = round(self._size.run_seconds / EVENT_SECONDS)
         recorder.write(Started({"steps": steps, "steps_per_epoch": steps, "train_texts": 1000}))
         for step in range(1, steps + 1):
             time.sleep(EVENT_SECONDS)
@@ -110,8 +127,8 @@ class Cluster:
             if step % 4 == 0:
                 recorder.write(Evaluation("val", *values))
             with self._lock:
-                self.writes += 1
-        metrics = {"seconds": self.size.run_seconds, "val_accuracy": 0.9, "test_accuracy": 0.9}
+                self._writes += 1
+        metrics = {"seconds": self._size.run_seconds, "val_accuracy": 0.9, "test_accuracy": 0.9}
         recorder.write(Finished("finished", "Over.", metrics))
 
 
@@ -148,8 +165,10 @@ class Viewers:
 
     def _view(self, page: str) -> None:
         visitor = Visitor(self._address)
-        visitor.open(page)
-        self._opened.release()
+        try:
+            visitor.open(page)
+        finally:
+            self._opened.release()
         while not self._closed.wait(VIEW_SECONDS):
             clock = time.perf_counter()
             visitor.rerun()
@@ -158,14 +177,20 @@ class Viewers:
 
 
 def main(argv: list[str] | None = None) -> None:
-    size = FULL if report.options(__doc__ or "", argv).full else SHORT
+    help = "record the runs in PostgreSQL, with a server of its own"
+    options = report.options(__doc__ or "", argv, postgresql=help)
+    size = FULL if options.full else SHORT
     report.heading("A simulated cluster")
-    with data.home():
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(data.home())
+        if options.postgresql:
+            database = stack.enter_context(PostgreSQL())
+            os.environ["MLFLOW_TRACKING_URI"] = database.uri
         seconds = queue_runs(size.runs)
         print(f"{size.runs} runs queued in {seconds:.0f} s.", flush=True)
-        turn = FileLock(paths.home() / ".queue.lock")  # the server executes none of them
-        with turn, ServerProcess(paths.home()) as server:
-            simulate(size, server)
+        stack.enter_context(FileLock(paths.home() / ".queue.lock"))  # the server executes none
+        server = stack.enter_context(ServerProcess(paths.home()))
+        simulate(size, server, "PostgreSQL" if options.postgresql else "SQLite")
 
 
 def queue_runs(count: int) -> float:
@@ -177,25 +202,25 @@ def queue_runs(count: int) -> float:
     return time.monotonic() - began
 
 
-def simulate(size: Size, server: ServerProcess) -> None:
+def simulate(size: Size, server: ServerProcess, record: str) -> None:
     """Execute the runs beside viewers; print the figures."""
-    cluster, viewers = Cluster(size), Viewers(server.address)
-    viewers.grow(size.viewers)
-    cpu = processor_seconds(server)
-    took: list[float] = []
-    thread = threading.Thread(target=lambda: took.append(cluster.execute_all()))
+    viewers = Viewers(server.address)
     stages: dict[int, list[float]] = {}
-    thread.start()
-    try:
-        for count in (size.viewers, *size.more_viewers):
-            viewers.grow(count)
-            stages[count] = viewers.measure(size.stage_seconds)
-            if not stages[count] or np.percentile(stages[count], 95) > TOO_SLOW:
-                break
-    finally:
-        viewers.close()
-        thread.join()
-    used = [after - before for before, after in zip(cpu, processor_seconds(server), strict=True)]
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        viewers.grow(size.viewers)
+        before, began = processor_seconds(server), time.monotonic()
+        execution = process.submit(Cluster.execute, size)
+        try:
+            for count in (size.viewers, *size.more_viewers):
+                viewers.grow(count)
+                stages[count] = viewers.measure(size.stage_seconds)
+                print(f"{count} viewers: {len(stages[count])} reruns", flush=True)
+                if not stages[count] or np.percentile(stages[count], 95) > TOO_SLOW:
+                    break
+            server_load = (processor_seconds(server) - before) / (time.monotonic() - began)
+        finally:
+            viewers.close()
+        executed = execution.result()
     report.table(
         ["viewers", "reruns", "p50, ms", "p95, ms"],
         [
@@ -207,24 +232,23 @@ def simulate(size: Size, server: ServerProcess) -> None:
     figures: dict[str, Any] = {
         "runs": size.runs,
         "workers": size.workers,
-        "seconds": took[0],
+        "seconds": executed.seconds,
         "seconds_at_best": size.runs / size.workers * size.run_seconds,
-        "scheduling_delay_p50_s": float(np.percentile(cluster.delays, 50)),
-        "scheduling_delay_p95_s": float(np.percentile(cluster.delays, 95)),
-        "record_writes_per_s": cluster.writes / took[0],
-        "processor_s_of_runs_and_viewers": used[0],
-        "processor_s_of_server": used[1],
+        "scheduling_delay_p50_s": float(np.percentile(executed.delays, 50)),
+        "scheduling_delay_p95_s": float(np.percentile(executed.delays, 95)),
+        "record_writes_per_s": executed.writes / executed.seconds,
+        "cores_of_workers": executed.processor_seconds / executed.seconds,
+        "cores_of_server": server_load,
     }
     report.table(["figure", "value"], [[name, f"{value:.4g}"] for name, value in figures.items()])
     p95 = {count: float(np.percentile(times, 95)) for count, times in stages.items() if times}
-    report.result("cluster", **figures, rerun_p95_ms_by_viewers=p95)
+    report.result("cluster", record=record, **figures, rerun_p95_ms_by_viewers=p95)
 
 
-def processor_seconds(server: ServerProcess) -> tuple[float, float]:
-    """Processor time so far, of this process and of the server."""
+def processor_seconds(server: ServerProcess) -> float:
+    """Processor time of the server so far."""
     fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    return time.process_time(), ticks / os.sysconf("SC_CLK_TCK")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -68,13 +68,15 @@ def _version_numbers(text: str) -> list[int]:
 
 def _report(results: "list[Result]") -> tuple[dict[str, Any], list[str]]:
     """The figures of each mode and the verdict, as JSON values and as lines."""
-    from ftcore.experiments import corrections, verdict
+    from ftcore.experiments import corrections, grouping, verdict
 
     rows = _rows(results)
     summary, findings = verdict.summary(results), verdict.findings(results)
+    unfair = grouping.unfair_differences([result.run for result in results])
     values = {"modes": rows, "average": _average(results), "verdict": summary, "further": findings}
-    values |= {"corrections": corrections.values(results)}
-    return values, [*_table(rows), "", summary, *findings]
+    values |= {"corrections": corrections.values(results), "unfair": unfair}
+    warning = [grouping.warning(unfair)] if unfair else []
+    return values, [*_table(rows), "", summary, *findings, *warning]
 
 
 def _rows(results: "list[Result]") -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ _FACTS = {
     "vectors_fingerprint": ("checkpoint", "word vectors"),
     "dataset_fingerprint": ("data", "texts of the data"),
     "device": ("", "device"),
+    "hardware": ("device", "hardware"),
     "threads": ("", "threads"),
     "torch": ("", "torch"),
 }
@@ -112,6 +113,8 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
         "devices": [str(run.config.devices) for run in networks],
         "seed": [", ".join(map(str, sorted(group))) for group in seeds.values()],
     }
+    # Beside a run of a Ray worker, others may use the same machine.
+    values["worker"] = [run.worker for run in networks if run.facts]
     values["measure of the best model"] = [
         str(run.facts.get("best_by", "accuracy")) for run in networks if run.facts
     ]
@@ -146,3 +149,12 @@ def unfair_differences(runs: "Sequence[Run]") -> dict[str, list[str]]:
     if not (differences or of_versions) and any(len(group) > 1 for group in splits.values()):
         differences["split"] = sorted(set().union(*splits.values()))
     return differences
+
+
+def warning(differences: dict[str, list[str]]) -> str:
+    """What `unfair_differences` found, in a sentence."""
+    listed = [
+        f"{name} ({(', ' if name != 'seed' else '; ').join(values)})"
+        for name, values in differences.items()
+    ]
+    return f"Not a fair race. What differs: {', '.join(listed)}."

@@ -203,7 +203,12 @@ class RunQueue:
     def order(self) -> list[str]:
         """Run ids: what runs, then what waits, in order; empty when idle."""
         with self._changed:
-            return [*self.running(), *(job.run_id for job in self._waiting)]
+            return [*self.running(), *self.waiting()]
+
+    def waiting(self) -> list[str]:
+        """Ids of the runs that wait, in order."""
+        with self._changed:
+            return [job.run_id for job in self._waiting]
 
     def running(self) -> list[str]:
         """Ids of the runs that run, here or in another process of this home."""

@@ -33,11 +33,11 @@ class RayWorker:
                 return
 
     def _look_after(self) -> None:
-        waiting = tracking.waiting()
+        waiting = self.queue.waiting()
         problem = tracking.supervision().problem
         if waiting or tracking.lost():
             try:
                 workers.ensure_supervisor()
             except UnfreezeError as error:
                 problem = str(error)
-        self.queue.start_errors = {run.run_id: problem for run in waiting if problem}
+        self.queue.start_errors = dict.fromkeys(waiting, problem) if problem else {}

@@ -2,6 +2,7 @@
 
 import os
 
+from mlflow.store.db.db_types import DATABASE_ENGINES
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -23,6 +24,11 @@ def tracking_uri() -> str:
 def is_server(uri: str) -> bool:
     """Whether artifacts are uploaded; those of runs in a database stay in our home."""
     return uri.startswith(("http://", "https://"))
+
+
+def is_database() -> bool:
+    """Whether the store is a database that this process reads itself."""
+    return tracking_uri().partition(":")[0].partition("+")[0] in DATABASE_ENGINES
 
 
 def is_home_database() -> bool:

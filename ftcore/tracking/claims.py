@@ -5,6 +5,7 @@ that several machines share has leases instead (`leases.py`).
 """
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, get_args
 
@@ -46,9 +47,16 @@ def claim(run_id: str) -> Claim:
 
 def is_claimed(mlflow_run: MlflowRun) -> bool:
     """Whether a live process has claimed a run, by its record."""
+    return bool(claimed([mlflow_run]))
+
+
+def claimed(mlflow_runs: Iterable[MlflowRun], timeout: float = 0.0) -> set[str]:
+    """Ids of the runs that live processes have claimed, by their records; `timeout` as of `is_locked`."""
     if is_home_database():
-        return is_locked(mlflow_run.info.run_id)
-    return leases.is_alive(mlflow_run)
+        folder = paths.runs_dir()
+        ids = [run.info.run_id for run in mlflow_runs]
+        return {run_id for run_id in ids if is_locked(_lock_file(folder, run_id), timeout)}
+    return {run.info.run_id for run in mlflow_runs if leases.is_alive(run)}
 
 
 def request_end(run_id: str, action: Action) -> None:
@@ -88,13 +96,12 @@ class FileClaim:
         """Do nothing: the system keeps the lock."""
 
 
-def is_locked(run_id: str, timeout: float = 0.0) -> bool:
-    """Whether a live process of this machine holds the lock of a run.
+def is_locked(file: Path, timeout: float = 0.0) -> bool:
+    """Whether a live process of this machine holds a lock.
 
     The check holds the lock for an instant. Concurrent callers: one gets a false positive, unless it waits
     up to `timeout` seconds.
     """
-    file = lock_file(run_id)
     if not file.exists():
         return False
     lock = FileLock(file, timeout=timeout, thread_local=False)
@@ -108,7 +115,11 @@ def is_locked(run_id: str, timeout: float = 0.0) -> bool:
 
 def lock_file(run_id: str) -> Path:
     """The file of a run's lock. It is never deleted alone: processes that wait for it would diverge."""
-    return paths.runs_dir() / run_id / "lock"
+    return _lock_file(paths.runs_dir(), run_id)
+
+
+def _lock_file(folder: Path, run_id: str) -> Path:
+    return folder / run_id / "lock"
 
 
 def _request_file(run_id: str) -> Path:

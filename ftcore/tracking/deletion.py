@@ -64,7 +64,7 @@ def delete_checkpoint(ref: str) -> None:
 def dataset_dependents(name: str) -> Dependents:
     """What depends on a stored dataset: runs that are not over. Raises UsageError if there is none."""
     card.check_stored(name)
-    unfinished = (run for run in reader.search("") if run.live or run.resumable)
+    unfinished = (run for run in reader.search() if run.live or run.resumable)
     return Dependents(
         [run for run in unfinished if datasets.without_version(run.config.dataset) == name], []
     )
@@ -103,7 +103,7 @@ def delete(*run_ids: str) -> None:
 
 
 def _dependents(*refs: str) -> Dependents:
-    unfinished = (run for run in reader.search("") if run.live or run.resumable)
+    unfinished = (run for run in reader.search() if run.live or run.resumable)
     return Dependents(
         [run for run in unfinished if run.run_id in refs or run.config.checkpoint in refs],
         [

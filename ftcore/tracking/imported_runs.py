@@ -56,5 +56,4 @@ def import_run(
 
 def imported_from(origin: str) -> list[str]:
     """Ids of the runs here that were imported from the run with this id."""
-    quoted = origin.replace("'", "")
-    return [run.run_id for run in reader.search(f"tags.`{tag('imported')}` = '{quoted}'")]
+    return [run.run_id for run in reader.search("imported", origin.replace("'", ""))]

@@ -18,13 +18,12 @@ import sqlalchemy
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from mlflow.store.db.db_types import DATABASE_ENGINES
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from ftcore import paths
 from ftcore.errors import UnfreezeError
-from ftcore.tracking.address import is_home_database
+from ftcore.tracking.address import is_database, is_home_database
 from ftcore.tracking.failures import unavailable
 
 LOCK_SECONDS = 300  # to wait for another process that creates or upgrades the store
@@ -37,7 +36,7 @@ def prepare(uri: str) -> None:
 
     Raises UnfreezeError if the schema is newer, or if it is older and the store is not in our home.
     """
-    if uri.partition(":")[0].partition("+")[0] not in DATABASE_ENGINES:
+    if not is_database():
         return  # a tracking server upgrades its own store
     file = paths.database_path()
     if is_home_database():

@@ -2,15 +2,16 @@
 
 import time
 
-from mlflow.entities import RunTag
+from mlflow.entities import Run as MlflowRun, RunTag
 
 from ftcore.tracking import reader
 from ftcore.tracking.address import is_home_database
-from ftcore.tracking.claims import is_locked, lock_file
+from ftcore.tracking.claims import claimed, lock_file
 from ftcore.tracking.run_record import Run
 from ftcore.tracking.store import MLFLOW_STATUS, connect, tag
 
 PROBE_SECONDS = 0.1  # longer than another caller of `is_locked` holds a lock
+_PLACE = tag("place")
 
 
 def mark_as_ours(run_id: str) -> None:
@@ -32,25 +33,25 @@ def waiting() -> list[Run]:
     """The queued runs that no process has claimed, by place; without those of other homes on a server."""
     queued = _queued()
     if not is_home_database():
-        queued = [run for run in queued if lock_file(run.run_id).exists()]
-    unclaimed = [run for run in queued if not _is_claimed(run)]
-    return sorted(unclaimed, key=lambda run: run.place)
+        queued = [run for run in queued if lock_file(run.info.run_id).exists()]
+    begun = claimed(queued, PROBE_SECONDS)
+    unclaimed = [run for run in queued if run.info.run_id not in begun]
+    return sorted(reader.readable(unclaimed), key=lambda run: run.place)
 
 
 def next_place() -> float:
     """The place behind all queued runs: the time, unless the clock was set back meanwhile."""
-    return max([time.time(), *(run.place + 1 for run in _queued())])
+    return max([time.time(), *(float(run.data.tags[_PLACE]) + 1 for run in _queued())])
 
 
 def executed() -> list[str]:
     """Ids of the runs that processes execute: of this machine, or of all that share the record."""
-    running = reader.search(f"tags.`{tag('status')}` = 'running'")
-    return [run.run_id for run in running if _is_claimed(run)]
+    return list(claimed(reader.records("status", "running"), PROBE_SECONDS))
 
 
 def lost() -> list[Run]:
     """The runs of Ray workers whose process is gone without having recorded an end."""
-    running = reader.search(f"tags.`{tag('status')}` = 'running'")
+    running = reader.search("status", "running")
     return [run for run in running if run.lost and run.worker == "ray"]
 
 
@@ -60,10 +61,6 @@ def say(run_id: str, message: str) -> None:
     client.set_tag(run_id, tag("message"), message)
 
 
-def _is_claimed(run: Run) -> bool:
-    return is_locked(run.run_id, PROBE_SECONDS) if is_home_database() else run.claimed
-
-
-def _queued() -> list[Run]:
+def _queued() -> list[MlflowRun]:
     # By our own tag, since a process killed while it queues a run does not set MLflow's status.
-    return [run for run in reader.search(f"tags.`{tag('status')}` = 'queued'") if run.place]
+    return [run for run in reader.records("status", "queued") if run.data.tags.get(_PLACE)]

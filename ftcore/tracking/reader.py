@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import re
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -12,16 +11,15 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Run as MlflowRun
 
-from ftcore import paths
 from ftcore.errors import UnfreezeError
-from ftcore.tracking.address import is_home_database
-from ftcore.tracking.failures import NotInRecord, using_record
+from ftcore.tracking import database
+from ftcore.tracking.address import is_database, tracking_uri
+from ftcore.tracking.failures import NotInRecord
 from ftcore.tracking.run_record import Run, created_at, from_mlflow, run_name
-from ftcore.tracking.store import connect, tag, version
+from ftcore.tracking.store import connect, tag, writes
 from ftcore.validation import printable
 
-LOCK_SECONDS = 20.0  # to wait for another program that locks the database, as long as MLflow does
-CACHE_SECONDS = 1.0  # a process that dies changes a status without writing to the record
+CACHE_SECONDS = 1.0  # until a table shows what other processes wrote
 _RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message", "imported")
 _CONFIG_COLUMNS = ("mode", "dataset", "checkpoint", "epochs", "limit", "seed", "class_weights")
 _OTHER_COLUMNS = ("started", "seconds", "val_accuracy", "test_accuracy", "config")
@@ -40,32 +38,37 @@ _read_lock = threading.Lock()
 def runs() -> pd.DataFrame:
     """All runs, newest first, one a row. The status of an unreadable one is "unreadable".
 
-    Reading takes a millisecond a run, so pages share one table a second while nothing is written.
+    Pages share one table a second, unless this process writes: many viewers cost as much as one.
     """
-    connect()  # creates the store that `version` examines
+    connect()  # creates a store that is not there yet
     with _read_lock:
-        return _runs(version(), int(time.monotonic() / CACHE_SECONDS)).copy()
+        return _runs(tracking_uri(), writes(), int(time.monotonic() / CACHE_SECONDS)).copy()
 
 
 @functools.lru_cache(maxsize=1)
-def _runs(version: object, second: int) -> pd.DataFrame:
+def _runs(uri: str, writes: int, second: int) -> pd.DataFrame:
     # MLflow sorts by when they began, and clocks are set back; earlier versions recorded no sequence.
     newest_first = sorted(
-        _search_all(), key=lambda run: run.data.tags.get(tag("sequence"), ""), reverse=True
+        records(), key=lambda run: run.data.tags.get(tag("sequence"), ""), reverse=True
     )
     rows = [_row(run) for run in newest_first if tag("config") in run.data.tags]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _search_all(condition: str = "") -> Iterator[MlflowRun]:
+def records(name: str = "", value: str = "") -> list[MlflowRun]:
+    """MLflow's runs: all, or those with this value of a tag of ours."""
     client, experiment = connect()
+    if is_database():
+        return database.runs(experiment, tag(name) if name else "", value)
+    condition = f"tags.`{tag(name)}` = '{value}'" if name else ""
+    found: list[MlflowRun] = []
     token = None
     while True:
         page = client.search_runs([experiment], condition, page_token=token)
-        yield from page
+        found += page
         token = page.token
         if not token:
-            return
+            return found
 
 
 def _row(mlflow_run: MlflowRun) -> dict[str, Any]:
@@ -99,18 +102,30 @@ def run(run_id: str) -> Run:
 
 
 def find_runs(run_ids: Iterable[str]) -> list[Run]:
-    """The runs among `run_ids` that exist and can be read."""
+    """The runs among `run_ids` that exist and can be read, in this order; none if the record is away."""
     runs = []
-    for run_id in run_ids:
-        with contextlib.suppress(UnfreezeError):
-            runs.append(run(run_id))
+    if not is_database():
+        for run_id in run_ids:
+            with contextlib.suppress(UnfreezeError):
+                runs.append(run(run_id))
+        return runs
+    with contextlib.suppress(UnfreezeError):
+        _, experiment = connect()
+        ids = list(run_ids)
+        found = {run.info.run_id: run for run in database.runs(experiment, run_ids=ids)}
+        runs = readable(found[run_id] for run_id in ids if run_id in found)
     return runs
 
 
-def search(condition: str) -> list[Run]:
-    """The readable runs for which a condition in MLflow's filter syntax holds."""
+def search(name: str = "", value: str = "") -> list[Run]:
+    """The readable runs: all, or those with this value of a tag of ours."""
+    return readable(records(name, value))
+
+
+def readable(records: Iterable[MlflowRun]) -> list[Run]:
+    """These runs, without those that cannot be read."""
     runs = []
-    for mlflow_run in _search_all(condition):
+    for mlflow_run in records:
         with contextlib.suppress(UnfreezeError):
             runs.append(from_mlflow(mlflow_run))
     return runs
@@ -118,19 +133,20 @@ def search(condition: str) -> list[Run]:
 
 def last_sequence() -> int:
     """The number of the newest run, in the order of creation; 0 if there is none."""
-    client, experiment = connect()
-    order = [f"tags.`{tag('sequence')}` DESC"]
-    newest = client.search_runs([experiment], max_results=1, order_by=order)
-    number = newest[0].data.tags.get(tag("sequence"), "") if newest else ""
+    if is_database():
+        number = database.greatest_tag(tag("sequence"))
+    else:
+        client, experiment = connect()
+        order = [f"tags.`{tag('sequence')}` DESC"]
+        newest = client.search_runs([experiment], max_results=1, order_by=order)
+        number = newest[0].data.tags.get(tag("sequence"), "") if newest else ""
     return int(number) if number.isdecimal() else 0
 
 
 def last_timestamp(run_id: str) -> int:
     """The timestamp of the last point of a run in milliseconds, 0 if there is none."""
-    if is_home_database():
-        query = "SELECT max(timestamp) FROM metrics WHERE run_uuid = ?"
-        with _home_database() as database:
-            return database.execute(query, (run_id,)).fetchone()[0] or 0
+    if is_database():
+        return database.last_timestamp(run_id)
     client, _ = connect()
     # All of a point are recorded at once; those without a slash at an end of the run.
     latest = client.get_run(run_id).data.metrics
@@ -189,34 +205,21 @@ def watched(run_id: str) -> pd.DataFrame:
 
 
 def points_by_step(run_id: str, metrics: Iterable[str]) -> dict[str, dict[int, float | None]]:
-    """Values by step of each of these metrics; the last where a step was recorded twice.
-
-    MLflow takes 50 ms for the curves of a run, one query of the database in our home 3 ms; a live
-    page reads each second, on the cores that train.
-    """
+    """Values by step of each of these metrics; the last where a step was recorded twice."""
     points: dict[str, dict[int, float | None]] = {name: {} for name in metrics}
-    if not is_home_database():
-        client, _ = connect()
-        for name in metrics:
-            history = client.get_metric_history(run_id, name)
-            for point in sorted(history, key=lambda point: point.timestamp):
-                points[name][point.step] = point.value
-        return points
-    with _home_database() as database:
-        query = (
-            "SELECT key, step, CASE is_nan WHEN 1 THEN NULL ELSE value END FROM metrics "
-            "WHERE run_uuid = ? ORDER BY timestamp"
-        )
-        for name, step, value in database.execute(query, (run_id,)):
-            if name in points:
-                points[name][step] = value
+    for name, step, value in _points(run_id, points):
+        if name in points:
+            points[name][step] = value
     return points
 
 
-@contextlib.contextmanager
-def _home_database() -> Iterator[sqlite3.Connection]:
-    with (
-        using_record(),
-        contextlib.closing(sqlite3.connect(paths.database_path(), LOCK_SECONDS)) as database,
-    ):
-        yield database
+def _points(run_id: str, metrics: Iterable[str]) -> Iterator[tuple[str, int, float | None]]:
+    """Metric, step and value, at least of these metrics; those of a step in the order of recording."""
+    if is_database():
+        yield from database.points(run_id)
+        return
+    client, _ = connect()
+    for name in metrics:
+        history = client.get_metric_history(run_id, name)
+        for point in sorted(history, key=lambda point: point.timestamp):
+            yield name, point.step, point.value

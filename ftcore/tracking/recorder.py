@@ -278,8 +278,8 @@ def close_interrupted() -> None:
 
     Those of Ray workers are left to the supervisor, which lets another worker go on with them.
     """
-    for status in ("SCHEDULED", "RUNNING"):  # MLflow's filter has no OR
-        for run in reader.search(f"attributes.status = '{status}'"):
+    for status in ("queued", "running"):
+        for run in reader.search("status", status):
             if run.status == "interrupted" and not (run.lost and run.worker == "ray"):
                 finish(run.run_id, Finished("interrupted", run.message))
 

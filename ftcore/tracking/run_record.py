@@ -1,5 +1,6 @@
 """The record of one run, converted from MLflow's."""
 
+import functools
 import json
 import math
 import socket
@@ -57,7 +58,7 @@ class Run:
     self_trained: bool = False  # in records of earlier versions; such a run cannot be resumed
     worker: str = "local"  # that executes it, or did: "local" or "ray"
     node: str = ""  # where, for users; the host's name, and with Ray the node's id
-    claimed: bool = False  # a live process has claimed it
+    claimed: bool = False  # a live process has claimed it; False while it waits in the queue
     lost: bool = False  # it ran, and its process is gone without having recorded an end
     losses: int = 0  # how often that happened since it was last queued by a user
 
@@ -114,15 +115,19 @@ def current_facts(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
-    settings = json.loads(tags["config"])
+    config, self_trained = _settings(tags["config"])
     progress = json.loads(tags.get("phase_progress") or "{}")
     total = progress.get("total")
     phase = tags.get("phase", "waiting")
-    claimed = tags.get("status") in ("queued", "running") and is_claimed(mlflow_run)
-    status, message = _current_status(mlflow_run, tags, claimed)
+    has_process = _has_process(tags)
+    claimed = has_process and is_claimed(mlflow_run)
+    status, message = tags.get("status", "failed"), tags.get("message", "")
+    if has_process and not claimed and _is_lost(mlflow_run, tags):  # whatever it last recorded
+        status, message = "interrupted", "The process of this run ended; the run can be resumed."
     facts = current_facts(json.loads(whole_tag(tags, "facts", "{}")))
-    config = FineTuneConfig.from_record(settings)
-    config = replace(config, dataset=datasets.as_recorded(config.dataset))
+    dataset = datasets.as_recorded(config.dataset)
+    if dataset != config.dataset:
+        config = replace(config, dataset=dataset)
     if "steps_per_epoch" in facts and (config.budgeted or config.steps):
         config = config.with_steps(facts["steps"], facts["steps_per_epoch"])
     return Run(
@@ -151,7 +156,7 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         place=float(tags.get("place") or 0),
         person=tags.get("person") or people.SOMEONE,
         imported=tags.get("imported", ""),
-        self_trained=bool(settings.get("self_training")),
+        self_trained=self_trained,
         worker=tags.get("worker", "local"),
         node=tags.get("node") or tags.get("host", ""),
         claimed=claimed,
@@ -160,19 +165,25 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
     )
 
 
-def _current_status(mlflow_run: MlflowRun, tags: dict[str, str], claimed: bool) -> tuple[str, str]:
-    """Status and message: a live run whose process is gone is interrupted, whatever it last recorded."""
-    status, message = tags.get("status", "failed"), tags.get("message", "")
-    if status not in ("queued", "running") or claimed:
-        return status, message
-    if status == "queued" and tags.get("place"):  # waits for the next process that loads the queue
-        return status, message
+@functools.lru_cache(maxsize=4096)
+def _settings(text: str) -> tuple[FineTuneConfig, bool]:
+    """The recorded settings, and whether the run trained itself; lists of runs are read every second."""
+    settings = json.loads(text)
+    return FineTuneConfig.from_record(settings), bool(settings.get("self_training"))
+
+
+def _has_process(tags: dict[str, str]) -> bool:
+    """Whether a process works on the run or will, by its tags; what has a place waits for any process."""
+    status = tags.get("status")
+    return status == "running" or (status == "queued" and not tags.get("place"))
+
+
+def _is_lost(mlflow_run: MlflowRun, tags: dict[str, str]) -> bool:
+    """Whether the process of an unclaimed run is gone, or was never seen for too long."""
     run_id = mlflow_run.info.run_id
     was_local = tags.get("host") == socket.gethostname() and lock_file(run_id).exists()
     was_claimed = was_local or leases.was_claimed(mlflow_run)
-    if was_claimed or _is_silent(run_id, tags.get("heartbeat", "0")):
-        return "interrupted", "The process of this run ended; the run can be resumed."
-    return status, message
+    return was_claimed or _is_silent(run_id, tags.get("heartbeat", "0"))
 
 
 def _is_silent(run_id: str, heartbeat: str) -> bool:

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.tracking import migrations
-from ftcore.tracking.address import is_home_database, is_server, tracking_uri, with_limits
+from ftcore.tracking.address import is_server, tracking_uri, with_limits
 from ftcore.tracking.failures import unavailable, using_record
 
 EXPERIMENT = "unfreeze"
@@ -26,6 +26,8 @@ _lock = threading.Lock()
 class _Client:
     """MLflow's client; what any of its methods raises becomes the error of `using_record`."""
 
+    writes = 0  # calls so far that may have changed a record
+
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
 
@@ -34,8 +36,12 @@ class _Client:
 
         @functools.wraps(method)
         def call(*arguments: Any, **named: Any) -> Any:
-            with using_record():
-                return method(*arguments, **named)
+            try:
+                with using_record():
+                    return method(*arguments, **named)
+            finally:
+                if not name.startswith(("get_", "search_")):
+                    _Client.writes += 1
 
         return call
 
@@ -72,13 +78,9 @@ def _open(uri: str) -> tuple[MlflowClient, str]:
         paths.restrict_permissions()  # also of the file that MLflow has created
 
 
-def version() -> object:
-    """Changes whenever the database in our home is written; another value each time for other stores."""
-    if not is_home_database():
-        return object()
-    with using_record():
-        stat = paths.database_path().stat()
-    return paths.database_path(), stat.st_mtime_ns, stat.st_size
+def writes() -> int:
+    """Rises whenever this process writes to a record."""
+    return _Client.writes
 
 
 def tag(name: str) -> str:

@@ -230,6 +230,7 @@ def facts(setup: TrainingSetup, environments: Sequence[dict[str, str]] = ()) -> 
         "trainable_parameters": strategies.trainable_parameters(config, shape),
         "trains": strategies.describe(config, shape),
         "best_by": setup.best_by,
+        "hardware": devices.hardware(setup.device),
         **now,
     }
 

@@ -89,6 +89,13 @@ def with_facts(checkpoint="starter", **facts):
     return replace(made, run=replace(made.run, facts=made.run.facts | facts))
 
 
+def on_ray():
+    return replace(with_facts(), run=replace(with_facts().run, worker="ray"))
+
+
+CPU, GPU = {"device": "cpu", "hardware": "A"}, {"device": "cuda", "hardware": "B"}
+
+
 @pytest.mark.parametrize(
     ("results", "differences"),
     [
@@ -100,7 +107,9 @@ def with_facts(checkpoint="starter", **facts):
         ([result(dataset="imdb"), result("gradual")], {"data": ["imdb", "sample"]}),
         ([result(), result("gradual", split="other")], {"split": ["other", "split-0-0"]}),
         ([result(), with_facts(threads="2"), with_facts(threads="1, then 2")], THREADS),
-        ([with_facts(device="cpu"), with_facts(device="cuda")], {"device": ["cpu", "cuda"]}),
+        ([with_facts(hardware="A"), with_facts(hardware="B")], {"hardware": ["A", "B"]}),
+        ([with_facts(**CPU), with_facts(**GPU)], {"device": ["cpu", "cuda"]}),
+        ([with_facts(), on_ray()], {"worker": ["local", "ray"]}),
         ([result(), result(devices=2)], {"devices": ["1", "2"]}),
         (
             [with_facts(**PARENT), with_facts(**OTHER_PARENT)],

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
-from ftcore.tracking import reader
+from ftcore.tracking import database
 
 # Code of a process that runs the command line so.
 COMMAND_LINE = """
@@ -23,7 +23,8 @@ with no_waiting():
 def no_waiting() -> Iterator[None]:
     """Let every statement fail at once while another program locks the database."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reader, "LOCK_SECONDS", 0.0)
+        patch.setattr(database, "LOCK_SECONDS", 0.0)
+        patch.setattr(database, "_engine", database._engine.__wrapped__)
         event.listen(Engine, "before_cursor_execute", _do_not_wait, retval=True)
         try:
             yield

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from benchmarks.harness.ray_machines import RayMachines
 from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
+from ftcore.experiments import grouping
 from ftcore.models import checkpoints
 from ftcore.runs import execution
 from ftcore.runs.scheduler import scheduler
@@ -90,6 +92,32 @@ def test_a_command_hands_its_run_over_and_ends_with_the_same_bits(machines, expe
     assert {"created", "started", "progress", "step", "evaluation"} <= names
     assert tracking.run(last["run_id"]).facts["threads"] == "1"
     assert_same_outcome(expected, last["run_id"])
+
+
+def test_compare_spreads_its_runs_over_workers_and_times_each_by_itself(machines, expected, capsys):
+    settings = LONG | {"evaluations": 5}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+
+    def stop_both():
+        both = wait_for(lambda: len(ids := tracking.executed()) == 2 and ids)
+        processes = {training(run_id).pid for run_id in both}
+        for run_id in both:
+            scheduler.stop(run_id)
+        return processes
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        processes = pool.submit(stop_both)
+        main(["compare", *options, "--modes=full", "--seeds=1,2", "--json"])
+    assert len(processes.result() | {os.getpid()}) == 3  # at the same time
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    runs = [tracking.run(line["run_id"]) for line in lines if line.get("event") == "created"]
+    for run in runs:
+        assert (run.worker, run.status, run.facts["threads"]) == ("ray", "stopped", "1")
+        assert 0 < run.metrics["seconds"] < time.monotonic() - began
+    assert lines[-1]["worker"] == "ray" and lines[-1]["unfair"] == {}
+    beside_local = grouping.unfair_differences([*runs, tracking.run(expected)])
+    assert beside_local["worker"] == ["ray", "local"]
 
 
 def test_stop_reaches_a_run_on_another_node_within_seconds(machines):

@@ -33,9 +33,9 @@ def clock(monkeypatch):
 
 
 @pytest.mark.parametrize("offset", [-3 * HOURS, 3 * HOURS], ids=["back", "forward"])
-@pytest.mark.parametrize("home", [True, False], ids=["our database", "another store"])
+@pytest.mark.parametrize("home", [True, False], ids=["a database", "a server"])
 def test_the_last_end_and_the_last_value_of_a_step_count(offset, home, clock, monkeypatch):
-    monkeypatch.setattr(reader, "is_home_database", lambda: home)
+    monkeypatch.setattr(reader, "is_database", lambda: home)
     run_id = tracking.create_run(FineTuneConfig())
     clock.offset = 3 * HOURS
     with tracking.Recorder(run_id) as first:

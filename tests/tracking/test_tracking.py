@@ -3,6 +3,7 @@
 import math
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -169,7 +170,7 @@ def test_curves_from_our_database_equal_those_from_mlflow(monkeypatch):
     history, watched = tracking.history(run_id), tracking.watched(run_id)
     assert history["loss"].tolist().count(0.55) == 1
     assert len(watched) == 2
-    monkeypatch.setattr(reader, "is_home_database", lambda: False)
+    monkeypatch.setattr(reader, "is_database", lambda: False)
     pd.testing.assert_frame_equal(history, tracking.history(run_id), check_exact=True)
     pd.testing.assert_frame_equal(watched, tracking.watched(run_id), check_exact=True)
 
@@ -196,3 +197,32 @@ def test_waiting_includes_a_run_whose_claim_another_process_just_checks(monkeypa
     check = tracking.claim(run_id)
     threading.Timer(0.3, check.release).start()
     assert [run.run_id for run in tracking.waiting()] == [run_id]
+
+
+def test_runs_from_a_database_equal_those_from_mlflow(monkeypatch):
+    small_runs.run(name="Ended")
+    small_runs.run("failed", saved=False, name="Failed")
+    tracking.create_run(FineTuneConfig(name="Waits"), place=3.0, person="Ada")
+    of_database = tracking.runs(), tracking.waiting(), reader.last_sequence()
+    monkeypatch.setattr(reader, "is_database", lambda: False)
+    reader._runs.cache_clear()
+    pd.testing.assert_frame_equal(of_database[0], tracking.runs(), check_exact=True)
+    assert of_database[1:] == (tracking.waiting(), reader.last_sequence())
+    assert [run.name for run in tracking.waiting()] == ["Waits"]
+
+
+def test_viewers_share_a_table_of_runs_until_this_process_writes_or_a_second_is_over(monkeypatch):
+    monkeypatch.setattr(reader, "CACHE_SECONDS", 1e9)
+    run_id = small_runs.run(name="First")
+    readings = []
+    records = reader.records
+    monkeypatch.setattr(reader, "records", lambda: readings.append(1) or records())
+    names = [tracking.runs()["name"].item() for _ in range(3)]
+    assert (names, len(readings)) == (["First"] * 3, 1)
+    tracking.rename(run_id, "Second")
+    assert tracking.runs()["name"].item() == "Second"
+    with sqlite3.connect(paths.database_path()) as other_process:
+        other_process.execute("UPDATE runs SET name = 'Third'")
+    assert tracking.runs()["name"].item() == "Second"
+    monkeypatch.setattr(reader, "CACHE_SECONDS", 1e-9)
+    assert tracking.runs()["name"].item() == "Third"

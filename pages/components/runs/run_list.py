@@ -28,10 +28,19 @@ def run_list(runs: pd.DataFrame, chosen: list[str]) -> None:
     st.fragment(_draw, run_every="2s" if live else None)(states(runs), chosen)
 
 
-@st.cache_data(ttl=60, max_entries=50, show_spinner=False)
 def disk_use(states: list[tuple[str, str]]) -> list[int]:
-    """Bytes of each run, by its id and status; measured again when a status changes."""
-    return list(tracking.disk_use(run_id for run_id, _ in states).values())
+    """Bytes of each run, by its id and status; measured each minute, and when its status changes."""
+    sizes = _sizes()
+    new = [state for state in states if state not in sizes]
+    if new:
+        measured = tracking.disk_use(run_id for run_id, _ in new)
+        sizes.update(((run_id, status), measured[run_id]) for run_id, status in new)
+    return [sizes[state] for state in states]
+
+
+@st.cache_resource(ttl=60, show_spinner=False)
+def _sizes() -> dict[tuple[str, str], int]:
+    return {}
 
 
 @st.cache_data(ttl=0.9, max_entries=50, show_spinner=False)

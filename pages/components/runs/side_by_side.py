@@ -36,13 +36,9 @@ def run_table(runs: Sequence[Run], key: str) -> None:
 
 def warn_if_unfair(runs: Sequence[Run]) -> None:
     """Warn about differences, such as another split, that make the comparison unfair."""
-    differences = [
-        f"{name} ({(', ' if name != 'seed' else '; ').join(values)})"
-        for name, values in grouping.unfair_differences(runs).items()
-    ]
-    if differences:
-        text = escape_markdown(", ".join(differences))
-        st.warning(f"Not a fair race. What differs: {text}.", icon=":material/balance:")
+    if differences := grouping.unfair_differences(runs):
+        text = escape_markdown(grouping.warning(differences))
+        st.warning(text, icon=":material/balance:")
 
 
 def run_facts(run: Run) -> dict[str, str]:
@@ -63,6 +59,8 @@ def run_facts(run: Run) -> dict[str, str]:
         "Texts a second": _count(metrics.get("reviews_per_second")),
         "Trainable parameters": _count(facts.get("trainable_parameters")),
         "Device": facts.get("device"),
+        "Hardware": facts.get("hardware"),
+        "Worker": run.worker if facts else None,
         "Threads": facts.get("threads"),
     }
     for setting in shown_settings(run.config):

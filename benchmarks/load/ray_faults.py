@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -57,11 +58,10 @@ class Faults:
     def cause(self, kind: str) -> None:
         victim = self._training()
         began = time.monotonic()
-        self.kinds[kind](victim)
-        if kind == "database away":
-            self._wait(lambda run: run.claimed and run.phase == "training", victim)
-        else:
-            self._wait(lambda run: _is_elsewhere(run, victim), victim)
+        with suppress(subprocess.CalledProcessError):  # its process has just ended
+            self.kinds[kind](victim)
+        same = kind == "database away"  # its process lives
+        self._wait(lambda run: _ended(run) or _trains(run, None if same else victim), victim)
         took = time.monotonic() - began
         if kind == "network cut":
             time.sleep(max(0.0, AWAY - took))
@@ -73,11 +73,11 @@ class Faults:
         """Wait until all runs have ended; return how many had to be resumed by hand."""
         resumed = 0
         for run_id in self.runs:
-            run = self._wait(lambda run: not run.live and not run.lost, tracking.run(run_id))
+            run = self._wait(_ended, tracking.run(run_id))
             if run.status == "interrupted":  # lost too often
                 resumed += 1
                 self._resume(run_id)
-                self._wait(lambda run: not run.live and not run.lost, run)
+                self._wait(_ended, run)
         return resumed
 
     def _training(self) -> tracking.Run:
@@ -88,7 +88,7 @@ class Faults:
                 runs = [tracking.run(run_id) for run_id in self.runs]
                 for _ in range(AT_ONCE - sum(run.live or run.lost for run in runs)):
                     self.runs.append(scheduler.submit(self._config))
-                training = [run for run in runs if run.claimed and run.phase == "training"]
+                training = [run for run in runs if _trains(run)]
                 if training:
                     return min(training, key=lambda run: run.losses)
             time.sleep(0.2)
@@ -115,10 +115,11 @@ class Faults:
         """Until the run says that its node has no space left; then free it and resume the run."""
         host, folder = self._hosts.named(run.node), paths.runs_dir() / run.run_id
         host.fill(folder)
-        ended = self._wait(lambda run: run.status == "interrupted" and not run.lost, run)
-        assert "disk is full" in ended.message, ended.message
+        run = self._wait(_ended, run)
         host.free(folder)
-        self._resume(run.run_id)
+        if run.status == "interrupted":  # not if it had nothing left to write
+            assert "disk is full" in run.message, run.message
+            self._resume(run.run_id)
 
     def _resume(self, run_id: str) -> None:
         """As a person would, who is told to wait as long as the process of the run ends."""
@@ -158,11 +159,13 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(_audit(faults, resumed))
 
 
-def _is_elsewhere(run: tracking.Run, victim: tracking.Run) -> bool:
-    """Whether a run trains in another process than before, or has ended."""
-    if not run.live and not run.lost:
-        return True
-    moved = (run.node, run.pid) != (victim.node, victim.pid)
+def _ended(run: tracking.Run) -> bool:
+    return not run.live and not run.lost
+
+
+def _trains(run: tracking.Run, before: tracking.Run | None = None) -> bool:
+    """Whether a run trains, in another process than `before`."""
+    moved = before is None or (run.node, run.pid) != (before.node, before.pid)
     return moved and run.claimed and run.phase == "training"
 
 

@@ -26,6 +26,7 @@ from ftcore.tracking.address import is_home_database
 
 STEP_SECONDS = 1.0
 SIGN_SECONDS = 5.0
+CONNECT_SECONDS = 15.0  # to Ray, until that is told
 IDLE_SECONDS = 60.0  # without a run, until a driver that was started for some runs ends
 RETRY_SECONDS = 10.0  # until a run is tried again on a node on which it could not begin
 MAX_LOSSES = 5  # of the process of a run, until it is not continued by itself
@@ -225,7 +226,10 @@ def _refusal(error: Exception) -> str:
     if "no authentication token" in text:
         return "asks for its token: set RAY_AUTH_TOKEN_PATH to the file that holds it (docs/machines.md)."
     if isinstance(error, ConnectionError):
-        return f"does not let us in ({text}): use the token, Ray and Python of its head (docs/machines.md)."
+        return (
+            f"does not let us in ({text}): start the worker on one of its machines, with its token "
+            "(docs/machines.md)."
+        )
     return f"cannot be used: {text[:400]}"
 
 
@@ -234,7 +238,7 @@ def main(until_idle: bool) -> int:
     before = ""
     with contextlib.suppress(UnfreezeError):
         before = tracking.supervision().problem
-    sign = _Sign(before or "Its worker connects to Ray, which takes some seconds.")
+    sign = _Sign(before)
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
@@ -244,6 +248,7 @@ def main(until_idle: bool) -> int:
     except UnfreezeError as error:
         sign.give(str(error))
         return 1
+    sign.connected = True
     idle_since = time.monotonic()
     while not ending.wait(STEP_SECONDS):
         if os.getppid() != parent:  # a new supervisor will start a driver of its own
@@ -265,7 +270,8 @@ class _Sign:
     """Gives signs of life from a thread, also while Ray connects."""
 
     def __init__(self, problem: str) -> None:
-        self.problem = problem
+        self.problem, self.connected = problem, False
+        self._began = time.monotonic()
         self._closed = threading.Event()
         threading.Thread(target=self._keep, name="sign of life", daemon=True).start()
 
@@ -280,6 +286,10 @@ class _Sign:
 
     def _keep(self) -> None:
         while True:
+            if not self.connected and time.monotonic() - self._began > CONNECT_SECONDS:
+                self.problem = (
+                    self.problem or "Ray does not answer the worker yet, which keeps trying."
+                )
             try:
                 tracking.sign_of_life(self.problem)
             except UnfreezeError as error:

@@ -126,7 +126,7 @@ def test_a_node_that_cannot_begin_a_run_says_why_and_leaves_it_waiting(monkeypat
             RuntimeError("Ray has no authentication token"),
             "asks for its token: set RAY_AUTH_TOKEN_",
         ),
-        (ConnectionError("Failed to connect to h:1"), "use the token, Ray and Python of its head"),
+        (ConnectionError("Failed to connect to h:1"), "on one of its machines, with its token"),
         (RuntimeError("Version mismatch:\n  Ray: 1"), "cannot be used: Version mismatch: Ray: 1"),
     ],
 )

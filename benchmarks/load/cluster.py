@@ -79,6 +79,8 @@ class Cluster:
 
     @classmethod
     def execute(cls, size: Size) -> Executed:
+        # A pool of MLflow's has 15 connections; runs have processes, and pools, of their own.
+        os.environ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"] = str(size.workers)
         return cls(size).execute_all()
 
     def execute_all(self) -> Executed:

@@ -12,7 +12,7 @@ from ftcore.cli.printer import Printer, program
 from ftcore.cli.training import end_on_signal, execute, exit_status, follow
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
-from ftcore.events import Finished
+from ftcore.events import Finished, drain
 from ftcore.storage import files
 from ftcore.validation import expand_home, printable
 
@@ -56,7 +56,7 @@ def run_experiment(
     if options.export:
         files.check_free(expand_home(options.export))
     if options.resume:
-        experiment, runs = options.resume, _unfinished(options, kind)
+        experiment, runs = options.resume, _unfinished(options, kind, out)
         name = catalog.load(experiment)[0].run.experiment_name
         claims = scheduler.claim_unfinished([run.run_id for run in runs])
     else:
@@ -97,10 +97,10 @@ def checked_plan(options: argparse.Namespace, out: Printer, plan: Plan) -> list[
     return configs
 
 
-def _unfinished(options: argparse.Namespace, kind: "Kind") -> "list[Run]":
+def _unfinished(options: argparse.Namespace, kind: "Kind", out: Printer) -> "list[Run]":
     """The runs of the experiment `--resume` that are left, those that had begun first."""
     from ftcore.experiments import catalog, kinds
-    from ftcore.runs.checks import check_resumable
+    from ftcore.runs import inputs
 
     own = ("modes", "seeds", "references", "versions", "sizes", "one_seed_from")
     others = [name for name in own if name in options]
@@ -116,7 +116,7 @@ def _unfinished(options: argparse.Namespace, kind: "Kind") -> "list[Run]":
     if not left:
         streams.complain("There was nothing to do: this experiment is over.")
     for run in left:
-        check_resumable(run.config, run.facts)
+        drain(inputs.fetch_to_resume(run), out.event)
     return sorted(left, key=lambda run: not run.facts)
 
 
@@ -171,7 +171,7 @@ def _follow_all(claims: "dict[str, Claim]", request: "EndRequest", out: Printer)
         _announcement(tracking.run(run_id), number, len(claims))
         for number, run_id in enumerate(claims, start=1)
     ]
-    handover.hand_over(claims)
+    drain(handover.hand_over(claims), out.event)
     ends = []
     for run_id, (values, line) in zip(claims, announcements, strict=True):
         ends.append(follow(run_id, values, line, request, out))

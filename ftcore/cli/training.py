@@ -67,8 +67,7 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
 def resume(options: argparse.Namespace, out: Printer) -> int:
     """Resume a run that was paused or interrupted."""
     from ftcore import tracking
-    from ftcore.runs import workers
-    from ftcore.runs.checks import check_resumable
+    from ftcore.runs import inputs, workers
 
     workers.check()
     run = tracking.run(options.run)
@@ -80,7 +79,7 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
         raise UnfreezeError(
             f"This run is {run.status}; only a paused or interrupted run can be resumed."
         )
-    check_resumable(run.config, run.facts)
+    drain(inputs.fetch_to_resume(run), out.event)
     values = {"event": "resumed", "run_id": run.run_id, "config": run.config.to_dict()}
     return _execute_and_report(run.run_id, run.config, values, out)
 
@@ -176,7 +175,7 @@ def _execute_and_report(
 
     request = end_on_signal()
     if workers.kind() == "ray":
-        handover.hand_over({run_id: tracking.claim(run_id)})
+        drain(handover.hand_over({run_id: tracking.claim(run_id)}), out.event)
         last = follow(run_id, values, f"Run {run_id}", request, out)
     else:
         last = execute(run_id, values, f"Run {run_id}", request, out)

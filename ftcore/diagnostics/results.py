@@ -6,6 +6,7 @@
 Both lie beside the checkpoint in the run's folder.
 """
 
+import contextlib
 import io
 import json
 import logging
@@ -21,9 +22,9 @@ from ftcore import answers as answering, classification_metrics, validation
 from ftcore.classification_metrics import ClassMetrics
 from ftcore.data.text_dataset import TextDataset
 from ftcore.diagnostics import dataset_texts
-from ftcore.errors import user_message
+from ftcore.errors import UnfreezeError, user_message
 from ftcore.models import checkpoints
-from ftcore.storage import files
+from ftcore.storage import files, shared_runs
 
 log = logging.getLogger(__name__)
 ARRAYS, METADATA = "insights.npz", "insights.json"
@@ -86,6 +87,8 @@ class Diagnostics:
     @classmethod
     def of_run(cls, run_id: str) -> "Diagnostics | None":
         """Read the diagnostics of a run; None if there are none, as for an unfinished run."""
+        with contextlib.suppress(UnfreezeError):  # what another machine has cannot be had
+            shared_runs.bring(run_id)
         return cls.read(checkpoints.run_path(run_id).parent)
 
     @classmethod

@@ -29,7 +29,7 @@ from ftcore.data.text_dataset import DatasetSpec, TextDataset
 from ftcore.errors import UnfreezeError
 from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.spec import LessonSpec, ModelSpec
-from ftcore.storage import files
+from ftcore.storage import files, shared_runs
 from ftcore.text import word_rules
 from ftcore.text.truncation import MAX_LENGTH, Truncation
 
@@ -117,6 +117,7 @@ def list_checkpoints() -> list[Checkpoint]:
 
 def find(ref: str) -> Checkpoint:
     """Return the checkpoint of a name or a run id. Raises UnfreezeError."""
+    shared_runs.bring(ref)
     for kind, path in _folders():
         if _ref(kind, path) == ref:
             return _read(kind, path)

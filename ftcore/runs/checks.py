@@ -57,7 +57,7 @@ def check_config(config: FineTuneConfig) -> None:
             f"{validation.printable(config.vectors)} is a folder: give a file in it."
         )
     if config.source_task_data:
-        task = _source_task(config)
+        task = source_task(config)
         datasets.check_source(task, config.source_task_data) if task else None
     if config.devices > 1:
         _check_devices(config)
@@ -118,14 +118,14 @@ def refuse_unused_paths(*configs: FineTuneConfig) -> None:
             "pretrain."
         )
     with_data = [config for config in configs if config.source_task_data]
-    if with_data and not any(map(_source_task, with_data)):
+    if with_data and not any(map(source_task, with_data)):
         raise UsageError(
             "Forgetting is not measured here, for want of a pretrained body that learned another "
             "task: omit the data of the checkpoint's own task (--source-task-data)."
         )
 
 
-def _source_task(config: FineTuneConfig) -> str:
+def source_task(config: FineTuneConfig) -> str:
     """Return the dataset of the task that a run may forget; "" if there is none to measure."""
     if config.mode in (*REFERENCES, "scratch") or config.checkpoint == NEW_MODEL:
         return ""

@@ -20,10 +20,24 @@ from ftcore.errors import (
     is_out_of_files,
     user_message,
 )
-from ftcore.events import Action, Event, Finished, Noted, Pause, Started, Status, Stop, Task
+from ftcore.events import (
+    Action,
+    Event,
+    Finished,
+    Noted,
+    Pause,
+    Started,
+    Status,
+    Stop,
+    Task,
+    drain,
+)
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES
+from ftcore.runs import inputs
+from ftcore.runs.publishing import Publisher
 from ftcore.storage import open_files
+from ftcore.storage.shared import StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -63,18 +77,25 @@ def execute(
 
     claim = claim or tracking.claim(run_id)
     request = request or EndRequest()
-    executor = executor or Executor(threads=tracking.run(run_id).config.threads)
+    run = tracking.run(run_id)
+    executor = executor or Executor(threads=run.config.threads)
     output = checkpoints.run_path(run_id)
+    publisher = Publisher(run, claim)
     try:
         open_files.check_room()
         with (
             devices.threads(executor.threads),
             tracking.Recorder(run_id, claim, executor.worker, executor.node) as recorder,
         ):
-            last = yield from _record_events(run_id, output, request, claim, recorder)
+            last = yield from _record_events(run_id, output, request, claim, recorder, publisher)
             if last.status == "paused" and request.action == "interrupt":
                 message = last.message.replace("Paused", "The program was stopped", 1)
                 last = replace(last, status="interrupted", message=message)
+            for event in publisher.finish():  # before others know that the run has ended
+                recorder.write(event)
+            if publisher.failure:
+                alone = f"{last.message} Its files are on this machine alone: {publisher.failure}"
+                last = replace(last, message=alone)
             try:
                 recorder.write(last)
             except UnfreezeError as error:
@@ -83,8 +104,11 @@ def execute(
                 snapshots.discard(output)
             if last.status == "finished":
                 _discard_unwanted_model(run_id, output)
+            if not publisher.failure:
+                drain(publisher.finish())
             yield last
     finally:
+        publisher.close()
         devices.release_memory()
         claim.release()
 
@@ -114,15 +138,18 @@ def _record_events(
     request: EndRequest,
     claim: tracking.Claim,
     recorder: tracking.Recorder,
+    publisher: Publisher,
 ) -> Generator[Event, None, Finished]:
     """Record and yield all events but the last, which is returned."""
     from ftcore.training import dependencies, snapshots
 
     last = Finished("failed", "The run ended without a result.")
+    begun, told = False, ""
     try:
         run = tracking.run(run_id)
         with contextlib.closing(_task(run, output)) as task:
             for event in _until_requested(task, request, claim):
+                publisher.see(event)
                 if isinstance(event, Started):
                     dependencies.check_facts(run.facts, event.facts)  # of an earlier start
                 if isinstance(event, Finished):
@@ -133,6 +160,11 @@ def _record_events(
                     yield event
                     if bool(recorder.failure) != bool(failure):
                         yield Noted(_outage(recorder.failure))
+                    begun = begun or isinstance(event, Started)
+                    if begun and publisher.failure != told:
+                        told = publisher.failure
+                        recorder.write(note := Noted(_stored(told)))
+                        yield note
         return last
     except GeneratorExit:
         recorder.write(ended(run_id, "interrupted", "The program ended during this run."))
@@ -155,12 +187,17 @@ def _outage(failure: str) -> str:
     return f"{failure} The run goes on, and is recorded once that is possible."
 
 
+def _stored(failure: str) -> str:
+    """What to tell users when the storage can no longer be used, or can be used again."""
+    return f"{failure} The run goes on." if failure else "The files of the run are stored again."
+
+
 def _task(run: tracking.Run, output: Path) -> Task[None]:
     """The task of a run: a training, resumed if it has a snapshot, or a reference."""
     from ftcore.baselines import linear_probe, majority, tfidf
     from ftcore.runs import train
 
-    config = run.config
+    config = inputs.localized(run)
     if config.mode not in REFERENCES:
         if run.self_trained:
             raise UnreadableSnapshot(SELF_TRAINED)
@@ -194,7 +231,7 @@ def _failed(run_id: str, error: Exception, resumable: bool) -> Finished:
     no_fault = (
         is_disk_full(error)
         or is_out_of_files(error)
-        or isinstance(error, tracking.RecordUnavailable | LostProcess)
+        or isinstance(error, tracking.RecordUnavailable | StorageUnavailable | LostProcess)
     )
     if no_fault or (resumable and not isinstance(error, Diverged)):
         advice = "" if isinstance(error, UnreadableSnapshot) else " The run can be resumed."

@@ -14,16 +14,28 @@ from ftcore.events import (
     Point,
     Progress,
     Started,
+    Task,
 )
-from ftcore.runs import workers
+from ftcore.runs import inputs, workers
 from ftcore.runs.execution import EndRequest
 
 POLL_SECONDS = 1.0
 SUPERVISOR_SECONDS = 5.0  # between two looks whether a supervisor is alive
 
 
-def hand_over(claims: Mapping[str, tracking.Claim]) -> None:
-    """Queue claimed runs behind all others, in order, and release the claims."""
+def hand_over(claims: Mapping[str, tracking.Claim]) -> Task[None]:
+    """Queue claimed runs behind all others, in order, and release the claims.
+
+    Raises UnfreezeError, and they can be resumed, if what they read cannot be stored for other machines.
+    """
+    try:
+        for run_id in claims:
+            yield from inputs.store_all(tracking.run(run_id))
+    except UnfreezeError as error:
+        for run_id, claim in claims.items():
+            tracking.finish(run_id, Finished("interrupted", f"{error} Then resume the run."))
+            claim.release()
+        raise
     place = tracking.next_place()
     for number, (run_id, claim) in enumerate(claims.items()):
         tracking.enqueue(run_id, place + number)

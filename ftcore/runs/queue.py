@@ -18,9 +18,10 @@ from filelock import FileLock, Timeout
 from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError
 from ftcore.events import Action
-from ftcore.runs import execution, queue_order
+from ftcore.runs import execution, queue_order, workers
 from ftcore.runs.execution import EndRequest
 from ftcore.runs.queue_order import Limits
+from ftcore.storage import shared
 
 RETRY_SECONDS = 3.0  # until the record is read again, also for runs that could not start
 ONE = Limits(total=1)  # at once: a run takes all cores
@@ -90,7 +91,7 @@ class RunQueue:
     def load(self) -> None:
         """Read the queue from the record, with the runs that could not start."""
         with self.lock:
-            queued = tracking.waiting()
+            queued = tracking.waiting(elsewhere=shared.is_used() and workers.kind() == "ray")
             executed = [] if self._turn else tracking.executed()
             with self._changed:
                 if self.closed:

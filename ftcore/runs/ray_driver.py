@@ -22,6 +22,7 @@ from ftcore.events import Finished
 from ftcore.runs import placement, queue_order, remote
 from ftcore.runs.placement import Needs, Node
 from ftcore.runs.queue_order import Limits
+from ftcore.storage import shared
 from ftcore.tracking.address import is_home_database
 
 STEP_SECONDS = 1.0
@@ -62,7 +63,7 @@ class Driver:
         """Do what there is to do; return whether a run waits or runs."""
         self._collect()
         self._queue_lost_runs()
-        waiting = tracking.waiting()
+        waiting = tracking.waiting(elsewhere=shared.is_used())
         self._start(waiting)
         return bool(waiting or self._tasks)
 
@@ -110,7 +111,9 @@ class Driver:
                     tracking.finish(lost.run_id, Finished("interrupted", message))
                     continue
                 message = f"Its process on {lost.node} is gone; the run goes on from its snapshot."
-                first = min([time.time(), *(run.place - 1 for run in tracking.waiting())])
+                first = min(
+                    [time.time(), *(run.place - 1 for run in tracking.waiting(elsewhere=True))]
+                )
                 tracking.enqueue(lost.run_id, first, message, lost.losses + 1)
                 self._give_up(lost.run_id)
             finally:

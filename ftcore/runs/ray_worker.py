@@ -5,8 +5,10 @@ import threading
 
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
-from ftcore.runs import queue, workers
+from ftcore.events import drain
+from ftcore.runs import inputs, queue, workers
 from ftcore.runs.queue import RunQueue
+from ftcore.storage import shared, shared_runs
 
 
 class RayWorker:
@@ -15,6 +17,7 @@ class RayWorker:
     def __init__(self, queue: RunQueue) -> None:
         self.queue = queue
         self._thread: threading.Thread | None = None
+        self._stored: set[str] = set()  # runs of which the storage has what they read
 
     def start(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -35,9 +38,18 @@ class RayWorker:
     def _look_after(self) -> None:
         waiting = self.queue.waiting()
         problem = tracking.supervision().problem
-        if waiting or tracking.lost():
-            try:
+        try:
+            if waiting or tracking.lost():
                 workers.ensure_supervisor()
-            except UnfreezeError as error:
-                problem = str(error)
+            if shared.is_used():
+                self._exchange(waiting)
+        except UnfreezeError as error:
+            problem = str(error)
         self.queue.start_errors = dict.fromkeys(waiting, problem) if problem else {}
+
+    def _exchange(self, waiting: list[str]) -> None:
+        """Store what runs read that were asked for here, and fetch what one has left elsewhere."""
+        for run_id in filter(tracking.is_ours, {*waiting} - self._stored):
+            drain(inputs.store_all(tracking.run(run_id)))
+            self._stored.add(run_id)
+        shared_runs.bring_ended()

@@ -11,9 +11,9 @@ from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from ftcore.events import Action, Finished
+from ftcore.events import Action, Finished, drain
 from ftcore.models import checkpoints
-from ftcore.runs import execution, workers
+from ftcore.runs import execution, inputs, workers
 from ftcore.runs.checks import check_config, check_resumable, refuse_unused_paths
 from ftcore.runs.queue import Job, RunQueue, ThreadWorker, Worker
 from ftcore.runs.ray_worker import RayWorker
@@ -93,6 +93,8 @@ class Scheduler:
 
     def resume(self, *run_ids: str) -> None:
         """Put paused or interrupted runs at the head of the queue: all or, with an error, none."""
+        for run_id in run_ids:
+            drain(inputs.fetch(tracking.run(run_id)))
         with self.queue.lock:
             runs = [tracking.run(run_id) for run_id in run_ids]
             for run in runs:
@@ -100,7 +102,7 @@ class Scheduler:
                     raise UnfreezeError(
                         f"This run is {run.status}: only a paused or interrupted run can be resumed."
                     )
-                check_resumable(run.config, run.facts)
+                check_resumable(inputs.localized(run), run.facts)
             self.start()
             claims = claim_unfinished(run_ids)
             try:

@@ -18,6 +18,7 @@ from filelock import Timeout
 from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError
 from ftcore.runs import workers
+from ftcore.storage import shared
 from ftcore.validation import printable
 
 RECONNECT_SECONDS = 5.0
@@ -51,7 +52,11 @@ def supervise(until_idle: bool = False) -> None:
         while not ending.is_set():
             if problem := unreachable(os.environ.get("RAY_ADDRESS", "")):
                 with contextlib.suppress(UnfreezeError):
-                    if until_idle and not tracking.waiting() and not tracking.lost():
+                    if (
+                        until_idle
+                        and not tracking.waiting(elsewhere=shared.is_used())
+                        and not tracking.lost()
+                    ):
                         tracking.sign_off()
                         return
                     tracking.sign_of_life(problem)

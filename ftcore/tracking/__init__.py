@@ -34,7 +34,7 @@ from ftcore.tracking.failures import RecordUnavailable
 from ftcore.tracking.imported_runs import import_run, imported_from
 from ftcore.tracking.leases import ClaimLost
 from ftcore.tracking.logged_models import log_model, logged_models
-from ftcore.tracking.queued_runs import enqueue, executed, lost, next_place, say, waiting
+from ftcore.tracking.queued_runs import enqueue, executed, is_ours, lost, next_place, say, waiting
 from ftcore.tracking.reader import find_runs, history, last_failure, run, runs, watched
 from ftcore.tracking.recorder import (
     Recorder,
@@ -51,7 +51,7 @@ __all__ = ["Claim", "ClaimLost", "Dependents", "RecordUnavailable", "Recorder", 
 __all__ += ["Supervision", "checkpoint_dependents", "claim", "lost", "request_end", "say"]
 __all__ += ["sign_of_life", "sign_off", "supervision"]
 __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "disk_use", "enqueue"]
-__all__ += ["executed", "find_runs", "finish", "history", "last_failure"]
+__all__ += ["executed", "find_runs", "finish", "history", "is_ours", "last_failure"]
 __all__ += ["dataset_dependents", "delete_dataset", "edit_dataset", "rename_dataset"]
 __all__ += ["import_run", "imported_from", "log_model", "logged_models"]
 __all__ += ["next_place", "points", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

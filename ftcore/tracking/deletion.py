@@ -10,9 +10,10 @@ from ftcore.data import datasets
 from ftcore.data.store import card, editing
 from ftcore.data.store.card import Card
 from ftcore.errors import UnfreezeError
-from ftcore.events import Task
+from ftcore.events import Task, drain
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
+from ftcore.storage import shared, shared_runs
 from ftcore.tracking import logged_models, reader
 from ftcore.tracking.run_record import Run, UnreadableRun
 from ftcore.tracking.store import connect
@@ -58,7 +59,10 @@ def run_dependents(*run_ids: str) -> Dependents:
 def delete_checkpoint(ref: str) -> None:
     """Delete an imported checkpoint or a run's. Raises UnfreezeError if something depends on it."""
     checkpoint_dependents(ref).refuse()
-    shutil.rmtree(checkpoints.find(ref).path)
+    checkpoint = checkpoints.find(ref)
+    shutil.rmtree(checkpoint.path)
+    if checkpoint.kind == "run" and shared.is_used():  # or it would be fetched again
+        drain(shared_runs.publish(ref))
 
 
 def dataset_dependents(name: str) -> Dependents:
@@ -97,6 +101,7 @@ def delete(*run_ids: str) -> None:
     run_dependents(*run_ids).refuse()
     client, _ = connect()
     for run_id in run_ids:
+        shared_runs.delete(run_id)
         logged_models.delete_models(run_id)
         client.delete_run(run_id)
         shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)

@@ -29,11 +29,19 @@ def enqueue(run_id: str, place: float, message: str = "", losses: int = 0) -> No
     client.update_run(run_id, status=MLFLOW_STATUS["queued"])
 
 
-def waiting() -> list[Run]:
-    """The queued runs that no process has claimed, by place; without those of other homes on a server."""
+def is_ours(run_id: str) -> bool:
+    """Whether a run was asked for from this home."""
+    return lock_file(run_id).exists()
+
+
+def waiting(elsewhere: bool = False) -> list[Run]:
+    """The queued runs that no process has claimed, by place.
+
+    Of other homes that share the record only if asked for, as their files may not be here.
+    """
     queued = _queued()
-    if not is_home_database():
-        queued = [run for run in queued if lock_file(run.info.run_id).exists()]
+    if not is_home_database() and not elsewhere:
+        queued = [run for run in queued if is_ours(run.info.run_id)]
     begun = claimed(queued, PROBE_SECONDS)
     unclaimed = [run for run in queued if run.info.run_id not in begun]
     return sorted(reader.readable(unclaimed), key=lambda run: run.place)

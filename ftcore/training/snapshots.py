@@ -23,7 +23,7 @@ from ftcore.errors import UnfreezeError, UnreadableSnapshot, panics_as_memory_er
 from ftcore.events import Evaluation, Point, Step, Watched
 from ftcore.formatting import listing
 from ftcore.models import tensor_files
-from ftcore.storage import files
+from ftcore.storage import files, shared_runs
 from ftcore.text import word_rules
 from ftcore.text.word_rules import WordRule
 from ftcore.training import dependencies, preparation, strategies
@@ -31,7 +31,7 @@ from ftcore.training.preparation import TrainingSetup
 from ftcore.training.state import TrainingState
 
 FORMAT = 2  # format 1 named no dependencies but the split
-NAME = "snapshot.safetensors"
+NAME = shared_runs.SNAPSHOT
 _POINTS: dict[str, type[Point]] = {kind.__name__: kind for kind in (Step, Evaluation, Watched)}
 # Of the state; earlier versions lack the last two.
 COPIED = (

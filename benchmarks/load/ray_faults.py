@@ -22,6 +22,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
+
 from benchmarks.harness import ray_hosts, report
 from benchmarks.harness.postgresql import PostgreSQL
 from benchmarks.harness.ray_hosts import RayHosts
@@ -173,13 +175,15 @@ def _audit(faults: Faults, resumed: int) -> int:
     """Print what happened; return the exit status."""
     runs = set(faults.runs)
     wrong = run_audit.lost_runs(runs, set())
-    wrong |= dict.fromkeys(run_audit.statuses().keys() - runs, "was recorded by nobody's wish")
+    recorded = run_audit.statuses().keys()
+    wrong |= dict.fromkeys(recorded - runs, "was recorded by nobody's wish")
     for group, run_ids in run_audit.finished_alike(set()).items():
         wrong |= run_audit.differing_runs(group.config, run_ids)
-    curves = {run_id: tracking.history(run_id).drop(columns="seconds") for run_id in runs}
-    usual = curves[faults.runs[-1]]
+    (undisturbed,) = run_audit.statuses().keys() - recorded
     wrong |= {
-        run_id: "has another curve" for run_id, curve in curves.items() if not curve.equals(usual)
+        run_id: "has another curve"
+        for run_id in runs
+        if not _curve(run_id).equals(_curve(undisturbed))
     }
     rows = [[kind, len(each), report.spread(each)] for kind, each in faults.seconds.items()]
     report.table(["fault", "times", "seconds until the run trained"], rows)
@@ -194,6 +198,10 @@ def _audit(faults: Faults, resumed: int) -> int:
         seconds={kind: statistics.median(each) for kind, each in faults.seconds.items()},
     )
     return int(bool(wrong))
+
+
+def _curve(run_id: str) -> pd.DataFrame:
+    return tracking.history(run_id).drop(columns="seconds")
 
 
 if __name__ == "__main__":

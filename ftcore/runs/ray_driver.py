@@ -30,6 +30,7 @@ SIGN_SECONDS = 5.0
 CONNECT_SECONDS = 15.0  # to Ray, until that is told
 IDLE_SECONDS = 60.0  # without a run, until a driver that was started for some runs ends
 RETRY_SECONDS = 10.0  # until a run is tried again on a node on which it could not begin
+SILENCE_SECONDS = 60.0  # Ray needs as long to notice that a node is cut off
 MAX_LOSSES = 5  # of the process of a run, until it is not continued by itself
 END_SECONDS = 30.0  # for runs to end their step
 OBJECT_STORE = 80_000_000  # bytes; runs exchange nothing through it
@@ -56,6 +57,7 @@ class Driver:
         self._execute = ray.remote(max_retries=0, max_calls=1)(remote.execute_here)
         self._tasks: dict[Any, Task] = {}  # by Ray's reference
         self._turns: dict[str, float] = {}  # when each person last began a run
+        self._silent: dict[str, float] = {}  # until when nothing is given to a node, by its id
         self._refused: dict[tuple[str, str], float] = {}  # until when, by ids of run and node
         self.problem = ""
 
@@ -124,18 +126,19 @@ class Driver:
         for reference, task in self._tasks.items():
             if task.run.run_id == run_id:
                 task.lost = True
+                self._silent[task.node.node_id] = time.monotonic() + SILENCE_SECONDS
                 self._ray.cancel(reference, force=True)
 
     def _start(self, waiting: list[tracking.Run]) -> None:
         """Start what there is room for. A run that must wait for a node keeps later ones off it."""
-        nodes = self._nodes()
+        nodes, now = self._nodes(), time.monotonic()
+        nodes = [node for node in nodes if self._silent.get(node.node_id, now) <= now] or nodes
         free = [
             node.without(
                 task.needs for task in self._tasks.values() if task.node.node_id == node.node_id
             )
             for node in nodes
         ]
-        now = time.monotonic()
         self._refused = {pair: until for pair, until in self._refused.items() if now < until}
         running = {task.run.run_id: task.run for task in self._tasks.values() if not task.lost}
         ready = [run for run in waiting if run.run_id not in running]

@@ -52,6 +52,9 @@ class NoRay:
     def get(self, task):
         return task[1]
 
+    def cancel(self, task, force):
+        """It does not answer."""
+
 
 def queue(*names, **settings):
     """Queue runs, each asked for by the person of its name's first letter; return the names by run id."""
@@ -93,6 +96,18 @@ def test_a_run_that_a_node_refuses_begins_on_another_one():
     driver.step()
     assert ray.places == ["a", "a", "b", "b"]
     assert all("The disk is full" in tracking.run(run_id).message for run_id in ids)
+
+
+@pytest.mark.parametrize(("cpus", "places"), [((8, 2), ["a", "b"]), ((8,), ["a", "a"])])
+def test_a_lost_run_goes_to_a_node_that_answers_if_there_is_one(cpus, places):
+    """Ray has not noticed yet that the largest node is cut off."""
+    (run_id,) = queue("a1")
+    ray = NoRay(*cpus)
+    driver = Driver(ray, Limits())
+    driver.step()
+    driver._give_up(run_id)
+    driver.step()
+    assert ray.places == places
 
 
 def test_a_run_that_asks_for_more_gpus_than_there_are_says_so_and_lets_others_pass():

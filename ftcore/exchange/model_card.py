@@ -28,7 +28,7 @@ _OF_THIS_MACHINE |= {"device", *EXECUTION}
 def card(checkpoint: Checkpoint, usage: str, library: str) -> str:
     """Return the card; `usage` is Markdown on how to load it, `library` what loads it."""
     facts, kept, config = _recorded(checkpoint)
-    base = _base(checkpoint)
+    base = base_of(checkpoint)
     metadata = _metadata(checkpoint, kept, config, base, library)
     front = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in metadata.items()]
     sections = {
@@ -63,7 +63,7 @@ def _recorded(
     return {}, None, None
 
 
-def _base(checkpoint: Checkpoint) -> Checkpoint:
+def base_of(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint that it was first fine-tuned from; itself if it has no parent on this machine."""
     seen = {checkpoint.ref}
     while checkpoint.parent and checkpoint.parent not in seen:
@@ -73,6 +73,12 @@ def _base(checkpoint: Checkpoint) -> Checkpoint:
             break
         seen.add(checkpoint.ref)
     return checkpoint
+
+
+def licence_of(base: Checkpoint) -> str:
+    """The licence that the publisher of a model names, or else that of its data; "" if it is unknown."""
+    data = None if base.parent else datasets.find(base.dataset)
+    return str(base.origin.get("license") or (data and data.licence) or "")
 
 
 def _metadata(
@@ -131,8 +137,7 @@ def _base_model(base: Checkpoint) -> list[str]:
     name = base.origin.get("hub") or base.title
     revision = base.origin.get("revision")
     at = f" at revision `{revision}`" if revision else ""
-    licence = base.origin.get("license") or UNKNOWN
-    return [f"{_text(str(name))}{at}. Licence: {licence}."]
+    return [f"{_text(str(name))}{at}. Licence: {licence_of(base) or UNKNOWN}."]
 
 
 def _training(facts: dict[str, Any], config: FineTuneConfig | None) -> list[str]:

@@ -109,10 +109,8 @@ def _explained(name: str) -> Iterator[None]:
 def _refusal(status: int, name: str, site: str) -> str:
     match status:
         case 401:
-            return f"{site} does not accept the token: set HF_TOKEN to a valid one."
+            return f"{site} does not accept the token: give a valid one."
         case 403 | 404:
             owner = name.partition("/")[0]
-            return (
-                f"{site} does not let this token write for {owner}: set HF_TOKEN to one that may."
-            )
+            return f"{site} does not let this token write for {owner}: give one that may."
     return f"{site} answers with status {status}: push again later."

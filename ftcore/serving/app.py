@@ -54,6 +54,7 @@ def create(model: TextModel, key: str) -> ASGIApp:
         lifespan=lifespan,
         docs_url=None,  # their scripts come from the network
         redoc_url=None,
+        redirect_slashes=False,  # to another path, without a sentence
     )
     # For openapi.json; `Guard` checks the key before a body is read.
     secured = [Security(HTTPBearer(auto_error=False))] if key else []

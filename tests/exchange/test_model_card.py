@@ -7,6 +7,7 @@ from huggingface_hub import ModelCard
 from ftcore.data import imdb
 from ftcore.diagnostics.results import Diagnostics
 from ftcore.exchange import model_card
+from ftcore.exchange.takeaway import facts
 from ftcore.models import calibration, checkpoints
 from ftcore.models.calibration import Calibration
 from tests.helpers import small_runs
@@ -50,6 +51,13 @@ def test_the_text_has_figures_with_intervals_and_what_it_is_bad_at(trained):
     assert "Of a longer text it reads 16 tokens." in text
     assert "someone/tiny at revision" in text and "Use it." in text
     assert "/home/me" not in text, "no path of this machine"
+
+
+def test_a_model_that_names_no_licence_has_that_of_its_data():
+    card = model_card.card(checkpoints.find("sentiment"), "Use it.", "onnx")
+    assert "Starter · AG News. Licence: for research and other non-commercial use." in card
+    about = facts.facts(checkpoints.find("sentiment"))
+    assert about["Licence of what it started from"] == "for research and other non-commercial use"
 
 
 def test_of_several_labels_the_exact_match_is_no_accuracy(trained):

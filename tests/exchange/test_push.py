@@ -73,7 +73,7 @@ def test_what_cannot_be_pushed_is_refused_before_the_export(hub, monkeypatch):
     ("status", "message"),
     [
         (401, "does not accept the token"),
-        (403, "does not let this token write for someone: set HF_TOKEN to one that may"),
+        (403, "does not let this token write for someone: give one that may"),
         (500, "answers with status 500: push again later"),
     ],
 )

@@ -73,7 +73,9 @@ def test_another_media_type_is_refused(address):
 
 
 def test_wrong_paths_and_methods_are_refused(address):
-    assert requests.get(f"{address}/answers").status_code == 404
+    for path in ("/answers", "/predict/"):
+        response = requests.post(f"{address}{path}", data=GOOD, headers=JSON)
+        assert response.status_code == 404 and "no such path" in response.json()["error"]
     response = requests.get(f"{address}/predict")
     assert response.status_code == 405 and "POST to /predict" in response.json()["error"]
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from ftcore import formatting, tracking
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
+from ftcore.exchange import model_card
 from ftcore.models import calibration
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.modes import mode_title
@@ -36,7 +37,7 @@ def facts(checkpoint: Checkpoint) -> dict[str, str]:
         "Parameters": formatting.count(checkpoint.model.parameters),
         "Reads of a text": _reading(checkpoint),
         "Probabilities": _probabilities(checkpoint),
-        "Licence of what it started from": str(checkpoint.origin.get("license") or ""),
+        "Licence of what it started from": model_card.licence_of(model_card.base_of(checkpoint)),
     }
     return {name: fact for name, fact in known.items() if fact}
 

@@ -145,13 +145,11 @@ class Viewers:
         self._times: list[float] = []
 
     def grow(self, count: int) -> None:
-        """Let there be so many in all, and wait until each has its page."""
-        new = range(len(self._threads), count)
-        for number in new:
+        """Let there be so many in all; they open their pages one after the other."""
+        for number in range(len(self._threads), count):
             thread = threading.Thread(target=self._view, args=(PAGES[number % len(PAGES)],))
             self._threads.append(thread)
             thread.start()
-        for _ in new:
             self._opened.acquire()
 
     def measure(self, seconds: float) -> list[float]:

@@ -16,11 +16,12 @@ from mlflow.store.tracking.dbmodels import models
 from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.pool import NullPool
 
-from ftcore.tracking.address import tracking_uri, with_limits
+from ftcore.tracking.address import is_home_database, tracking_uri, with_limits
 from ftcore.tracking.failures import using_record
 
 LOCK_SECONDS = 20.0  # to wait for another program that locks the file, as long as MLflow does
-OURS = "unfreeze.%"  # tags and parameters
+OURS = "unfreeze.%"  # tags
+CLAIMS = "unfreeze.claim.%"  # parameters; see `leases`
 # Their columns have no types.
 _Run: Any = models.SqlRun
 _Tag: Any = models.SqlTag
@@ -34,7 +35,7 @@ def runs(
 ) -> list[MlflowRun]:
     """The runs of an MLflow experiment: all, or those with this value of a tag, or these ids.
 
-    Without tags and parameters that are not ours; metrics have their last value.
+    With tags of ours alone, the claims among the parameters, and the last value of each metric.
     """
     ids = select(_Run.run_uuid).where(
         _Run.experiment_id == int(experiment), _Run.lifecycle_stage == "active"
@@ -50,19 +51,20 @@ def runs(
         Metric: select(_Latest.run_uuid, _Latest.key, _Latest.value, _Latest.is_nan).where(
             _Latest.run_uuid.in_(ids)
         ),
-        Param: select(_Param.run_uuid, _Param.key, _Param.value).where(
-            _Param.run_uuid.in_(ids), _Param.key.like(OURS)
-        ),
         RunTag: select(_Tag.run_uuid, _Tag.key, _Tag.value).where(
             _Tag.run_uuid.in_(ids), _Tag.key.like(OURS)
         ),
     }
+    if not is_home_database():  # else claims are file locks
+        queries[Param] = select(_Param.run_uuid, _Param.key, _Param.value).where(
+            _Param.run_uuid.in_(ids), _Param.key.like(CLAIMS)
+        )
     with _connection() as database:
         rows = {kind: database.execute(query).all() for kind, query in queries.items()}
     metrics, params, tags = defaultdict(list), defaultdict(list), defaultdict(list)
     for run_id, key, number, is_nan in rows[Metric]:
         metrics[run_id].append(Metric(key, math.nan if is_nan else number, 0, 0))
-    for run_id, key, text in rows[Param]:
+    for run_id, key, text in rows.get(Param, ()):
         params[run_id].append(Param(key, text))
     for run_id, key, text in rows[RunTag]:
         tags[run_id].append(RunTag(key, text))

@@ -52,6 +52,7 @@ class Answerer:
         answered = [place for place, text in enumerate(texts) if text and text.strip()]
         shares = np.zeros((len(texts), len(labels)), np.float32)
         unknown = np.zeros(len(texts), np.float32)
+        said: list[list[str] | None] = [None] * len(texts)
         names = np.full(len(texts), None, object)
         exact: dict[int, list[float]] = {}  # in fp64, by which a text alone gets its set
         if answered:
@@ -64,7 +65,10 @@ class Answerer:
             computed = prediction.probabilities(self._checkpoint, scores, self._calibration)
             shares[answered] = computed
             exact = dict(zip(answered, computed.tolist(), strict=True))
-            names[answered] = answers.names(prediction.answers_of(self._checkpoint, scores), labels)
+            found = prediction.answers_of(self._checkpoint, scores)
+            names[answered] = answers.names(found, labels)
+            for place, classes in zip(answered, answers.listed(found), strict=True):
+                said[place] = [labels[each] for each in classes]
         is_empty = np.ones(len(texts), bool)
         is_empty[answered] = False
         columns = {
@@ -72,6 +76,8 @@ class Answerer:
             "text": pa.array(texts, pa.string()),
             "label": pa.array(names, pa.string()),
         }
+        if self._checkpoint.thresholds:
+            columns["labels"] = pa.array(said, pa.list_(pa.string()))
         for label, share in zip(labels, shares.T, strict=True):
             columns[f"probability_{label}"] = pa.array(share, mask=is_empty)
         columns["unknown"] = pa.array(unknown, mask=is_empty)

@@ -17,7 +17,9 @@ BATCH_TOKENS = 8192  # tokens in one pass with gradients, over all points
 
 @dataclass(frozen=True)
 class Explanation:
-    """The contribution of each word to the log-odds of the predicted label, or of the likeliest of several.
+    """The contribution of each word to the log-odds of the predicted label.
+
+    Of several predicted labels, it is the likeliest one; if none is predicted, the likeliest of all.
 
     The contributions sum to `score - baseline_score`, except for the error of the numerical integral.
     An unknown word contributes 0 to the lesson's model, which cannot tell it from the baseline.
@@ -49,14 +51,15 @@ def explain(ref: str, text: str, raw: bool = False) -> Explanation:
     with torch.no_grad():
         texts = model.embed(torch.stack([ids, blanks]))
         scores = model.classifier(model.features_of(texts, torch.full((2,), len(ids))))
-    label = int(scores[0].argmax())
-    several = bool(checkpoint.thresholds)
+    labels, several = checkpoint.labels, bool(checkpoint.thresholds)
+    label = labels.index(
+        max(prediction.labels or labels, key=lambda name: prediction.probabilities[name])
+    )
     score, baseline_score = _log_odds(scores, label, several).tolist()
     shares = _integrated_gradients(model, texts[0], texts[1], label, several).tolist()[
         len(frame.start) :
     ]
     words, gap = _words(tokenizer, prediction.tokens, prediction.gap)
-    labels = checkpoint.labels
     return Explanation(
         labels[label],
         labels,

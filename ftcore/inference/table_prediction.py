@@ -65,10 +65,10 @@ class Answers:
 def predict(request: Request) -> Task[Answers]:
     """Write an answer to each row of a file. Raises UnfreezeError.
 
-    Columns are `row` (0-based, of the file), `text`, `label`, `probability_LABEL` of each class,
-    `unknown`, the share of the tokens read that the vocabulary lacks, and of a calibrated model `set`,
-    the labels at its target, and `not_sure`; without an answer all but `row` and the text are null. The
-    file is read twice: faults in it are found before hours of work.
+    Columns are `row` (0-based, of the file), `text`, `label`, where a text may have several also `labels`,
+    their list, `probability_LABEL` of each class, `unknown`, the share of the tokens read that the vocabulary
+    lacks, and of a calibrated model `set`, the labels at its target, and `not_sure`; without an answer all
+    but `row` and the text are null. The file is read twice: faults in it are found before hours of work.
     """
     clock = time.perf_counter()
     output = expand_home(request.output)

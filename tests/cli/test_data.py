@@ -84,6 +84,8 @@ def test_texts_without_a_column_of_labels_are_added_and_wait_for_labels(tmp_path
         shown.append(capsys.readouterr().out)
     for lines in shown:
         assert "Columns: text: text\n" in lines and "No column of labels was found" in lines
+    assert main(["learning-curve", "--dataset", "mine"]) == 2
+    assert "give some labels first (on the page Label)" in capsys.readouterr().err
 
 
 def test_options_say_how_a_file_is_read(records, tmp_path):

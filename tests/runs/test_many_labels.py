@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn import metrics
@@ -14,10 +15,10 @@ from ftcore import answers, paths, tracking
 from ftcore.cli import main
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
-from ftcore.events import Progress
+from ftcore.events import Progress, drain
 from ftcore.experiments import macro_f1, verdict
 from ftcore.experiments.comparison import Pair, Side, sides
-from ftcore.inference import explanation, prediction
+from ftcore.inference import explanation, prediction, table_prediction
 from ftcore.models import checkpoints
 from ftcore.training import best_measure, objective, outcome
 from pages.components.charts import answers_figure, diagnostics_figures, tradeoff_figure
@@ -141,6 +142,41 @@ def test_a_prediction_has_every_label_above_its_threshold(capsys):
     assert line["thresholds"] == dict(zip(LABELS, thresholds, strict=True))
     explained = explanation.explain(run.run_id, texts[0])
     assert explained.probability == pytest.approx(max(line["probabilities"].values()), abs=1e-5)
+
+
+def model_of_several(*thresholds):
+    """A checkpoint of random weights that answers by these thresholds."""
+    more = {"thresholds": thresholds, "parent": checkpoints.find("base")}
+    return small_runs.checkpoint(paths.checkpoints_dir() / "several", "several", LABELS, **more)
+
+
+def test_the_label_that_is_explained_is_one_of_those_answered():
+    [answer] = prediction.predict(model_of_several(1.0, 1.0, 1.0).ref, ["the film is good"])
+    likely = sorted(LABELS, key=lambda label: answer.probabilities[label])
+    assert explanation.explain("several", answer.text).label == likely[-1]  # no label is answered
+    for answered in (likely[:1], likely[:2]):
+        model_of_several(*(0.0 if label in answered else 1.0 for label in LABELS))
+        explained = explanation.explain("several", answer.text)
+        assert explained.label == answered[-1]
+        assert explained.probability == pytest.approx(answer.probabilities[answered[-1]], abs=1e-5)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_file_of_answers_lists_the_labels_of_each_text(tmp_path, ending):
+    file, output = tmp_path / "a.csv", tmp_path / f"out.{ending}"
+    file.write_text('text\nthe film is good\n""\nbad\n')
+    base = model_of_several(0.5, 0.0, 1.0)
+    drain(
+        table_prediction.predict(table_prediction.Request(base.ref, str(file), str(output), "text"))
+    )
+    table = pd.read_parquet(output) if ending == "parquet" else pd.read_csv(output)
+    labels = (
+        table["labels"].map(json.loads, na_action="ignore") if ending == "csv" else table["labels"]
+    )
+    assert labels.isna().tolist() == [False, True, False]
+    for place, text in ((0, "the film is good"), (2, "bad")):
+        [answer] = prediction.predict(base.ref, [text])
+        assert tuple(labels[place]) == answer.labels and "blame" in answer.labels
 
 
 def test_half_precision_changes_no_answer():

@@ -235,10 +235,15 @@ def _is_full(values: Values) -> bool:
 
 
 def _holds_texts(values: Values) -> bool:
-    """Whether values are of several words, and hardly any comes again."""
+    """Whether values are of several words, and hardly any comes again; an address or a path is one word."""
     texts = [value for value in values if isinstance(value, str)]
-    words = statistics.fmean(len(_LETTERS.findall(text)) for text in texts) if texts else 0
+    words = statistics.fmean(map(_count_words, texts)) if texts else 0
     return words >= _WORDS and len(set(texts)) >= _DISTINCT * len(values)
+
+
+def _count_words(text: str) -> int:
+    is_one = text.isascii() and not any(map(str.isspace, text.strip()))
+    return 1 if is_one else len(_LETTERS.findall(text))
 
 
 def _guess_text(columns: Mapping[str, Values]) -> str:

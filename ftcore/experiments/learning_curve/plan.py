@@ -86,9 +86,13 @@ def plan(
 
 
 def _check_sizes(settings: Mapping[str, Any], sizes: Sequence[int]) -> None:
-    """Raise UsageError if the data has fewer texts; files of one's own (`source`) may have any number."""
+    """Raise UsageError if the data has fewer texts, or too few labels.
+
+    Files of one's own (`source`) may have any number of texts.
+    """
     name = settings.get("dataset", SETTINGS["dataset"].default)
     spec = datasets.find_spec(name)
+    datasets.check_trainable(name)
     if max(sizes) > spec.sizes[0] and not settings.get("source"):
         raise UsageError(
             f"{spec.title} has {spec.sizes[0]:,} training texts: give smaller numbers, or {ALL}."

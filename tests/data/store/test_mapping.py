@@ -142,6 +142,7 @@ def test_a_split_that_names_of_files_say_is_taken_whatever_the_first_rows_have()
         ),
         ({"team": list("abc") * 20}, "label", ""),
         ({"useful": ["0", "1", "2"] * 20}, "stars", ""),
+        ({"file": [f"mine/train/pos/{n}_of_many.txt" for n in range(60)]}, "label", ""),
         ({"at": [f"2020-01-{n % 28} 10:{n} PM GMT" for n in range(60)]}, "label", ""),
     ],
 )

@@ -34,6 +34,7 @@ from tests.helpers.own_data import add_reviews
 pytestmark = pytest.mark.slow
 
 HALF_A_POINT = 0.005
+STARTER = {"checkpoint": "starter", "limit": 320, "max_length": 64, "test_limit": 300}
 
 
 @pytest.fixture
@@ -78,10 +79,10 @@ def check_script(run: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"checkpoint": "starter", "limit": 640, "epochs": 1},
-        {"checkpoint": "starter", "limit": 640, "mode": "last-layer", "epochs": 3},
-        {"checkpoint": "starter", "limit": 640, "mode": "gradual"},
-        {"checkpoint": "starter", "limit": 640, "mode": "lp-ft", "epochs": 1},
+        STARTER | {"epochs": 1},
+        STARTER | {"mode": "last-layer", "epochs": 3},
+        STARTER | {"mode": "gradual"},
+        STARTER | {"mode": "lp-ft", "epochs": 1},
         {"mode": "scratch", "dropout": 0.3, "optimizer": "sgd", "schedule": "constant"},
         {"mode": "last-2", "precision": "fp32", "max_grad_norm": 0.0, "word_dropout": 0.0},
         {"mode": "custom", "groups": "head, layer 1", "precision": "bf16"},

@@ -121,7 +121,7 @@ def test_a_server_leaves_the_plan_of_a_command_alone_until_someone_resumes_it(tr
 def test_an_experiment_killed_in_its_second_run_is_resumed_bit_for_bit():
     small_runs.checkpoint(paths.checkpoints_dir() / "base", "base")
     arguments = shlex.split(
-        f"{COMPARE} --limit 600 --epochs 4 --batch-size 16 --max-length 48 --device cpu"
+        f"{COMPARE} --limit 300 --epochs 4 --batch-size 16 --max-length 48 --device cpu"
     )
 
     def start(*arguments):

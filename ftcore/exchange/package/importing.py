@@ -38,7 +38,7 @@ def import_package(archive: Path, name: str = "") -> Task[Checkpoint]:
         checkpoint = _checked(shown, folder / contents.CHECKPOINT)
         recorded = _run(shown, folder, checkpoint)
         if found := _imported_before(manifest["ref"], checkpoint):
-            yield Noted(f"It is here already, as {found.ref}.")
+            yield Noted("It was here already: nothing is changed.")
             return found
         yield Progress("saving", 0, 1, "checkpoint")
         if recorded is None:

@@ -28,7 +28,7 @@ def package_form() -> None:
                 task = import_package(local_file(source, folder), name.strip())
                 with st.spinner("Importing …"):
                     checkpoint = run_task(task)
-                st.success(f"Imported: {escape_markdown(checkpoint.title)}.")
+                st.success(f"Ready: {escape_markdown(checkpoint.title)}.")
                 if checkpoint.kind == "run":
                     address = {"run": checkpoint.ref}
                     icon = ":material/show_chart:"

@@ -1,6 +1,6 @@
 # make app     start the dashboard on http://127.0.0.1:8501 (PORT=9000 for another port)
 # make check   lint, types and the quick tests, in 3 minutes or less on 2 quiet cores
-# make test    lint, types and all tests, browser tests included
+# make test    lint, types and all tests, browser tests included (PROCESSES=4 on a machine with more than 2 cores)
 # make bench   the benchmarks in 10 minutes or less (FULL=1: the full form)
 # make gpu     the tests that need a GPU, and a benchmark of ten minutes there
 # make soak    20 visitors while runs train and two servers are killed (MINUTES=10); no run may be lost
@@ -11,6 +11,7 @@
 PYTHON ?= python3
 PORT ?= 8501
 MINUTES ?= 10
+PROCESSES ?= 2
 BIN := .venv/bin
 # --no-compile saves a quarter of the installation; modules are compiled when they are imported.
 # --no-deps: the locks name every package.
@@ -35,8 +36,8 @@ unexport PYTHONDONTWRITEBYTECODE
 app: .venv/app.installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-# In two processes; the tests of a file share servers, so they stay together. tests/conftest.py orders the files.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# The tests of a file share servers, so they stay together. tests/conftest.py orders the files.
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: lint
 	$(PYTEST) -m "not browser and not slow"

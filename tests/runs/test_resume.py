@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 KILLS = 2  # at random steps
 SETTINGS = shlex.split(
-    "--checkpoint=base --dataset=sample --limit=1500 --epochs=8 --seed=3 --max-length=48 "
+    "--checkpoint=base --dataset=sample --limit=600 --epochs=8 --seed=3 --max-length=48 "
     "--dropout=0.1 --learning-rate=0.01 --batch-size=16 --device=cpu"
 )
 

@@ -2,13 +2,15 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
+
+from benchmarks.harness.ports import free_port
+from tests.helpers.waiting import PATIENCE
 
 BUCKET = "lab"
 ENVIRONMENT = {
@@ -23,9 +25,7 @@ class S3Server:
     """Ends with its context; `uri` is what UNFREEZE_STORAGE names."""
 
     def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.uri = (
             f"s3://{BUCKET}/unfreeze?endpoint_override=127.0.0.1:{self.port}&scheme=http"
             "&region=us-east-1"
@@ -39,9 +39,9 @@ class S3Server:
         retry = Retry(total=300, connect=300, backoff_factor=0.2, backoff_max=1)
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=retry))
-            assert session.put(f"http://127.0.0.1:{self.port}/{BUCKET}", timeout=300).ok
+            assert session.put(f"http://127.0.0.1:{self.port}/{BUCKET}", timeout=PATIENCE).ok
         return self
 
     def __exit__(self, *_: object) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(20)
+        self._process.wait(PATIENCE)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,6 +26,7 @@ class S3Server:
     """Ends with its context; `uri` is what UNFREEZE_STORAGE names."""
 
     def __init__(self) -> None:
+        assert find_spec("moto"), "no moto: install requirements-dev.lock"
         self.port = free_port()
         self.uri = (
             f"s3://{BUCKET}/unfreeze?endpoint_override=127.0.0.1:{self.port}&scheme=http"

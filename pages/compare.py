@@ -102,7 +102,9 @@ with choose:
         with middle:
             text = "Numbers of training texts, by commas, or all. A seed's smaller samples are part of its "
             text += "larger ones."
-            fewer = [f"{size}" for size in SIZES if size < datasets.find_spec(dataset).sizes[0]]
+            fewer = [
+                f"{size}" for size in SIZES if size < datasets.find_spec(dataset).training_size
+            ]
             options = {"key": f"curve_sizes_{dataset}", "persist_state": "session", "help": text}
             sizes = st.text_input("Training texts", ", ".join([*fewer, "all"]), **options)
         with right:

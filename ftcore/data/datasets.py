@@ -21,6 +21,7 @@ from ftcore.data.text_dataset import (
     Reading as Reading,
     TextDataset as TextDataset,
     Texts as Texts,
+    drawn_for_validation,
     fingerprint,
 )
 from ftcore.errors import UnfreezeError, UsageError
@@ -28,7 +29,6 @@ from ftcore.events import Task
 from ftcore.storage import downloads
 
 _BUILT_IN = {spec.name: spec for spec in (sample.SPEC, imdb.SPEC, ag_news.SPEC)}
-_VALIDATION = 0.05  # share of the training texts, as in the lesson
 
 
 def names() -> list[str]:
@@ -207,7 +207,7 @@ def split(dataset: TextDataset, seed: int, limit: int = 0) -> tuple[list[int], l
         val = list(dataset.val_rows)
         train = rows[~np.isin(rows, val)].tolist()
     else:
-        validation_size = max(1, size - int(size * (1 - _VALIDATION)))
+        validation_size = drawn_for_validation(size)
         train, val = rows[:-validation_size].tolist(), rows[-validation_size:].tolist()
     return train[: limit or None], val
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from ftcore.events import Task
 
+_VALIDATION = 0.05  # share of the training texts, as in the lesson
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -115,6 +117,12 @@ class DatasetSpec:
     fingerprint: str = ""  # of the texts, if it is known before they are read
 
     @property
+    def training_size(self) -> int:
+        """Training texts without those for validation."""
+        texts = self.sizes[0]
+        return texts - (self.validation_size or drawn_for_validation(texts))
+
+    @property
     def stored(self) -> bool:
         """Whether it is one that a user added."""
         return bool(self.fingerprint)
@@ -123,6 +131,11 @@ class DatasetSpec:
     def takes_source(self) -> bool:
         """Whether the texts can be read from a path that the user gives."""
         return bool(self.files())
+
+
+def drawn_for_validation(texts: int) -> int:
+    """How many of so many training texts are drawn for validation, where a dataset has no such part."""
+    return min(texts, max(1, texts - int(texts * (1 - _VALIDATION))))
 
 
 def fingerprint(

@@ -11,7 +11,6 @@ from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.training import evaluation_schedule
 
-_VALIDATION = 0.05
 # Seconds, on the 2 cores where they were measured; other machines show in the pace of their runs.
 _ENCODE_TOKEN = 1.5e-6
 _FORWARD_TOKEN = 4e-6
@@ -58,9 +57,9 @@ def _around_training(config: FineTuneConfig) -> float:
 def _training(config: FineTuneConfig) -> float:
     """Seconds of training and validations."""
     spec = datasets.find_spec(config.dataset)
-    (texts, _), tokens = spec.sizes, spec.mean_tokens
-    validation = spec.validation_size or int(texts * _VALIDATION)
-    train = min(config.limit or texts, texts - validation)
+    tokens, available = spec.mean_tokens, spec.training_size
+    validation = spec.sizes[0] - available
+    train = min(config.limit or available, available)
     # A reference has no batch size, and data that waits for labels no training text.
     per_epoch = max(1, math.ceil(train / max(1, config.batch_size)))
     steps = config.steps or config.epochs * per_epoch

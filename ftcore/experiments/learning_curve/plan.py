@@ -93,9 +93,9 @@ def _check_sizes(settings: Mapping[str, Any], sizes: Sequence[int]) -> None:
     name = settings.get("dataset", SETTINGS["dataset"].default)
     spec = datasets.find_spec(name)
     datasets.check_trainable(name)
-    if max(sizes) > spec.sizes[0] and not settings.get("source"):
+    if max(sizes) > spec.training_size and not settings.get("source"):
         raise UsageError(
-            f"{spec.title} has {spec.sizes[0]:,} training texts: give smaller numbers, or {ALL}."
+            f"{spec.title} has {spec.training_size:,} training texts: give smaller numbers, or {ALL}."
         )
 
 

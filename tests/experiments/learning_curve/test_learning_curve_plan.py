@@ -6,6 +6,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.experiments.learning_curve import plan
 from ftcore.modes import mode_defaults
+from tests.helpers import own_data
 
 SETTINGS = {"checkpoint": "starter"}
 
@@ -52,6 +53,16 @@ def test_sizes_are_read_in_order_and_once():
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(UnfreezeError, match="number"):
         plan.parse_sizes(sizes)
+
+
+def test_texts_for_validation_are_no_training_texts(tmp_path):
+    card = own_data.add_reviews(tmp_path, name="mine")
+    train = card.sizes["train"]
+    assert len(plan.plan({"dataset": "mine"}, ["full"], [50, train], [0], references=False)) == 2
+    with pytest.raises(UnfreezeError, match=f"has {train} training texts: give smaller numbers"):
+        plan.plan({"dataset": "mine"}, ["full"], [50, train + 1], [0])
+    with pytest.raises(UnfreezeError, match="has 23,750 training texts"):
+        plan.plan({"dataset": "imdb"}, ["full"], [50, 25_000], [0])
 
 
 def test_more_texts_than_there_are_are_refused_unless_they_come_from_files():

@@ -93,6 +93,7 @@ def test_compare_trains_each_mode_and_exports_the_experiment(tmp_path):
     assert rows["full"]["trainable_parameters"] > rows["last-layer"]["trainable_parameters"] > 0
     assert rows["full"]["test_spread"] >= 0 and rows["full"]["train_seconds"] > 0
     assert last["verdict"].endswith(".") and "LP-FT" in last["verdict"]
+    assert last["unfair"] == {}
     assert last["experiment"] == first["experiment"]
     [row] = [row for row in records("experiments") if row["experiment"] == last["experiment"]]
     assert (row["runs"], row["status"], row["name"]) == (len(runs), "finished", first["name"])

@@ -203,6 +203,7 @@ def test_runs_from_a_database_equal_those_from_mlflow(monkeypatch):
     small_runs.run(name="Ended")
     small_runs.run("failed", saved=False, name="Failed")
     tracking.create_run(FineTuneConfig(name="Waits"), place=3.0, person="Ada")
+    assert [run.name for run in reader.search("status", "failed")] == ["Failed"]
     of_database = tracking.runs(), tracking.waiting(), reader.last_sequence()
     monkeypatch.setattr(reader, "is_database", lambda: False)
     reader._runs.cache_clear()

@@ -16,7 +16,7 @@ from ftcore.events import drain
 from ftcore.models import checkpoints
 from ftcore.runs import execution, inputs, remote
 from ftcore.storage import shared, shared_runs
-from tests.helpers import own_data, s3_server, small_runs
+from tests.helpers import dataset_files, own_data, s3_server, small_runs
 from tests.helpers.paused_runs import assert_same_outcome
 from tests.helpers.waiting import wait_for
 
@@ -127,3 +127,18 @@ def test_a_run_goes_on_without_the_storage_and_says_so(lab, monkeypatch):
     assert run.status == "finished"
     assert "Its files are on this machine alone: The storage file:///proc/none" in run.message
     assert any("cannot be used" in note and "goes on" in note for note in run.notes)
+
+
+def test_data_given_by_a_path_are_read_where_they_came_to_lie(lab, tmp_path):
+    source = dataset_files.csvs(tmp_path / "given", [(f"{1 + n % 4}", "A", "b") for n in range(80)])
+    config = FineTuneConfig(dataset="ag_news", source=str(source), mode="majority")
+    run = tracking.run(tracking.create_run(config))
+    drain(inputs.store(run))
+    shutil.rmtree(source)
+    lab("second")
+    drain(inputs.fetch(run))
+    for _ in execution.execute(run.run_id):
+        pass
+    run = tracking.run(run.run_id)
+    assert run.status == "finished" and run.config.source == str(source)
+    assert run.facts["data_from"].startswith(str(paths.downloads_dir()))

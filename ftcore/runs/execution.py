@@ -109,8 +109,8 @@ def execute(
             yield last
     finally:
         publisher.close()
-        devices.release_memory()
         claim.release()
+        devices.release_memory()
 
 
 def _discard_unwanted_model(run_id: str, output: Path) -> None:

@@ -244,10 +244,12 @@ class Scheduler:
         return True
 
     def _request_end(self, run_id: str, action: Action) -> bool:
-        """Ask a running run to end, here or in another process."""
+        """Ask a running run to end, here or in another process; False if its end is recorded already."""
+        run = tracking.run(run_id)
+        if not run.live:  # its process only tidies up, and looks for no request
+            return False
         if self.queue.request_end(run_id, action):
             return True
-        run = tracking.run(run_id)
         if run.status != "running" or not run.claimed:
             return False
         tracking.request_end(run_id, action)

@@ -2,10 +2,11 @@
 
 from contextlib import nullcontext
 from functools import partial
+from threading import Event
 
 import pytest
 
-from ftcore import paths, tracking
+from ftcore import devices, paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
@@ -14,7 +15,7 @@ from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
 from tests.helpers.controlled_training import call_concurrently, final_status
-from tests.helpers.waiting import PATIENCE
+from tests.helpers.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,20 @@ def test_paused_run_lets_the_next_start_and_resumes_first(training):
     training.finish("first", "second", "third")
     assert final_status(third) == "finished"
     assert training.started == ["first", "second", "first", "third"]
+
+
+@pytest.mark.parametrize("action", ["stop", "discard"])
+def test_a_paused_run_is_ended_while_its_process_still_tidies_up(training, monkeypatch, action):
+    tidied = Event()
+    monkeypatch.setattr(devices, "release_memory", lambda: tidied.wait(PATIENCE))
+    [run_id] = training.submit("paused")
+    scheduler.pause(run_id)
+    wait_for(lambda: tracking.run(run_id).status == "paused")
+    assert scheduler.queue.running() == [run_id]
+    getattr(scheduler, action)(run_id)
+    left = [run.status for run in tracking.find_runs([run_id])]
+    assert left == (["stopped"] if action == "stop" else [])
+    tidied.set()
 
 
 def test_several_runs_resume_in_the_given_order(training, monkeypatch):

@@ -176,7 +176,7 @@ def _audit(faults: Faults, resumed: int) -> int:
     runs = set(faults.runs)
     wrong = run_audit.lost_runs(runs, set())
     recorded = run_audit.statuses().keys()
-    wrong |= dict.fromkeys(recorded - runs, "was recorded by nobody's wish")
+    wrong |= dict.fromkeys(recorded - runs, "was recorded, but not asked for")
     for group, run_ids in run_audit.finished_alike(set()).items():
         wrong |= run_audit.differing_runs(group.config, run_ids)
     (undisturbed,) = run_audit.statuses().keys() - recorded

@@ -48,7 +48,7 @@ class RayWorker:
         self.queue.start_errors = dict.fromkeys(waiting, problem) if problem else {}
 
     def _exchange(self, waiting: list[str]) -> None:
-        """Store what runs read that were asked for here, and fetch what one has left elsewhere."""
+        """Store what the runs of this home read; fetch the files of a run that ended on another machine."""
         for run_id in filter(tracking.is_ours, {*waiting} - self._stored):
             drain(inputs.store_all(tracking.run(run_id)))
             self._stored.add(run_id)

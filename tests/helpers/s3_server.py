@@ -15,7 +15,7 @@ from tests.helpers.waiting import PATIENCE
 
 BUCKET = "lab"
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "somebody",
+    "AWS_ACCESS_KEY_ID": "tests",
     "AWS_SECRET_ACCESS_KEY": "something",
     "AWS_EC2_METADATA_DISABLED": "true",  # or the AWS library asks for a role
 }

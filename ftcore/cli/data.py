@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from ftcore.cli import data_correct, data_options, removal
-from ftcore.cli.printer import Printer
+from ftcore.cli.printer import Printer, program
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
 from ftcore.validation import expand_home
@@ -61,7 +61,10 @@ def list_datasets(options: argparse.Namespace, out: Printer) -> None:
     """List the datasets that you added."""
     from ftcore.data.store import card, versions
 
-    for name in card.names():
+    names = card.names()
+    if not names:
+        out.nothing(f"You have added no data yet; {program()} data add FILE --name NAME does.")
+    for name in names:
         try:
             found = versions.get(name)
         except UnfreezeError as error:  # it can be removed all the same

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from ftcore.data.store.card import PARTS, Card
@@ -31,9 +32,10 @@ def summary(found: Card, listed: int = 0) -> str:
     lines.append(f"Texts: {_texts(found)}; fingerprint {found.fingerprint}")
     if found.version:
         lines.append(f"Version {found.version:,}: that many changes of labels since it was added")
+    lines += [_class_line(PARTS, "class")] if found.labels else []
     for label in found.labels[:_SHOWN_CLASSES]:
-        counts = " ".join(f"{found.counts[part][label]:>9,}" for part in PARTS)
-        lines.append(f"  {counts}  {printable(label)}")
+        counts = [f"{found.counts[part][label]:,}" for part in PARTS]
+        lines.append(_class_line(counts, printable(label)))
     if len(found.labels) > _SHOWN_CLASSES:
         lines.append(f"  and {len(found.labels) - _SHOWN_CLASSES:,} more classes")
     if found.left_out:
@@ -42,6 +44,10 @@ def summary(found: Card, listed: int = 0) -> str:
         lines += _aside(found, listed)
     findings = [line for each in found.findings for line in _finding(found, each, listed)]
     return "\n".join([*lines, *found.notes, *findings])
+
+
+def _class_line(counts: Sequence[str], label: str) -> str:
+    return f"  {' '.join(f'{number:>10}' for number in counts)}  {label}"
 
 
 def _texts(found: Card) -> str:

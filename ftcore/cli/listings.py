@@ -2,7 +2,7 @@
 
 import argparse
 
-from ftcore.cli.printer import Printer
+from ftcore.cli.printer import Printer, program
 from ftcore.formatting import percent
 
 CHECKPOINT_FIELDS = ("ref", "title", "kind", "dataset", "labels", "bytes", "tokenizer")
@@ -33,7 +33,10 @@ def runs(options: argparse.Namespace, out: Printer) -> None:
     """List the runs, newest first."""
     from ftcore import tracking
 
-    for row in tracking.runs().drop(columns="config").to_dict("records"):
+    listed = tracking.runs()
+    if listed.empty:
+        out.nothing(f"There are no runs yet; {program()} train starts one.")
+    for row in listed.drop(columns="config").to_dict("records"):
         row = {name: None if value != value else value for name, value in row.items()}  # NaN
         row["started"] = row["started"].isoformat(timespec="seconds")
         accuracy = _accuracy(row["test_accuracy"])

@@ -31,8 +31,8 @@ class Printer:
         self._write = write
         self.brief = False
         self.notes: list[str] = []  # of the events so far, each once
+        self._progress: events.Progress | None = None  # that was printed last, and when
         self._progress_time = 0.0
-        self._progress_phase = ""
 
     def record(self, values: dict[str, Any], line: str) -> None:
         """Print a result: `values` as JSON, or `line`."""
@@ -40,8 +40,13 @@ class Printer:
             line = json.dumps(values, default=str)  # ASCII, which any encoding can write
         self._write(line)
 
+    def nothing(self, message: str) -> None:
+        """Say to a person, on standard error, why there is no result to print."""
+        if not self.as_json:
+            streams.complain(message)
+
     def event(self, event: events.Event) -> None:
-        """Print an event of a task; of progress in one phase, a line a second."""
+        """Print an event of a task; of progress in one phase, a line a second if it differs."""
         if isinstance(event, events.Restored):  # printed before the run was interrupted
             return
         match event:
@@ -59,11 +64,12 @@ class Printer:
         self.record({"event": type(event).__name__.lower(), **asdict(event)}, _line(event))
 
     def _is_too_soon(self, event: events.Progress) -> bool:
-        now = time.monotonic()
-        same_phase = event.phase == self._progress_phase
-        if same_phase and now - self._progress_time < 1 and event.done != event.total:
-            return True
-        self._progress_phase, self._progress_time = event.phase, now
+        now, last = time.monotonic(), self._progress
+        if last and event.phase == last.phase:
+            just_now = now - self._progress_time < 1 and event.done != event.total
+            if just_now or event == last:
+                return True
+        self._progress, self._progress_time = event, now
         return False
 
 

@@ -242,7 +242,7 @@ def _figures(metrics: dict[str, float], facts: dict[str, Any]) -> str:
     if seconds := metrics.get("train_seconds"):
         figures.append(f"{duration(seconds)} of training")
     if speed := metrics.get("reviews_per_second"):
-        figures.append(f"{count(speed)} reviews/s")
+        figures.append(f"{count(speed)} texts/s")
     return ", ".join(figures)
 
 

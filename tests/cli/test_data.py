@@ -1,6 +1,7 @@
 """The commands on data of one's own, and training on it by its name."""
 
 import json
+import re
 
 import pytest
 
@@ -61,6 +62,15 @@ def test_data_is_added_shown_listed_exported_renamed_and_removed(records, tmp_pa
     assert records("data", "list") == []
 
 
+@pytest.mark.parametrize(
+    ("command", "way"), [("data list", "data add FILE"), ("runs", "train starts one")]
+)
+def test_an_empty_list_says_how_to_fill_it(command, way, capsys):
+    assert main(command.split()) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "" and way in printed.err
+
+
 def test_texts_without_a_label_and_rows_aside_are_counted_alike_everywhere(tmp_path, capsys):
     rows = [f"text {n},{'ab'[n % 2] if n % 4 else ''}" for n in range(60)]
     file = tmp_path / "a.csv"
@@ -71,6 +81,7 @@ def test_texts_without_a_label_and_rows_aside_are_counted_alike_everywhere(tmp_p
         shown.append(capsys.readouterr().out)
     texts = "Texts: 60 (with a label: 35 train, 5 validation, 5 test; without one: "
     assert texts in shown[0] and texts in shown[1]
+    assert re.search(r"train validation       test  class\n( +\d+){3}  a\n", shown[1])
     assert "60 texts" in shown[2] and "15 without a label" in shown[2]
     assert "  row 0: 3 columns instead of 2: one,two,three" in shown[1]
 

@@ -36,9 +36,9 @@ def test_events_as_json(capsys):
     assert json.loads(capsys.readouterr().out) == expected
 
 
-def test_progress_of_a_phase_is_a_line_a_second(capsys):
+def test_progress_of_a_phase_is_a_line_a_second_and_never_the_same_twice(capsys):
     printer = Printer(as_json=False)
-    for done in range(11):
+    for done in (*range(11), 10, 10):
         printer.event(Progress("reading", done, 10, "texts"))
     printed = capsys.readouterr().out.splitlines()
     assert printed == ["  reading: 0 of 10 texts", "  reading: 10 of 10 texts"]

@@ -59,6 +59,8 @@ def recognize(sample: str, cut: bool, delimiter: str, header: bool | None) -> Di
     forms = [*product(delimiters, ('"',), escapes), *product(delimiters, ("",), ("",))]
     forms.sort(key=lambda form: delimiters.index(form[0]))  # of equals, the first one wins
     parsed = {form: _parse(sample, cut, *form) for form in forms}
+    # Without quotation marks, texts would be cut at a delimiter that stands in them alone.
+    forms = [form for form in forms if form[1] or not _are_one_column(*parsed[form[0], '"', ""])]
     scores = {form: _consistency(*parsed[form]) for form in forms}
     best = max(forms, key=lambda form: scores[form])
     rows = parsed[best][0]
@@ -138,6 +140,11 @@ def _settled(rows: Sequence[Row]) -> float:
     width = _width(rows)
     first = next((place for place, row in enumerate(rows) if len(row) == width), 0)
     return _consistency(rows[first:], True)
+
+
+def _are_one_column(rows: Sequence[Row], in_place: bool) -> bool:
+    """Whether each row is one value, by quotation marks that are all in place."""
+    return in_place and all(len(row) == 1 for row in rows)
 
 
 def _are_distinct(rows: Sequence[Row]) -> bool:

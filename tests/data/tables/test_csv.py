@@ -53,6 +53,8 @@ TEXTS = [
             [["1", "one", "a"], ["2", "two", "b"]],
         ),
         ("sep=;\ntext;label\none;a\ntwo;b\n", ("text", "label"), [["one", "a"], ["two", "b"]]),
+        # One column: the commas stand in the texts, as many in each.
+        ('text\n"one, two"\n"three, four"\n', ("text",), [["one, two"], ["three, four"]]),
         (
             "Export of May\n\ntext,label,user\none,a,x\ntwo,b,y\n",
             ("text", "label", "user"),

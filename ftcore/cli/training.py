@@ -61,13 +61,13 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
     run_id = tracking.create_run(config)
     config = tracking.run(run_id).config
     values = {"event": "created", "run_id": run_id, "config": config.to_dict()}
-    return _execute_and_report(run_id, config, values, out)
+    return _execute_and_report(tracking.claim(run_id), run_id, config, values, out)
 
 
 def resume(options: argparse.Namespace, out: Printer) -> int:
     """Resume a run that was paused or interrupted."""
     from ftcore import tracking
-    from ftcore.runs import inputs, workers
+    from ftcore.runs import inputs, scheduler, workers
 
     workers.check()
     run = tracking.run(options.run)
@@ -80,8 +80,9 @@ def resume(options: argparse.Namespace, out: Printer) -> int:
             f"This run is {run.status}; only a paused or interrupted run can be resumed."
         )
     drain(inputs.fetch_to_resume(run), out.event)
+    claim = scheduler.claim_unfinished([run.run_id])[run.run_id]
     values = {"event": "resumed", "run_id": run.run_id, "config": run.config.to_dict()}
-    return _execute_and_report(run.run_id, run.config, values, out)
+    return _execute_and_report(claim, run.run_id, run.config, values, out)
 
 
 def end_on_signal() -> "EndRequest":
@@ -108,17 +109,15 @@ def execute(
     line: str,
     request: "EndRequest",
     out: Printer,
-    claim: "Claim | None" = None,
+    claim: "Claim",
 ) -> Finished:
     """Announce a run by `values` or `line`, execute it, print its events and return the last one.
 
-    The run is claimed before, unless a `claim` is given: if the output cannot be written it is
-    interrupted, wherever that happens.
+    It is claimed before: if the output cannot be written it is interrupted, wherever that happens.
     """
     from ftcore import tracking
     from ftcore.runs import execution
 
-    claim = claim or tracking.claim(run_id)
     try:
         out.record(values, line)
         last = _print_events(execution.execute(run_id, request, claim), out)
@@ -167,18 +166,17 @@ def exit_status(request: "EndRequest", *ends: Finished) -> int:
 
 
 def _execute_and_report(
-    run_id: str, config: FineTuneConfig, values: dict[str, Any], out: Printer
+    claim: "Claim", run_id: str, config: FineTuneConfig, values: dict[str, Any], out: Printer
 ) -> int:
-    """Execute a run or hand it over, print how it ended and return the exit status."""
-    from ftcore import tracking
+    """Execute a claimed run or hand it over, print how it ended and return the exit status."""
     from ftcore.runs import handover, workers
 
     request = end_on_signal()
     if workers.kind() == "ray":
-        drain(handover.hand_over({run_id: tracking.claim(run_id)}), out.event)
+        drain(handover.hand_over({run_id: claim}), out.event)
         last = follow(run_id, values, f"Run {run_id}", request, out)
     else:
-        last = execute(run_id, values, f"Run {run_id}", request, out)
+        last = execute(run_id, values, f"Run {run_id}", request, out, claim)
     _report_end(run_id, config, last, out)
     return exit_status(request, last)
 

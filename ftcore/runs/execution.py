@@ -34,7 +34,7 @@ from ftcore.events import (
 )
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES
-from ftcore.runs import inputs
+from ftcore.runs import inputs, unstored
 from ftcore.runs.publishing import Publisher
 from ftcore.storage import open_files
 from ftcore.storage.shared import StorageUnavailable
@@ -80,6 +80,7 @@ def execute(
     run = tracking.run(run_id)
     executor = executor or Executor(threads=run.config.threads)
     output = checkpoints.run_path(run_id)
+    unstored.forget(run_id)
     publisher = Publisher(run, claim)
     try:
         open_files.check_room()
@@ -93,6 +94,7 @@ def execute(
                 last = replace(last, status="interrupted", message=message)
             for event in publisher.finish():  # before others know that the run has ended
                 recorder.write(event)
+            message = last.message
             if publisher.failure:
                 alone = f"{last.message} Its files are on this machine alone: {publisher.failure}"
                 last = replace(last, message=alone)
@@ -106,6 +108,11 @@ def execute(
                 _discard_unwanted_model(run_id, output)
             if not publisher.failure:
                 drain(publisher.finish())
+            if publisher.failure:
+                with contextlib.suppress(
+                    UnfreezeError
+                ):  # then it has not ended by its record either
+                    unstored.remember(run_id, message)
             yield last
     finally:
         publisher.close()

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 from ftcore import tracking
-from ftcore.errors import user_message
+from ftcore.errors import UnfreezeError, user_message
 from ftcore.events import Event, Resumable, Task, drain
-from ftcore.runs import inputs
+from ftcore.runs import inputs, unstored
 from ftcore.storage import scratch, shared, shared_runs
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Stores what a run reads, and its files as they are after each snapshot, from a thread.
 
-    Does nothing without a storage. What could not be stored is tried again with the next snapshot.
+    Does nothing without a storage. What could not be stored is tried again with the next snapshot. So is
+    what earlier runs of this machine could not store.
     """
 
     def __init__(self, run: tracking.Run, claim: tracking.Claim) -> None:
@@ -46,7 +47,7 @@ class Publisher:
         """Store the files of the run as they are now."""
         self.close()
         if self._thread and self._folder.is_dir():
-            yield from self._try(shared_runs.publish(self._run.run_id, check=self._claim.check))
+            yield from self._try(self._store(self._folder))
 
     def close(self) -> None:
         """Wait for what is being stored, and leave the rest."""
@@ -67,15 +68,26 @@ class Publisher:
 
     def _work(self) -> None:
         drain(self._try(inputs.store(self._run)))
+        if not self.failure:
+            self._store_others()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if self._closed or not self._waiting:
                     return
                 copy, self._waiting = self._waiting, None
-            task = shared_runs.publish(self._run.run_id, copy.folder, self._claim.check)
-            drain(self._try(task))
+            drain(self._try(self._store(copy.folder)))
             copy.delete()
+
+    def _store(self, folder: Path) -> Task[None]:
+        yield from shared_runs.publish(self._run.run_id, folder, self._claim.check)
+        yield from inputs.store(self._run)  # does nothing once they are stored
+
+    def _store_others(self) -> None:
+        with contextlib.suppress(UnfreezeError, OSError):
+            for _ in unstored.store_all():
+                if self._closed:
+                    return
 
     def _try(self, task: Task[None]) -> Task[None]:
         """Do it, or keep why it failed: that must not end hours of training."""

@@ -17,14 +17,15 @@ from filelock import FileLock, Timeout
 
 from ftcore import paths, tracking
 from ftcore.errors import UnfreezeError
-from ftcore.events import Action
-from ftcore.runs import execution, queue_order, workers
+from ftcore.events import Action, drain
+from ftcore.runs import execution, queue_order, unstored, workers
 from ftcore.runs.execution import EndRequest
 from ftcore.runs.queue_order import Limits
 from ftcore.storage import shared
 
 RETRY_SECONDS = 3.0  # until the record is read again, also for runs that could not start
 ONE = Limits(total=1)  # at once: a run takes all cores
+STORE_SECONDS = 30.0  # until the storage is tried again
 TURN_SECONDS = 1.0  # until a process asks again whether it is its turn
 log = logging.getLogger(__name__)
 
@@ -239,14 +240,17 @@ class Worker(Protocol):
 
 
 class ThreadWorker:
-    """Executes one job at a time in a daemon thread, and reads the queue in another one."""
+    """Executes one job at a time in a daemon thread; others read the queue, and store what is not stored."""
 
     def __init__(self, queue: RunQueue) -> None:
         self.queue = queue
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self) -> None:
-        for name, target in (("trainer", self._work), ("queue", self._read)):
+        targets = {"trainer": self._work, "queue": self._read}
+        if shared.is_used():
+            targets["storage"] = self._store
+        for name, target in targets.items():
             if name not in self._threads or not self._threads[name].is_alive():
                 self._threads[name] = threading.Thread(target=target, name=name, daemon=True)
                 self._threads[name].start()
@@ -261,6 +265,14 @@ class ThreadWorker:
         while not self.queue.wait_until_closed(RETRY_SECONDS):
             with contextlib.suppress(Exception):  # the record may be unreadable
                 self.queue.load()
+
+    def _store(self) -> None:
+        """Store what runs left here while the storage was away."""
+        while True:
+            with contextlib.suppress(Exception):  # it may still be
+                drain(unstored.store_all())
+            if self.queue.wait_until_closed(STORE_SECONDS):
+                return
 
     def _work(self) -> None:
         try:

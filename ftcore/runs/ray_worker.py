@@ -6,7 +6,7 @@ import threading
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
 from ftcore.events import drain
-from ftcore.runs import inputs, queue, workers
+from ftcore.runs import inputs, queue, unstored, workers
 from ftcore.runs.queue import RunQueue
 from ftcore.storage import shared, shared_runs
 
@@ -48,8 +48,9 @@ class RayWorker:
         self.queue.start_errors = dict.fromkeys(waiting, problem) if problem else {}
 
     def _exchange(self, waiting: list[str]) -> None:
-        """Store what the runs of this home read; fetch the files of a run that ended on another machine."""
+        """Store what the runs of this home read and left behind; fetch those of one that ended elsewhere."""
         for run_id in filter(tracking.is_ours, {*waiting} - self._stored):
             drain(inputs.store_all(tracking.run(run_id)))
             self._stored.add(run_id)
+        drain(unstored.store_all())
         shared_runs.bring_ended()

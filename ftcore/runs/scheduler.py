@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
-from ftcore.events import Action, Finished, drain
+from ftcore.events import Action, Finished, Task, drain
 from ftcore.models import checkpoints
 from ftcore.runs import execution, inputs, workers
 from ftcore.runs.checks import check_config, check_resumable, refuse_unused_paths
@@ -20,6 +20,7 @@ from ftcore.runs.ray_worker import RayWorker
 
 POLL_SECONDS = 0.1
 END_SECONDS = 60.0  # for a run to end its step, or a call into another library
+RELEASE_SECONDS = 5.0  # for the process of a run that has ended to tidy up
 
 
 class Scheduler:
@@ -91,10 +92,13 @@ class Scheduler:
             raise
         return list(claims)
 
-    def resume(self, *run_ids: str) -> None:
-        """Put paused or interrupted runs at the head of the queue: all or, with an error, none."""
+    def resume(self, *run_ids: str, fetch: Callable[[Task[None]], None] = drain) -> None:
+        """Put paused or interrupted runs at the head of the queue: all or, with an error, none.
+
+        fetch: carries out the task that fetches what this machine lacks of a run.
+        """
         for run_id in run_ids:
-            drain(inputs.fetch(tracking.run(run_id)))
+            fetch(inputs.fetch(tracking.run(run_id)))
         with self.queue.lock:
             runs = [tracking.run(run_id) for run_id in run_ids]
             for run in runs:
@@ -290,7 +294,7 @@ def claim_unfinished(run_ids: Sequence[str]) -> dict[str, tracking.Claim]:
     claims: dict[str, tracking.Claim] = {}
     try:
         for run_id in run_ids:
-            claims[run_id] = tracking.claim(run_id)
+            claims[run_id] = _claim_ended(run_id)
             status = tracking.run(run_id).status
             if status in ("finished", "stopped", "failed"):
                 raise UnfreezeError(f"This run is {status}: another process has ended it.")
@@ -299,6 +303,22 @@ def claim_unfinished(run_ids: Sequence[str]) -> dict[str, tracking.Claim]:
             claim.release()
         raise
     return claims
+
+
+def _claim_ended(run_id: str) -> tracking.Claim:
+    """Claim a run that has ended, also if its process still tidies up. Raises UnfreezeError."""
+    deadline = time.monotonic() + RELEASE_SECONDS
+    while True:
+        try:
+            return tracking.claim(run_id)
+        except UnfreezeError as error:
+            if tracking.run(run_id).live:
+                raise
+            if time.monotonic() > deadline:
+                raise UnfreezeError(
+                    "Another process has not ended its work on this run yet: try again in a moment."
+                ) from error
+        time.sleep(POLL_SECONDS)
 
 
 def _withdraw(claims: dict[str, tracking.Claim]) -> None:

@@ -13,7 +13,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -106,21 +106,33 @@ def bring(run_id: str) -> None:
 
     While the storage cannot be used, a reader takes what is here. Raises UnfreezeError if that is nothing.
     """
+    failure = drain(_bring(run_id))
+    if failure and not folder(run_id).exists():
+        raise failure
+
+
+def bring_all(run_ids: Iterable[str]) -> Task[None]:
+    """The same for several, before they are read; an error is raised when they are."""
+    for run_id in run_ids:
+        yield from _bring(run_id)
+
+
+def _bring(run_id: str) -> Task[UnfreezeError | None]:
+    """Fetch what a reader lacks, unless that was just tried; return why it failed."""
     if not (shared.is_used() and _RUN_ID.fullmatch(run_id)):
-        return
+        return None
     looked, failure = _looks.get(folder(run_id), (-LOOK_SECONDS, None))
     if time.monotonic() - looked >= LOOK_SECONDS:
         failure = None
         try:
-            drain(refresh(run_id))
+            yield from refresh(run_id)
             for each in inputs(run_id):
                 if each.path.startswith(CHECKPOINTS) and not each.here.exists():
-                    drain(restore(each))
+                    yield from restore(each)
         except UnfreezeError as error:
             failure = error
         _looks[folder(run_id)] = time.monotonic(), failure
-    if failure and not folder(run_id).exists():
-        raise failure
+    return failure
 
 
 def bring_ended() -> None:

@@ -12,11 +12,13 @@ from ftcore import __version__, paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
-from ftcore.events import drain
+from ftcore.events import Finished, drain
 from ftcore.models import checkpoints
 from ftcore.runs import execution, inputs, remote
+from ftcore.runs.scheduler import scheduler
 from ftcore.storage import shared, shared_runs
-from tests.helpers import dataset_files, own_data, s3_server, small_runs
+from pages.components.forms import task_progress
+from tests.helpers import app_pages, dataset_files, own_data, paused_runs, s3_server, small_runs
 from tests.helpers.paused_runs import assert_same_outcome
 from tests.helpers.waiting import wait_for
 
@@ -127,6 +129,46 @@ def test_a_run_goes_on_without_the_storage_and_says_so(lab, monkeypatch):
     assert run.status == "finished"
     assert "Its files are on this machine alone: The storage file:///proc/none" in run.message
     assert any("cannot be used" in note and "goes on" in note for note in run.notes)
+
+
+@pytest.mark.slow
+def test_what_could_not_be_stored_is_stored_once_the_storage_is_back(lab, monkeypatch):
+    storage = os.environ["UNFREEZE_STORAGE"]
+    monkeypatch.setenv("UNFREEZE_STORAGE", "file:///proc/none")
+    run_id, resumed = execute(**BRIEF), execute(**BRIEF)
+    monkeypatch.setenv("UNFREEZE_STORAGE", storage)
+    later = Finished("paused", "It went on elsewhere.", {"seconds": 99.0})
+    tracking.finish(resumed, later)
+    # By the next run of this machine, unless that one ends before.
+    wait_for(lambda: execute(**BRIEF) and "alone" not in tracking.run(run_id).message)
+    assert shared_runs.is_published(run_id) and shared_runs.has_inputs(run_id)
+    assert not shared_runs.is_published(resumed)
+    assert tracking.run(resumed).message == later.message
+    lab("second")
+    assert checkpoints.find(run_id).ref == run_id
+
+
+@pytest.mark.slow
+def test_dashboards_store_what_was_left_and_fetch_with_progress(lab, monkeypatch):
+    shown = []
+    monkeypatch.setattr(task_progress, "progress_text", lambda event: shown.append(event) or "")
+    storage = os.environ["UNFREEZE_STORAGE"]
+    monkeypatch.setenv("UNFREEZE_STORAGE", "file:///proc/none")
+    run_id = paused_runs.paused(FineTuneConfig(**SETTINGS))
+    monkeypatch.setenv("UNFREEZE_STORAGE", storage)
+    try:
+        scheduler.start()
+        wait_for(lambda: "alone" not in tracking.run(run_id).message)
+        scheduler.shutdown()
+        lab("second")
+        app = app_pages.open_page("train", run=run_id)
+        assert shown.pop().phase == "downloading"
+        app_pages.press(app, "Resume")
+        assert shown.pop().phase == "downloading"
+        wait_for(lambda: not tracking.run(run_id).live)
+        assert tracking.run(run_id).status == "finished"
+    finally:
+        scheduler.shutdown()
 
 
 def test_data_given_by_a_path_are_read_where_they_came_to_lie(lab, tmp_path):

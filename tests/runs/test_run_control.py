@@ -11,6 +11,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished
 from ftcore.models import checkpoints
+from ftcore.runs import scheduler as scheduling
 from ftcore.runs.scheduler import scheduler
 from ftcore.training import snapshots
 from tests.helpers import disk_limit, small_runs
@@ -119,7 +120,23 @@ def test_several_runs_resume_in_the_given_order(training, monkeypatch):
     assert training.started == names
 
 
-def test_resume_queues_no_run_if_one_cannot_be_resumed(training):
+def test_resume_waits_for_the_process_that_ends_the_run(training, monkeypatch):
+    run_id = small_runs.run("interrupted", saved=False)
+    claim, tidying = tracking.claim, tracking.claim(run_id)
+
+    def claim_while_a_process_tidies_up(run_id):
+        try:
+            return claim(run_id)
+        finally:
+            tidying.release()
+
+    monkeypatch.setattr(tracking, "claim", claim_while_a_process_tidies_up)
+    scheduler.resume(run_id)
+    assert scheduler.queue.order() == [run_id]
+
+
+def test_resume_queues_no_run_if_one_cannot_be_resumed(training, monkeypatch):
+    monkeypatch.setattr(scheduling, "RELEASE_SECONDS", 0.0)
     paused, interrupted, finished = (
         small_runs.run(status, saved=False) for status in ("paused", "interrupted", "finished")
     )

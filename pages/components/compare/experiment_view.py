@@ -18,6 +18,7 @@ from pages.components.compare.learning_curve_view import finished_curve, live_cu
 from pages.components.compare.result_cache import bundled_results, results_of
 from pages.components.runs import live_comparison
 from pages.components.runs.side_by_side import warn_if_unfair
+from pages.components.runs.stored_files import fetch_files
 from pages.components.text.escaping import escape_html
 
 
@@ -41,7 +42,9 @@ def experiment_view(experiment: str, run_ids: Sequence[str]) -> None:
         live_comparison.live_comparison([run.run_id for run in runs])
         return
     states = tuple((run.run_id, run.revision) for run in runs)
-    results = results if bundled else results_of(states)
+    if not bundled:
+        fetch_files(run.run_id for run in runs)
+        results = results_of(states)
     finished_curve(results) if is_curve else finished_view(results)
 
 

@@ -14,6 +14,7 @@ from ftcore.runs.scheduler import scheduler
 from ftcore.tracking import Run
 from pages.components.charts import run_curves
 from pages.components.charts.live_chart import axis_input, live_charts, metrics_of, pack
+from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_error, show_errors
 from pages.components.text.escaping import escape_html
 from pages.components.text.html_fragments import progress_bar
@@ -164,5 +165,5 @@ def resume_button(run_ids: Sequence[str]) -> None:
     help_text = "Paused and interrupted runs continue where they were."
     if st.button("Resume", key="resume", help=help_text, **options):
         with show_errors():
-            scheduler.resume(*run_ids)
+            scheduler.resume(*run_ids, fetch=run_task)
             st.rerun()

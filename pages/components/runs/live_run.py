@@ -27,6 +27,7 @@ from pages.components.runs import run_controls
 from pages.components.runs.calibration_view import calibration_view
 from pages.components.runs.class_table import class_table
 from pages.components.runs.script_button import script_button
+from pages.components.runs.stored_files import fetch_files
 from pages.components.runs.use_it import use_it
 from pages.components.text import labels
 from pages.components.text.errors import show_error
@@ -41,6 +42,7 @@ def live_run(run_id: str) -> None:
     """Draw the run. Raises UnfreezeError if it does not exist."""
     _current_state.clear(run_id)  # the run may have been resumed since
     run = _run(run_id)
+    fetch_files([run_id])
     tick = TICK * max(1, math.ceil(_count_tabs(run_id) / TABS_PER_TICK)) if run.live else None
     st.fragment(_draw, run_every=tick)(run_id, run.live, bool(run.facts))
     if run.live or run_id not in {each.ref for each in checkpoints.list_checkpoints()}:

@@ -1,12 +1,14 @@
 """The buttons that pause, stop, resume, keep or discard a run."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
 from ftcore import tracking
 from ftcore.errors import UnfreezeError
 from ftcore.runs.scheduler import scheduler
+from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_refusal
 
 _DISCARDED = "discarded_run"
@@ -36,7 +38,7 @@ def live_controls(run: tracking.Run) -> None:
 def resume_controls(run: tracking.Run, has_checkpoint: bool) -> None:
     """Draw Resume, Keep and Discard, for a paused or interrupted run."""
     if st.button("Resume", key="resume", type="primary", icon=":material/play_arrow:"):
-        _apply(scheduler.resume, run)
+        _apply(partial(scheduler.resume, fetch=run_task), run)
     if has_checkpoint and st.button(
         "Keep", key="keep", icon=":material/check:", help="Ends the run here; its best model stays."
     ):

@@ -50,7 +50,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 
 def start_queue() -> None:
-    """Close the runs that a crash interrupted, then start the queue."""
+    """Close the runs and remove the imports that a crash interrupted, then start the queue."""
     warm_imports.preload().result()
     log_limit.install()
     from ftcore import tracking
@@ -59,7 +59,7 @@ def start_queue() -> None:
     from ftcore.runs.scheduler import scheduler
 
     hub_offer.first_suggestion(list_checkpoints())  # asked before a page needs the answer
-    for step in (tracking.close_interrupted, scheduler.start):
+    for step in (tracking.close_interrupted, tracking.remove_unfinished_imports, scheduler.start):
         try:
             step()
         except UnfreezeError as error:  # every page shows it too

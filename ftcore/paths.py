@@ -80,6 +80,10 @@ def cache_limit() -> float:
         raise UnfreezeError(f"UNFREEZE_CACHE_GB is {gigabytes!r}; give a number.") from None
 
 
+def temporary_dir() -> Path:
+    return home() / "temporary"  # what is needed for a while
+
+
 def checkpoints_dir() -> Path:
     return home() / "checkpoints"  # imported ones
 

@@ -1,6 +1,5 @@
 """A fine-tuned encoder goes out as a folder that transformers opens by itself."""
 
-import tempfile
 from pathlib import Path
 
 from ftcore.events import Progress, Task
@@ -10,7 +9,7 @@ from ftcore.models import calibration, checkpoint_files, checkpoints, hub_upload
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.models.encoder_spec import EncoderSpec
 from ftcore.models.families import FAMILIES
-from ftcore.storage import files
+from ftcore.storage import files, scratch
 
 
 def unfit(checkpoint: Checkpoint) -> str:
@@ -76,8 +75,8 @@ def write(ref: str, target: Path) -> Task[Path]:
 def push(ref: str, name: str, private: bool, token: str = "") -> Task[str]:
     """Push a fine-tuned encoder that is not `unfit` to the Hub; see `hub_upload.push`."""
     hub_upload.check(name, token)
-    with tempfile.TemporaryDirectory(prefix="unfreeze-") as temporary:
-        folder = yield from write(ref, Path(temporary) / "model")
+    with scratch.temporary() as temporary:
+        folder = yield from write(ref, temporary / "model")
         return (yield from hub_upload.push(folder, name, private, token))
 
 

@@ -6,7 +6,6 @@ artifacts/model/                the folder of the ONNX export
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from ftcore.errors import UnfreezeError
@@ -15,7 +14,7 @@ from ftcore.exchange import model_card
 from ftcore.exchange.onnx import export as onnx_export
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.storage import files
+from ftcore.storage import files, scratch
 
 CODE = Path(__file__).with_suffix(".txt")
 _EXAMPLE = ["A text to classify.", "And another one."]
@@ -31,11 +30,11 @@ def write(ref: str, target: Path) -> Task[Path]:
 
     checkpoint = checkpoints.find(ref)
     recorded = _is_recorded(ref)  # which also quiets MLflow's log
-    with tempfile.TemporaryDirectory(prefix="unfreeze-") as temporary:
-        model = yield from onnx_export.write(ref, Path(temporary) / "model")
+    with scratch.temporary() as temporary:
+        model = yield from onnx_export.write(ref, temporary / "model")
         with files.new_folder(target) as staging:
             yield Progress("saving", 0, 1, "folder")
-            _save(checkpoint, model, Path(temporary), staging)
+            _save(checkpoint, model, temporary, staging)
             if recorded:
                 logged = tracking.log_model(ref, staging, checkpoint.version)
                 yield Noted(f"Logged with its run: `mlflow models serve -m models:/{logged}`.")

@@ -222,9 +222,9 @@ def _folders() -> Iterator[tuple[Literal["bundled", "imported", "run"], Path]]:
         yield "bundled", file.parent
     for file in sorted(paths.checkpoints_dir().glob(f"[!.]*/{CONFIG}")):
         yield "imported", file.parent
-    for path in paths.runs_dir().glob("*/artifacts/checkpoint"):
+    for path in paths.runs_dir().glob("[!.]*/artifacts/checkpoint"):
         files.recover(path)  # a process may have been killed while saving
-    saved = paths.runs_dir().glob(f"*/artifacts/checkpoint/{CONFIG}")
+    saved = paths.runs_dir().glob(f"[!.]*/artifacts/checkpoint/{CONFIG}")
     for file in sorted(saved, key=_modified, reverse=True):
         yield "run", file.parent
 

@@ -311,13 +311,9 @@ def _claim_ended(run_id: str) -> tracking.Claim:
     while True:
         try:
             return tracking.claim(run_id)
-        except UnfreezeError as error:
-            if tracking.run(run_id).live:
+        except UnfreezeError:
+            if tracking.run(run_id).live or time.monotonic() > deadline:
                 raise
-            if time.monotonic() > deadline:
-                raise UnfreezeError(
-                    "Another process has not ended its work on this run yet: try again in a moment."
-                ) from error
         time.sleep(POLL_SECONDS)
 
 

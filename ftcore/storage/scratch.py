@@ -1,10 +1,16 @@
-"""Hidden folders for what is not whole yet. What a killed process left goes when the next one begins."""
+"""Hidden folders for what is not whole yet, or needed for a while.
+
+What a killed process left goes when the next one begins.
+"""
 
 import contextlib
 import shutil
 import uuid
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+
+from ftcore import paths
 
 _PREFIX, _LOCK = ".unfreeze-", ".lock"
 _NAMES = f"{_PREFIX}{'[0-9a-f]' * 32}"  # no other ones: the folder around them may be a user's
@@ -29,8 +35,30 @@ def folder(parent: Path) -> Iterator[Path]:
             _remove(scratch)
 
 
+@contextlib.contextmanager
+def temporary() -> Iterator[Path]:
+    """Yield a new folder for what is needed for a while. Raises OSError.
+
+    It lies in the home: in the system's folder, all users would see what a killed process left.
+    """
+    parent = paths.temporary_dir()
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with folder(parent) as scratch:
+        yield scratch
+
+
+class Temporary:
+    """A folder of `temporary` that stays as long as this object. Raises OSError."""
+
+    def __init__(self) -> None:
+        with contextlib.ExitStack() as stack:
+            self.path = stack.enter_context(temporary())
+            weakref.finalize(self, stack.pop_all().close)
+
+
 def discard(folder: Path) -> None:
     """Remove a folder: it is gone at once, also if the rest is interrupted. Raises OSError."""
+    _remove_abandoned(folder.parent)
     hidden = _new_name(folder.parent)
     folder.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)

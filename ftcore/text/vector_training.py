@@ -2,7 +2,6 @@
 
 import os
 import random
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from ftcore import validation
 from ftcore.data import ag_news, imdb
 from ftcore.errors import UnfreezeError
 from ftcore.events import Noted, Progress, Task
-from ftcore.storage import files
+from ftcore.storage import files, scratch
 from ftcore.text import word_rules
 from ftcore.text.vector_settings import VectorSettings
 
@@ -64,8 +63,8 @@ def train_vectors(
     except ImportError as error:
         message = "Training word vectors needs gensim: pip install -r requirements-vectors.txt"
         raise UnfreezeError(message) from error
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".vectors-") as folder:
-        tokens = Path(folder, "tokens.txt")
+    with scratch.folder(out.parent) as folder:
+        tokens = folder / "tokens.txt"
         count = yield from _write_tokens((yield from texts), tokens, settings.seed)
         model = Word2Vec(
             vector_size=settings.dim,
@@ -88,7 +87,7 @@ def train_vectors(
             size = {"corpus_file": str(tokens), "total_words": model.corpus_total_words}
             model.train(**size, epochs=1, start_alpha=start, end_alpha=end)
         yield Progress("vectors", epochs, epochs, "epochs")
-        part = Path(folder, "vectors.txt")
+        part = folder / "vectors.txt"
         with part.open("w", encoding="utf-8") as file:
             for word, vector in zip(model.wv.index_to_key, model.wv.vectors, strict=True):
                 file.write(f"{word} {' '.join(f'{value:.5g}' for value in vector)}\n")

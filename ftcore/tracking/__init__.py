@@ -31,7 +31,7 @@ from ftcore.tracking.deletion import (
 )
 from ftcore.tracking.disk_use import disk_use
 from ftcore.tracking.failures import RecordUnavailable
-from ftcore.tracking.imported_runs import import_run, imported_from
+from ftcore.tracking.imported_runs import import_run, imported_from, remove_unfinished_imports
 from ftcore.tracking.leases import ClaimLost
 from ftcore.tracking.logged_models import log_model, logged_models
 from ftcore.tracking.queued_runs import enqueue, executed, is_ours, lost, next_place, say, waiting
@@ -54,4 +54,5 @@ __all__ += ["close_interrupted", "create_run", "delete", "delete_checkpoint", "d
 __all__ += ["executed", "find_runs", "finish", "history", "is_ours", "last_failure"]
 __all__ += ["dataset_dependents", "delete_dataset", "edit_dataset", "rename_dataset"]
 __all__ += ["import_run", "imported_from", "log_model", "logged_models"]
+__all__ += ["remove_unfinished_imports"]
 __all__ += ["next_place", "points", "rename", "run", "run_dependents", "runs", "waiting", "watched"]

@@ -13,7 +13,7 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Task, drain
 from ftcore.models import checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.storage import shared, shared_runs
+from ftcore.storage import scratch, shared, shared_runs
 from ftcore.tracking import logged_models, reader
 from ftcore.tracking.run_record import Run, UnreadableRun
 from ftcore.tracking.store import connect
@@ -99,12 +99,20 @@ def delete(*run_ids: str) -> None:
             if reader.run(run_id).live:
                 raise UnfreezeError("This run is not over; stop it first.")
     run_dependents(*run_ids).refuse()
-    client, _ = connect()
     for run_id in run_ids:
         shared_runs.delete(run_id)
         logged_models.delete_models(run_id)
-        client.delete_run(run_id)
-        shutil.rmtree(paths.runs_dir() / run_id, ignore_errors=True)
+        erase(run_id)
+
+
+def erase(run_id: str) -> None:
+    """Delete the files of a run, then its record: if that is interrupted, the run is still listed."""
+    client, _ = connect()
+    folder = paths.runs_dir() / run_id
+    if folder.exists():
+        with contextlib.suppress(OSError):
+            scratch.discard(folder)
+    client.delete_run(run_id)
 
 
 def _dependents(*refs: str) -> Dependents:

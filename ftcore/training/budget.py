@@ -5,11 +5,9 @@ validation texts and is saved once. What the run itself draws and computes is no
 """
 
 import math
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,6 +15,7 @@ from torch import Tensor
 from ftcore import devices, memory
 from ftcore.config import MAX_EPOCHS
 from ftcore.events import Evaluation, Progress, Task
+from ftcore.storage import scratch
 from ftcore.text import batches
 from ftcore.text.truncation import Truncation
 from ftcore.training import (
@@ -192,9 +191,8 @@ def _validation_seconds(
 def _saving_seconds(setup: TrainingSetup, state: TrainingState) -> float:
     """Seconds that saving takes after a validation with the best answers so far."""
     answers = Evaluation("val", **evaluation.position(setup, state), loss=0.0, accuracy=0.0)
-    setup.output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=setup.output.parent) as folder:
-        elsewhere = replace(setup, output=Path(folder) / setup.output.name)
+    with scratch.folder(setup.output.parent) as folder:
+        elsewhere = replace(setup, output=folder / setup.output.name)
         clock = time.perf_counter()
         evaluation.save_checkpoint(elsewhere, state, answers, ())
         snapshots.save(elsewhere, state)

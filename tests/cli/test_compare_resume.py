@@ -14,7 +14,7 @@ from ftcore.cli.main import main
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Progress
 from ftcore.experiments import catalog
-from ftcore.runs import train
+from ftcore.runs import scheduler as scheduling, train
 from ftcore.runs.scheduler import scheduler
 from tests.helpers import small_runs
 from tests.helpers.paused_runs import assert_same_outcome
@@ -96,7 +96,10 @@ def test_resume_takes_no_other_settings_and_no_unknown_experiment(training, caps
     assert "no experiment 'gone'" in capsys.readouterr().err
 
 
-def test_a_server_leaves_the_plan_of_a_command_alone_until_someone_resumes_it(training, capsys):
+def test_a_server_leaves_the_plan_of_a_command_alone_until_someone_resumes_it(
+    training, capsys, monkeypatch
+):
+    monkeypatch.setattr(scheduling, "RELEASE_SECONDS", 0.0)
     training.add("full")
     _, last = compared(COMPARE, capsys)
     run_ids = catalog.run_ids(last["experiment"])

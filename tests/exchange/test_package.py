@@ -292,6 +292,32 @@ def test_an_import_that_fails_in_the_record_leaves_no_run(tmp_path, monkeypatch,
     assert not [path for path in paths.runs_dir().iterdir() if path.name != run_id]
 
 
+def test_a_killed_import_leaves_no_checkpoint_without_a_run(home):
+    small_runs.checkpoint(home / "checkpoints" / "base", "base")
+    run = tracking.run(small_runs.run(checkpoint="base"))
+    tables = tracking.history(run.run_id), tracking.watched(run.run_id)
+    listed = checkpoints.list_checkpoints()
+
+    def place_and_be_killed(new_id):
+        small_runs.checkpoint(checkpoints.run_path(new_id), "base")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def import_run(place):
+        tracking.import_run(run, "origin", run.config.to_dict(), *tables, place)
+
+    assert kill_at(1_000_000, lambda: import_run(place_and_be_killed))
+    assert len(checkpoints.list_checkpoints()) > len(listed)
+
+    def place_while_another_process_looks(new_id):
+        tracking.remove_unfinished_imports()
+        assert checkpoints.list_checkpoints() == listed
+        assert tracking.run(run.run_id)
+
+    import_run(place_while_another_process_looks)
+    assert len(tracking.runs()) == 2
+    assert len(list(paths.runs_dir().iterdir())) == 2
+
+
 def test_options_that_do_not_fit_a_package_are_refused(tmp_path, capsys):
     assert main(["import", "x.zip", "--revision", "main"]) == 2
     assert "holds all that belongs to it" in capsys.readouterr().err

@@ -4,7 +4,7 @@ import os
 
 import pyarrow.parquet as pq
 
-from ftcore import tracking
+from ftcore import paths, tracking
 from ftcore.data.store import card
 from ftcore.events import Finished
 from tests.helpers import small_runs, tables
@@ -78,11 +78,9 @@ def test_columns_of_1_and_0_are_labels_until_another_choice_is_made(tmp_path):
     assert "any number of labels a text from rude and loud" in text(app)
 
 
-def test_copies_of_uploads_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
+def test_copies_of_uploads_are_removed(tmp_path):
     file = write(tmp_path / "mine.csv", reviews())
-    copies = (tmp_path / "temporary").rglob
+    copies = paths.temporary_dir().rglob
     app = uploaded(file)
     assert len(list(copies("mine.csv"))) == 1
     press(app, "Add")

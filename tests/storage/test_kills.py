@@ -1,11 +1,19 @@
 """A process is killed at each of its steps on disk: what it wrote is there whole, or not at all."""
 
+import os
+import signal
+import stat
+import tempfile
+
 import numpy as np
 
 from ftcore import paths
 from ftcore.diagnostics.results import Diagnostics
+from ftcore.events import drain
+from ftcore.exchange import formats
+from ftcore.exchange.onnx import export as onnx_export
 from ftcore.storage import cache, files, scratch
-from tests.helpers.kills import kill_at_each_step
+from tests.helpers.kills import kill_at, kill_at_each_step
 
 
 def test_a_cache_entry_is_the_old_one_the_new_one_or_absent():
@@ -67,6 +75,25 @@ def test_what_a_killed_process_left_goes_when_the_next_one_begins(tmp_path):
         for _ in kill_at_each_step(lambda: None, write):
             assert living.is_dir()
     assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_what_a_killed_export_left_goes_when_the_next_one_begins(tmp_path, monkeypatch):
+    system = tmp_path / "system"
+    system.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(system))
+
+    def be_killed(*_):
+        yield os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(onnx_export, "write", be_killed)
+    assert kill_at(1_000, lambda: drain(formats.export_file("zip", "starter", tmp_path)))
+    assert not list(system.iterdir())
+    assert len(list(paths.temporary_dir().glob("*/"))) == 1
+    assert stat.S_IMODE(paths.temporary_dir().stat().st_mode) == 0o700
+    kept = scratch.Temporary()
+    assert list(paths.temporary_dir().glob("*/")) == [kept.path]
+    del kept
+    assert not list(paths.temporary_dir().iterdir())
 
 
 def test_diagnostics_are_the_old_ones_the_new_ones_or_missing(tmp_path):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from pathlib import Path
 
 from ftcore import __version__, paths
@@ -12,7 +11,7 @@ from ftcore.exchange import model_card
 from ftcore.exchange.onnx import export as onnx_export
 from ftcore.models import checkpoint_files, checkpoints
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.storage import files, zips
+from ftcore.storage import files, scratch, zips
 
 SUFFIX = ".zip"
 CLASSIFIER = "classifier.py"
@@ -36,8 +35,8 @@ def write(ref: str, target: Path) -> Task[Path]:
     files.check_free(target)
     files.check_writable(target.parent)
     checkpoint = checkpoints.find(ref)
-    with tempfile.TemporaryDirectory(prefix="unfreeze-") as temporary:
-        folder = Path(temporary) / (re.sub(r"[^\w.-]+", "-", target.stem).strip(".") or "model")
+    with scratch.temporary() as temporary:
+        folder = temporary / (re.sub(r"[^\w.-]+", "-", target.stem).strip(".") or "model")
         folder.mkdir()
         yield from _fill(checkpoint, folder)
         yield from zips.write(folder, target)

@@ -1,9 +1,7 @@
 """Puts the parts of a page together: packages, graphs, tensors, tokenizers, and texts to check itself by."""
 
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -21,6 +19,7 @@ from ftcore.inference.prediction import Prediction
 from ftcore.models import checkpoint_files
 from ftcore.models.checkpoints import PIECES, Checkpoint
 from ftcore.models.encoder_spec import EncoderSpec
+from ftcore.storage import scratch
 from ftcore.text import word_rules
 from ftcore.text.tokenizer import Tokenizer
 
@@ -77,8 +76,8 @@ def _packages(models: Sequence[Checkpoint]) -> Task[dict[str, bytes]]:
 
 def _graph(checkpoint: Checkpoint, store: TensorStore) -> Task[tuple[bytes, list[str]]]:
     """The graph of a checkpoint without its large tensors, and their names in the store."""
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary) / "model.onnx"
+    with scratch.temporary() as temporary:
+        file = temporary / "model.onnx"
         yield from graph.trace_in_subprocess(checkpoint.ref, file)
         model = onnx.load_model(file)
     if not isinstance(checkpoint.model, EncoderSpec):

@@ -13,7 +13,7 @@ from pathlib import Path
 from ftcore import paths
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, Task
-from ftcore.storage import cache, files
+from ftcore.storage import cache, files, scratch
 from ftcore.validation import printable
 
 _POLL_SECONDS = 0.2
@@ -54,8 +54,8 @@ def fetch(package: Package) -> Task[list[bytes]]:
     """
     folder = paths.cache_dir() / f"{package.name.replace('/', '-').lstrip('@')}-{package.version}"
     if not folder.is_dir():
-        with tempfile.TemporaryDirectory() as temporary:
-            tarball = yield from _pack(package, Path(temporary))
+        with scratch.temporary() as temporary:
+            tarball = yield from _pack(package, temporary)
             contents = _members(package, tarball)
         with files.new_folder(folder) as staging:
             for name, content in contents.items():

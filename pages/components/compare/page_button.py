@@ -1,8 +1,6 @@
 """The button that makes an experiment's page to take home, and then offers it as a download."""
 
-import tempfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import streamlit as st
@@ -11,6 +9,7 @@ from ftcore import formatting
 from ftcore.exchange.takeaway.export import write_page
 from ftcore.experiments import takeaway
 from ftcore.experiments.result import Result
+from ftcore.storage.scratch import Temporary
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
 
@@ -25,7 +24,7 @@ class _Made(NamedTuple):
 
     refs: list[str]
     file: Path
-    folder: TemporaryDirectory[str]
+    folder: Temporary
 
 
 def page_button(results: list[Result]) -> None:
@@ -41,8 +40,8 @@ def page_button(results: list[Result]) -> None:
     elif st.button("Page to take home", icon=":material/ios_share:", help=HELP):
         with show_errors():
             st.session_state.pop("made_page", None)  # deletes the file before it
-            folder = tempfile.TemporaryDirectory(prefix="unfreeze-", ignore_cleanup_errors=True)
-            target = Path(folder.name) / NAME
+            folder = Temporary()
+            target = folder.path / NAME
             file = run_task(write_page(refs, target, takeaway.heading(results)))
             st.session_state.made_page = _Made(refs, file, folder)
             st.rerun()

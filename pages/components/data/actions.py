@@ -1,12 +1,12 @@
 """What can be done with a dataset of one's own: train on it, rename, download or delete it."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import streamlit as st
 
 from ftcore.data.store.card import Card
+from ftcore.storage import scratch
 from pages.components.data.changes import edit_classes
 from pages.components.forms import settings_form
 from pages.components.forms.delete_buttons import delete_buttons
@@ -94,8 +94,8 @@ def _download(card: Card) -> None:
     if st.button("Prepare", icon=":material/folder_zip:"):
         from ftcore.data.store import exporting
 
-        with show_errors(), tempfile.TemporaryDirectory(prefix="unfreeze-") as folder:
-            run_task(exporting.export(card, Path(folder, card.name), form))
+        with show_errors(), scratch.temporary() as folder:
+            run_task(exporting.export(card, folder / card.name, form))
             with st.spinner("Packing …"):
                 archive = shutil.make_archive(f"{folder}/archive", "zip", folder, card.name)
             options = {"mime": "application/zip", "on_click": "ignore", "type": "primary"}

@@ -9,6 +9,7 @@ import streamlit as st
 from ftcore import formatting, validation
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint
+from ftcore.storage import scratch
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
 from pages.components.text.escaping import escape_markdown
@@ -59,14 +60,14 @@ def file_input(label: str, placeholder: str, types: list[str], key: str) -> "Sou
 
 
 def _import(model: "Source", glove: "Source", options: dict[str, Any]) -> Checkpoint:
-    with tempfile.TemporaryDirectory(prefix="unfreeze-") as folder, st.spinner("Importing …"):
+    with scratch.temporary() as folder, st.spinner("Importing …"):
         files = [local_file(source, folder) for source in (model, glove)]
         from ftcore.exchange.lesson_import import import_lesson  # imports torch
 
         return run_task(import_lesson(*files, **options))
 
 
-def local_file(source: "Source", folder: str) -> Path:
+def local_file(source: "Source", folder: Path) -> Path:
     """The path of the file; an upload is first written below `folder`. Raises UnfreezeError."""
     path, upload = source
     if upload is not None and path.strip():

@@ -1,10 +1,9 @@
 """The form that imports a package: a zip that `export --format zip`, or "Take it away", made."""
 
-import tempfile
-
 import streamlit as st
 
 from ftcore.exchange.package.export import SUFFIX
+from ftcore.storage import scratch
 from pages.components.forms.import_form import file_input, local_file
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
@@ -22,7 +21,7 @@ def package_form() -> None:
         help = "Empty keeps the name in the package."
         name = st.text_input("Name", key="import_package_name", max_chars=60, help=help)
         if st.form_submit_button("Import the package", type="primary", icon=":material/upload:"):
-            with show_errors(), tempfile.TemporaryDirectory(prefix="unfreeze-") as folder:
+            with show_errors(), scratch.temporary() as folder:
                 from ftcore.exchange.package.importing import import_package
 
                 task = import_package(local_file(source, folder), name.strip())

@@ -1,8 +1,6 @@
 """The formats in which a checkpoint leaves, each made on demand and then offered as a download."""
 
-import tempfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import streamlit as st
@@ -10,6 +8,7 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.exchange.formats import FORMATS, HUB, export_file
 from ftcore.models.checkpoints import Checkpoint
+from ftcore.storage.scratch import Temporary
 from pages.components.forms.push_form import push_form
 from pages.components.forms.task_progress import run_task
 from pages.components.text.errors import show_errors
@@ -23,7 +22,7 @@ class _Made(NamedTuple):
     version: str
     format: str
     file: Path
-    folder: TemporaryDirectory[str]
+    folder: Temporary
 
 
 def take_away_button(checkpoint: Checkpoint, key: str) -> None:
@@ -52,8 +51,8 @@ def _make_and_download(checkpoint: Checkpoint, name: str) -> None:
     if st.button("Make it", key=f"make-{name}", icon=":material/build:"):
         with show_errors():
             st.session_state.pop("made_export", None)  # deletes the file before it
-            folder = tempfile.TemporaryDirectory(prefix="unfreeze-", ignore_cleanup_errors=True)
-            file = run_task(export_file(name, checkpoint.ref, Path(folder.name)))
+            folder = Temporary()
+            file = run_task(export_file(name, checkpoint.ref, folder.path))
             made = _Made(checkpoint.ref, checkpoint.version, name, file, folder)
             st.session_state.made_export = made
     made = st.session_state.get("made_export")

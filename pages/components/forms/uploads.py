@@ -1,12 +1,12 @@
 """Uploaded files as files on disk, which is what the core reads."""
 
 import shutil
-import tempfile
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+
+from ftcore.storage import scratch
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -19,13 +19,12 @@ class Uploads:
     """Copies of a visitor's files by the key of their input, deleted with the session at the latest."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="unfreeze-"))
+        self._folder = scratch.Temporary()
         self._ids: dict[str, str] = {}
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def path(self, key: str, upload: "UploadedFile") -> Path:
         """Return where the copy of an upload is; it is written if it is a new one."""
-        file = self._folder / key / Path(upload.name).name[-60:]
+        file = self._folder.path / key / Path(upload.name).name[-60:]
         if self._ids.get(key) != upload.file_id:
             self.remove(key)
             file.parent.mkdir(parents=True)
@@ -36,7 +35,7 @@ class Uploads:
     def remove(self, key: str) -> None:
         """Delete the copy of an upload, if there is one."""
         if self._ids.pop(key, ""):
-            shutil.rmtree(self._folder / key, ignore_errors=True)
+            shutil.rmtree(self._folder.path / key, ignore_errors=True)
 
 
 def of_session() -> Uploads:

@@ -18,6 +18,7 @@ Some pairs of a frame and a word occur in test reviews only, though each of the 
 training, so that memorizing sentences is not enough.
 """
 
+import functools
 import random
 import re
 import tomllib
@@ -121,6 +122,14 @@ def generate(
     seed: int = 0, train_size: int = 6000, test_size: int = 1000
 ) -> tuple[list[str], list[int], list[str], list[int]]:
     """Return training texts and labels, then test texts and labels; half are positive (1)."""
+    train, train_labels, test, test_labels = _generate(seed, train_size, test_size)
+    return [*train], [*train_labels], [*test], [*test_labels]
+
+
+@functools.lru_cache(maxsize=1)  # a megabyte, against a quarter of a second in every run
+def _generate(
+    seed: int, train_size: int, test_size: int
+) -> tuple[list[str], list[int], list[str], list[int]]:
     rng = random.Random(seed)
     seen: set[str] = set()
     train = _reviews(rng, train_size, seen, held_out=False)

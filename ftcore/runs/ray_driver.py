@@ -132,7 +132,7 @@ class Driver:
     def _start(self, waiting: list[tracking.Run]) -> None:
         """Start what there is room for. A run that must wait for a node keeps later ones off it."""
         nodes, now = self._nodes(), time.monotonic()
-        nodes = [node for node in nodes if self._silent.get(node.node_id, now) <= now] or nodes
+        answering = [node for node in nodes if self._silent.get(node.node_id, now) <= now]
         free = [
             node.without(
                 task.needs for task in self._tasks.values() if task.node.node_id == node.node_id
@@ -145,9 +145,9 @@ class Driver:
         for run in queue_order.order(ready, running.values(), self._turns, self._limits):
             if not self._limits.allow(running.values(), run.person):
                 continue
-            before = str(run.facts.get("threads", "0")).partition(",")[0]
-            needs = placement.needs(run.config, int(before), nodes)
-            able = {node.node_id for node in nodes if needs.fit(node)}
+            needs, able = _able(run, answering)
+            if not able:
+                needs, able = _able(run, nodes)
             if not able and nodes:
                 self._say(
                     run, f"It needs {needs} on one node, and no node has them; it waits for one."
@@ -197,6 +197,13 @@ class Driver:
             return ours
         self.problem = "" if alive else "The Ray cluster has no node that is alive."
         return alive
+
+
+def _able(run: tracking.Run, nodes: list[Node]) -> tuple[Needs, set[str]]:
+    """What a run would reserve on one of these nodes, and the ids of those that have it."""
+    before = str(run.facts.get("threads", "0")).partition(",")[0]
+    needs = placement.needs(run.config, int(before), nodes)
+    return needs, {node.node_id for node in nodes if needs.fit(node)}
 
 
 def connect() -> Any:

@@ -98,7 +98,7 @@ def check_script(run: Run, folder: Path) -> None:
     ids=str,
 )
 def test_script_reproduces_the_run(base, values, tmp_path):
-    defaults = {"checkpoint": base, "limit": 200, "epochs": 2, "mode": "full"}
+    defaults = {"checkpoint": base, "limit": 200, "test_limit": 300, "epochs": 2, "mode": "full"}
     check_script(train(**defaults | values), tmp_path)
 
 
@@ -119,7 +119,13 @@ def test_script_reproduces_the_run(base, values, tmp_path):
 )
 def test_script_of_an_encoder_reproduces_the_run(values, tmp_path):
     drain(import_encoder(str(small_encoders.write_folder(tmp_path / "small"))))
-    defaults = {"checkpoint": "small", "limit": 200, "epochs": 2, "max_length": 64}
+    defaults = {
+        "checkpoint": "small",
+        "limit": 200,
+        "test_limit": 300,
+        "epochs": 2,
+        "max_length": 64,
+    }
     run = train(**defaults | {"precision": "fp32"} | values)
     code = script.script(run.run_id)
     packages = {"tokenizers", "transformers"}
@@ -145,7 +151,13 @@ def test_script_of_other_families_shares_batches_as_two_threads_do(family, value
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        defaults = {"checkpoint": "small", "limit": 128, "epochs": 1, "max_length": 62}
+        defaults = {
+            "checkpoint": "small",
+            "limit": 128,
+            "test_limit": 300,
+            "epochs": 1,
+            "max_length": 62,
+        }
         run = train(**defaults | {"precision": "fp32"} | values)
         code = script.script(run.run_id)
         assert "rows.chunk(2)" in code

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.slow
 SHORT = {"checkpoint": "base", "limit": 800, "epochs": 30, "max_length": 48, "device": "cpu"}
 SHORT |= {"evaluations": 1, "learning_rate": 0.01, "batch_size": 16, "dropout": 0.1, "threads": 1}
 LONG = SHORT | {"epochs": 1000}  # until it is ended
+CURVE = {"checkpoint": "base", "max_length": 16, "device": "cpu", "threads": 1, "epochs": 1}
+CURVE |= {"modes": "last-layer", "sizes": "20,40", "seeds": 0, "test_limit": 50}
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,32 @@ def test_compare_spreads_its_runs_over_workers_and_times_each_by_itself(machines
     assert lines[-1]["worker"] == "ray" and lines[-1]["unfair"] == {}
     beside_local = grouping.unfair_differences([*runs, tracking.run(expected)])
     assert beside_local["worker"] == ["ray", "local"]
+
+
+def test_a_learning_curve_on_workers_has_the_points_of_one_in_this_process(
+    machines, monkeypatch, capsys
+):
+    """The models are not kept: what the points need comes back through the record and the shared home."""
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in CURVE.items()]
+
+    def points():
+        assert main(["learning-curve", *options, "--json"]) == 0
+        last = json.loads(capsys.readouterr().out.splitlines()[-1])
+        runs = [tracking.run(point.pop("run_id")) for point in last["points"]]
+        assert all(point.pop("train_seconds") > 0 for point in last["points"])
+        return last, {run.worker for run in runs}
+
+    handed, workers = points()
+    assert (handed["status"], handed["worker"], workers) == ("finished", "ray", {"ray"})
+    assert [(point["mode"], point["size"]) for point in handed["points"]] == [
+        ("last-layer", 20),
+        ("last-layer", 40),
+    ]
+    monkeypatch.setenv("UNFREEZE_WORKERS", "local")
+    here, workers = points()
+    assert workers == {"local"}
+    for part in ("points", "sentence", "crossings"):
+        assert handed[part] == here[part]
 
 
 def test_stop_reaches_a_run_on_another_node_within_seconds(machines):

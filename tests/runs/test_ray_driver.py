@@ -98,9 +98,11 @@ def test_a_run_that_a_node_refuses_begins_on_another_one():
     assert all("The disk is full" in tracking.run(run_id).message for run_id in ids)
 
 
-@pytest.mark.parametrize(("cpus", "places"), [((8, 2), ["a", "b"]), ((8,), ["a", "a"])])
-def test_a_lost_run_goes_to_a_node_that_answers_if_there_is_one(cpus, places):
-    """Ray has not noticed yet that the largest node is cut off."""
+@pytest.mark.parametrize(
+    ("cpus", "places"), [((8, 2), ["a", "b"]), ((8,), ["a", "a"]), ((8, 0), ["a", "a"])]
+)
+def test_a_lost_run_goes_to_a_node_that_answers_if_one_has_what_it_needs(cpus, places):
+    """Ray has not noticed yet that the largest node is cut off; a head has no CPUs for runs."""
     (run_id,) = queue("a1")
     ray = NoRay(*cpus)
     driver = Driver(ray, Limits())

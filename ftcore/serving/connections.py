@@ -203,6 +203,9 @@ class Listener:
         loop = asyncio.get_running_loop()
         timeout = REQUEST_SECONDS if self._ssl else None
         try:
+            # asyncio does so for sockets that name TCP as their protocol, and Streamlit's does not: what
+            # follows a first message waited 40 ms for the browser's acknowledgement of it.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(
                 self._protocol, accepted, ssl=self._ssl, ssl_handshake_timeout=timeout
             )

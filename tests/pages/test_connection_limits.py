@@ -37,6 +37,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         scope[CONNECTION].trusted |= scope["path"] == "/trusted"
         body = b"" if scope["path"] == "/refused" else await Request(scope, receive).body()
         answer = b"x" * 50_000_000 if scope["path"] == "/large" else f"{len(body)} bytes"
+        if scope["path"] == "/delay":
+            option = socket.IPPROTO_TCP, socket.TCP_NODELAY
+            answer = "none" if scope[CONNECTION].socket.getsockopt(*option) else "some"
         await Response(answer)(scope, receive, send)
 
 
@@ -176,6 +179,13 @@ def test_a_web_socket_has_no_deadline(serve):
         time.sleep(1.0)
         client.send("still here")
         assert client.recv(PATIENCE) == "still here"
+
+
+def test_messages_do_not_wait_for_the_acknowledgement_of_earlier_ones(serve):
+    """Pages are drawn by many small ones."""
+    client = connect(serve(), b"GET /delay HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    client.settimeout(PATIENCE)
+    assert client.makefile("rb").read().endswith(b"none")
 
 
 def test_the_one_that_waits_longest_gives_way(serve, monkeypatch):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol, get_args
 
 from filelock import FileLock, Timeout
-from mlflow.entities import Run as MlflowRun
 
 from ftcore import paths
 from ftcore.errors import UnfreezeError
@@ -19,6 +18,7 @@ from ftcore.storage import files
 from ftcore.tracking import leases
 from ftcore.tracking.address import is_home_database
 from ftcore.tracking.leases import CLAIMED
+from ftcore.tracking.records import Record
 
 CLAIM_SECONDS = 1.0  # longer than `is_locked` holds a lock
 POLL_SECONDS = 0.01
@@ -45,18 +45,18 @@ def claim(run_id: str) -> Claim:
     return FileClaim(run_id) if is_home_database() else leases.acquire(run_id)
 
 
-def is_claimed(mlflow_run: MlflowRun) -> bool:
+def is_claimed(record: Record) -> bool:
     """Whether a live process has claimed a run, by its record."""
-    return bool(claimed([mlflow_run]))
+    return bool(claimed([record]))
 
 
-def claimed(mlflow_runs: Iterable[MlflowRun], timeout: float = 0.0) -> set[str]:
+def claimed(records: Iterable[Record], timeout: float = 0.0) -> set[str]:
     """Ids of the runs that live processes have claimed, by their records; `timeout` as of `is_locked`."""
     if is_home_database():
         folder = paths.runs_dir()
-        ids = [run.info.run_id for run in mlflow_runs]
+        ids = [record.run_id for record in records]
         return {run_id for run_id in ids if is_locked(_lock_file(folder, run_id), timeout)}
-    return {run.info.run_id for run in mlflow_runs if leases.is_alive(run)}
+    return {record.run_id for record in records if leases.is_alive(record)}
 
 
 def request_end(run_id: str, action: Action) -> None:

@@ -5,19 +5,21 @@ every second, on the cores that train.
 """
 
 import functools
+import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
-from mlflow.entities import Metric, Param, Run as MlflowRun, RunData, RunInfo, RunTag
 from mlflow.store.tracking.dbmodels import models
-from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
+from sqlalchemy import Connection, Engine, Select, Text, cast, create_engine, func, make_url, select
 from sqlalchemy.pool import NullPool
 
 from ftcore.tracking.address import is_home_database, tracking_uri, with_limits
 from ftcore.tracking.failures import using_record
+from ftcore.tracking.records import Record
 
 LOCK_SECONDS = 20.0  # to wait for another program that locks the file, as long as MLflow does
 OURS = "unfreeze.%"  # tags
@@ -28,14 +30,15 @@ _Tag: Any = models.SqlTag
 _Param: Any = models.SqlParam
 _Metric: Any = models.SqlMetric
 _Latest: Any = models.SqlLatestMetric
+_OBJECT = {"sqlite": func.json_group_object, "postgresql": func.json_object_agg}  # by dialect
 
 
-def runs(
+def records(
     experiment: str, tag: str = "", value: str = "", run_ids: Sequence[str] | None = None
-) -> list[MlflowRun]:
-    """The runs of an MLflow experiment: all, or those with this value of a tag, or these ids.
+) -> list[Record]:
+    """The records of an MLflow experiment: all, or those with this value of a tag, or these ids.
 
-    With tags of ours alone, the claims among the parameters, and the last value of each metric.
+    With tags of ours alone, and the claims among the parameters.
     """
     ids = select(_Run.run_uuid).where(
         _Run.experiment_id == int(experiment), _Run.lifecycle_stage == "active"
@@ -44,37 +47,45 @@ def runs(
         ids = ids.join(_Tag).where(_Tag.key == tag, _Tag.value == value)
     if run_ids is not None:
         ids = ids.where(_Run.run_uuid.in_(run_ids))
-    queries: dict[type, Any] = {
-        RunInfo: select(_Run.run_uuid, _Run.name, _Run.status, _Run.start_time).where(
-            _Run.run_uuid.in_(ids)
-        ),
-        Metric: select(_Latest.run_uuid, _Latest.key, _Latest.value, _Latest.is_nan).where(
-            _Latest.run_uuid.in_(ids)
-        ),
-        RunTag: select(_Tag.run_uuid, _Tag.key, _Tag.value).where(
-            _Tag.run_uuid.in_(ids), _Tag.key.like(OURS)
-        ),
-    }
-    if not is_home_database():  # else claims are file locks
-        queries[Param] = select(_Param.run_uuid, _Param.key, _Param.value).where(
-            _Param.run_uuid.in_(ids), _Param.key.like(CLAIMS)
-        )
+    runs = select(_Run.run_uuid, _Run.name, _Run.start_time).where(_Run.run_uuid.in_(ids))
+    metrics = select(_Latest.run_uuid, _Latest.key, _Latest.value, _Latest.is_nan)
+    values: dict[str, dict[str, float]] = defaultdict(dict)
     with _connection() as database:
-        rows = {kind: database.execute(query).all() for kind, query in queries.items()}
-    metrics, params, tags = defaultdict(list), defaultdict(list), defaultdict(list)
-    for run_id, key, number, is_nan in rows[Metric]:
-        metrics[run_id].append(Metric(key, math.nan if is_nan else number, 0, 0))
-    for run_id, key, text in rows.get(Param, ()):
-        params[run_id].append(Param(key, text))
-    for run_id, key, text in rows[RunTag]:
-        tags[run_id].append(RunTag(key, text))
-    return [
-        MlflowRun(
-            RunInfo(run_id, experiment, "", status, began, None, "active", run_name=name),
-            RunData(metrics[run_id], params[run_id], tags[run_id]),
-        )
-        for run_id, name, status, began in rows[RunInfo]
-    ]
+        # A run that ends records its metrics first, so its tags are read first.
+        tags = _texts(database, _Tag, ids, OURS)
+        for run_id, key, number, is_nan in database.execute(
+            metrics.where(_Latest.run_uuid.in_(ids))
+        ):
+            values[run_id][key] = math.nan if is_nan else number
+        # In the database of our home, claims are file locks.
+        params = {} if is_home_database() else _texts(database, _Param, ids, CLAIMS)
+        return [
+            Record(
+                run_id,
+                name or run_id,
+                began,
+                tags.get(run_id, {}),
+                values[run_id],
+                params.get(run_id, {}),
+            )
+            for run_id, name, began in database.execute(runs)
+        ]
+
+
+def _texts(
+    database: Connection, table: Any, ids: Select[Any], keys: str
+) -> dict[str, Mapping[str, str]]:
+    """Tags or parameters by run. The database joins those of a run: Python is slow with a row for each."""
+    joined = cast(_OBJECT[database.dialect.name](table.key, table.value), Text)
+    query = select(table.run_uuid, joined).where(table.run_uuid.in_(ids), table.key.like(keys))
+    return {
+        run_id: _parsed(text) for run_id, text in database.execute(query.group_by(table.run_uuid))
+    }
+
+
+@functools.lru_cache(maxsize=10_000)
+def _parsed(text: str) -> Mapping[str, str]:
+    return MappingProxyType(json.loads(text))
 
 
 def greatest_tag(tag: str) -> str:

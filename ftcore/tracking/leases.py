@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from mlflow.entities import Run as MlflowRun, RunTag
+from mlflow.entities import RunTag
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import Action
 from ftcore.tracking.failures import NotInRecord
+from ftcore.tracking.records import Record
 from ftcore.tracking.store import connect, tag
 
 LEASE_SECONDS = 20.0
@@ -53,14 +54,12 @@ class _State:
         return self.number == 0 or self.renewed == RELEASED or _has_died(self.holder)
 
 
-def _state(mlflow_run: MlflowRun) -> _State:
-    numbers = [
-        int(name.removeprefix(CLAIM)) for name in mlflow_run.data.params if name.startswith(CLAIM)
-    ]
+def _state(record: Record) -> _State:
+    numbers = [int(name.removeprefix(CLAIM)) for name in record.params if name.startswith(CLAIM)]
     if not numbers:
         return _State()
     name = f"{CLAIM}{max(numbers)}"
-    holder, renewed = mlflow_run.data.params[name], mlflow_run.data.tags.get(name, "")
+    holder, renewed = record.params[name], record.tags.get(name, "")
     return _State(max(numbers), holder, renewed)
 
 
@@ -88,23 +87,23 @@ _observer = _Observer()
 _held: set[str] = set()  # the holders of leases of this process
 
 
-def is_alive(mlflow_run: MlflowRun) -> bool:
+def is_alive(record: Record) -> bool:
     """Whether a run is claimed, as far as is known: a process that just began goes by the holder's clock."""
-    state = _state(mlflow_run)
-    silence, renewed = _observer.look(mlflow_run.info.run_id, state)
+    state = _state(record)
+    silence, renewed = _observer.look(record.run_id, state)
     if state.is_over or silence >= LEASE_SECONDS:
         return False
     return renewed or not state.renewed or abs(time.time() - float(state.renewed)) < STALE_SECONDS
 
 
-def was_claimed(mlflow_run: MlflowRun) -> bool:
-    return _state(mlflow_run).number > 0
+def was_claimed(record: Record) -> bool:
+    return _state(record).number > 0
 
 
 def acquire(run_id: str) -> "Lease":
     """Claim a run. Raises UnfreezeError if another process has it."""
     client, _ = connect()
-    while not (state := _state(client.get_run(run_id))).is_over:
+    while not (state := _state(Record.of(client.get_run(run_id)))).is_over:
         silence, renewed = _observer.look(run_id, state)
         if silence >= LEASE_SECONDS:
             break
@@ -173,9 +172,9 @@ class Lease:
                 self._renew()
 
     def _look(self) -> None:
-        mlflow_run = self._client.get_run(self.run_id)
-        self._lost = _state(mlflow_run).number > self.number
-        asked = mlflow_run.data.tags.get(REQUEST)
+        record = Record.of(self._client.get_run(self.run_id))
+        self._lost = _state(record).number > self.number
+        asked = record.tags.get(REQUEST)
         if asked and not self._lost:
             self._client.set_tag(self.run_id, REQUEST, "")
             self._request = next((known for known in get_args(Action) if known == asked), None)

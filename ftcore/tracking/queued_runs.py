@@ -2,11 +2,12 @@
 
 import time
 
-from mlflow.entities import Run as MlflowRun, RunTag
+from mlflow.entities import RunTag
 
 from ftcore.tracking import reader
 from ftcore.tracking.address import is_home_database
 from ftcore.tracking.claims import claimed, lock_file
+from ftcore.tracking.records import Record
 from ftcore.tracking.run_record import Run
 from ftcore.tracking.store import MLFLOW_STATUS, connect, tag
 
@@ -41,15 +42,15 @@ def waiting(elsewhere: bool = False) -> list[Run]:
     """
     queued = _queued()
     if not is_home_database() and not elsewhere:
-        queued = [run for run in queued if is_ours(run.info.run_id)]
+        queued = [record for record in queued if is_ours(record.run_id)]
     begun = claimed(queued, PROBE_SECONDS)
-    unclaimed = [run for run in queued if run.info.run_id not in begun]
+    unclaimed = [record for record in queued if record.run_id not in begun]
     return sorted(reader.readable(unclaimed), key=lambda run: run.place)
 
 
 def next_place() -> float:
     """The place behind all queued runs: the time, unless the clock was set back meanwhile."""
-    return max([time.time(), *(float(run.data.tags[_PLACE]) + 1 for run in _queued())])
+    return max([time.time(), *(float(record.tags[_PLACE]) + 1 for record in _queued())])
 
 
 def executed() -> list[str]:
@@ -69,6 +70,6 @@ def say(run_id: str, message: str) -> None:
     client.set_tag(run_id, tag("message"), message)
 
 
-def _queued() -> list[MlflowRun]:
+def _queued() -> list[Record]:
     # By our own tag, since a process killed while it queues a run does not set MLflow's status.
-    return [run for run in reader.records("status", "queued") if run.data.tags.get(_PLACE)]
+    return [record for record in reader.records("status", "queued") if record.tags.get(_PLACE)]

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
-from mlflow.entities import Run as MlflowRun
 
+from ftcore.data.datasets import as_recorded
 from ftcore.errors import UnfreezeError
 from ftcore.tracking import database
 from ftcore.tracking.address import is_database, tracking_uri
 from ftcore.tracking.failures import NotInRecord
-from ftcore.tracking.run_record import Run, created_at, from_mlflow, run_name
+from ftcore.tracking.records import Record
+from ftcore.tracking.run_record import Run, from_record, has_process
 from ftcore.tracking.store import connect, tag, writes
 from ftcore.validation import printable
 
@@ -49,36 +50,56 @@ def runs() -> pd.DataFrame:
 def _runs(uri: str, writes: int, second: int) -> pd.DataFrame:
     # MLflow sorts by when they began, and clocks are set back; earlier versions recorded no sequence.
     newest_first = sorted(
-        records(), key=lambda run: run.data.tags.get(tag("sequence"), ""), reverse=True
+        records(), key=lambda record: record.tags.get(tag("sequence"), ""), reverse=True
     )
-    rows = [_row(run) for run in newest_first if tag("config") in run.data.tags]
+    rows = _rows.of(record for record in newest_first if tag("config") in record.tags)
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def records(name: str = "", value: str = "") -> list[MlflowRun]:
-    """MLflow's runs: all, or those with this value of a tag of ours."""
+class _Rows:
+    """The rows of the list. That of a run that no process works on is kept until its record changes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Record, dict[str, Any]]] = {}
+
+    def of(self, records: Iterable[Record]) -> list[dict[str, Any]]:
+        self._kept = {record.run_id: (record, self._row(record)) for record in records}
+        return [row for _, row in self._kept.values()]
+
+    def _row(self, record: Record) -> dict[str, Any]:
+        known, row = self._kept.get(record.run_id, (None, {}))
+        dataset = row.get("dataset", "")  # one that got its first labels has versions since
+        if known == record and not has_process(record) and as_recorded(dataset) == dataset:
+            return row
+        return _row(record)
+
+
+_rows = _Rows()
+
+
+def records(name: str = "", value: str = "") -> list[Record]:
+    """The records of runs: all, or those with this value of a tag of ours."""
     client, experiment = connect()
     if is_database():
-        return database.runs(experiment, tag(name) if name else "", value)
+        return database.records(experiment, tag(name) if name else "", value)
     condition = f"tags.`{tag(name)}` = '{value}'" if name else ""
-    found: list[MlflowRun] = []
+    found: list[Record] = []
     token = None
     while True:
         page = client.search_runs([experiment], condition, page_token=token)
-        found += page
+        found += map(Record.of, page)
         token = page.token
         if not token:
             return found
 
 
-def _row(mlflow_run: MlflowRun) -> dict[str, Any]:
+def _row(record: Record) -> dict[str, Any]:
     try:
-        run = from_mlflow(mlflow_run)
+        run = from_record(record)
     except UnfreezeError as error:
         row: dict[str, Any] = dict.fromkeys(_COLUMNS, "")
         row |= dict.fromkeys(("epochs", "limit", "seed"), 0) | dict.fromkeys(_OTHER_COLUMNS)
-        row |= {"started": created_at(mlflow_run)}
-        row |= {"run_id": mlflow_run.info.run_id, "name": run_name(mlflow_run)}
+        row |= {"run_id": record.run_id, "name": record.name, "started": record.created}
         return row | {"status": "unreadable", "message": str(error)}
     return {
         **{column: getattr(run, column) for column in _RUN_COLUMNS},
@@ -97,7 +118,7 @@ def run(run_id: str) -> Run:
     with contextlib.suppress(NotInRecord):
         mlflow_run = client.get_run(run_id)
         if mlflow_run.info.lifecycle_stage == "active" and tag("config") in mlflow_run.data.tags:
-            return from_mlflow(mlflow_run)
+            return from_record(Record.of(mlflow_run))
     raise UnfreezeError(f"There is no run {printable(run_id)!r}; choose one from the list of runs.")
 
 
@@ -112,7 +133,7 @@ def find_runs(run_ids: Iterable[str]) -> list[Run]:
     with contextlib.suppress(UnfreezeError):
         _, experiment = connect()
         ids = list(run_ids)
-        found = {run.info.run_id: run for run in database.runs(experiment, run_ids=ids)}
+        found = {record.run_id: record for record in database.records(experiment, run_ids=ids)}
         runs = readable(found[run_id] for run_id in ids if run_id in found)
     return runs
 
@@ -122,12 +143,12 @@ def search(name: str = "", value: str = "") -> list[Run]:
     return readable(records(name, value))
 
 
-def readable(records: Iterable[MlflowRun]) -> list[Run]:
+def readable(records: Iterable[Record]) -> list[Run]:
     """These runs, without those that cannot be read."""
     runs = []
-    for mlflow_run in records:
+    for record in records:
         with contextlib.suppress(UnfreezeError):
-            runs.append(from_mlflow(mlflow_run))
+            runs.append(from_record(record))
     return runs
 
 
@@ -161,7 +182,7 @@ def last_failure() -> str | None:
     condition, order = f"tags.`{tag('status')}` = 'failed'", ["attributes.end_time DESC"]
     failed = client.search_runs([experiment], condition, max_results=1, order_by=order)
     try:
-        return from_mlflow(failed[0]).message if failed else None
+        return from_record(Record.of(failed[0])).message if failed else None
     except UnfreezeError as error:  # only this run is unreadable
         return str(error)
 

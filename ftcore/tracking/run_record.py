@@ -1,4 +1,4 @@
-"""The record of one run, converted from MLflow's."""
+"""One run, read from its record."""
 
 import functools
 import json
@@ -6,10 +6,8 @@ import math
 import socket
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, get_args
-
-from mlflow.entities import Run as MlflowRun
 
 from ftcore import people
 from ftcore.config import FineTuneConfig
@@ -18,7 +16,8 @@ from ftcore.errors import UnfreezeError
 from ftcore.events import Phase
 from ftcore.tracking import leases
 from ftcore.tracking.claims import is_claimed, lock_file
-from ftcore.tracking.store import FORMAT, whole_tag
+from ftcore.tracking.records import Record
+from ftcore.tracking.store import FORMAT, tag, whole_tag
 
 STALE_SECONDS = 120  # a run on another machine without a heartbeat for so long is interrupted
 _heartbeats: dict[
@@ -85,27 +84,20 @@ class Run:
         return f"{self.status} {self.metrics.get('seconds', 0.0)}"
 
 
-def from_mlflow(mlflow_run: MlflowRun) -> Run:
-    """Convert a run. Raises UnfreezeError if a newer version wrote it, UnreadableRun if it is invalid."""
-    tags = {key.removeprefix("unfreeze."): value for key, value in mlflow_run.data.tags.items()}
-    name = run_name(mlflow_run)
+def from_record(record: Record) -> Run:
+    """Read a run. Raises UnfreezeError if a newer version wrote it, UnreadableRun if it is invalid."""
+    tags = {key.removeprefix("unfreeze."): value for key, value in record.tags.items()}
     try:
         if int(tags.get("format", FORMAT)) <= FORMAT:
-            return _from_tags(mlflow_run, tags)
+            return _from_tags(record, tags)
     except (ValueError, TypeError, KeyError, AttributeError, UnfreezeError) as error:
         raise UnreadableRun(
-            f"The record of {name} cannot be read; delete this run, or open it with the version of "
+            f"The record of {record.name} cannot be read; delete this run, or open it with the version of "
             f"Unfreeze that wrote it ({tags.get('version', 'unknown')})."
         ) from error
-    raise UnfreezeError(f"{name} was written by a newer version of Unfreeze; update to open it.")
-
-
-def run_name(mlflow_run: MlflowRun) -> str:
-    return mlflow_run.info.run_name or mlflow_run.info.run_id
-
-
-def created_at(mlflow_run: MlflowRun) -> datetime:
-    return datetime.fromtimestamp(mlflow_run.info.start_time / 1000, UTC).astimezone()
+    raise UnfreezeError(
+        f"{record.name} was written by a newer version of Unfreeze; update to open it."
+    )
 
 
 def current_facts(facts: dict[str, Any]) -> dict[str, Any]:
@@ -114,15 +106,15 @@ def current_facts(facts: dict[str, Any]) -> dict[str, Any]:
     return facts | {"labels": labels.split(", ")} if isinstance(labels, str) else facts
 
 
-def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
+def _from_tags(record: Record, tags: dict[str, str]) -> Run:
     config, self_trained = _settings(tags["config"])
     progress = json.loads(tags.get("phase_progress") or "{}")
     total = progress.get("total")
     phase = tags.get("phase", "waiting")
-    has_process = _has_process(tags)
-    claimed = has_process and is_claimed(mlflow_run)
+    with_process = has_process(record)
+    claimed = with_process and is_claimed(record)
     status, message = tags.get("status", "failed"), tags.get("message", "")
-    if has_process and not claimed and _is_lost(mlflow_run, tags):  # whatever it last recorded
+    if with_process and not claimed and _is_lost(record, tags):  # whatever it last recorded
         status, message = "interrupted", "The process of this run ended; the run can be resumed."
     facts = current_facts(json.loads(whole_tag(tags, "facts", "{}")))
     dataset = datasets.as_recorded(config.dataset)
@@ -131,8 +123,8 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
     if "steps_per_epoch" in facts and (config.budgeted or config.steps):
         config = config.with_steps(facts["steps"], facts["steps_per_epoch"])
     return Run(
-        run_id=mlflow_run.info.run_id,
-        name=run_name(mlflow_run),
+        run_id=record.run_id,
+        name=record.name,
         status=status,
         message=message,
         config=config,
@@ -145,10 +137,10 @@ def _from_tags(mlflow_run: MlflowRun, tags: dict[str, str]) -> Run:
         phase_seconds=float(progress.get("seconds", 0)),
         metrics={  # without those of its last end while a resumed run goes on
             name: value
-            for name, value in mlflow_run.data.metrics.items()
+            for name, value in record.metrics.items()
             if "/" in name or status not in ("queued", "running")
         },
-        created=created_at(mlflow_run),
+        created=record.created,
         host=tags.get("host", ""),
         pid=int(tags.get("pid", 0)),
         experiment=tags.get("experiment", ""),
@@ -172,18 +164,17 @@ def _settings(text: str) -> tuple[FineTuneConfig, bool]:
     return FineTuneConfig.from_record(settings), bool(settings.get("self_training"))
 
 
-def _has_process(tags: dict[str, str]) -> bool:
+def has_process(record: Record) -> bool:
     """Whether a process works on the run or will, by its tags; what has a place waits for any process."""
-    status = tags.get("status")
-    return status == "running" or (status == "queued" and not tags.get("place"))
+    status = record.tags.get(tag("status"))
+    return status == "running" or (status == "queued" and not record.tags.get(tag("place")))
 
 
-def _is_lost(mlflow_run: MlflowRun, tags: dict[str, str]) -> bool:
+def _is_lost(record: Record, tags: dict[str, str]) -> bool:
     """Whether the process of an unclaimed run is gone, or was never seen for too long."""
-    run_id = mlflow_run.info.run_id
-    was_local = tags.get("host") == socket.gethostname() and lock_file(run_id).exists()
-    was_claimed = was_local or leases.was_claimed(mlflow_run)
-    return was_claimed or _is_silent(run_id, tags.get("heartbeat", "0"))
+    was_local = tags.get("host") == socket.gethostname() and lock_file(record.run_id).exists()
+    was_claimed = was_local or leases.was_claimed(record)
+    return was_claimed or _is_silent(record.run_id, tags.get("heartbeat", "0"))
 
 
 def _is_silent(run_id: str, heartbeat: str) -> bool:

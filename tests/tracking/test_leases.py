@@ -11,6 +11,7 @@ from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Evaluation
 from ftcore.tracking import leases
+from ftcore.tracking.records import Record
 from ftcore.tracking.store import connect
 from tests.helpers.controlled_training import call_concurrently
 from tests.helpers.waiting import wait_for
@@ -106,7 +107,7 @@ def test_an_outage_of_the_record_does_not_count_as_silence(run_id, clock, monkey
     elsewhere(monkeypatch)
     tracking.claim(run_id)
     client, _ = connect()
-    look = partial(leases.is_alive, client.get_run(run_id))
+    look = partial(leases.is_alive, Record.of(client.get_run(run_id)))
     assert look()
     clock.now += leases.LEASE_SECONDS + leases.GAP_SECONDS
     assert look()
@@ -117,7 +118,7 @@ def test_an_outage_of_the_record_does_not_count_as_silence(run_id, clock, monkey
 def test_the_lease_of_a_process_that_died_on_this_machine_is_free_at_once(run_id, monkeypatch):
     client, _ = connect()
     for process in ("999999999 5", f"{leases._process().split()[1]} 5"):  # gone; its id used again
-        number = leases._state(client.get_run(run_id)).number + 1
+        number = leases._state(Record.of(client.get_run(run_id))).number + 1
         client.log_param(run_id, f"unfreeze.claim.{number}", f"{leases._machine()} {process}")
         assert not tracking.run(run_id).claimed
     claim = tracking.claim(run_id)

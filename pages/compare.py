@@ -160,7 +160,7 @@ def planned() -> list[FineTuneConfig]:
     return plan.plan(settings, modes, range(seeds), rates, references)
 
 
-@st.cache_data(ttl=3, show_spinner=False)
+@st.cache_resource(ttl=3, show_spinner=False)  # they are only read, and copies take 10 ms
 def recorded(home: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs and experiments in the record of this home."""
     from ftcore import tracking

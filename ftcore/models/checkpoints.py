@@ -14,10 +14,13 @@ that are those of its `words`. config.json also has fingerprints of the weights 
 which `checkpoint_files` compares with what it loads, and a checksum of itself.
 """
 
+import contextlib
+import functools
 import hashlib
 import itertools
 import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -222,18 +225,26 @@ def _folders() -> Iterator[tuple[Literal["bundled", "imported", "run"], Path]]:
         yield "bundled", file.parent
     for file in sorted(paths.checkpoints_dir().glob(f"[!.]*/{CONFIG}")):
         yield "imported", file.parent
-    for path in paths.runs_dir().glob("[!.]*/artifacts/checkpoint"):
-        files.recover(path)  # a process may have been killed while saving
-    saved = paths.runs_dir().glob(f"[!.]*/artifacts/checkpoint/{CONFIG}")
-    for file in sorted(saved, key=_modified, reverse=True):
-        yield "run", file.parent
+    saved = []
+    for folder in _saved_folders():
+        files.recover(folder)  # a process may have been killed while saving
+        with contextlib.suppress(OSError):  # it is being saved, or gone
+            saved.append(((folder / CONFIG).stat().st_mtime, folder))
+    for _, folder in sorted(saved, reverse=True):
+        yield "run", folder
 
 
-def _modified(file: Path) -> float:
+def _saved_folders() -> list[Path]:
+    """The folders of runs' checkpoints; by names, as `glob` and paths take 20 ms for a thousand runs."""
     try:
-        return file.stat().st_mtime
-    except OSError:  # it is gone
-        return 0.0
+        names = os.listdir(runs := str(paths.runs_dir()))
+    except OSError:  # there is no run yet
+        return []
+    # A run that is being imported has a dot before its name.
+    folders = (
+        os.path.join(runs, name, "artifacts", "checkpoint") for name in names if name[0] != "."
+    )
+    return [Path(folder) for folder in folders if os.path.isdir(folder)]
 
 
 def _size(file: Path) -> int:
@@ -256,6 +267,11 @@ def _ref(kind: str, path: Path) -> str:
 
 
 def _read(kind: Literal["bundled", "imported", "run"], path: Path) -> Checkpoint:
+    return _read_once(kind, path, _stamp(path / CONFIG))
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_once(kind: Literal["bundled", "imported", "run"], path: Path, stamp: str) -> Checkpoint:
     ref = _ref(kind, path)
     try:
         config = validation.read_json(path / CONFIG)

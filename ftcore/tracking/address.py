@@ -2,7 +2,6 @@
 
 import os
 
-from mlflow.store.db.db_types import DATABASE_ENGINES
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -27,8 +26,8 @@ def is_server(uri: str) -> bool:
 
 
 def is_database() -> bool:
-    """Whether the store is a database that this process reads itself."""
-    return tracking_uri().partition(":")[0].partition("+")[0] in DATABASE_ENGINES
+    """Whether the store is a database that this process reads itself, and not MLflow's client."""
+    return tracking_uri().partition(":")[0].partition("+")[0] in ("sqlite", "postgresql")
 
 
 def is_home_database() -> bool:

@@ -28,10 +28,12 @@ _REMEMBERED = 5  # runs whose pace counts
 
 def seconds(config: FineTuneConfig, runs: pd.DataFrame) -> float:
     """From start to end. `runs` are earlier ones, newest first, as `tracking.runs` lists them."""
-    finished = runs[(runs["status"] == "finished") & (runs["mode"] == config.mode)]
+    same = (runs["status"] == "finished") & (runs["mode"] == config.mode)
     paces = [
         run_seconds / work(earlier)
-        for earlier, run_seconds in finished[["config", "seconds"]].head(_REMEMBERED).to_numpy()
+        for earlier, run_seconds in runs.loc[same, ["config", "seconds"]]
+        .head(_REMEMBERED)
+        .to_numpy()
         if (run_seconds or 0) > 0 and datasets.find(earlier.dataset)
     ]
     pace = statistics.median(paces) if paces else 1.0

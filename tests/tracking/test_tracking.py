@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
+from benchmarks.harness.postgresql import PostgreSQL
 from ftcore import paths, tracking
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
@@ -199,8 +200,19 @@ def test_waiting_includes_a_run_whose_claim_another_process_just_checks(monkeypa
     assert [run.run_id for run in tracking.waiting()] == [run_id]
 
 
-def test_runs_from_a_database_equal_those_from_mlflow(monkeypatch):
-    small_runs.run(name="Ended")
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+def database(request, monkeypatch):
+    """The record's database."""
+    if request.param == "SQLite":
+        yield
+        return
+    with PostgreSQL() as server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        yield
+
+
+def test_runs_from_a_database_equal_those_from_mlflow(database, monkeypatch):
+    small_runs.run(name='Ended: "quoted", 10% ü\n')
     small_runs.run("failed", saved=False, name="Failed")
     tracking.create_run(FineTuneConfig(name="Waits"), place=3.0, person="Ada")
     assert [run.name for run in reader.search("status", "failed")] == ["Failed"]
@@ -210,6 +222,22 @@ def test_runs_from_a_database_equal_those_from_mlflow(monkeypatch):
     pd.testing.assert_frame_equal(of_database[0], tracking.runs(), check_exact=True)
     assert of_database[1:] == (tracking.waiting(), reader.last_sequence())
     assert [run.name for run in tracking.waiting()] == ["Waits"]
+
+
+def test_rows_of_ended_runs_follow_their_records(monkeypatch):
+    monkeypatch.setattr(reader, "CACHE_SECONDS", 1e-9)
+    renamed, resumed, kept = (small_runs.run(name=name) for name in "abc")
+    before = tracking.runs().set_index("run_id")
+    with sqlite3.connect(paths.database_path()) as other_process:
+        other_process.execute("UPDATE runs SET name = 'd' WHERE run_uuid = ?", [renamed])
+        query = (
+            "UPDATE latest_metrics SET value = 0.125 WHERE key = 'test_accuracy' AND run_uuid = ?"
+        )
+        other_process.execute(query, [resumed])
+    after = tracking.runs().set_index("run_id")
+    assert after.loc[renamed, "name"] == "d"
+    assert after.loc[resumed, "test_accuracy"] == 0.125
+    assert after.loc[kept, "config"] is before.loc[kept, "config"]
 
 
 def test_viewers_share_a_table_of_runs_until_this_process_writes_or_a_second_is_over(monkeypatch):

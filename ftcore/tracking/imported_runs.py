@@ -64,11 +64,9 @@ def import_run(
 def remove_unfinished_imports() -> None:
     """Remove what killed imports left: the files of a run that no list shows. Raises UnfreezeError."""
     unfinished = [
-        record
-        for record in reader.records()
-        if _ORIGIN in record.data.tags and _LAST not in record.data.tags
+        record for record in reader.records() if _ORIGIN in record.tags and _LAST not in record.tags
     ]
-    for run_id in {record.info.run_id for record in unfinished} - claims.claimed(unfinished):
+    for run_id in {record.run_id for record in unfinished} - claims.claimed(unfinished):
         with contextlib.suppress(NotInRecord):  # another process has removed it
             deletion.erase(run_id)
 

@@ -1,9 +1,14 @@
 """Which settings have an effect on a run; the others are not shown, and refused on the command line."""
 
+from collections.abc import Container
+
 from ftcore.config import EXECUTION, NEW_MODEL, NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.modes import REFERENCES, last_groups
-from ftcore.settings import Setting
+from ftcore.settings import Setting, label
+
+# How a run is executed, and what takes the place of another setting.
+_ONLY_IF_CHOSEN = (*EXECUTION, "minutes", "steps", "read_length")
 
 
 def relevant_settings(config: FineTuneConfig) -> list[Setting]:
@@ -19,13 +24,21 @@ def relevant_settings(config: FineTuneConfig) -> list[Setting]:
     return [SETTINGS[name] for name in SETTINGS if name in names]
 
 
-def shown_settings(config: FineTuneConfig) -> list[Setting]:
-    """Return those of them that describe a finished run: how it was executed, only where that was chosen."""
-    return [
-        setting
-        for setting in relevant_settings(config)
-        if setting.name not in EXECUTION or getattr(config, setting.name) != setting.default
-    ]
+def shown_values(config: FineTuneConfig, without: Container[str] = ()) -> dict[str, str]:
+    """Return what describes a finished run, as text by the labels of settings, less those named `without`."""
+    values = {}
+    for setting in relevant_settings(config):
+        value = getattr(config, setting.name)
+        omitted = setting.name in _ONLY_IF_CHOSEN and value == setting.default
+        if value != "" and not omitted and setting.name not in without:
+            values[label(setting)] = _shown(setting.name, value)
+    return values
+
+
+def _shown(name: str, value: object) -> str:
+    if name in ("limit", "test_limit"):
+        return f"{value:,}" if value else "all"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _unused_by_data_and_model(config: FineTuneConfig) -> set[str]:

@@ -64,9 +64,7 @@ with inputs:
         form.limit_input()
     rate_search(search_clicked)
     with st.expander("More settings"), st.grid(3, min_column_width=180, gap="medium") as grid:
-        for name in form.MORE_SETTINGS:
-            if name == form.end_setting():
-                continue
+        for name in form.more_settings():
             with grid.cell():
                 form.setting_input(name, explain=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ftcore import __version__, settings
+from ftcore import __version__
 from ftcore.config import EXECUTION, FineTuneConfig
 from ftcore.data import datasets
 from ftcore.diagnostics.results import Diagnostics
@@ -16,7 +16,7 @@ from ftcore.formatting import count, listing, percent
 from ftcore.models import calibration, checkpoints
 from ftcore.models.checkpoints import Checkpoint
 from ftcore.modes import mode_title
-from ftcore.relevance import shown_settings
+from ftcore.relevance import shown_values
 from ftcore.statistics import wilson
 from ftcore.validation import printable
 
@@ -143,14 +143,10 @@ def _base_model(base: Checkpoint) -> list[str]:
 def _training(facts: dict[str, Any], config: FineTuneConfig | None) -> list[str]:
     if config is None:
         return []
-    rows = {
-        settings.label(setting): getattr(config, setting.name)
-        for setting in shown_settings(config)
-        if setting.name not in _OF_THIS_MACHINE
-    }
+    rows = shown_values(config, without=_OF_THIS_MACHINE)
     device = " ".join(str(facts[name]) for name in ("device", "precision") if name in facts)
     rows |= {"Trained on": device} if device else {}
-    table = [f"| {name} | {_text(str(value))} |" for name, value in rows.items() if value != ""]
+    table = [f"| {name} | {_text(value)} |" for name, value in rows.items()]
     trains = _text(str(facts.get("trains") or mode_title(config.mode)))
     return [trains, "", "| setting | value |", "| --- | --- |", *table]
 

@@ -32,6 +32,10 @@ def test_text_on_the_colour_of_a_mode_is_legible(colour):
     assert text_on(colour) in (DARK, LIGHT) and contrast(colour, text_on(colour)) >= 4.5
 
 
+def test_a_badge_is_never_broken_into_two_lines():
+    assert " " not in mode_badge("last-2", "Last 2 groups").partition("{")[0]
+
+
 def test_the_title_of_a_badge_cannot_end_it():
     badge = mode_badge("last-3", 'Full [a]{background="red"}')
     assert badge.count("[") == badge.count("]") == 1

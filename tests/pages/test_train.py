@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ftcore import formatting, tracking
-from ftcore.config import NEW_MODEL_SETTINGS, SETTINGS, FineTuneConfig
+from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError
 from ftcore.events import Finished, Noted, Resumable, Started, Step, drain
 from ftcore.exchange.huggingface import import_encoder
@@ -16,6 +16,7 @@ from ftcore.inference import calibration_measures
 from ftcore.models import calibration as kept_calibration, checkpoints
 from ftcore.models.calibration import Calibration
 from ftcore.modes import DEFAULTS, mode_defaults, mode_title
+from ftcore.relevance import relevant_settings
 from ftcore.runs import calibration
 from ftcore.runs.scheduler import scheduler
 from ftcore.serving import snippets
@@ -72,13 +73,20 @@ def test_presets_and_modes_fill_the_form():
     assert app.segmented_control(key="setting_optimizer").value == "adamw"
 
 
-def test_every_setting_has_an_input_and_a_missing_path_is_an_error_before_a_run():
+def inputs(app: AppTest) -> set[str]:
+    """The settings that have an input."""
+    kinds = "selectbox", "number_input", "text_input", "text_area", "toggle", "segmented_control"
+    keys = [widget.key or "" for kind in kinds for widget in app.get(kind)]
+    return {key.removeprefix("setting_") for key in keys if key.startswith("setting_")}
+
+
+def test_settings_with_an_effect_have_an_input_and_a_missing_path_is_an_error_before_a_run():
     app = open_page("train")
     app.selectbox(key="setting_dataset").set_value("imdb").run()
-    kinds = "selectbox", "number_input", "text_input", "text_area", "toggle", "segmented_control"
-    keys = {widget.key for kind in kinds for widget in app.get(kind)}
-    settings = [name for name in SETTINGS if name not in NEW_MODEL_SETTINGS]
-    assert {f"setting_{name}" for name in settings} <= keys
+    relevant = {each.name for each in relevant_settings(FineTuneConfig(dataset="imdb"))}
+    assert inputs(app) == relevant and "groups" not in relevant
+    app.segmented_control(key="setting_mode").set_value("custom").run()
+    assert "groups" in inputs(app)
     app.text_input(key="setting_source").set_value("/nowhere/aclImdb").run()
     app = press(app, "Start")
     assert "/nowhere/aclImdb is not there" in text(app)
@@ -162,12 +170,14 @@ def test_live_run_shows_its_phase_its_figures_its_settings_and_what_trains_now()
     app = open_page("train", run=small_runs.run("running", name="mine", mode="gradual"))
     assert not app.exception and app.title[0].value == "mine"
     figures = {metric.label: metric.value for metric in app.metric}
-    assert figures["Best validation"] == "75.0%" and figures["Speed"] == "64 texts/s"
+    assert figures["Best validation"] == "75.0%" and figures["Texts a second"] == "64"
     assert layer_states(app) == ["trains", "later", "later", "later"]
     assert button(app, "Stop and keep")
     progress = app.get("progress")[0].proto
     assert progress.value == 50 and "4 of 8 steps" in progress.text
-    assert {"Epochs": "4", "Name": "mine"}.items() <= dict(app.table[0].value.iloc[:, 0]).items()
+    shown = dict(app.table[0].value.iloc[:, 0])
+    assert {"Epochs": "4", "Name": "mine", "Test texts": "all"}.items() <= shown.items()
+    assert not {"Minutes of training", "Steps", "Longest text in answers"} & shown.keys()
 
 
 def test_a_run_whose_best_model_is_kept_by_macro_f1_is_shown_before_its_first_validation():

@@ -9,13 +9,13 @@ from string import Template
 import numpy as np
 import pandas as pd
 
-from ftcore import __version__, settings
+from ftcore import __version__
 from ftcore.colours import model_colour, theme
 from ftcore.exchange.run_files import RunTables
 from ftcore.exchange.takeaway.facts import facts
 from ftcore.formatting import count, percent
 from ftcore.models.checkpoints import Checkpoint
-from ftcore.relevance import shown_settings
+from ftcore.relevance import shown_values
 from ftcore.tracking.run_record import Run
 
 _TEMPLATE = Path(__file__).with_name("report.html")
@@ -28,11 +28,7 @@ _OF_A_MACHINE = {"source", "source_task_data", "vectors", "name"}
 def html(checkpoint: Checkpoint, run: Run, tables: RunTables) -> str:
     """Return the report of a run."""
     config, look = run.config, tables.diagnostics
-    used = {
-        settings.label(setting): getattr(config, setting.name)
-        for setting in shown_settings(config)
-        if setting.name not in _OF_A_MACHINE
-    }
+    used = shown_values(config, without=_OF_A_MACHINE)
     sections = [_table(facts(checkpoint).items()), _curves(tables.history)]
     if look is not None and len(look.truth):
         rows = [

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from ftcore.formatting import count
 from pages.components.charts.figure_parts import GREY
+from pages.components.charts.palette import text_on
 from pages.components.text.escaping import escape_html
 
 MOST_LABELLED = 30  # classes
@@ -27,7 +28,9 @@ def class_balance(counts: Mapping[str, int], colours: Mapping[str, str]) -> go.F
         axes = {"xaxis": {"showticklabels": False, "title": title}}
         return go.Figure(bars, layout | axes | {"height": 300, "bargap": 0.1})
     bars = go.Bar(x=[*counts.values()], y=list(range(len(counts))), orientation="h", **style)
-    bars.update(marker_color=[colours[name] for name in counts], textposition="auto")
+    of_classes = [colours[name] for name in counts]
+    on_bars = [text_on(colour) for colour in of_classes]
+    bars.update(marker_color=of_classes, textposition="auto", insidetextfont_color=on_bars)
     ticks = {"tickvals": list(range(len(counts))), "ticktext": names, "ticklabelstandoff": 8}
     axes = {"xaxis": {"visible": False}, "yaxis": {"autorange": "reversed", **ticks}}
     row = 56 if len(counts) <= FEW else 26

@@ -20,8 +20,7 @@ BADGES: dict[str, str] = {
 def mode_badge(mode: str, title: str) -> str:
     """A title on the colour of a mode, in Markdown."""
     colour, plain = model_colour(mode), title.replace("[", "(").replace("]", ")")
-    no_break = "\N{NO-BREAK SPACE}"  # in place of a margin
-    text = f"{no_break}{plain}{no_break}"
+    text = f" {plain} ".replace(" ", "\N{NO-BREAK SPACE}")  # two of them in place of a margin
     return f':color[{text}]{{foreground="{text_on(colour)}" background="{colour}"}}'
 
 

@@ -99,23 +99,19 @@ def _measured(side: Side) -> str:
 
 
 def _add_reference(fig: go.Figure, side: Side, average: bool = False) -> None:
-    """Draw a level line; its name stands above it on the left, that of an average below on the right."""
+    """Draw a level line; its name stands above it on the left, where few markers are."""
     dash = "dot" if average else "dash"
     line = {"color": model_colour(side.mode), "dash": dash, "width": 1.5}
     fig.add_hline(y=side.score, line=line, layer="below")
     text = f"{escape_html(side.label)} {side.score:.1%}"
-    left, right = {"x": 0, "xanchor": "left"}, {"x": 1, "xanchor": "right"}
-    place = right | {"yanchor": "top"} if average else left | {"yanchor": "bottom"}
-    place |= {"xref": "paper", "y": side.score, "showarrow": False}
-    fig.add_annotation(text=text, font_size=12, **place)
+    place = {"x": 0, "xanchor": "left", "xref": "paper", "y": side.score, "yanchor": "bottom"}
+    fig.add_annotation(text=text, font_size=12, showarrow=False, **place)
 
 
 def _part_references(fig: go.Figure) -> None:
     """Move a name below its line where it would cover that of the line above."""
     bottom, top = fig.layout.yaxis.range
-    names = sorted(
-        (each for each in fig.layout.annotations if not each.x), key=lambda name: -name.y
-    )
+    names = sorted(fig.layout.annotations, key=lambda name: -name.y)
     for upper, lower in itertools.pairwise(names):
         if (upper.y - lower.y) / (top - bottom) * PLOT[1] < NAME_HEIGHT:
             lower.yanchor = "top"
@@ -175,10 +171,9 @@ def _label_markers(fig: go.Figure, networks: Sequence[Side], log: bool) -> None:
         markers.append(Marker(side.label, across, up, diameter(side.trainable_parameters) / 2))
     for reference in fig.layout.annotations:
         y = (reference.y - bottom) / (top - bottom) * height
-        text = (0.0, 100.0, y, y + 16)
-        if reference.x:  # on the right
-            text = (width - 190.0, width, y - 16, y)
-        taken += [(0.0, width, y - 1, y + 1), text]  # the line and its text
+        text_width = 6.5 * len(reference.text)
+        text = (y, y + NAME_HEIGHT) if reference.yanchor == "bottom" else (y - NAME_HEIGHT, y)
+        taken += [(0.0, width, y - 1, y + 1), (0.0, text_width, *text)]  # the line and its text
     anchors = place_labels(markers, taken, width)
     for side, x, anchor in zip(networks, xs, anchors, strict=True):
         anchor |= {"x": x, "y": side.score, "text": escape_html(side.label)}

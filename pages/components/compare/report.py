@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from ftcore import __version__, colours, formatting, settings
+from ftcore import __version__, colours, formatting
 from ftcore.colours import model_colour
 from ftcore.diagnostics import dataset_texts
 from ftcore.errors import UnfreezeError
 from ftcore.experiments import comparison, verdict
 from ftcore.experiments.comparison import Side
 from ftcore.experiments.result import Result
-from ftcore.relevance import shown_settings
+from ftcore.relevance import shown_values
 from pages.components.charts import answers_figure, curve_figures, diagnostics_figures
 from pages.components.charts.live_chart import metrics_of
 from pages.components.charts.tradeoff_figure import side_colours, tradeoff
@@ -188,20 +188,14 @@ def _classes_table(sides: Sequence[Side]) -> str:
 
 def settings_table(sides: Sequence[Side]) -> str:
     """A column for each side; settings that differ are bold."""
-    columns = []
-    for side in sides:
-        run_config = side.results[0].run.config
-        relevant = shown_settings(run_config)
-        names = {settings.label(each): each.name for each in relevant if each.name not in HIDDEN}
-        columns.append({label: str(getattr(run_config, name)) for label, name in names.items()})
+    columns = [shown_values(side.results[0].run.config, without=HIDDEN) for side in sides]
     rows = []
     for label in dict.fromkeys(chain(*columns)):
         known = {column[label] for column in columns if label in column}
-        if known != {""}:
-            differs = ' class="differs"' if len(known) > 1 else ""
-            values = [escape_html(column.get(label, formatting.MISSING)) for column in columns]
-            cells = "".join(f"<td>{value}</td>" for value in values)
-            rows.append(f'<tr{differs}><th scope="row">{escape_html(label)}</th>{cells}</tr>')
+        differs = ' class="differs"' if len(known) > 1 else ""
+        values = [escape_html(column.get(label, formatting.MISSING)) for column in columns]
+        cells = "".join(f"<td>{value}</td>" for value in values)
+        rows.append(f'<tr{differs}><th scope="row">{escape_html(label)}</th>{cells}</tr>')
     return table(("Setting", *(side.label for side in sides)), rows)
 
 

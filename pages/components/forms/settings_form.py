@@ -14,6 +14,7 @@ from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models.checkpoints import Checkpoint, list_checkpoints
 from ftcore.models.spec import ModelSpec
+from ftcore.relevance import relevant_settings
 from pages.components.forms.encoder_form import encoder_form
 
 FINE_TUNING = [name for name in SETTINGS if name not in config.NEW_MODEL_SETTINGS]
@@ -34,10 +35,6 @@ NOT_IN_PRESETS = (
     "name",
 )
 IN_PRESETS = [name for name in FINE_TUNING if name not in NOT_IN_PRESETS]
-MORE_SETTINGS = [name for name in FINE_TUNING if name not in config.SHOWN and name != "source"]
-"""Settings that the form shows under "More settings"."""
-
-
 ADDED = "added_checkpoint"
 """Key of a checkpoint that was just added, and will be chosen."""
 
@@ -104,6 +101,16 @@ def end_setting() -> str:
     """The setting that decides when a run ends: epochs, unless steps or minutes are given."""
     given = (name for name in ("steps", "minutes") if st.session_state[key(name)])
     return next(given, "epochs")
+
+
+def more_settings() -> list[str]:
+    """The settings under "More settings": those that have an effect, or all while a value is invalid."""
+    apart = {*config.SHOWN, "source", end_setting()}
+    try:
+        relevant = {each.name for each in relevant_settings(FineTuneConfig(**values()))}
+    except UnfreezeError:
+        relevant = set(FINE_TUNING)
+    return [name for name in FINE_TUNING if name in relevant - apart]
 
 
 def encoder() -> bool:

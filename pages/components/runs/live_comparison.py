@@ -114,7 +114,7 @@ def _progress_line(result: Result, label: str) -> str:
     share, state = progress(result.run, result.history)
     bar = progress_bar(share, model_colour(result.run.config.mode), height=".6rem")
     return (
-        '<div role="listitem" style="display:grid;grid-template-columns:9rem 1fr 8rem;gap:.75rem;'
+        '<div role="listitem" style="display:grid;grid-template-columns:9rem 1fr 9.25rem;gap:.75rem;'
         'align-items:center;font-size:.95rem">'
         f'<span style="font-weight:600;overflow:hidden;text-overflow:ellipsis;white-space:nowrap">'
         f"{escape_html(label)}</span>{bar}"

@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ftcore import formatting, settings, tracking
+from ftcore import formatting, tracking
 from ftcore.colours import model_colour
 from ftcore.config import NEW_MODEL
 from ftcore.data import datasets
 from ftcore.errors import UnfreezeError
 from ftcore.models import checkpoints
 from ftcore.modes import REFERENCES, mode_title
-from ftcore.relevance import shown_settings
+from ftcore.relevance import shown_values
 from ftcore.runs.checks import data_fault
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, metrics_of, pack
@@ -239,7 +239,7 @@ def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
     with st.grid(4 + by_f1 + several, min_column_width=150, border=True):
         name = "Validation, macro F1" if by_f1 else "Best validation"  # no longer, for phones
         help = "The best so far." if by_f1 else None
-        st.metric(name, formatting.accuracy(best, run.facts.get("val_texts")), help=help)
+        _accuracy(name, best, run.facts.get("val_texts"), help)
         if by_f1:
             f1 = formatting.percent(run.metrics.get("macro_f1"))
             help = "Mean F1 of all classes."
@@ -252,9 +252,15 @@ def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
             st.metric("Test, micro F1", f1, help="F1 of all labels together.")
         help = "The share of texts with exactly the right labels." if several else None
         accuracy = f"Test {labels.accuracy_title(several).lower()}"
-        st.metric(accuracy, formatting.accuracy(tested, test_texts), help=help)
-        st.metric("Speed", f"{speed:,.0f} texts/s" if speed > 0 else formatting.MISSING)
+        _accuracy(accuracy, tested, test_texts, help)
+        st.metric("Texts a second", formatting.count(speed) if speed > 0 else formatting.MISSING)
         st.metric("Training time", formatting.duration(seconds))
+
+
+def _accuracy(name: str, share: float | None, texts: float | None, help: str | None) -> None:
+    """Draw a share of texts; few are counted on a line of their own, which a phone has room for."""
+    figure, _, of_texts = formatting.accuracy(share, texts).partition(" ")
+    st.metric(name, figure, of_texts or None, "off", help=help, delta_arrow="off")
 
 
 def _settings_and_notes(run: tracking.Run) -> None:
@@ -270,8 +276,7 @@ def _settings_and_notes(run: tracking.Run) -> None:
         "Text vectors": labels.feature_time(run.metrics),
         "Split": facts.get("split_fingerprint", ""),
     }
-    for setting in shown_settings(run.config):
-        rows[settings.label(setting)] = getattr(run.config, setting.name)
+    rows |= shown_values(run.config)
     with st.expander("Settings and notes of this run"):
         for note in filter(None, [data_fault(run.config, facts), *run.notes]):
             st.markdown(f"- {escape_markdown(note)}")

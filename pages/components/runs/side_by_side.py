@@ -8,8 +8,7 @@ import streamlit as st
 from ftcore import formatting
 from ftcore.experiments import grouping
 from ftcore.formatting import accuracy
-from ftcore.relevance import shown_settings
-from ftcore.settings import label
+from ftcore.relevance import shown_values
 from ftcore.tracking import Run
 from pages.components.charts.run_curves import is_reference, labels
 from pages.components.text.escaping import escape_markdown
@@ -63,11 +62,7 @@ def run_facts(run: Run) -> dict[str, str]:
         "Worker": run.worker if facts else None,
         "Threads": facts.get("threads"),
     }
-    for setting in shown_settings(run.config):
-        if setting.name not in ("name", "device"):
-            rows[label(setting)] = str(getattr(run.config, setting.name))
-    if not run.config.limit:
-        rows["Training texts"] = "all"
+    rows |= shown_values(run.config, without=("name", "device"))
     return {name: value for name, value in rows.items() if value}
 
 

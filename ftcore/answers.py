@@ -11,6 +11,9 @@ import numpy as np
 
 NO_LABEL = "no label"  # the name of an empty set of labels
 EVEN = 0.5  # threshold of a label that validation says nothing of
+CLOSE_ODDS = 1.5
+"""Odds within this factor of a threshold's are close to it: from 40 to 60% at 50%, from 7 to 14% at 10%."""
+CLOSE = f"a label's odds are within a factor of {CLOSE_ODDS:g} of its threshold's"
 
 
 def of(probabilities: np.ndarray, thresholds: Sequence[float] = ()) -> np.ndarray:
@@ -43,6 +46,24 @@ def confidence(probabilities: np.ndarray, answers: np.ndarray) -> np.ndarray:
     if answers.ndim == 1:
         return probabilities.max(1)
     return np.where(answers, probabilities, 1 - probabilities).prod(1)
+
+
+def distances(probabilities: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """By what factor the odds of a label must change at least for another answer [texts], as logarithms.
+
+    Odds, as points would not do: a rare label has a threshold of a few percent, which is close to 0.
+    """
+    return np.abs(_log_odds(probabilities) - _log_odds(np.array(thresholds))).min(1)
+
+
+def not_sure(probabilities: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """Which answers of several labels have a label close to its threshold, bool [texts]."""
+    return distances(probabilities, thresholds) < np.log(CLOSE_ODDS)
+
+
+def _log_odds(probabilities: np.ndarray) -> np.ndarray:
+    inside = np.clip(probabilities.astype(np.float64), 1e-9, 1 - 1e-9)
+    return np.log(inside) - np.log1p(-inside)
 
 
 def thresholds(truth: np.ndarray, probabilities: np.ndarray) -> tuple[float, ...]:

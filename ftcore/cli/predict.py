@@ -21,7 +21,9 @@ def add_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("texts", nargs="*")
     file = sub.add_argument_group(
         "a file of texts",
-        "Answers are written in parts; a call that was interrupted goes on if it is repeated.",
+        "Answers are written in parts; a call that was interrupted goes on if it is repeated. Where a "
+        "text may have several labels, the column not_sure says whether a label's odds are within a "
+        "factor of 1.5 of its threshold's.",
     )
 
     def option(name: str, metavar: str, help: str) -> None:
@@ -60,10 +62,11 @@ def predict(options: argparse.Namespace, out: Printer) -> int | None:
         }
         if answer.thresholds:
             values |= {"labels": list(answer.labels), "thresholds": answer.thresholds}
+            values |= {"not_sure": answer.not_sure}
         notes = [prediction.SAYS_NOTHING] if answer.says_nothing else []
         values |= {"milliseconds": round(answer.milliseconds, 3), "unknown": answer.unknown}
         values |= {"known_tokens": answer.known.count(True), "notes": notes}
-        promise = ""
+        promise = "  not sure" if answer.thresholds and answer.not_sure else ""
         if kept := answer.calibration:
             values |= {"temperature": kept.temperature, "target": kept.target}
             values |= {"set": answer.label_set, "not_sure": answer.not_sure}

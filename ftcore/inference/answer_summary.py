@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ftcore import answers as answering
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_SHOWN = 50  # of the least sure answers
 CLOSE = 0.1
-"""An answer of an uncalibrated model is unsure if a smaller change of its probabilities gives another."""
+"""An uncalibrated answer of one label is unsure if a smaller change of its probabilities gives another."""
 PROBABILITY = "probability_"  # begins the names of the columns of probabilities
 
 
@@ -24,7 +26,9 @@ class Summary:
     Attributes:
         labels: how many rows have each, the commonest first.
         left_out: rows without an answer.
-        unsure: how many answers are not sure: by the sets of a calibrated model, else by CLOSE.
+        unsure: how many answers are not sure: by the sets of a calibrated model, by `answers.not_sure` where
+            a text may have several labels, else by CLOSE.
+        calibrated, several: which of these it is.
         least_sure: rows of the file with all their columns, the least sure first.
     """
 
@@ -33,6 +37,7 @@ class Summary:
     left_out: int
     unsure: int
     calibrated: bool
+    several: bool
     least_sure: tuple[dict[str, object], ...]
 
 
@@ -46,7 +51,8 @@ def summarize(file: Path, thresholds: Sequence[float] = ()) -> Summary:
     kept: pa.Table | None = None
     with file.open("rb") as source:
         answers = parquet.ParquetFile(source)
-        calibrated = "not_sure" in answers.schema_arrow.names
+        calibrated = "set" in answers.schema_arrow.names
+        least_margin = np.log(answering.CLOSE_ODDS) if thresholds else CLOSE
         for batch in answers.iter_batches(4096):
             answered = batch.filter(pc.is_valid(batch["label"]))
             rows, left_out = rows + len(batch), left_out + len(batch) - len(answered)
@@ -55,7 +61,7 @@ def summarize(file: Path, thresholds: Sequence[float] = ()) -> Summary:
             close = (
                 answered["not_sure"].to_numpy(zero_copy_only=False)
                 if calibrated
-                else margins < CLOSE
+                else margins < least_margin
             )
             unsure += int(np.sum(close))
             least = np.argsort(margins, kind="stable")[:MOST_SHOWN]
@@ -68,15 +74,24 @@ def summarize(file: Path, thresholds: Sequence[float] = ()) -> Summary:
             )
     least_sure = kept.drop_columns("margin").to_pylist() if kept is not None else []
     return Summary(
-        rows, dict(labels.most_common()), left_out, unsure, calibrated, tuple(least_sure)
+        rows,
+        dict(labels.most_common()),
+        left_out,
+        unsure,
+        calibrated,
+        bool(thresholds),
+        tuple(least_sure),
     )
 
 
 def _margins(answers: "pa.RecordBatch", thresholds: Sequence[float]) -> np.ndarray:
-    """By how much the probabilities of each answer must change at least to give another one [rows]."""
+    """By how much the probabilities of each answer must change at least to give another one [rows].
+
+    In points; of several labels, see `answers.distances`.
+    """
     names = [name for name in answers.schema.names if name.startswith(PROBABILITY)]
     shares = np.stack([answers[name].to_numpy() for name in names], 1)
     if thresholds:
-        return np.abs(shares - np.array(thresholds)).min(1)
+        return answering.distances(shares, thresholds)
     best = np.sort(shares, 1)[:, -2:]
     return (best[:, 1] - best[:, 0]) / 2

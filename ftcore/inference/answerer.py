@@ -81,6 +81,8 @@ class Answerer:
         for label, share in zip(labels, shares.T, strict=True):
             columns[f"probability_{label}"] = pa.array(share, mask=is_empty)
         columns["unknown"] = pa.array(unknown, mask=is_empty)
+        if thresholds := self._checkpoint.thresholds:
+            columns["not_sure"] = pa.array(answers.not_sure(shares, thresholds), mask=is_empty)
         return pa.table(columns | self._sets(exact, len(texts)))
 
     def _sets(self, shares: dict[int, list[float]], count: int) -> "dict[str, pa.Array]":

@@ -58,7 +58,10 @@ class Prediction:
 
     @property
     def not_sure(self) -> bool:
-        """Whether a calibrated model cannot name one label at its target."""
+        """Whether a calibrated model cannot name one label at its target, or one of several is close."""
+        if self.thresholds:
+            shares = np.array([list(self.probabilities.values())])
+            return bool(answering.not_sure(shares, list(self.thresholds.values()))[0])
         return self.calibration is not None and len(self.label_set) != 1
 
     @cached_property

@@ -152,7 +152,7 @@ def _join(parts: Unfinished, output: Path) -> Task[Counter[str]]:
     schema = next(parts.tables()).schema
     with answer_files.writer(joined, output.suffix, schema) as write:
         for table in parts.tables():
-            write(table)
+            write(table.select(schema.names))  # an earlier version began with fewer columns
             labels.update(filter(None, table["label"].to_pylist()))
             done += len(table)
             yield Progress("saving", done, parts.rows, "texts")

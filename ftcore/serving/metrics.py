@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from ftcore import answers as answering
 from ftcore.inference.text_model import Answers, TextModel
 from ftcore.serving.batching import Scored
 from ftcore.text.lengths import BOUNDS, TextLengths
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SURE = 0.7
-"""The least probability of a sure answer of a model without a calibration."""
+"""The least probability of a sure answer of one label of a model without a calibration."""
 RECENT = 1_000
 """Texts whose lengths are compared with those of the training data."""
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -63,7 +64,7 @@ class Metrics:
             least = np.array([kept.thresholds[label] for label in self._model.labels])
             return (probabilities >= least).sum(1) != 1
         if self._model.thresholds:
-            return (np.maximum(probabilities, 1 - probabilities) < SURE).any(1)
+            return answering.not_sure(probabilities, self._model.thresholds)
         return probabilities.max(1) < SURE
 
     def text(self, waiting: int) -> str:
@@ -72,7 +73,7 @@ class Metrics:
         if model.calibration:
             unsure = f"without one label at the calibration's target, {model.calibration.target:g}"
         elif model.thresholds:
-            unsure = f"with a label between {1 - SURE:g} and {SURE:g}"
+            unsure = f"of which {answering.CLOSE}"
         else:
             unsure = f"whose answer has a probability below {SURE:g}"
         answers = {("label", label): self._answers[label] for label in model.labels}

@@ -150,10 +150,12 @@ def test_the_summary_counts_labels_and_finds_the_least_sure(base, films, monkeyp
 def test_answers_of_several_labels_are_unsure_near_a_threshold(tmp_path):
     columns = {"row": [0, 1], "text": ["a", "b"], "label": ["x", "x, y"]}
     columns |= {"probability_x": [0.9, 0.9], "probability_y": [0.1, 0.45]}
+    columns |= {f"probability_{number}": [0.01, 0.01] for number in range(40)}  # rare ones
     pd.DataFrame(columns).astype(
-        {"probability_x": "float32", "probability_y": "float32"}
+        {name: "float32" for name in columns if name.startswith("probability_")}
     ).to_parquet(tmp_path / "answers.parquet")
-    summary = answer_summary.summarize(tmp_path / "answers.parquet", (0.5, 0.4))
+    thresholds = (0.5, 0.4, *[0.05] * 40)
+    summary = answer_summary.summarize(tmp_path / "answers.parquet", thresholds)
     assert summary.unsure == 1 and summary.least_sure[0]["row"] == 1
 
 

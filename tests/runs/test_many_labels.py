@@ -21,7 +21,12 @@ from ftcore.experiments.comparison import Pair, Side, sides
 from ftcore.inference import explanation, prediction, table_prediction
 from ftcore.models import checkpoints
 from ftcore.training import best_measure, objective, outcome
-from pages.components.charts import answers_figure, diagnostics_figures, tradeoff_figure
+from pages.components.charts import (
+    answers_figure,
+    curve_figures,
+    diagnostics_figures,
+    tradeoff_figure,
+)
 from pages.components.charts.live_chart import metrics_of
 from pages.components.compare import learning_curve_report, learning_curve_summary, summary
 from pages.components.compare.predictions import DIFFERENT, RunPredictions, texts_in_cell
@@ -177,6 +182,8 @@ def test_a_file_of_answers_lists_the_labels_of_each_text(tmp_path, ending):
     for place, text in ((0, "the film is good"), (2, "bad")):
         [answer] = prediction.predict(base.ref, [text])
         assert tuple(labels[place]) == answer.labels and "blame" in answer.labels
+        near = 2 / 5 <= answer.probabilities["praise"] <= 3 / 5  # the others are never close
+        assert table["not_sure"][place] == answer.not_sure == near
 
 
 def test_half_precision_changes_no_answer():
@@ -251,6 +258,40 @@ def test_macro_f1_leads_and_no_accuracy_is_spoken_of(several):
     ]
     assert "Full most often has exactly the right labels" in verdict.summary(by_accuracy)
     assert "exact match" in tradeoff_figure.tradeoff(by_accuracy).layout.yaxis.title.text
+
+
+def test_a_watched_sentence_is_beside_the_threshold_of_each_side():
+    results, plain = [], fake_results.full_result("full")
+    for mode, thresholds in (("full", (0.5, 0.45, 0.6)), ("last-layer", (0.5, 0.1, 0.6))):
+        [result] = side(mode, 0.05, 1).results
+        config = replace(result.run.config, watch="A fine film.")
+        look = replace(result.diagnostics, thresholds=thresholds)
+        run = replace(result.run, config=config)
+        results.append(replace(result, run=run, diagnostics=look))
+    drawn = curve_figures.watched_sentence(results, 0, 1).layout.shapes
+    assert [line.y0 for line in drawn] == [0.45, 0.1]
+    assert drawn[0].line.color != drawn[1].line.color
+    unknown = replace(results[0], diagnostics=None)
+    assert not curve_figures.watched_sentence([unknown], 0, 1).layout.shapes
+    [half] = curve_figures.watched_sentence([plain], 0, 1).layout.shapes
+    assert half.y0 == 0.5
+
+
+def test_a_run_that_waits_is_named_by_the_measures_that_it_will_have(monkeypatch):
+    spec = replace(datasets.find_spec("sample"), multi_label=True)
+    monkeypatch.setattr(datasets, "find", lambda name: spec)
+    waiting = tracking.run(small_runs.run("queued"))
+    assert metrics_of([waiting]) == {
+        "loss": "Loss",
+        "accuracy": "Exact match",
+        "macro_f1": "Macro F1",
+    }
+    by_loss = replace(waiting, config=replace(waiting.config, best_by="loss"))
+    assert "macro_f1" not in metrics_of([by_loss])
+    begun = replace(waiting, facts={"several_labels": False})
+    assert metrics_of([begun])["accuracy"] == "Accuracy"
+    app = open_page("train", run=waiting.run_id)
+    assert [metric.label for metric in app.metric][:2] == ["Validation, macro F1", "Test, macro F1"]
 
 
 def test_tables_and_maps_count_labels():

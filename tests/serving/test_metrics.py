@@ -53,7 +53,9 @@ def test_unsure_is_below_a_threshold_or_by_the_sets_of_a_calibration():
     kept = Calibration(1.0, 0.9, dict.fromkeys(LABELS, 0.04), 100)
     text = counted(small_model(calibration=kept), shares)
     assert value(text, "unsure_total") == 4 and "target, 0.9" in text  # all have both labels
-    assert value(counted(small_model(thresholds=(0.5, 0.5)), shares), "unsure_total") == 2
+    assert value(counted(small_model(thresholds=(0.5, 0.5)), shares), "unsure_total") == 1
+    text = counted(small_model(thresholds=(0.7, 0.05)), shares)
+    assert value(text, "unsure_total") == 3 and "within a factor of 1.5" in text
 
 
 def test_answers_with_several_labels_count_for_each():

@@ -1,5 +1,6 @@
 """Still charts of values that change while runs train: loss, accuracy, answers to watched sentences."""
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from ftcore.experiments.result import Result
 from pages.components.charts import run_curves
 from pages.components.charts.figure_parts import GREY, add_band, empty_figure
 from pages.components.charts.live_chart import AXES, Trace, metrics_of, points
+from pages.components.charts.measures import several_labels
 from pages.components.text.escaping import escape_html
 
 TITLE_LENGTH = 110  # characters of a sentence above its chart
@@ -57,7 +59,10 @@ def _add_run(fig: go.Figure, trace: Trace, metric: str, axis: str, is_reference:
 def watched_sentence(
     results: Sequence[Result], sentence: int, label: int, axis: str = "step"
 ) -> go.Figure:
-    """The probability of a class for one watched sentence, a line for each side, with a band over seeds."""
+    """The probability of a class for one watched sentence, a line for each side, with a band over seeds.
+
+    Dashed: a half; where a text may have several labels, the threshold of each side.
+    """
     fig = empty_figure(escape_html(shortened(results[0].run.config.watched[sentence])), height=230)
     lanes = run_curves.watched(results, sentence, label)
     has_band = len({result.run.config.seed for result in results}) > 1
@@ -71,7 +76,14 @@ def watched_sentence(
         hover = f"{name}<br>%{{y:.0%}}<extra></extra>"
         style = {"mode": "lines", "line": line, "cliponaxis": False, "hovertemplate": hover}
         fig.add_scatter(x=x, y=y, name=name, **style)
-    fig.add_hline(y=0.5, line={"dash": "dash", "width": 1.5, "color": GREY}, layer="below")
+    dashed = {"dash": "dash", "width": 1.5}
+    if several_labels(results[0].run):
+        for lane, colour in zip(lanes, colours, strict=True):
+            threshold = lane.history["threshold"].iloc[0]
+            if not math.isnan(threshold):  # it is known once the run has finished
+                fig.add_hline(y=threshold, line=dashed | {"color": colour}, layer="below")
+    else:
+        fig.add_hline(y=0.5, line=dashed | {"color": GREY}, layer="below")
     fig.update_layout(meta={"legend": "picture"})  # a page has one legend for all its sentences
     fig.update_xaxes(title_text=AXES[axis], rangemode="tozero", nticks=6)
     fig.update_yaxes(title_text=escape_html(results[0].run.facts["labels"][label]))

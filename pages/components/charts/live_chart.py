@@ -15,6 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.charts.component import script_component
+from pages.components.charts.measures import by_macro_f1, several_labels
 from pages.components.shell import assets
 from pages.components.text.labels import accuracy_title
 
@@ -57,10 +58,10 @@ def axis_input(key: str, label: str = "Horizontal axis", **options: Any) -> str:
 
 def metrics_of(runs: "Iterable[Run]") -> dict[str, str]:
     """The titles of the metrics to draw of runs: macro F1 if the best model of one of them is kept by it."""
-    facts = [run.facts for run in runs]
-    several = bool(facts) and all(each.get("several_labels", False) for each in facts)
+    runs = list(runs)
+    several = bool(runs) and all(map(several_labels, runs))
     metrics = METRICS | {"accuracy": accuracy_title(several)}
-    if not any(each.get("best_by") == "macro-f1" for each in facts):
+    if not any(map(by_macro_f1, runs)):
         del metrics["macro_f1"]
     return metrics
 

@@ -1,5 +1,6 @@
 """Curves of several runs for one pair of charts, each with a name and a colour of its own."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ def mean(histories: list[pd.DataFrame]) -> pd.DataFrame:
 def watched(results: "Sequence[Result]", sentence: int, label: int) -> list[Curve]:
     """One curve per side: the probability of a class for one watched sentence, by step.
 
-    `probability` is the mean over the side's seeds, `low` and `high` are the extremes.
+    `probability` is the mean over the side's seeds, `low` and `high` are the extremes. `threshold`, where a
+    text may have several labels, is that of the models that were kept, the mean over the seeds; else NaN.
     """
     curves = []
     fair = [result.on_fair_clock() for result in results]
@@ -95,8 +97,15 @@ def watched(results: "Sequence[Result]", sentence: int, label: int) -> list[Curv
             table = by_step[[*(axis for axis in AXES if axis != "step"), "probability"]].mean()
             table["low"] = by_step["probability"].min()
             table["high"] = by_step["probability"].max()
+            table["threshold"] = _threshold(group, label)
             curves.append(Curve(group[0].run, table.reset_index(), name))
     return curves
+
+
+def _threshold(results: "Sequence[Result]", label: int) -> float:
+    looks = [result.diagnostics for result in results if result.diagnostics]
+    known = [look.thresholds[label] for look in looks if look.thresholds]
+    return sum(known) / len(known) if known else math.nan
 
 
 def is_reference(run: Run) -> bool:

@@ -12,6 +12,7 @@ from ftcore.experiments.result import Result
 from pages.components.charts import curve_figures, diagnostics_figures, run_curves
 from pages.components.charts.figure import figure
 from pages.components.charts.live_chart import axis_input
+from pages.components.charts.measures import several_labels
 from pages.components.compare import choices
 from pages.components.compare.predictions import run_predictions
 from pages.components.compare.result_cache import cached_figure
@@ -107,6 +108,8 @@ def watched_sentences(results: list[Result]) -> None:
     names, groups = zip(*grouping.group_by_settings(watching), strict=True)
     colours = run_curves.colours([group[0].run.config.mode for group in groups])
     st.html(colour_legend(dict(zip(names, colours, strict=True))))
+    if several_labels(watching[0].run):
+        st.caption("Dashed: from this probability on, the model that was kept says the label.")
     with st.grid(2, min_column_width=320, gap="medium") as grid:
         for number in range(len(watching[0].run.config.watched)):
             draw = partial(curve_figures.watched_sentence, watching, number, label, axis)

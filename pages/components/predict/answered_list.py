@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from ftcore import formatting
+from ftcore import answers, formatting
 from ftcore.errors import UnfreezeError
 from ftcore.formatting import count, percent
 from ftcore.inference import answer_summary, answered_files, answering
@@ -112,11 +112,11 @@ def _sentence(summary: Summary) -> str:
         have = "1 has" if summary.left_out == 1 else f"{count(summary.left_out)} have"
         parts.append(f"{have} none, as the text is empty or cannot be read.")
     if answered:
-        rule = (
-            "the set of labels is not one"
-            if summary.calibrated
-            else f"another answer is within {100 * CLOSE:.0f} points"
-        )
+        rule = f"another answer is within {100 * CLOSE:.0f} points"
+        if summary.calibrated:
+            rule = "the set of labels is not one"
+        elif summary.several:
+            rule = answers.CLOSE
         share = percent(summary.unsure / answered)
         parts.append(f"Not sure: {count(summary.unsure)} ({share}), where {rule}.")
     return " ".join(parts)

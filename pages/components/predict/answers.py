@@ -79,7 +79,8 @@ def _answer(choice: CheckpointChoice, prediction: "Prediction") -> None:
     probabilities = prediction.probabilities
     st.markdown(f"**{escape_markdown(choice.title)}** {choice.badge}")
     if prediction.thresholds:
-        st.markdown(f"Answer: **{escape_markdown(prediction.label)}**")
+        sure = ":orange-badge[not sure]" if prediction.not_sure else ""
+        st.markdown(f"Answer: **{escape_markdown(prediction.label)}** {sure}")
     colours = class_colours(list(probabilities))
     st.html(probability_bars(probabilities, colours, prediction.labels, prediction.thresholds))
     if kept := prediction.calibration:

@@ -19,6 +19,7 @@ from ftcore.relevance import shown_values
 from ftcore.runs.checks import data_fault
 from ftcore.runs.scheduler import scheduler
 from pages.components.charts.live_chart import Trace, axis_input, live_charts, metrics_of, pack
+from pages.components.charts.measures import by_macro_f1, several_labels
 from pages.components.charts.palette import BADGES, mode_badge
 from pages.components.forms import settings_form
 from pages.components.forms.layer_picture import layer_picture
@@ -229,13 +230,12 @@ def _layers(run: tracking.Run, history: pd.DataFrame) -> None:
 
 
 def _metrics(run: tracking.Run, history: pd.DataFrame) -> None:
-    by_f1 = run.facts.get("best_by") == "macro-f1"
+    by_f1, several = by_macro_f1(run), several_labels(run)
     best = history.loc[history["split"] == "val", "macro_f1" if by_f1 else "accuracy"].max()
     trained = history[history["split"] == "train"]
     seconds = trained["seconds"].max()
     speed = trained["examples"].max() / seconds if seconds else math.nan
     tested, test_texts = run.metrics.get("test_accuracy"), run.facts.get("test_texts")
-    several = run.facts.get("several_labels", False)
     with st.grid(4 + by_f1 + several, min_column_width=150, border=True):
         name = "Validation, macro F1" if by_f1 else "Best validation"  # no longer, for phones
         help = "The best so far." if by_f1 else None

@@ -10,6 +10,7 @@ from ftcore.experiments import grouping
 from ftcore.formatting import accuracy
 from ftcore.relevance import shown_values
 from ftcore.tracking import Run
+from pages.components.charts.measures import several_labels
 from pages.components.charts.run_curves import is_reference, labels
 from pages.components.text.escaping import escape_markdown
 from pages.components.text.labels import accuracy_title, feature_time
@@ -43,7 +44,7 @@ def warn_if_unfair(runs: Sequence[Run]) -> None:
 def run_facts(run: Run) -> dict[str, str]:
     """Results of a run, then its settings, as text; unknown values are left out."""
     metrics, facts = run.metrics, run.facts
-    right = accuracy_title(facts.get("several_labels", False)).lower()
+    right = accuracy_title(several_labels(run)).lower()
     rows: dict[str, str | None] = {
         "Status": run.status,
         "Message": run.message if run.status != "finished" else None,

@@ -127,21 +127,23 @@ with choose:
     text = "TF-IDF with logistic regression, a linear probe, the majority class: on the same texts."
     options = {"key": "compare_references", "persist_state": "session", "help": text}
     references = st.toggle("Reference lines", True, **options)
-    rates = {}
-    with st.expander("More settings"):
-        with st.grid(2, min_column_width=180, gap="medium") as grid:
-            for mode in modes:
-                with grid.cell():
-                    label = f"{mode_title(mode)}: learning rate"
-                    key = f"compare_rate_{mode}{'_encoder' if form.encoder() else ''}"
-                    default = form.mode_defaults(mode)["learning_rate"]
-                    options = {"step": None, "format": "%g", "key": key}
-                    rates[mode] = number_input(label, 1e-6, 10.0, default, **options)
-        st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
-        with st.grid(2, min_column_width=180, gap="medium") as grid:
-            for name in SHARED_MORE[kind]:
-                with grid.cell():
-                    form.setting_input(name, explain=True)
+    keys = {mode: f"compare_rate_{mode}{'_encoder' if form.encoder() else ''}" for mode in modes}
+    rates = {mode: form.mode_defaults(mode)["learning_rate"] for mode in modes}
+    more = st.expander("More settings", key="compare_more", on_change="rerun")
+    if more.open:  # half of the page's inputs
+        with more:
+            with st.grid(2, min_column_width=180, gap="medium") as grid:
+                for mode in modes:
+                    with grid.cell():
+                        label = f"{mode_title(mode)}: learning rate"
+                        options = {"step": None, "format": "%g", "key": keys[mode]}
+                        number_input(label, 1e-6, 10.0, rates[mode], **options)
+            st.page_link("train.py", label="Find a rate for a mode", icon=":material/troubleshoot:")
+            with st.grid(2, min_column_width=180, gap="medium") as grid:
+                for name in SHARED_MORE[kind]:
+                    with grid.cell():
+                        form.setting_input(name, explain=True)
+    rates |= {mode: st.session_state[key] for mode, key in keys.items() if key in st.session_state}
 
 
 def planned() -> list[FineTuneConfig]:

@@ -63,10 +63,12 @@ with inputs:
     with limit:
         form.limit_input()
     rate_search(search_clicked)
-    with st.expander("More settings"), st.grid(3, min_column_width=180, gap="medium") as grid:
-        for name in form.more_settings():
-            with grid.cell():
-                form.setting_input(name, explain=True)
+    more = st.expander("More settings", key="train_more", on_change="rerun")
+    if more.open:  # half of the page's inputs
+        with more, st.grid(3, min_column_width=180, gap="medium") as grid:
+            for name in form.more_settings():
+                with grid.cell():
+                    form.setting_input(name, explain=True)
 
 with summary.container(border=True):
     layer_picture(form.freezing_config(), spec, key="layers", on_choice=form.choose_groups)

@@ -71,7 +71,7 @@ def test_one_click_queues_an_experiment_with_the_defaults(monkeypatch):
 
 def test_the_form_decides_which_runs_are_queued(monkeypatch):
     small_runs.hold_experiments(monkeypatch)
-    app = open_page("compare")
+    app = open_page("compare", session={"compare_more": True})
     app.get("button_group")[1].set_value(["full", "custom"]).run()
     for name, value in (("seeds", 2), ("epochs_4", 3), ("rate_custom", 0.005)):
         app.number_input(key=f"compare_{name}").set_value(value).run()
@@ -151,7 +151,7 @@ def test_a_button_reaches_all_runs_in_a_safe_order(monkeypatch, label, action, s
     order = states if action == "resume" else states[::-1]
     ids = {state: record(mode, status=state) for mode, state in zip(MODES[1:], order, strict=False)}
     reached: list[str] = []
-    monkeypatch.setattr(scheduler, action, lambda *run_ids: reached.extend(run_ids))
+    monkeypatch.setattr(scheduler, action, lambda *run_ids, **_: reached.extend(run_ids))
     app = press(open_page("compare", experiment="one"), label)
     assert reached == [ids[state] for state in states] and not app.exception
 

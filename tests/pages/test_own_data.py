@@ -53,7 +53,7 @@ def test_a_run_says_if_its_data_is_gone_and_many_labels_have_no_weights(tmp_path
     assert not app.exception and "The data of this run, films, is gone" in text(app)
     several = [messy_tables.Row(f"text {n}", "a;b" if n % 2 else "a") for n in range(60)]
     add(messy_tables.write(tmp_path / "several.csv", several), "several", label_separator=";")
-    app = open_page("train")
+    app = open_page("train", session={"train_more": True})
     app.selectbox(key="setting_dataset").set_value("several").run()
     app.text_input(key="setting_class_weights").set_value("balanced").run()
     press(app, "Start")

@@ -27,6 +27,10 @@ from tests.helpers.app_pages import button, button_labels, open_page, press, tex
 pytestmark = pytest.mark.usefixtures("small_checkpoints")
 
 
+OPEN = {"train_more": True}
+"""The state of a session in which "More settings" is open."""
+
+
 def layer_states(app: AppTest) -> list[str]:
     """The states in the data that the picture of the layers received."""
     data = json.loads(app.get("bidi_component")[0].proto.json)
@@ -36,7 +40,7 @@ def layer_states(app: AppTest) -> list[str]:
 def test_form_describes_what_trains_how_long_and_that_the_head_is_replaced():
     app = open_page("train")
     assert not app.exception
-    assert "word vectors" in text(app) and "4 classes before, 2 now" in text(app)
+    assert "(100.0%)" in text(app) and "4 classes before, 2 now" in text(app)
     assert re.search(r"About \d+ (s|min) on this machine", text(app))
     app.segmented_control(key="setting_mode").set_value("last-layer").run()
     assert "Trains 18 of" in text(app)
@@ -58,7 +62,7 @@ def test_after_a_custom_run_the_form_shows_the_time_and_the_run_in_training():
 
 
 def test_presets_and_modes_fill_the_form():
-    app = open_page("train")
+    app = open_page("train", session=OPEN)
     assert app.segmented_control(key="preset").value == "Quick"
     app.segmented_control(key="setting_mode").set_value("last-layer").run()
     epochs = mode_defaults("last-layer").epochs
@@ -81,7 +85,7 @@ def inputs(app: AppTest) -> set[str]:
 
 
 def test_settings_with_an_effect_have_an_input_and_a_missing_path_is_an_error_before_a_run():
-    app = open_page("train")
+    app = open_page("train", session=OPEN)
     app.selectbox(key="setting_dataset").set_value("imdb").run()
     relevant = {each.name for each in relevant_settings(FineTuneConfig(dataset="imdb"))}
     assert inputs(app) == relevant and "groups" not in relevant
@@ -99,7 +103,7 @@ def test_settings_with_an_effect_have_an_input_and_a_missing_path_is_an_error_be
 
 def test_form_keeps_its_values_and_start_queues_a_run_with_them(small_checkpoints, monkeypatch):
     monkeypatch.setattr(scheduler, "submit", tracking.create_run)
-    app = open_page("train")
+    app = open_page("train", session=OPEN)
     app.number_input(key="setting_seed").set_value(5).run()
     app.switch_page("data.py").run()
     app.switch_page("train.py").run()
@@ -114,7 +118,7 @@ def test_form_keeps_its_values_and_start_queues_a_run_with_them(small_checkpoint
 
 
 def test_modes_are_those_of_the_checkpoint_and_custom_groups_are_checked():
-    app = open_page("train")
+    app = open_page("train", session=OPEN)
     mode = app.segmented_control(key="setting_mode")
     assert mode.options == list(map(mode_title, DEFAULTS["lesson"]))
     app = mode.set_value("custom").run()
@@ -205,7 +209,8 @@ def test_finished_run_can_be_tried_or_repeated_with_its_settings():
     run_id = small_runs.run(name="mine", mode="last-3", epochs=3, seed=11, dropout=0.3)
     app = press(open_page("train", run=run_id), "Try it")
     assert app.title[0].value == "Predict" and run_id in app.query_params["models"]
-    app = press(open_page("train", run=run_id), "Run again with these settings")
+    app = open_page("train", session=OPEN, run=run_id)
+    app = press(app, "Run again with these settings")
     assert app.title[0].value == "Train" and "run" not in app.query_params
     assert app.segmented_control(key="setting_mode").value == "last-3"
     values = [app.number_input(key=f"setting_{name}").value for name in ("seed", "dropout")]

@@ -50,6 +50,16 @@ def threads_of_each(count: int) -> int:
     return max(1, torch.get_num_threads() // count)
 
 
+def check_threads(count: int) -> None:
+    """Raise UsageError if a run asks for more CPU threads than there are cores, which would slow it down."""
+    most = _cores()
+    if count > most:
+        raise UsageError(
+            f"This machine has {most} CPU core{'s' * (most > 1)}, and more threads only wait for each "
+            f"other: choose {most} thread{'s' * (most > 1)} or fewer (--threads)."
+        )
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

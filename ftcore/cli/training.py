@@ -49,12 +49,12 @@ def _train(given: dict[str, Any], others: dict[str, Any], out: Printer) -> int:
         raise UsageError(
             "Start the command without torchrun: it starts the processes of --devices itself."
         )
+    config = FineTuneConfig.from_dict(others | given)  # before imports that take a second
     from ftcore import tracking
     from ftcore.runs import workers
     from ftcore.runs.checks import check_config, refuse_unused_paths
 
     workers.check()
-    config = FineTuneConfig.from_dict(others | given)
     refuse_unused_paths(config)
     refuse_ignored(given, config)
     check_config(config)

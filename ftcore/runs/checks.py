@@ -19,7 +19,7 @@ MAX_CONFIG_CHARACTERS = 8_000  # a tracking server limits the length of a tag
 def check_config(config: FineTuneConfig) -> None:
     """Refuse settings with which a run cannot succeed, so that nothing is recorded.
 
-    Raises UnfreezeError if a dataset, checkpoint, path, layer group or device does not exist.
+    Raises UnfreezeError if a dataset, checkpoint, path, layer group, device or CPU core does not exist.
     """
     if len(json.dumps(config.to_dict())) > MAX_CONFIG_CHARACTERS:
         raise UsageError(
@@ -59,6 +59,10 @@ def check_config(config: FineTuneConfig) -> None:
     if config.source_task_data:
         task = source_task(config)
         datasets.check_source(task, config.source_task_data) if task else None
+    if config.threads and workers.kind() == "local":
+        from ftcore import devices  # imports torch
+
+        devices.check_threads(config.threads)
     if config.devices > 1:
         _check_devices(config)
     elif config.device not in ("auto", "cpu") and workers.kind() == "local":

@@ -110,11 +110,14 @@ def test_a_killed_process_interrupts_the_run_which_resumes_bit_for_bit(started):
     assert list(known.values()) == losses(whole)
 
 
-def test_devices_that_are_not_there_are_refused_in_a_sentence(monkeypatch):
+def test_devices_and_cores_that_are_not_there_are_refused_in_a_sentence(monkeypatch):
     monkeypatch.setattr(devices, "_cores", lambda: 2)
     check_config(FineTuneConfig(devices=2, device="cpu"))
     with pytest.raises(UsageError, match="2 CPU cores for a run: choose 2 devices or fewer"):
         check_config(FineTuneConfig(devices=3, device="cpu"))
+    check_config(FineTuneConfig(threads=2))
+    with pytest.raises(UsageError, match=r"2 CPU cores.*choose 2 threads or fewer"):
+        check_config(FineTuneConfig(threads=3))
     with pytest.raises(UsageError, match="give the epochs or steps"):
         check_config(FineTuneConfig(devices=2, device="cpu", minutes=1))
     with pytest.raises(UsageError, match="no text for each of 2 devices"):

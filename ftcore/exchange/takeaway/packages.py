@@ -93,8 +93,8 @@ def _pack(package: Package, folder: Path) -> Task[bytes]:
 def _wait(process: subprocess.Popen[bytes]) -> Generator[Progress, None, None]:
     """Wait for npm; end it if the task is closed, or after 15 minutes."""
     try:
-        for _ in range(round(_TIMEOUT_SECONDS / _POLL_SECONDS)):
-            yield Progress("downloading", 0, None)
+        for poll in range(round(_TIMEOUT_SECONDS / _POLL_SECONDS)):
+            yield Progress("downloading", poll * _POLL_SECONDS, None, "seconds")
             try:
                 process.wait(_POLL_SECONDS)
                 return

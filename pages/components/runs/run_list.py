@@ -131,7 +131,7 @@ def delete_dialog(names: Mapping[str, str]) -> None:
     """Ask before the runs, their names by run id, are deleted."""
     st.markdown("\n".join(f"- {escape_markdown(name)}" for name in names.values()))
     size = formatting.size(sum(tracking.disk_use(names).values()))
-    st.caption(f"Deletes their curves, figures and fine-tuned models: {size}.")
+    st.caption(f"Curves, figures and fine-tuned models are deleted: {size}.")
 
     def delete() -> None:
         scheduler.delete(*names)

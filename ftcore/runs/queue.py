@@ -10,6 +10,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -176,10 +177,13 @@ class RunQueue:
             job.place, other.place = other.place, job.place
             self._sort()
 
-    def can_move(self, run_id: str, by: int) -> bool:
-        """Whether `move` would change anything."""
+    def movable(self, by: int) -> set[str]:
+        """Ids of the waiting runs that `move` would move."""
+        own: dict[tuple[str, str], list[str]] = defaultdict(list)
         with self._changed:
-            return None not in self._pair(run_id, by)
+            for job in self._waiting:
+                own[job.person, job.priority].append(job.run_id)
+        return {run_id for ids in own.values() for run_id in (ids[1:] if by < 0 else ids[:-1])}
 
     def _pair(self, run_id: str, by: int) -> tuple[Job | None, Job | None]:
         """A waiting run, and the one before or behind it among the person's runs of its priority."""

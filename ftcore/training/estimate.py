@@ -1,5 +1,6 @@
 """How long a run will take, before it starts: what it has to compute, at the pace of earlier runs."""
 
+import itertools
 import math
 import statistics
 
@@ -28,13 +29,13 @@ _REMEMBERED = 5  # runs whose pace counts
 
 def seconds(config: FineTuneConfig, runs: pd.DataFrame) -> float:
     """From start to end. `runs` are earlier ones, newest first, as `tracking.runs` lists them."""
-    same = (runs["status"] == "finished") & (runs["mode"] == config.mode)
+    wanted = "finished", config.mode
+    earlier = zip(runs["status"], runs["mode"], runs["config"], runs["seconds"], strict=True)
+    same = ((each, time) for status, mode, each, time in earlier if (status, mode) == wanted)
     paces = [
-        run_seconds / work(earlier)
-        for earlier, run_seconds in runs.loc[same, ["config", "seconds"]]
-        .head(_REMEMBERED)
-        .to_numpy()
-        if (run_seconds or 0) > 0 and datasets.find(earlier.dataset)
+        run_seconds / work(each)
+        for each, run_seconds in itertools.islice(same, _REMEMBERED)
+        if (run_seconds or 0) > 0 and datasets.find(each.dataset)
     ]
     pace = statistics.median(paces) if paces else 1.0
     if config.budgeted:

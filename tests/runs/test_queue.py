@@ -252,7 +252,7 @@ def test_people_take_turns_and_a_high_priority_is_first_among_ones_own(training)
     urgent, other = submit("a4", "Ann", "high"), submit("b1", "Ben")
     assert scheduler.queue.order() == [first, other, urgent, second, third]
     assert tracking.run(other).person == "Ben"
-    assert not scheduler.queue.can_move(other, 1) and not scheduler.queue.can_move(urgent, 1)
+    assert scheduler.queue.movable(1) == {second} and scheduler.queue.movable(-1) == {third}
     scheduler.queue.move(third, -1)
     assert scheduler.queue.order() == [first, other, urgent, third, second]
     training.finish("a1", "a2", "a3", "a4", "b1")

@@ -37,10 +37,12 @@ def _draw(drawn: list[str]) -> None:
         st.markdown(f"**Waiting: {waiting}**, {how}")
         names = {run_id: run_id[:8] for run_id in run_ids}
         names |= {run_id: escape_markdown(run.name) for run_id, run in runs.items()}
+        movable = {by: scheduler.queue.movable(by) for by in (-1, 1)}
         for place, run_id in enumerate(run_ids[begun : begun + MAX_SHOWN], 1):
             before = names[run_ids[begun + place - 2]]
             caption = _caption(runs.get(run_id), several) or f"after {before}"
-            _waiting_run(run_id, place, names[run_id], caption)
+            fixed = [by for by in movable if run_id not in movable[by]]
+            _waiting_run(run_id, place, names[run_id], caption, fixed)
         if waiting > MAX_SHOWN:
             st.caption(f"and {waiting - MAX_SHOWN} more")
 
@@ -54,11 +56,12 @@ def _caption(run: tracking.Run | None, several: bool) -> str:
     return ", ".join(filter(None, (person, priority)))
 
 
-def _waiting_run(run_id: str, place: int, name: str, caption: str) -> None:
+def _waiting_run(run_id: str, place: int, name: str, caption: str, fixed: list[int]) -> None:
+    """Draw a run; `fixed`: where it cannot be moved, -1 for earlier, 1 for later."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"{place}. {name}", width="stretch")
         st.caption(caption, width="content")
         for label, icon, by in (("Earlier", "arrow_upward", -1), ("Later", "arrow_downward", 1)):
-            disabled = not scheduler.queue.can_move(run_id, by)
-            action_button(label, icon, run_id, partial(scheduler.queue.move, run_id, by), disabled)
+            move = partial(scheduler.queue.move, run_id, by)
+            action_button(label, icon, run_id, move, by in fixed)
         action_button("Take off", "close", run_id, partial(scheduler.stop, run_id))

@@ -125,14 +125,16 @@ if dataset is None:
     while len(loaded_datasets()) > MAX_LOADED:
         loaded_datasets().pop(next(iter(loaded_datasets())), None)
 
+val_rows = list(dataset.val_rows)
+train_rows = sorted({*range(len(dataset.train.texts))} - {*val_rows})
 if card is None:
+    train_rows, val_rows = datasets.split(dataset, seed=0)
     if dataset.synthetic:
         st.info(
             "Synthetic: our own generator wrote these reviews, with negation and contrast, to show what "
             "fine-tuning all layers can do that a new last layer cannot.",
             icon=":material/science:",
         )
-    train_rows, val_rows = datasets.split(dataset, seed=0)
     with st.grid(columns=4, min_column_width=150, border=True):
         st.metric("Training", formatting.count(len(train_rows)))
         st.metric("Validation", formatting.count(len(val_rows)), help="5% of the training texts.")
@@ -144,4 +146,11 @@ if card is None:
     with actions:
         train_button(name, source)
         second_look_button()
-texts_view(dataset)
+texts_view(
+    dataset,
+    {
+        "Training": dataset.train.at(train_rows),
+        "Validation": dataset.train.at(val_rows),
+        "Test": dataset.test,
+    },
+)

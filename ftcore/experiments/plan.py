@@ -77,7 +77,8 @@ def plan_versions(
     name = datasets.without_version(str(settings.get("dataset", SETTINGS["dataset"].default)))
     if not datasets.find_spec(name).stored:
         raise UsageError(
-            f"{datasets.title(name)} is built in and has one version: give data of your own (--dataset)."
+            f"The dataset {datasets.title(name)} is built in and has one version: give data of "
+            "your own (--dataset)."
         )
     distinct = sorted(set(numbers))
     if len(distinct) != 2:

@@ -82,11 +82,13 @@ def look(config: FineTuneConfig, part: Listed = "all") -> Task[SecondLook]:
     spec = datasets.find_spec(name)
     if part == "validation" and not spec.validation_size:
         raise UsageError(
-            f"{spec.title} has no validation part of its own, as it is drawn by seed: choose train."
+            f"The dataset {spec.title} has no validation part of its own, as it is drawn by seed: "
+            "choose train."
         )
     if spec.sizes[0] < 2:
         raise UsageError(
-            f"{spec.title} has fewer than two labelled texts to learn from: give some labels first."
+            f"The dataset {spec.title} has fewer than two labelled texts to learn from: give some "
+            "labels first."
         )
     chosen, note = untaught_body.choose(config.checkpoint, name)
     if note:

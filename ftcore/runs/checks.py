@@ -112,8 +112,8 @@ def refuse_unused_paths(*configs: FineTuneConfig) -> None:
     for spec in (datasets.find(config.dataset) for config in configs if config.source):
         if spec and not spec.takes_source:
             raise UsageError(
-                f"{spec.title} takes no source, as it is stored here or built in: choose the dataset imdb "
-                "or ag_news, or omit the source (--source)."
+                f"The dataset {spec.title} takes no source, as it is stored here or built in: choose the "
+                "dataset imdb or ag_news, or omit the source (--source)."
             )
     new = any(config.checkpoint == NEW_MODEL for config in configs)
     if not new and any(config.vectors for config in configs):

@@ -1,8 +1,12 @@
 """Data: the figures of a dataset, where it is read from, and its texts."""
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from ftcore import formatting
+from tests.helpers import own_data
 from tests.helpers.app_pages import html, open_page, press, text
 from tests.helpers.dataset_files import ROWS, csvs
 
@@ -39,6 +43,16 @@ def test_sample_is_shown_at_once_and_called_synthetic():
     assert len(html(app)) == 10 and len(app.get("plotly_chart")) == 2
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_chart_counts_the_training_texts_of_the_figures(tmp_path, stored):
+    if stored:
+        own_data.add_reviews(tmp_path)
+    app = open_page("data", dataset="mine" if stored else "sample")
+    [bars] = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert metrics(app)["Validation"] != "0"
+    assert formatting.count(sum(bars["x"])) == metrics(app)["Training"]
+
+
 def test_the_dataset_of_an_address_is_chosen_and_waits_for_a_click():
     app = open_page("data", dataset="imdb")
     for _ in range(2):
@@ -57,9 +71,9 @@ def test_a_local_folder_is_shown_and_read_again_once_it_has_changed(reviews):
     assert str(reviews) in text(app)
     shown = "".join(html(app))
     assert "<script" not in shown and "&lt;script&gt;" in shown and "<b>" not in shown
-    assert "**50.0%** of the texts are longer" in text(app)
+    assert "**50.0%** of the training texts are longer" in text(app)
     app.select_slider(key="data_longest").set_value(384).run()
-    assert "**0.0%** of the texts" in text(app)
+    assert "**0.0%** of the training texts" in text(app)
     (reviews / "test" / "neg" / "0_5.txt").unlink()
     reviews.touch()
     assert metrics(load_imdb(reviews))["Test"] == "23"
@@ -90,14 +104,18 @@ def test_how_files_were_read_is_said(reviews):
 
 def test_examples_have_pages_a_search_and_a_class(reviews):
     app = load_imdb(reviews)
-    assert "24 of 24 texts" in text(app)
+    assert "22 of 22 texts" in text(app)
     examples = html(app)
     for number in (2, 3):
         app.get("pagination")[0].set_value(number).run()
         examples += html(app)
+    app.get("button_group")[0].set_value("Validation").run()
+    assert "2 of 2 texts" in text(app)
+    examples += html(app)
+    app.get("button_group")[0].set_value("Training").run()
     assert len(examples) == len(set(examples)) == 24
     app.text_input(key="data_query").set_value("NUMBER 7.").run()
-    assert "2 of 24 texts" in text(app)
+    assert "2 of 22 texts" in text(app)
     assert all("<mark" in example for example in html(app))
     app.get("button_group")[1].set_value("positive").run()
     assert len(html(app)) == 1 and "train/pos" in html(app)[0]

@@ -24,7 +24,7 @@ def base():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"source": "."}, "takes no source"),
+        ({"source": "."}, "^The dataset .* takes no source"),
         ({"mode": "majority", "source": "."}, "takes no source"),
         ({"vectors": "."}, "omit them"),
         ({"mode": "tfidf", "vectors": "."}, "omit them"),

@@ -78,7 +78,7 @@ def take_back(stored: Card, number: int, by: str) -> int:
         now = _current(stored)
         entries = journal.read(now)
         if not 1 <= number <= len(entries) or entries[number - 1].text < 0:
-            raise UsageError(f"{now.title} has no change {count(number)} to take back.")
+            raise UsageError(f"The dataset {now.title} has no change {count(number)} to take back.")
         entry = entries[number - 1]
         gone = {each.takes_back for each in entries}
         later = [
@@ -155,7 +155,7 @@ def _current(stored: Card) -> Card:
 
 def _check(each: Change, stored: Card, before: Originals) -> None:
     if not 0 <= each.text < len(before.labels):
-        raise UsageError(f"{stored.title} has no text {each.text}.")
+        raise UsageError(f"The dataset {stored.title} has no text {each.text}.")
     for name in each.label or ():
         if name not in stored.labels:
             shown = validation.printable(name)

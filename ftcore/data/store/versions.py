@@ -57,7 +57,7 @@ def at(stored: Card, number: int | None = None) -> Card:
     number = len(entries) if number is None else number
     if number > len(entries):
         raise UsageError(
-            f"{stored.title} has no version {count(number)}: its newest is {count(len(entries))}."
+            f"The dataset {stored.title} has no version {count(number)}: its newest is {count(len(entries))}."
         )
     if not number:
         return original

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from ftcore.data.tables.json_values import PARSE_AS_WRITTEN
+from ftcore.data.tables import json_values
 
 _CHUNK = 1 << 20  # characters
 _NEAR_END = (
@@ -20,14 +20,15 @@ class TextStream(Protocol):
 class JsonDocument:
     """The values of an array or an object, one at a time; numbers are texts, as they are written.
 
-    All methods raise ValueError where the document is no JSON, or ends too early.
+    All methods raise ValueError where the document is no JSON, or ends too early, and say at which character.
     """
 
     def __init__(self, stream: TextStream) -> None:
         self._stream = stream
-        self._decoder = json.JSONDecoder(**PARSE_AS_WRITTEN)
+        self._decoder = json.JSONDecoder(**json_values.PARSE_AS_WRITTEN)
         self._text = ""
         self._position = 0
+        self._forgotten = 0  # characters before `_text`
         self._is_whole = False  # nothing follows `_text`
 
     def peek(self) -> str:
@@ -63,9 +64,9 @@ class JsonDocument:
             except json.JSONDecodeError as error:
                 is_cut = error.pos > len(self._text) - _NEAR_END or "Unterminated" in error.msg
                 if self._is_whole or not is_cut:
-                    raise
+                    raise self._fault(json_values.fault(error), error.pos) from None
             except RecursionError:
-                raise ValueError("nested too deeply") from None
+                raise self._fault("nested too deeply", self._position) from None
             else:
                 if end < len(self._text) or self._is_whole:  # a number may go on
                     self._position = end
@@ -84,11 +85,15 @@ class JsonDocument:
     def _expect(self, character: str) -> None:
         if self.peek() != character:
             found = repr(self.peek()) if self.peek() else "the end"
-            raise ValueError(f"{found} in place of {character!r}")
+            raise self._fault(f"{found} in place of {character!r}", self._position)
         self._position += 1
+
+    def _fault(self, what: str, position: int) -> ValueError:
+        return ValueError(f"{what} at character {self._forgotten + position + 1:,}")
 
     def _read_more(self) -> None:
         """Read as much again as there is, and forget what lies behind."""
         rest = self._text[self._position :]
+        self._forgotten += self._position
         more = self._stream.read(max(_CHUNK, len(rest)))
         self._text, self._position, self._is_whole = rest + more, 0, not more

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from ftcore.data.tables import batches, json_values, jsonl_rows, label_studio, layouts
+from ftcore.data.tables import batches, json_values, label_studio, layouts
 from ftcore.data.tables.aside import Aside
 from ftcore.data.tables.json_document import JsonDocument
 from ftcore.data.tables.sources import Source
@@ -37,7 +37,7 @@ def recognize(source: Source, encoding: str, field: str = "") -> TableFormat:
             field, by_column, found, splits = _find(_document(source, encoding))
     except ValueError as error:
         raise UnfreezeError(
-            f"{source.name} cannot be read as JSON ({jsonl_rows.reason(error)}): correct it."
+            f"{source.name} cannot be read as JSON ({error}): correct it."
         ) from error
     columns, lists = json_values.columns_of([json_values.flatten(record) for record in found])
     form = TableFormat("json", columns, lists, field=field, by_column=by_column, splits=splits)
@@ -57,7 +57,7 @@ def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.Record
                 yield rows.batch()
     except ValueError as error:
         raise UnfreezeError(
-            f"{source.name} cannot be read as JSON behind row {number:,} ({jsonl_rows.reason(error)}): "
+            f"{source.name} cannot be read as JSON behind row {number:,} ({error}): "
             "correct it, or write it as JSON lines, of which broken ones are kept aside."
         ) from error
     yield rows.batch()

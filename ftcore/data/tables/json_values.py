@@ -15,6 +15,11 @@ PARSE_AS_WRITTEN: dict[str, Any] = {  # numbers are texts, and NaN is null
 Value = str | list[str | None] | None
 
 
+def fault(error: json.JSONDecodeError) -> str:
+    """What Python's parser expected."""
+    return error.msg.removesuffix(" at")
+
+
 def parse(text: str | bytes) -> Any:
     """Parse JSON; numbers become texts, as they are written. Raises ValueError."""
     try:

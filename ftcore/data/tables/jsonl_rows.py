@@ -31,15 +31,15 @@ def read(source: Source, form: TableFormat, aside: Aside) -> Iterator["pa.Record
                 raise ValueError(f"a line of {size(_MAX_LINE)} or more")
             rows.add(number, json_values.flatten(json_values.parse(line)))
         except ValueError as error:
-            aside.add(number, reason(error), line[:1000].decode("utf-8", "replace"))
+            aside.add(number, _reason(error), line[:1000].decode("utf-8", "replace"))
         number += 1
         if rows.are_many:
             yield rows.batch()
     yield rows.batch()
 
 
-def reason(error: ValueError) -> str:
-    """Say why a text is no JSON."""
+def _reason(error: ValueError) -> str:
+    """Say why a line is kept aside."""
     if isinstance(error, json.JSONDecodeError):
-        return f"no JSON ({error.msg.removesuffix(' at')} at character {error.pos + 1:,})"
+        return f"no JSON ({json_values.fault(error)} at character {error.pos + 1:,})"
     return str(error)

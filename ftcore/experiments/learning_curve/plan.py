@@ -95,7 +95,8 @@ def _check_sizes(settings: Mapping[str, Any], sizes: Sequence[int]) -> None:
     datasets.check_trainable(name)
     if max(sizes) > spec.training_size and not settings.get("source"):
         raise UsageError(
-            f"{spec.title} has {spec.training_size:,} training texts: give smaller numbers, or {ALL}."
+            f"The dataset {spec.title} has {spec.training_size:,} training texts: give smaller numbers, "
+            f"or {ALL}."
         )
 
 

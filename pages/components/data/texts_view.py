@@ -1,13 +1,14 @@
 """The texts of a dataset: classes, lengths, and examples with a search."""
 
 import random
+from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
 
 from ftcore import answers, formatting
 from ftcore.colours import class_colours
-from ftcore.data.text_dataset import TextDataset, numbers
+from ftcore.data.text_dataset import TextDataset, Texts, numbers
 from pages.components.data.fit_view import fit_view
 from pages.components.text.html_fragments import example_text
 
@@ -20,11 +21,13 @@ LAYOUT = {"margin": {"l": 0, "r": 0, "t": 8, "b": 0}, "showlegend": False, "drag
 GREY = "#64748B"
 NO_TOOLBAR = {"displayModeBar": False}
 NO_LABEL = {"label_visibility": "collapsed"}
-PARTS = {"train": "Training", "test": "Test"}
 
 
-def texts_view(dataset: TextDataset) -> None:
-    """Draw charts and examples; headings first, as plotly takes half a second to import."""
+def texts_view(dataset: TextDataset, parts: Mapping[str, Texts]) -> None:
+    """Draw charts of the training texts, and examples of all `parts`, which have titles.
+
+    Headings come first, as plotly takes half a second to import.
+    """
     balance, histogram = st.columns([2, 3], gap="large")
     with balance:
         st.subheader("Classes", anchor=False)
@@ -36,16 +39,16 @@ def texts_view(dataset: TextDataset) -> None:
     from pages.components.charts.balance_figure import class_balance
 
     colours = class_colours(dataset.labels)
-    counts = dataset.train.counts(len(dataset.labels)).tolist()
+    counts = parts["Training"].counts(len(dataset.labels)).tolist()
     figure = class_balance(dict(zip(dataset.labels, counts, strict=True)), colours)
     alt = "Training texts of each class"
     balance_slot.plotly_chart(figure, config=NO_TOOLBAR, key="data_balance", alt=alt)
     with histogram:
-        _lengths(dataset)
+        _lengths(dataset.fingerprint, parts["Training"].texts)
     with fit_slot:
         fit_view(dataset)
     st.subheader("Examples", anchor=False)
-    _examples(dataset, colours)
+    _examples(dataset, {name: texts for name, texts in parts.items() if texts.texts}, colours)
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
@@ -58,18 +61,17 @@ def token_counts(fingerprint: str, _texts: list[str]) -> np.ndarray:
 
 
 @st.fragment
-def _lengths(dataset: TextDataset) -> None:
+def _lengths(fingerprint: str, texts: list[str]) -> None:
     """Draw a histogram of tokens per text, and the share of texts that a limit truncates."""
     import plotly.graph_objects as go
 
-    texts = dataset.train.texts
     label = "Longest text that a model reads, in tokens"
     limit = st.select_slider(label, LENGTHS, 256, key="data_longest", persist_state="session")
     with st.spinner("Counting tokens …"):
-        tokens = token_counts(dataset.fingerprint, texts)
+        tokens = token_counts(fingerprint, texts)
     share = formatting.percent(float((tokens > limit).mean()))
     sampled = f" (of {SAMPLE_SIZE:,} drawn at random)" if len(texts) > SAMPLE_SIZE else ""
-    st.markdown(f"**{share}** of the texts are longer and get truncated{sampled}.")
+    st.markdown(f"**{share}** of the training texts are longer and get truncated{sampled}.")
     edge = float(np.percentile(tokens, 99)) * 1.1
     hover = "%{x} tokens: %{y} texts<extra></extra>"
     bars = go.Histogram(x=tokens[tokens <= edge], nbinsx=50, marker_color=GREY, hovertemplate=hover)
@@ -82,12 +84,12 @@ def _lengths(dataset: TextDataset) -> None:
 
 
 @st.fragment
-def _examples(dataset: TextDataset, colours: dict[str, str]) -> None:
+def _examples(dataset: TextDataset, parts: Mapping[str, Texts], colours: dict[str, str]) -> None:
     """Draw texts of one part, filtered by class and by a search."""
     name = dataset.name
     with st.container(horizontal=True, vertical_alignment="center"):
-        options = {"key": "data_part", "required": True, "format_func": PARTS.get, **NO_LABEL}
-        part = st.segmented_control("Part", PARTS, default="train", **options)
+        options = {"key": f"data_part_{name}", "required": True, **NO_LABEL}
+        part = st.segmented_control("Part", parts, default=next(iter(parts)), **options)
         options = {"key": f"data_class_{name}", **NO_LABEL}
         if len(dataset.labels) <= MOST_PILLS:
             chosen_label = st.pills("Class", dataset.labels, wrap=True, **options)
@@ -96,7 +98,7 @@ def _examples(dataset: TextDataset, colours: dict[str, str]) -> None:
             chosen_label = st.selectbox("Class", dataset.labels, **options)
         options = {"placeholder": "Search", "icon": ":material/search:", **NO_LABEL}
         query = st.text_input("Search", key="data_query", **options).strip()[:200]
-    texts = getattr(dataset, part)
+    texts = parts[part]
     chosen = None if chosen_label is None else dataset.labels.index(chosen_label)
     rows = [
         row

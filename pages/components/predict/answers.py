@@ -89,6 +89,8 @@ def _answer(choice: CheckpointChoice, prediction: "Prediction") -> None:
     step = choice.checkpoint.metrics.get("best_step", 0)
     state = f" · training now, step {step:,.0f}" if choice.training else ""
     marks = " · each label is answered from its mark on" if prediction.thresholds else ""
+    if prediction.thresholds and prediction.not_sure:
+        marks += " · not sure: a label is close to its mark"
     calibrated = " · calibrated" if prediction.calibration else ""
     st.caption(f"{prediction.milliseconds:.1f} ms{state}{marks}{calibrated}")
 

@@ -41,15 +41,22 @@ def test_json(tmp_path, document, indent, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('[{"a": 1}, {"a": 2]', r"as JSON \(no JSON \(Expecting ',' delimiter at character "),
-        ('[{"a": 1} {"a": 2}]', r"'{' in place of ','\): correct it"),
-        ('[{"a": 1}, {"a": 2', r"as JSON \(no JSON \(Expecting"),
-        ('{"a": 1', r"as JSON \(the end in place of ','\)"),
+        ('[{"a": 1}, {"a": 2]', r"as JSON \(Expecting ',' delimiter at character 19\): correct it"),
+        ('[{"a": 1} {"a": 2}]', r"\('{' in place of ',' at character 11\): correct it"),
+        ('[{"a": 1}, {"a": 2', r"as JSON \(Expecting"),
+        ('{"a": 1', r"as JSON \(the end in place of ',' at character 8\)"),
         ("[]", "has no rows"),
     ],
 )
 def test_json_with_faults(tmp_path, content, message):
     with pytest.raises(UnfreezeError, match=message):
+        read_table(write(tmp_path / "table.json", content))
+
+
+def test_the_place_of_a_fault_counts_from_the_start_of_a_document(tmp_path):
+    content = "[" + '{"a": 1}, ' * 200_000 + '{"a" 2}]'  # read in several parts
+    place = f"{content.index(' 2}') + 2:,}"
+    with pytest.raises(UnfreezeError, match=rf"behind row 199,999 \(.* at character {place}\)"):
         read_table(write(tmp_path / "table.json", content))
 
 

@@ -75,6 +75,7 @@ def write(ref: str, target: Path) -> Task[Path]:
 def push(ref: str, name: str, private: bool, token: str = "") -> Task[str]:
     """Push a fine-tuned encoder that is not `unfit` to the Hub; see `hub_upload.push`."""
     hub_upload.check(name, token)
+    hub_upload.check_permission(name, token)
     with scratch.temporary() as temporary:
         folder = yield from write(ref, temporary / "model")
         return (yield from hub_upload.push(folder, name, private, token))

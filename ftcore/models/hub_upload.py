@@ -3,6 +3,7 @@
 No message quotes what a library says: it may contain a token or a signed address.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -48,6 +49,30 @@ def check(name: str, token: str = "") -> None:
             return
         if {file.rfilename for file in siblings or ()} - _OWN_FILES:
             raise UnfreezeError(f"{name} is already on {host()}: choose another name.")
+
+
+def check_permission(name: str, token: str = "") -> None:
+    """Raise UnfreezeError if the Hub says that a token may not write; if it says nothing, it may."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    with _explained(name):
+        try:
+            identity = _api(token).whoami()
+        except HfHubHTTPError as error:
+            if error.response.status_code == 401:
+                raise
+            return  # it limits these requests strictly
+    if not _may_write(identity):
+        raise UnfreezeError(_refusal(403, name, host()))
+
+
+def _may_write(identity: object) -> bool:
+    match identity:
+        case {"auth": {"accessToken": {"role": "read"}}}:
+            return False
+        case {"auth": {"accessToken": {"role": "fineGrained", "fineGrained": {"scoped": scopes}}}}:
+            return "repo.write" in json.dumps(scopes)
+    return True
 
 
 def push(folder: Path, name: str, private: bool, token: str = "") -> Task[str]:

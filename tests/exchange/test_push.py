@@ -6,6 +6,7 @@ from huggingface_hub import constants
 from ftcore.cli.main import main
 from ftcore.errors import UnfreezeError
 from ftcore.events import Progress, drain
+from ftcore.exchange import huggingface_export
 from ftcore.models import hub_upload
 from tests.helpers import hub_model
 from tests.helpers.hub_server import HubServer, hub_client
@@ -67,6 +68,29 @@ def test_what_cannot_be_pushed_is_refused_before_the_export(hub, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(UnfreezeError, match="no token for the Hub: set HF_TOKEN"):
         hub_upload.check(NAME)
+
+
+def scoped(*permissions):
+    scope = {"entity": {"type": "user", "name": "someone"}, "permissions": [*permissions]}
+    return {"role": "fineGrained", "fineGrained": {"scoped": [scope], "global": []}}
+
+
+@pytest.mark.parametrize("access", [{"role": "read"}, scoped("repo.content.read"), scoped()])
+def test_a_token_that_may_not_write_is_refused_before_the_export(hub, access):
+    hub.access = access
+    with pytest.raises(UnfreezeError, match="does not let this token write for someone"):
+        drain(huggingface_export.push("not read yet", NAME, True))
+
+
+def test_a_token_of_which_the_hub_does_not_say_that_it_may_not_write_is_tried(hub):
+    for access in ({"role": "write"}, scoped("repo.content.read", "repo.write"), {}, "?"):
+        hub.access = access
+        hub_upload.check_permission(NAME)
+    hub.answers += [(429, {})]
+    hub_upload.check_permission(NAME)
+    hub.answers += [(401, {})]
+    with pytest.raises(UnfreezeError, match="does not accept the token"):
+        hub_upload.check_permission(NAME)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ class HubServer(FileServer):
         tokens: the path and Authorization header of all requests.
         writers: tokens that may create models and commit to them.
         private: names of models that were created so.
+        access: what it says of a token to its owner.
     """
 
     def __init__(self) -> None:
@@ -69,6 +70,7 @@ class HubServer(FileServer):
         self.tokens: list[tuple[str, str]] = []
         self.writers: set[str] = set()
         self.private: set[str] = set()
+        self.access: dict[str, Any] = {"role": "write"}
         self._commits: dict[str, dict[str, dict[str, bytes]]] = {}
         self._branches: dict[str, dict[str, str]] = {}
         self._cards: dict[str, dict[str, Any]] = {}
@@ -135,6 +137,8 @@ class HubServer(FileServer):
                 server.tokens.append((path, self.headers.get("Authorization", "")))
                 if server.answers and (answer := server.answers.pop(0)):
                     self.refuse(*answer)
+                elif path == "api/whoami-v2":
+                    self.answer({"name": "someone", "auth": {"accessToken": server.access}})
                 elif path in server.files:  # of the storage of large files
                     self.send_file(server.files[path])
                 elif (

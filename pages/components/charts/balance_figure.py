@@ -30,7 +30,8 @@ def class_balance(counts: Mapping[str, int], colours: Mapping[str, str]) -> go.F
     bars = go.Bar(x=[*counts.values()], y=list(range(len(counts))), orientation="h", **style)
     of_classes = [colours[name] for name in counts]
     on_bars = [text_on(colour) for colour in of_classes]
-    bars.update(marker_color=of_classes, textposition="auto", insidetextfont_color=on_bars)
+    bars.update(marker_color=of_classes, textposition="auto", textangle=0)
+    bars.update(insidetextfont_color=on_bars)
     ticks = {"tickvals": list(range(len(counts))), "ticktext": names, "ticklabelstandoff": 8}
     axes = {"xaxis": {"visible": False}, "yaxis": {"autorange": "reversed", **ticks}}
     row = 56 if len(counts) <= FEW else 26

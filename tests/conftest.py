@@ -4,6 +4,7 @@
 skipped test but those marked `gpu`; `.ci/run` sets both.
 """
 
+import functools
 import gc
 import os
 import signal
@@ -119,6 +120,23 @@ def empty_store():
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(migrations.mlflow_db, "_initialize_tables", create_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components():
+    """Streamlit looks for components in every installed package whenever a page is opened: it does so once.
+
+    That took a quarter of a second, longer than many pages.
+    """
+    if "streamlit" not in sys.modules:
+        yield
+        return
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         yield
 
 

@@ -39,6 +39,14 @@ def wait_for_axis(page: Page, title: str) -> None:
     page.wait_for_function(shown, arg=title)
 
 
+def fill(page: Page, name: str, number: str) -> None:
+    """Enter a number in a field of the form."""
+    field = page.get_by_role("spinbutton", name=name)
+    field.fill(number)
+    field.press("Enter")
+    wait_until_idle(page)
+
+
 def verdict(page: Page) -> Locator:
     return page.locator(".uf-verdict h2")
 
@@ -47,6 +55,7 @@ def test_two_clicks_lead_from_home_to_the_verdict_of_an_experiment(page, server)
     page.goto(server)
     button(page, "Compare the modes").click()
     expect(page.get_by_text(f"{RUNS} runs, 3 of them for reference lines")).to_be_visible()
+    fill(page, "Training texts", "600")  # of 6,000, and no click
     button(page, "Run the experiment").click()
     expect(page.get_by_role("listitem")).to_have_count(RUNS)
     expect(verdict(page)).to_contain_text("texts", timeout=TRAINING_TIMEOUT)
@@ -64,9 +73,7 @@ def test_a_race_survives_a_reload_keeps_its_charts_and_is_paused_and_stopped_as_
     page, server
 ):
     page.goto(f"{server}/compare")
-    epochs = page.get_by_role("spinbutton", name="Epochs")
-    epochs.fill("400")  # stopped below
-    epochs.press("Enter")
+    fill(page, "Epochs", "400")  # stopped below
     button(page, "Run the experiment").click()
     lanes = page.get_by_role("listitem")
     expect(lanes.first).to_contain_text(re.compile(r"training \d+%"), timeout=TRAINING_TIMEOUT)

@@ -9,7 +9,10 @@ STEPS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate"
 
 
 def kill_at(step: int, action: Callable[[], None]) -> bool:
-    """Act in a child process that is killed before a step on disk; returns whether it got that far."""
+    """Act in a child process that is killed before a step on disk; returns whether it got that far.
+
+    The action must not compute with torch: if this process has, a child waits for ever for its threads.
+    """
     if not (child := os.fork()):
         left = step
 

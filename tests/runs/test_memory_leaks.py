@@ -21,7 +21,9 @@ from ftcore.runs import execution
 used = []
 for number in range(20):
     request = execution.EndRequest()
-    config = FineTuneConfig(limit=150, epochs=1, seed=number % 3, device=sys.argv[1])
+    config = FineTuneConfig(
+        limit=150, test_limit=200, epochs=1, seed=number % 3, device=sys.argv[1]
+    )
     for event in execution.execute(tracking.create_run(config), request):
         if isinstance(event, Evaluation) and event.step:
             request.action = ("stop", "pause", "discard", None)[number % 4]

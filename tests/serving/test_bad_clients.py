@@ -89,7 +89,13 @@ def raw(address, sent):
 
 
 def test_what_is_no_http_is_refused(address):
-    assert raw(address, b"\x16\x03\x01\r\n\r\n").startswith(b"HTTP/1.1 400")
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    wrong_chunk = head + b"Transfer-Encoding: chunked\r\n\r\nno number\r\n"
+    for sent in (b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", wrong_chunk):
+        status, _, body = raw(address, sent).partition(b"\r\n\r\n")
+        assert status.startswith(b"HTTP/1.1 400") and b"application/json" in status
+        assert "This is no valid HTTP request" in json.loads(body)["error"]
+    assert requests.post(f"{address}/predict", data=GOOD, headers=JSON).ok
 
 
 def test_slow_clients_are_told_and_let_go(monkeypatch):

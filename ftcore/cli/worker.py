@@ -2,6 +2,7 @@
 
 import argparse
 
+from ftcore.cli import streams
 from ftcore.cli.printer import Printer
 from ftcore.errors import UsageError
 
@@ -19,4 +20,4 @@ def worker(options: argparse.Namespace, out: Printer) -> None:
 
     if not options.ray:
         raise UsageError("Name the kind of worker: --ray. The dashboard executes runs without one.")
-    supervisor.supervise(options.until_idle)
+    supervisor.supervise(options.until_idle, streams.complain)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from filelock import Timeout
@@ -23,11 +24,13 @@ from ftcore.validation import printable
 
 RECONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 5.0
+READY = "Executing on Ray what waits in the record."
 
 
-def supervise(until_idle: bool = False) -> None:
+def supervise(until_idle: bool, say: Callable[[str], None]) -> None:
     """Execute what waits in the record on Ray, until a signal or, if asked for, until nothing waits.
 
+    `say` is told whether Ray can be reached, and why not, each time that changes.
     Raises UnfreezeError if another supervisor of this home is alive, or Ray is not installed.
     """
     workers.require_ray()
@@ -48,9 +51,13 @@ def supervise(until_idle: bool = False) -> None:
         signal.signal(number, end)
     command = [sys.executable, "-m", "ftcore.runs.ray_driver"]
     command += ["--until-idle"] if until_idle else []
+    said = ""
     with lock:
         while not ending.is_set():
-            if problem := unreachable(os.environ.get("RAY_ADDRESS", "")):
+            problem = unreachable(os.environ.get("RAY_ADDRESS", ""))
+            if said != (state := problem or READY):
+                say(said := state)
+            if problem:
                 with contextlib.suppress(UnfreezeError):
                     if (
                         until_idle

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
 from ftcore.errors import UnfreezeError, UsageError
 from ftcore.runs import placement, supervisor, workers
@@ -61,3 +62,11 @@ def test_workers_are_chosen_by_name(monkeypatch):
 def test_an_address_at_which_nobody_answers_is_a_sentence(address, message):
     assert message in supervisor.unreachable(address)
     assert bool(supervisor.unreachable(address)) == bool(message)
+
+
+def test_a_supervisor_says_why_it_cannot_begin(monkeypatch, capsys):
+    monkeypatch.setattr(supervisor.workers, "require_ray", lambda: None)
+    monkeypatch.setattr(supervisor.signal, "signal", lambda number, handler: None)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    assert main(["worker", "--ray", "--until-idle"]) == 0
+    assert capsys.readouterr().err.startswith("Nobody answers at RAY_ADDRESS 127.0.0.1:1")

@@ -17,6 +17,10 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported. By default, a thread that waits for another one of its process keeps a core busy,
+# which the test processes share: training took three times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 TESTS = Path(__file__).parent
 OF_TESTS = {"UNFREEZE_DATA", "UNFREEZE_FUZZ", "UNFREEZE_NO_SKIPS", "UNFREEZE_REQUIRE_BROWSER"}
 # What forgets what a module keeps for a process, and a test may have replaced or used up.

@@ -16,7 +16,7 @@ from ftcore.models.checkpoints import Checkpoint
 from ftcore.storage import scratch, shared, shared_runs
 from ftcore.tracking import logged_models, reader
 from ftcore.tracking.run_record import Run, UnreadableRun
-from ftcore.tracking.store import connect
+from ftcore.tracking.store import connect, tag
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,12 @@ def delete(*run_ids: str) -> None:
 
 
 def erase(run_id: str) -> None:
-    """Delete the files of a run, then its record: if that is interrupted, the run is still listed."""
+    """Delete the files of a run, then its record: if that is interrupted, the run is still listed.
+
+    Raises UnfreezeError, and deletes nothing, if the record cannot be written.
+    """
     client, _ = connect()
+    client.set_tag(run_id, tag("message"), "Its files are being deleted.")
     folder = paths.runs_dir() / run_id
     if folder.exists():
         with contextlib.suppress(OSError):

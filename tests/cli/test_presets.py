@@ -23,7 +23,7 @@ def encoder(tmp_path):
 def trained(arguments, monkeypatch):
     """The settings that `train` trains with."""
     configs = []
-    run = lambda run_id, config, values, out: configs.append(config) or 0  # noqa: E731
+    run = lambda claim, run_id, config, values, out: configs.append(config) or 0  # noqa: E731
     monkeypatch.setattr(training, "_execute_and_report", run)
     assert main.main(["train", *arguments.split()]) == 0
     return configs[0]

@@ -37,3 +37,15 @@ def test_all_handlers_are_limited_once(caplog):
         assert logging.lastResort and log_limit.LIMIT in logging.lastResort.filters
     finally:
         log.removeHandler(handler)
+
+
+def test_another_thread_may_import_a_module_with_a_logger_meanwhile(monkeypatch):
+    """It ended the start of the dashboard's queue."""
+    find = logging.getLogger
+
+    def find_while_others_are_made(name):
+        find(f"unfreeze.test.{name}")
+        return find(name)
+
+    monkeypatch.setattr(logging, "getLogger", find_while_others_are_made)
+    log_limit.install()

@@ -42,7 +42,8 @@ LIMIT = RepeatLimit()
 
 def install() -> None:
     """Limit all handlers that there are; imports may add some, so this may be called again."""
-    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    # A copy, as other threads import modules meanwhile.
+    loggers = [logging.getLogger(name) for name in [*logging.root.manager.loggerDict]]
     handlers = {handler for logger in (logging.root, *loggers) for handler in logger.handlers}
     for handler in (*handlers, logging.lastResort):
         if handler is not None and LIMIT not in handler.filters:

@@ -47,5 +47,6 @@ def test_another_thread_may_import_a_module_with_a_logger_meanwhile(monkeypatch)
         find(f"unfreeze.test.{name}")
         return find(name)
 
-    monkeypatch.setattr(logging, "getLogger", find_while_others_are_made)
-    log_limit.install()
+    with monkeypatch.context() as patch:  # pytest asks for loggers, too
+        patch.setattr(logging, "getLogger", find_while_others_are_made)
+        log_limit.install()

@@ -23,6 +23,7 @@ from pages.components.shell import (
     assets,
     log_limit,
     sign_in,
+    turns,
     uvicorn_server,
     warm_imports,
 )
@@ -124,7 +125,7 @@ async def server_error(request: Request, error: Exception) -> Response:
 def middleware() -> list[Middleware]:
     """Return the middleware; exit if the server would be open to a network without a sign-in.
 
-    Also limits the connections, which come before any middleware, and the log.
+    Also limits the connections, which come before any middleware, and the log, and lets pages take turns.
     """
     log_limit.install()
     by_streamlit = sign_in.by_streamlit()
@@ -136,6 +137,7 @@ def middleware() -> list[Middleware]:
     except UnfreezeError as error:
         raise SystemExit(str(error)) from None
     uvicorn_server.install(proxies)
+    turns.install()
     if by_streamlit and not find_spec("authlib"):
         log.warning("Streamlit's sign-in needs the package Authlib: install it to let visitors in.")
     if by_streamlit:

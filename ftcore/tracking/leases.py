@@ -21,6 +21,7 @@ from mlflow.entities import RunTag
 
 from ftcore.errors import UnfreezeError
 from ftcore.events import Action
+from ftcore.tracking import stored
 from ftcore.tracking.failures import NotInRecord
 from ftcore.tracking.records import Record
 from ftcore.tracking.store import connect, tag
@@ -102,8 +103,7 @@ def was_claimed(record: Record) -> bool:
 
 def acquire(run_id: str) -> "Lease":
     """Claim a run. Raises UnfreezeError if another process has it."""
-    client, _ = connect()
-    while not (state := _state(Record.of(client.get_run(run_id)))).is_over:
+    while not (state := _state(stored.record(run_id))).is_over:
         silence, renewed = _observer.look(run_id, state)
         if silence >= LEASE_SECONDS:
             break
@@ -172,7 +172,7 @@ class Lease:
                 self._renew()
 
     def _look(self) -> None:
-        record = Record.of(self._client.get_run(self.run_id))
+        record = stored.record(self.run_id)
         self._lost = _state(record).number > self.number
         asked = record.tags.get(REQUEST)
         if asked and not self._lost:

@@ -12,13 +12,11 @@ import pandas as pd
 
 from ftcore.data.datasets import as_recorded
 from ftcore.errors import UnfreezeError
-from ftcore.tracking import database
+from ftcore.tracking import database, stored
 from ftcore.tracking.address import is_database, tracking_uri
-from ftcore.tracking.failures import NotInRecord
 from ftcore.tracking.records import Record
 from ftcore.tracking.run_record import Run, from_record, has_process
 from ftcore.tracking.store import connect, tag, writes
-from ftcore.validation import printable
 
 CACHE_SECONDS = 1.0  # until a table shows what other processes wrote
 _RUN_COLUMNS = ("run_id", "name", "status", "experiment", "experiment_name", "message", "imported")
@@ -116,12 +114,10 @@ def _row(record: Record) -> dict[str, Any]:
 
 def run(run_id: str) -> Run:
     """The record of a run. Raises UnfreezeError if there is none, or it cannot be read."""
-    client, _ = connect()
-    with contextlib.suppress(NotInRecord):
-        mlflow_run = client.get_run(run_id)
-        if mlflow_run.info.lifecycle_stage == "active" and tag("config") in mlflow_run.data.tags:
-            return from_record(Record.of(mlflow_run))
-    raise UnfreezeError(f"There is no run {printable(run_id)!r}; choose one from the list of runs.")
+    record = stored.record(run_id)
+    if tag("config") not in record.tags:  # another program's
+        raise stored.no_run(run_id)
+    return from_record(record)
 
 
 def find_runs(run_ids: Iterable[str]) -> list[Run]:

@@ -1,6 +1,6 @@
 """Scripts of pages take turns, as Python computes in one thread at a time.
 
-Threads that contend for it pass it on at each message to a browser, and wait for it again: thirty of them together
+Threads that contend for it pass it on at each message to a browser, and wait for it again: thirty of them
 took twice as long as one after the other, and each of them a second (docs/decisions.md).
 """
 

@@ -34,6 +34,7 @@ from ftcore.runs.queue_order import Limits
 
 PEOPLE = 30
 WRITING = 2  # threads that write at once; runs in processes of their own share no lock of Python
+NICENESS = 10  # of the workers, which stand for other machines: the dashboard goes first
 EVENT_SECONDS = 0.5  # between two steps of a run
 POLL_SECONDS = 1.0  # of the dispatcher, as of the Ray driver
 VIEW_SECONDS = 1.0  # between two reruns of a viewer
@@ -83,6 +84,7 @@ class Cluster:
     def execute(cls, size: Size) -> Executed:
         # A pool of MLflow's has 15 connections; runs have processes, and pools, of their own.
         os.environ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"] = str(size.workers)
+        os.nice(NICENESS)
         return cls(size).execute_all()
 
     def execute_all(self) -> Executed:

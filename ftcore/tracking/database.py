@@ -120,7 +120,8 @@ def _connection() -> Iterator[Connection]:
 
 @functools.lru_cache(maxsize=4)
 def _engine(uri: str) -> Engine:
-    is_file = make_url(uri).get_backend_name() == "sqlite"
-    options = {"connect_args": {"timeout": LOCK_SECONDS}} if is_file else {}
-    # Without a pool: a connection that outlives a restart of the server fails when it is next used.
-    return create_engine(with_limits(uri), poolclass=NullPool, **options)
+    if make_url(uri).get_backend_name() == "sqlite":
+        # Without a pool: one that is open would keep a file that was replaced.
+        return create_engine(uri, poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS})
+    # A server starts a process for each connection. One is kept, and tried first: it may have been restarted.
+    return create_engine(with_limits(uri), pool_size=1, pool_pre_ping=True)

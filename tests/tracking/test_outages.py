@@ -15,6 +15,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
+from benchmarks.harness.postgresql import PostgreSQL
 from ftcore import paths, tracking
 from ftcore.cli.main import main
 from ftcore.config import FineTuneConfig
@@ -126,6 +127,17 @@ def server(shared_server, monkeypatch):
     small_runs.small_sample(monkeypatch)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_server.uri)
     return shared_server
+
+
+@pytest.mark.slow
+def test_a_run_is_read_from_a_postgresql_that_was_restarted(monkeypatch):
+    with PostgreSQL() as server:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        run_id = small_runs.run(saved=False)
+        for _ in range(2):
+            assert tracking.run(run_id).status == "finished"
+            server.stop()
+            server.start()
 
 
 def test_the_reason_is_found_in_whatever_wraps_it():

@@ -19,6 +19,7 @@ TIMEOUT = 60  # seconds for an answer
 XSRF = "_streamlit_xsrf"
 _DONE = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 _FIELDS = {
+    "expander": "bool_value",
     "number_input": "double_value",
     "text_input": "string_value",
     "text_area": "string_value",
@@ -193,6 +194,9 @@ class Visitor:
         self.errors = [error for error in self.errors if error[0] not in fragments]
 
     def _draw(self, delta: Delta) -> None:
+        if key := delta.add_block.expandable.id:  # it draws what is in it once it is open
+            name = key.split("-", 2)[-1]
+            self._widgets[key] = Widget(key, "expander", name, delta.fragment_id, False)
         kind = delta.new_element.WhichOneof("type")
         if kind is None:
             return

@@ -107,6 +107,7 @@ def start_run(
 ) -> str:
     """Start a run with the form of the page that is open; its id."""
     visitor.fill(setting_mode=mode_title(mode))
+    visitor.fill(train_more=True)
     visitor.fill(**settings, setting_name=name)
     try:
         visitor.press("Start")

@@ -56,6 +56,7 @@ def test_a_block_is_frozen_and_thawed_by_keyboard_and_mouse(page, server):
     expect(layer).to_have_attribute("aria-pressed", "false")
     expect(layer).to_be_focused()
     page.get_by_role("button", name=re.compile("^New last layer ")).click()
+    page.get_by_text("More settings").click()
     expect(page.get_by_label("Groups that train")).to_have_value("layer 2, word vectors")
     assert blocks(page) == ["frozen", "trains", "frozen", "trains"]
     page.get_by_role("radio", name="Gradual").click()

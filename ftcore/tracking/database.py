@@ -46,7 +46,9 @@ def records(
     if tag:
         ids = ids.join(_Tag).where(_Tag.key == tag, _Tag.value == value)
     if run_ids is not None:
-        ids = ids.where(_Run.run_uuid.in_(run_ids))
+        # Another text is no id, and some texts cannot be asked for, such as a NUL.
+        possible = [run_id for run_id in run_ids if run_id.isascii() and run_id.isalnum()]
+        ids = ids.where(_Run.run_uuid.in_(possible))
     runs = select(_Run.run_uuid, _Run.name, _Run.start_time).where(_Run.run_uuid.in_(ids))
     metrics = select(_Latest.run_uuid, _Latest.key, _Latest.value, _Latest.is_nan)
     values: dict[str, dict[str, float]] = defaultdict(dict)

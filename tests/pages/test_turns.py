@@ -70,6 +70,7 @@ def test_streamlit_runs_the_script_of_a_page_in_a_turn(small_checkpoints, monkey
     monkeypatch.setattr(turns.Turns, "turn", turn)
     turns.install.__wrapped__()
     app = open_page("label")
-    assert not app.exception and len(taken) == 1
+    assert not app.exception and taken
+    before = list(taken)  # of the dashboard, too, if a test has imported it
     app.run()
-    assert len(taken) == 2 and taken[0] is taken[1]
+    assert taken == before * 2

@@ -118,7 +118,7 @@ def test_the_subprocess_ends_with_the_task(base, monkeypatch):
 def page(home, no_hub, monkeypatch):
     monkeypatch.setattr(paths, "BUNDLED_CHECKPOINTS", home / "bundled")
     small_runs.bundled(home / "bundled")  # the subprocess of a search sees the real ones
-    page = open_page("train")
+    page = open_page("train", session={"train_more": True})
     yield page
     scheduler.shutdown()
 

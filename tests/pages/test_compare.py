@@ -75,8 +75,11 @@ def test_the_form_decides_which_runs_are_queued(monkeypatch):
     app.get("button_group")[1].set_value(["full", "custom"]).run()
     for name, value in (("seeds", 2), ("epochs_4", 3), ("rate_custom", 0.005)):
         app.number_input(key=f"compare_{name}").set_value(value).run()
+    app.session_state["compare_more"] = False
     app.toggle(key="compare_references").set_value(False).run()
-    assert "**4 runs**" in text(app)
+    assert "**4 runs**" in text(app) and "compare_rate_custom" not in [
+        each.key for each in app.number_input
+    ]
     app = press(app, "Run the experiment")
     configs = [tracking.run(run_id).config for run_id in tracking.runs()["run_id"].iloc[::-1]]
     rate = mode_defaults("full").learning_rate
